@@ -4,13 +4,9 @@ Titles and descriptions are written for the reader of the form. Nothing else in 
 from anywhere else; secrets come from the environment alone.
 """
 
-import tomllib
-from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from jsl_core.errors import BadSettings
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "ConvertSettings",
@@ -59,9 +55,14 @@ class ConvertSettings(Settings):
     any_view: bool = Field(
         False, title="Any view", description="Also convert radiographs that are no bilateral PA knee films."
     )
-    min_side: int = Field(256, ge=16, title="Smallest side", description="Films smaller than this, in pixels, are rejected.")
+    min_side: int = Field(
+        256, ge=16, title="Smallest side", description="Films smaller than this, in pixels, are rejected."
+    )
     max_megapixels: int = Field(
-        100, ge=1, title="Largest film", description="Films above this many million pixels are rejected before decoding."
+        100,
+        ge=1,
+        title="Largest film",
+        description="Films above this many million pixels are rejected before decoding.",
     )
     seconds_per_scan: float = Field(
         60, gt=0, title="Time limit", description="Seconds after which a scan is given up and rejected."
@@ -72,7 +73,9 @@ class SplitSettings(Settings):
     """One film to right and left knee."""
 
     at: Literal["valley", "half"] = Field(
-        "valley", title="Split at", description="The dark valley between the legs, or blindly the middle (the seed)."
+        "valley",
+        title="Split at",
+        description="The dark valley between the legs, or blindly the middle (the seed).",
     )
 
 
@@ -80,18 +83,29 @@ class CropSettings(Settings):
     """Knee to joint."""
 
     box: Literal["predicted", "square", "mm"] = Field(
-        "square", title="Crop shape", description="The box as predicted, squared, or of a fixed size in millimetres."
+        "square",
+        title="Crop shape",
+        description="The box as predicted, squared, or of a fixed size in millimetres.",
     )
     box_mm: float = Field(
-        140.0, gt=10, title="Crop size in mm", description="Side of the crop where shape is mm and the spacing is known."
+        140.0,
+        gt=10,
+        title="Crop size in mm",
+        description="Side of the crop where shape is mm and the spacing is known.",
     )
     margin_px: int = Field(5, ge=0, title="Margin", description="Pixels added on every side of the box.")
     score: float = Field(0.25, gt=0, lt=1, title="Score", description="Boxes below this score are dropped.")
-    nms_iou: float = Field(0.5, gt=0, lt=1, title="NMS", description="Of boxes that overlap more than this, one is kept.")
-    resize: Literal["letterbox", "stretch"] = Field(
-        "letterbox", title="Resize", description="Keep the aspect ratio (ours), or stretch (Darknet, the seed)."
+    nms_iou: float = Field(
+        0.5, gt=0, lt=1, title="NMS", description="Of boxes that overlap more than this, one is kept."
     )
-    cfg: str = Field("", title="Darknet cfg", description="Your own detector's .cfg; empty for the shipped one.")
+    resize: Literal["letterbox", "stretch"] = Field(
+        "letterbox",
+        title="Resize",
+        description="Keep the aspect ratio (ours), or stretch (Darknet, the seed).",
+    )
+    cfg: str = Field(
+        "", title="Darknet cfg", description="Your own detector's .cfg; empty for the shipped one."
+    )
     weights: str = Field(
         "", title="Darknet weights", description="Your own detector's .weights; empty for the shipped one."
     )
@@ -119,7 +133,9 @@ class RegimeSettings(Settings):
     lr: float = Field(1e-4, gt=0, title="Learning rate")
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", title="Optimizer")
     schedule: Literal["constant", "step", "cosine", "one-cycle"] = Field("one-cycle", title="Schedule")
-    step_epochs: int = Field(5, ge=1, title="Step length", description="Epochs between steps of the step schedule.")
+    step_epochs: int = Field(
+        5, ge=1, title="Step length", description="Epochs between steps of the step schedule."
+    )
     step_factor: float = Field(0.5, gt=0, le=1, title="Step factor")
     weight_decay: float = Field(0.01, ge=0, title="Weight decay")
     dropout: float = Field(0.2, ge=0, lt=1, title="Dropout")
@@ -145,14 +161,18 @@ class TrainingSettings(Settings):
         "resnet18", title="Backbone", description="Any classification network of torchvision, by its name."
     )
     weights: str = Field(
-        "none", title="Initial weights", description="none, imagenet (downloaded), or the path of a file or bundle."
+        "none",
+        title="Initial weights",
+        description="none, imagenet (downloaded), or the path of a file or bundle.",
     )
     factors: Literal["all", "clinical"] = Field(
         "all", title="Risk factors", description="clinical leaves out expert KL grade and alignment."
     )
     factor_width: int = Field(128, ge=1, title="Factor layer", description="Width of the risk-factor layer.")
     factor_nonlinear: bool = Field(True, title="Non-linear factors", description="Off in the seed.")
-    normalise: bool = Field(True, title="Normalise", description="Standardise the grey values. Off in the seed.")
+    normalise: bool = Field(
+        True, title="Normalise", description="Standardise the grey values. Off in the seed."
+    )
     mirror_left: bool = Field(True, title="Mirror left knees", description="Off in the seed.")
     augment: Literal["none", "seed", "strong"] = Field(
         "strong", title="Augmentation", description="seed: ±5° rotation. strong: affine and photometric."
@@ -176,7 +196,9 @@ class TrainingSettings(Settings):
 class EvaluateSettings(Settings):
     """Metrics, saliency and the report."""
 
-    bootstrap: int = Field(1000, ge=0, title="Bootstrap", description="Resamples of participants per interval.")
+    bootstrap: int = Field(
+        1000, ge=0, title="Bootstrap", description="Resamples of participants per interval."
+    )
     saliency: Literal["gradient", "smoothgrad", "gradcam", "integrated"] = Field("gradcam", title="Saliency")
     gallery: int = Field(6, ge=0, title="Gallery", description="Knees shown with their saliency.")
 
@@ -184,13 +206,25 @@ class EvaluateSettings(Settings):
 class PipelineSettings(Settings):
     """A whole run: from scans and a table to a report of trained models."""
 
-    name: str = Field("run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", title="Name", description="Names the run's folder.")
-    scans: str = Field("", title="Scans", description="Folder of DICOM scans. Empty: the table's Img_path is used.")
-    cohort: str = Field("", title="Cohort table", description="CSV with ID, risk factors, BL_KL_grade and JSL_Prog.")
-    store: str = Field("jsl-store", title="Store", description="Folder, or s3://bucket/prefix, that keeps all results.")
+    name: str = Field(
+        "run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", title="Name", description="Names the run's folder."
+    )
+    scans: str = Field(
+        "", title="Scans", description="Folder of DICOM scans. Empty: the table's Img_path is used."
+    )
+    cohort: str = Field(
+        "", title="Cohort table", description="CSV with ID, risk factors, BL_KL_grade and JSL_Prog."
+    )
+    store: str = Field(
+        "jsl-store", title="Store", description="Folder, or s3://bucket/prefix, that keeps all results."
+    )
     jobs: int = Field(0, ge=0, title="Worker processes", description="0: one per processor core.")
     max_rejected: float = Field(
-        0.1, ge=0, le=1, title="Rejected at most", description="A run in which a larger share of scans fails stops."
+        0.1,
+        ge=0,
+        le=1,
+        title="Rejected at most",
+        description="A run in which a larger share of scans fails stops.",
     )
     convert: ConvertSettings = ConvertSettings()
     split: SplitSettings = SplitSettings()
