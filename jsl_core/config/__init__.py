@@ -1,0 +1,27 @@
+"""Settings of every stage, once: flow parameters (so the UI's form), TOML files and command-line options.
+
+Titles and descriptions are written for the reader of the form. Nothing else in the project reads a setting
+from anywhere else; secrets come from the environment alone.
+"""
+
+from jsl_core.config.base import Settings
+from jsl_core.config.evaluate import EvaluateSettings
+from jsl_core.config.pack import PackSettings
+from jsl_core.config.phantom import PhantomSettings
+from jsl_core.config.pipeline import PipelineSettings
+from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
+from jsl_core.config.training import Regime, RegimeSettings, TrainingSettings
+
+__all__ = [
+    "ConvertSettings",
+    "CropSettings",
+    "EvaluateSettings",
+    "PackSettings",
+    "PhantomSettings",
+    "PipelineSettings",
+    "Regime",
+    "RegimeSettings",
+    "Settings",
+    "SplitSettings",
+    "TrainingSettings",
+]

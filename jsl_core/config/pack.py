@@ -1,0 +1,23 @@
+"""Settings of the packed dataset and its one split."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from jsl_core.config.base import Settings
+
+__all__ = ["PackSettings"]
+
+
+class PackSettings(Settings):
+    """Joints and the cohort table to one training set."""
+
+    size: int = Field(224, ge=32, le=1024, title="Size", description="Side of the packed crops in pixels.")
+    val: float = Field(0.15, gt=0, lt=0.5, title="Validation share", description="Share of participants.")
+    test: float = Field(0.25, gt=0, lt=0.5, title="Test share", description="Share of participants.")
+    split_by: Literal["participant", "knee"] = Field(
+        "participant",
+        title="Split by",
+        description="By knee is the seed's mistake: a participant's two knees land on both sides.",
+    )
+    seed: int = Field(0, ge=0, title="Split seed")

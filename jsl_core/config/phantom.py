@@ -1,0 +1,20 @@
+"""Settings of the synthetic cohort."""
+
+from pydantic import Field
+
+from jsl_core.config.base import Settings
+
+__all__ = ["PhantomSettings"]
+
+
+class PhantomSettings(Settings):
+    """The synthetic cohort."""
+
+    patients: int = Field(120, ge=1, title="Participants", description="Each has one film of both knees.")
+    seed: int = Field(0, ge=0, title="Seed", description="The same seed gives the same films, byte for byte.")
+    long_side: tuple[int, int] = Field(
+        (1000, 2500), title="Film size", description="Smallest and largest long side in pixels."
+    )
+    defects: float = Field(
+        0.0, ge=0, le=1, title="Broken scans", description="Share of films given a known defect."
+    )

@@ -1,0 +1,42 @@
+"""Settings of a whole run."""
+
+from pydantic import Field
+
+from jsl_core.config.base import Settings
+from jsl_core.config.evaluate import EvaluateSettings
+from jsl_core.config.pack import PackSettings
+from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
+from jsl_core.config.training import TrainingSettings
+
+__all__ = ["PipelineSettings"]
+
+
+class PipelineSettings(Settings):
+    """A whole run: from scans and a table to a report of trained models."""
+
+    name: str = Field(
+        "run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", title="Name", description="Names the run's folder."
+    )
+    scans: str = Field(
+        "", title="Scans", description="Folder of DICOM scans. Empty: the table's Img_path is used."
+    )
+    cohort: str = Field(
+        "", title="Cohort table", description="CSV with ID, risk factors, BL_KL_grade and JSL_Prog."
+    )
+    store: str = Field(
+        "jsl-store", title="Store", description="Folder, or s3://bucket/prefix, that keeps all results."
+    )
+    jobs: int = Field(0, ge=0, title="Worker processes", description="0: one per processor core.")
+    max_rejected: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        title="Rejected at most",
+        description="A run in which a larger share of scans fails stops.",
+    )
+    convert: ConvertSettings = ConvertSettings()
+    split: SplitSettings = SplitSettings()
+    crop: CropSettings = CropSettings()
+    pack: PackSettings = PackSettings()
+    training: TrainingSettings = TrainingSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
