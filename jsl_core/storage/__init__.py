@@ -1,0 +1,21 @@
+"""The store, artifacts and what is remembered of them."""
+
+from jsl_core.storage.artifact import Artifact, sha256_of
+from jsl_core.storage.memo import Memo, artifacts_in, digest_of
+from jsl_core.storage.store import FolderStore, Store, open_store, write_atomically
+from jsl_core.storage.tree import checkout, put_tree, tree_files
+
+__all__ = [
+    "Artifact",
+    "FolderStore",
+    "Memo",
+    "Store",
+    "artifacts_in",
+    "checkout",
+    "digest_of",
+    "open_store",
+    "put_tree",
+    "sha256_of",
+    "tree_files",
+    "write_atomically",
+]

@@ -1,0 +1,48 @@
+"""One stored record per item and stage, so that a new scan in a bucket costs one scan, not the bucket."""
+
+import hashlib
+import json
+from typing import Any
+
+from jsl_core.storage.artifact import Artifact
+from jsl_core.storage.store import Store
+
+__all__ = ["Memo", "artifacts_in", "digest_of"]
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of a JSON-able value in its canonical form."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def artifacts_in(value: Any) -> list[Artifact]:
+    """Every artifact named anywhere in a JSON value."""
+    if isinstance(value, dict):
+        if value.keys() == Artifact.model_fields.keys():
+            return [Artifact.model_validate(value)]
+        value = list(value.values())
+    if isinstance(value, list):
+        return [artifact for item in value for artifact in artifacts_in(item)]
+    return []
+
+
+class Memo:
+    """Results of one stage (its code and settings: `stage_key`) by the item they were made from."""
+
+    def __init__(self, store: Store, stage_key: str) -> None:
+        self._store, self._stage_key = store, stage_key
+
+    def _key(self, item: Any) -> str:
+        digest = digest_of([self._stage_key, item])
+        return f"memo/{digest[:2]}/{digest}.json"
+
+    def get(self, item: Any) -> Any | None:
+        """What was stored for the item, or None where nothing was or where an artifact it names is gone."""
+        data = self._store.read(self._key(item))
+        if data is None:
+            return None
+        value = json.loads(data)
+        return value if all(self._store.has(artifact) for artifact in artifacts_in(value)) else None
+
+    def put(self, item: Any, value: Any) -> None:
+        self._store.write(self._key(item), json.dumps(value, sort_keys=True).encode())

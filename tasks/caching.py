@@ -1,0 +1,167 @@
+"""The only place that knows Prefect's cache machinery.
+
+A stage task is keyed by its name, its declared version, the digest of the code it runs, and its parameters.
+Where things lie (`Placement`) is in no key, so a moved store or another machine still finds its results.
+Results are small JSON records on the artifact store; one that names an artifact which is no longer there
+counts as a miss, so the task runs again.
+"""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Task
+from prefect.cache_policies import CachePolicy
+from prefect.filesystems import WritableFileSystem
+from pydantic import BaseModel, ConfigDict
+
+from jsl_core.errors import StoreError
+from jsl_core.storage import Store, artifacts_in, digest_of, open_store
+
+__all__ = ["Placement", "ResultsOnStore", "results_block", "stage", "stage_key"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Placement(BaseModel):
+    """Where a run finds and keeps things, and how many hands it has; never part of a cache key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: str
+    work: str
+    scans: str = ""
+    jobs: int = 0
+
+    def open(self) -> Store:
+        return open_store(self.store)
+
+    def folder(self, *parts: str) -> Path:
+        """A folder on this machine for what can be made again: checkouts, checkpoints."""
+        return Path(self.work, *parts)
+
+
+class ResultsOnStore(WritableFileSystem):
+    """Prefect's task results as objects of the artifact store."""
+
+    _block_type_name = "JSL results"
+    _block_type_slug = "jsl-results"
+
+    url: str
+
+    def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override]
+        """A result record. Raises StoreError, which Prefect takes as a miss, if anything it names is gone."""
+        store = open_store(self.url)
+        data = store.read(f"results/{path}")
+        if data is None:
+            raise StoreError(f"store {self.url}: no result {path}")
+        _check_whole(store, json.loads(json.loads(data)["result"]), path)
+        return data
+
+    def write_path(self, path: str, content: bytes, _sync: bool = True) -> None:  # type: ignore[override]
+        open_store(self.url).write(f"results/{path}", content)
+
+    def _resolve_path(self, path: str) -> None:
+        return None  # keys stay relative, so that a store can move
+
+
+def results_block(url: str) -> str:
+    """Save the block for a store and return the name by which flows refer to it."""
+    name = f"store-{digest_of(url)[:12]}"
+    ResultsOnStore(url=url).save(name, overwrite=True, _sync=True)  # type: ignore[call-arg]
+    return f"{ResultsOnStore._block_type_slug}/{name}"
+
+
+def stage(name: str, *, version: int, code: tuple[str, ...]) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """A task whose result is cached across runs and machines.
+
+    `code` names the packages and modules whose behaviour the result depends on; `version` is raised when
+    something outside them changes what the task means.
+    """
+
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
+        return Task(
+            function,
+            name=name,
+            task_run_name=name,
+            cache_policy=_StageKey(stage=name, version=version, code=code),
+            persist_result=True,
+            result_serializer="json",
+        )
+
+    return decorate
+
+
+def stage_key(task: Task[..., Any], settings: BaseModel) -> str:
+    """What a stage's records depend on besides the item itself: its code and its settings."""
+    policy = task.cache_policy
+    assert isinstance(policy, _StageKey)
+    return digest_of([policy.identity(task), settings.model_dump(mode="json")])
+
+
+@dataclass
+class _StageKey(CachePolicy):
+    """Name, version, code, and every parameter but the placement."""
+
+    stage: str = ""
+    version: int = 0
+    code: tuple[str, ...] = ()
+
+    def identity(self, task: Task[..., Any]) -> list[Any]:
+        return [self.stage, self.version, inspect.getsource(task.fn), *map(_code_digest, self.code)]
+
+    def compute_key(
+        self,
+        task_ctx: Any,
+        inputs: dict[str, Any],
+        flow_parameters: dict[str, Any],
+        **kwargs: Any,
+    ) -> str:
+        parameters = {
+            name: _jsonable(value) for name, value in inputs.items() if not isinstance(value, Placement)
+        }
+        return f"{self.stage}/{digest_of([self.identity(task_ctx.task), parameters])}"
+
+
+@cache
+def _code_digest(module: str) -> str:
+    """Digest of every file of a package (or of a single module) as it is installed."""
+    spec = find_spec(module)
+    assert spec is not None, module
+    assert spec.origin is not None, module
+    origin = Path(spec.origin)
+    root = origin.parent
+    files = sorted(root.rglob("*")) if origin.name == "__init__.py" else [origin]
+    digest = hashlib.sha256()
+    for file in files:
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    # Anything else would make Prefect log and silently run uncached.
+    raise TypeError(f"a stage task takes artifacts, settings and plain values, not {type(value).__name__}")
+
+
+def _check_whole(store: Store, value: Any, path: str) -> None:
+    for artifact in artifacts_in(value):
+        if not store.has(artifact):
+            raise StoreError(f"store {store.url}: result {path} names {artifact.key}, which is gone")
+        if artifact.name.endswith(".json"):  # records and manifests name artifacts in their turn
+            _check_whole(store, json.loads(store.get(artifact)), path)
