@@ -1,0 +1,54 @@
+"""One split into train, val and test for every regime."""
+
+import hashlib
+import math
+
+import numpy as np
+import pandas as pd
+
+from jsl_core.cohort.table import GRADE, PROGRESSION
+from jsl_core.config import PackSettings
+
+__all__ = ["assign_splits"]
+
+
+def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
+    """Fill the blanks of the column `split`, and return a new table.
+
+    Units are participants (or knees, the seed's mistake), stratified by their worst KL grade and by whether
+    any knee progressed. Within a stratum a seeded hash of the name orders the units, so a new participant
+    moves at most one other across each border of each stratum. A split that the table gives is kept; knees
+    without one follow the other knee of the same participant.
+    """
+    table = table.copy()
+    unit = table["participant"] if settings.split_by == "participant" else table["ID"]
+    given = table["split"].where(table["split"] != "")
+    table["split"] = given.groupby(unit).transform("first")
+    blank = table["split"].isna()
+    if blank.any():
+        assigned = _stratified(table[blank], unit[blank], settings)
+        table.loc[blank, "split"] = unit[blank].map(assigned)
+    return table
+
+
+def _stratified(table: pd.DataFrame, unit: pd.Series, settings: PackSettings) -> dict[str, str]:
+    worst = table[GRADE].groupby(unit).max().fillna(-1)
+    progressed = table[PROGRESSION].groupby(unit).max().fillna(-1)
+    frame = pd.DataFrame({"worst": worst, "progressed": progressed})
+    frame["order"] = [_hash(settings.seed, str(name)) for name in frame.index]
+    assigned: dict[str, str] = {}
+    wanted = np.array([settings.test, settings.test + settings.val])
+    before = 0
+    for _, stratum in frame.groupby(["progressed", "worst"], sort=True):
+        names = stratum.sort_values("order").index
+        # Borders come from the running total: small strata do not lose their share to rounding.
+        after = before + len(names)
+        test, val = (math.floor(share * after + 0.5) - math.floor(share * before + 0.5) for share in wanted)
+        for place, name in enumerate(names):
+            assigned[name] = "test" if place < test else "val" if place < val else "train"
+        before = after
+    return assigned
+
+
+def _hash(seed: int, name: str) -> str:
+    return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()
