@@ -21,6 +21,7 @@ from prefect.cache_policies import CachePolicy
 from prefect.filesystems import WritableFileSystem
 from pydantic import BaseModel, ConfigDict
 
+from jsl_core.config import PipelineSettings
 from jsl_core.errors import StoreError
 from jsl_core.storage import Store, artifacts_in, digest_of, open_store
 
@@ -39,6 +40,18 @@ class Placement(BaseModel):
     work: str
     scans: str = ""
     jobs: int = 0
+
+    @classmethod
+    def of(cls, settings: PipelineSettings) -> "Placement":
+        """Absolute places, so that worker processes and later tasks mean the same; crops beside their table."""
+        store = open_store(settings.store)
+        scans = Path(settings.scans) if settings.scans else Path(settings.cohort).parent
+        return cls(
+            store=store.url,
+            work=str(Path(settings.work or Path(store.url, "work")).absolute()),
+            scans=str(scans.absolute()),
+            jobs=settings.jobs,
+        )
 
     def open(self) -> Store:
         return open_store(self.store)

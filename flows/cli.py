@@ -1,0 +1,47 @@
+"""The command `jsl`: parses, runs, and turns every error a user can cause into one line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from flows.commands import detection, imaging, pipeline
+from jsl_core import __version__
+from jsl_core.errors import JslError
+
+__all__ = ["app", "main"]
+
+_DONE, _FAILED, _WRONG_USAGE, _INTERRUPTED = 0, 1, 2, 130
+
+app = App(
+    name="jsl",
+    help="Knee radiographs to joint-space-loss risk and Kellgren-Lawrence grade. Research use only.",
+    version=__version__,
+)
+app.command(pipeline.demo)
+app.command(pipeline.run)
+app.command(pipeline.train)
+app.command(pipeline.phantom)
+app.command(imaging.convert)
+app.command(imaging.split)
+app.command(detection.crop)
+app.command(detection.detector)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        app([word for word in words if word != "--debug"], exit_on_error=False)
+    except CycloptsError:  # cyclopts has told what is wrong
+        sys.exit(_WRONG_USAGE)
+    except JslError as error:
+        if debug:
+            raise
+        print(f"jsl: {error}", file=sys.stderr)
+        sys.exit(_FAILED)
+    except KeyboardInterrupt:
+        print("jsl: interrupted; what is finished is kept, the same command goes on from there", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+    sys.exit(_DONE)

@@ -1,0 +1,105 @@
+"""`jsl demo`, `jsl run`, `jsl train`, `jsl phantom`: whole runs on phantom or real films."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from flows.terminal import Bars
+from jsl_core.config import PhantomSettings, PipelineSettings, Preset, Regime, load_pipeline
+
+__all__ = ["demo", "phantom", "run", "train"]
+
+Flat = Parameter(name="*")
+
+
+def demo(folder: Path = Path("jsl-demo"), *, settings: Annotated[PipelineSettings | None, Flat] = None) -> None:
+    """Run the whole pipeline on a phantom cohort: no server, no GPU, no download.
+
+    Parameters
+    ----------
+    folder
+        Where the phantom films, the store and the report go.
+    """
+    chosen = load_pipeline(preset="demo", options=_given(settings))
+    films = PhantomSettings(patients=120, seed=0, long_side=(900, 1300))
+    cohort = folder / "phantom"
+    phantom(cohort, settings=films)
+    places = {
+        "scans": str(cohort / "scans"),
+        "cohort": str(cohort / "JSL.csv"),
+        "truth": str(cohort / "truth.json"),
+        "store": str(folder / "store"),
+    }
+    _run(chosen.model_copy(update=places))
+
+
+def run(
+    file: Path | None = None,
+    *,
+    preset: Preset | None = None,
+    settings: Annotated[PipelineSettings | None, Flat] = None,
+) -> None:
+    """Run the pipeline on your own scans and cohort table.
+
+    Parameters
+    ----------
+    file
+        The run's settings in TOML; its paths are relative to it. Options override it.
+    preset
+        The settings to start from; `preset = "…"` in the file does the same.
+    """
+    _run(load_pipeline(file, preset, _given(settings)))
+
+
+def train(
+    regime: Regime,
+    *,
+    preset: Preset | None = None,
+    settings: Annotated[PipelineSettings | None, Flat] = None,
+) -> None:
+    """Train one regime, and those it starts from, on a cohort table with Img_path or on scans, and report.
+
+    Parameters
+    ----------
+    regime
+        Which model; jsl-joint-frozen and jsl-joint start from jsl-image, which starts from kl.
+    preset
+        The settings to start from.
+    """
+    options = _given(settings)
+    options.setdefault("training", {})["regimes"] = (regime,)
+    _run(load_pipeline(None, preset, options))
+
+
+def phantom(dst: Path, *, settings: Annotated[PhantomSettings, Flat] = PhantomSettings()) -> None:
+    """Write a synthetic cohort with known truth: DICOM films, JSL.csv, truth.csv and truth.json.
+
+    Parameters
+    ----------
+    dst
+        The folder to write; what is already there and whole is not made again.
+    """
+    from jsl_core.phantom import write_phantom
+
+    with Bars() as bars:
+        write_phantom(dst, settings, progress=bars.at("phantom films"))
+
+
+def _given(settings: PipelineSettings | None) -> dict[str, object]:
+    """Only what was set on the command line."""
+    return settings.model_dump(exclude_unset=True) if settings else {}
+
+
+def _run(settings: PipelineSettings) -> None:
+    from flows.embedded import configure, settle
+
+    configure(Path(settings.work or Path(settings.store, "work"), "prefect"))
+    # Prefect reads its environment when it is imported.
+    from flows.pipeline import pipeline
+    from tasks.caching import results_block
+
+    with Bars() as bars, bars.following():
+        published = pipeline.with_options(result_storage=results_block(settings.store))(settings)
+        settle()
+    print(f"\n{published.table}\n\nReport: {published.report}")

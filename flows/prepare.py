@@ -1,0 +1,76 @@
+"""From scans and a cohort table to a packed dataset."""
+
+import json
+from pathlib import Path
+
+from prefect import flow, unmapped
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import BaseModel, ConfigDict
+
+from jsl_core.cohort import read_cohort
+from jsl_core.config import PipelineSettings
+from jsl_core.errors import BadSettings, JslError
+from jsl_core.scans import in_buckets, list_scans
+from jsl_core.storage import Artifact
+from tasks.caching import Placement
+from tasks.convert import convert
+from tasks.crop import crop
+from tasks.gather import Gathered, gather
+from tasks.pack import pack, pack_images
+from tasks.split import split
+
+__all__ = ["Prepared", "prepare"]
+
+
+class Prepared(BaseModel):
+    """What training needs, and what the report tells of how it came about."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: Artifact
+    converted: list[Artifact] = []
+    split: list[Artifact] = []
+    cropped: list[Artifact] = []
+    gathered: Gathered | None = None
+
+
+@flow(name="prepare", task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)
+def prepare(settings: PipelineSettings) -> Prepared:
+    """Convert, split and crop every scan, and pack the joints that the table names."""
+    place = Placement.of(settings)
+    cohort = _ingest_table(settings, place)
+    if not settings.scans:
+        return Prepared(dataset=pack_images(_list_images(settings, place), cohort, settings.pack, place))
+    buckets = in_buckets(list_scans(Path(settings.scans)))
+    converted = convert.map(buckets, unmapped(settings.convert), unmapped(place)).result()
+    halves = split.map(converted, unmapped(settings.split), unmapped(place)).result()
+    cropped = crop.map(halves, unmapped(settings.crop), unmapped(place)).result()
+    gathered = gather(converted, halves, cropped, place)
+    _stop_if_too_many_failed(gathered, settings, place)
+    dataset = pack(gathered.joints, cohort, settings.pack, place)
+    return Prepared(dataset=dataset, converted=converted, split=halves, cropped=cropped, gathered=gathered)
+
+
+def _ingest_table(settings: PipelineSettings, place: Placement) -> Artifact:
+    """Check the table before any scan is touched, and keep its bytes."""
+    if not settings.cohort:
+        raise BadSettings("cohort is empty; give the path of the cohort table (CSV)")
+    read_cohort(Path(settings.cohort))
+    return place.open().put_file(Path(settings.cohort))
+
+
+def _list_images(settings: PipelineSettings, place: Placement) -> Artifact:
+    """The digests of the crops that the table names: what the packed dataset depends on."""
+    table = read_cohort(Path(settings.cohort), needs=["Img_path"])
+    paths = [Path(place.scans, path) for path in table["Img_path"] if path]
+    digests = [Artifact.of_file(path).sha256 if path.is_file() else "" for path in paths]
+    return place.open().put(json.dumps(digests).encode(), "images.json")
+
+
+def _stop_if_too_many_failed(gathered: Gathered, settings: PipelineSettings, place: Placement) -> None:
+    if gathered.failed > settings.max_rejected * gathered.scans:
+        where = place.open().publish(gathered.rejected, f"runs/{settings.name}-stopped/rejected.csv")
+        raise JslError(
+            f"{gathered.failed} of {gathered.scans} scans were rejected, more than max_rejected "
+            f"({settings.max_rejected:.0%}); see {where}, then mend the scans or raise max_rejected"
+        )

@@ -1,0 +1,61 @@
+"""A run's settings from a preset, a TOML file and the command line, each overriding the one before."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from jsl_core.config.pipeline import PipelineSettings
+from jsl_core.config.presets import PRESETS, Preset
+from jsl_core.errors import BadSettings
+
+__all__ = ["load_pipeline"]
+
+_PATHS = ("scans", "cohort", "truth", "store", "work")
+
+
+def load_pipeline(
+    file: Path | None = None, preset: Preset | None = None, options: Mapping[str, Any] | None = None
+) -> PipelineSettings:
+    """The settings of a run; paths in the file are relative to the file.
+
+    Raises BadSettings if the file cannot be read, or a setting is unknown or out of its range.
+    """
+    table = _read(file) if file else {}
+    named = preset or table.pop("preset", None)
+    table.pop("preset", None)
+    if named is not None and named not in PRESETS:
+        raise BadSettings(f"{file}: preset {named!r} is unknown; choose one of {', '.join(PRESETS)}")
+    start = PRESETS[named].model_dump() if named else {}
+    try:
+        return PipelineSettings.model_validate(_merged(_merged(start, table), options or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        where = f"{file}: " if file else ""
+        raise BadSettings(f"{where}setting {name}: {first['msg']}; got {first['input']!r}") from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadSettings(f"{file}: cannot be read ({error.strerror}); give the path of a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{file}: not a TOML file ({error}); mend that line") from None
+    for name in _PATHS:
+        if table.get(name) and "://" not in str(table[name]):
+            table[name] = str(file.parent / str(table[name]))
+    return table
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`, table by table."""
+    merged = dict(below)
+    for name, value in above.items():
+        old = merged.get(name)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[name] = _merged(old, value) if both else value
+    return merged

@@ -1,0 +1,51 @@
+"""Stage 3: knees to joints, found by the detector, one bucket a task."""
+
+from collections.abc import Iterator, Sequence
+
+from jsl_core.config import CropSettings
+from jsl_core.detection import Detection, JointDetector, crop_joint
+from jsl_core.errors import BadScan
+from jsl_core.imaging import Image, decode_png, encode_png
+from jsl_core.records import Outcome, Row, accepted, read_rows, work_through, write_rows
+from jsl_core.storage import Artifact, Memo, Store
+from tasks.caching import Placement, stage, stage_key
+from tasks.progress import Progress
+
+__all__ = ["crop"]
+
+_BATCH = 16
+
+
+@stage("crop", version=1, code=("jsl_core.detection",))
+def crop(split: Artifact, settings: CropSettings, place: Placement) -> Artifact:
+    """One row a knee: the joint's box in the knee's pixels, its score, and the artifact `png`."""
+    store = place.open()
+    knees = accepted(read_rows(store, [split]))
+
+    def work(todo: Sequence[Row]) -> Iterator[Outcome]:
+        detector = JointDetector.load(settings)
+        for start in range(0, len(todo), _BATCH):
+            batch = todo[start : start + _BATCH]
+            images = [decode_png(store.get(Artifact.model_validate(knee["png"]))) for knee in batch]
+            for knee, image, found in zip(batch, images, detector.detect(images), strict=True):
+                yield _joint(knee, image, found, settings, store)
+
+    memo = Memo(store, stage_key(crop, settings))
+    rows = work_through(knees, work, memo, Progress("crop", len(knees)).step)
+    return write_rows(store, rows, "cropped.json")
+
+
+def _joint(
+    knee: Row, image: Image, found: Sequence[Detection], settings: CropSettings, store: Store
+) -> Outcome:
+    try:
+        joint = crop_joint(image, found, knee["spacing_mm"], settings)
+    except BadScan as error:
+        return error
+    x1, y1, x2, y2 = joint.box
+    return [
+        {key: knee[key] for key in ("file", "ID", "participant", "side", "spacing_mm")}
+        | {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "score": joint.score}
+        | {"padded": joint.padded, "ambiguous": joint.ambiguous}
+        | {"png": store.put(encode_png(joint.pixels), f"{knee['ID']}.png").model_dump()}
+    ]

@@ -1,0 +1,46 @@
+"""Stage 4: joints and the cohort table to one training set."""
+
+import tempfile
+from pathlib import Path
+
+from jsl_core.cohort import read_cohort
+from jsl_core.config import PackSettings
+from jsl_core.imaging import decode_png
+from jsl_core.learning import pack as pack_joints
+from jsl_core.learning import pack_from_paths
+from jsl_core.records import read_rows
+from jsl_core.storage import Artifact, put_tree
+from tasks.caching import Placement, stage
+from tasks.progress import Progress
+
+__all__ = ["pack", "pack_images"]
+
+_CODE = ("jsl_core.cohort", "jsl_core.learning.dataset")
+
+
+@stage("pack", version=1, code=_CODE)
+def pack(joints: Artifact, cohort: Artifact, settings: PackSettings, place: Placement) -> Artifact:
+    """The packed dataset of all joints that have a row in the cohort table, as a tree."""
+    store = place.open()
+    rows = read_rows(store, [joints])
+    progress = Progress("pack", len(rows))
+
+    def crops():
+        for row in rows:
+            yield row["ID"], decode_png(store.get(Artifact.model_validate(row["png"])))
+            progress.step()
+
+    with tempfile.TemporaryDirectory() as folder:
+        table = read_cohort(store.fetch(cohort, Path(folder, "cohort", cohort.name)))
+        pack_joints(crops(), table, settings, Path(folder, "dataset"))
+        return put_tree(store, Path(folder, "dataset"), "dataset.json")
+
+
+@stage("pack", version=1, code=_CODE)
+def pack_images(images: Artifact, cohort: Artifact, settings: PackSettings, place: Placement) -> Artifact:
+    """The packed dataset of crops that lie on disk as the table's `Img_path` says; `images` lists their digests."""
+    store = place.open()
+    with tempfile.TemporaryDirectory() as folder:
+        table = read_cohort(store.fetch(cohort, Path(folder, "cohort", cohort.name)), needs=["Img_path"])
+        pack_from_paths(table, Path(place.scans), settings, Path(folder, "dataset"))
+        return put_tree(store, Path(folder, "dataset"), "dataset.json")

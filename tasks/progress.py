@@ -1,0 +1,36 @@
+"""Progress of a task: log records that a terminal draws as bars, and progress artifacts on a server."""
+
+import os
+import time
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from jsl_core.progress import tell
+
+__all__ = ["Progress"]
+
+_SECONDS = 1.0  # between two updates of the artifact: each is a request to the server
+
+
+class Progress:
+    """One bar: `what` of `total`, moved on by `step`."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total, self._done = what, total, 0
+        self._told = time.monotonic()
+        # An embedded run has nobody who looks at its server.
+        self._artifact = (
+            create_progress_artifact(0.0, key=what.replace(" ", "-"), description=what)
+            if "PREFECT_API_URL" in os.environ
+            else None
+        )
+
+    def step(self, done: int = 1, note: str = "") -> None:
+        self._done += done
+        tell(self._what, self._done, self._total, note)
+        late = time.monotonic() - self._told > _SECONDS or self._done >= self._total
+        if self._artifact and late:
+            self._told = time.monotonic()
+            share = self._done / max(self._total, 1)
+            text = f"{self._what}: {self._done} of {self._total} {note}".rstrip()
+            update_progress_artifact(self._artifact, progress=100 * share, description=text)
