@@ -1,6 +1,6 @@
 """Settings of the networks and the regimes that train them."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -15,8 +15,11 @@ class RegimeSettings(Settings):
     """How one regime is trained."""
 
     epochs: int = Field(10, ge=1, title="Epochs")
-    batch: int = Field(16, ge=1, title="Batch")
-    lr: float = Field(1e-4, gt=0, title="Learning rate")
+    batch: int = Field(16, ge=2, title="Batch")
+    lr: float = Field(1e-3, gt=0, title="Learning rate")
+    backbone_lr: float = Field(
+        1.0, gt=0, title="Backbone's rate", description="Learning rate of the CNN as a multiple of the head's."
+    )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", title="Optimizer")
     schedule: Literal["constant", "step", "cosine", "one-cycle"] = Field("one-cycle", title="Schedule")
     step_epochs: int = Field(
@@ -33,10 +36,16 @@ class RegimeSettings(Settings):
     freeze_epochs: int = Field(
         0, ge=0, title="Frozen epochs", description="Epochs at the start in which the CNN stays frozen."
     )
+    freeze_lr: float = Field(
+        1e-3, gt=0, title="Frozen rate", description="Learning rate of the head in the frozen epochs."
+    )
+    average: float = Field(
+        0.0, ge=0, lt=1, title="Weight average", description="Decay per step of a moving average; 0: none."
+    )
 
 
 class TrainingSettings(Settings):
-    """The network and its three regimes."""
+    """The network and its regimes."""
 
     regimes: tuple[Regime, ...] = Field(
         ("kl", "jsl-image", "jsl-joint-frozen", "jsl-joint", "multitask"),
@@ -44,7 +53,12 @@ class TrainingSettings(Settings):
         description="jsl-image starts from kl, and jsl-joint from jsl-image.",
     )
     backbone: str = Field(
-        "resnet18", title="Backbone", description="Any classification network of torchvision, by its name."
+        "jslnet",
+        title="Backbone",
+        description="jslnet (small, for processors), or any classification network of torchvision by name.",
+    )
+    channels: Literal[1, 3] = Field(
+        1, title="Channels", description="Show the network one grey channel, or three equal ones (the seed)."
     )
     weights: str = Field(
         "none",
@@ -54,17 +68,33 @@ class TrainingSettings(Settings):
     factors: Literal["all", "clinical"] = Field(
         "all", title="Risk factors", description="clinical leaves out expert KL grade and alignment."
     )
+    scale_factors: bool = Field(
+        True, title="Scale factors", description="Standardise the risk factors. Off in the seed."
+    )
     factor_width: int = Field(128, ge=1, title="Factor layer", description="Width of the risk-factor layer.")
     factor_nonlinear: bool = Field(True, title="Non-linear factors", description="Off in the seed.")
-    normalise: bool = Field(
-        True, title="Normalise", description="Standardise the grey values. Off in the seed."
+    risk_model: Literal["logistic", "boosting"] = Field(
+        "logistic", title="Risk-factor model", description="Logistic regression, or boosted trees (the seed)."
+    )
+    normalise: Literal["none", "imagenet", "image"] = Field(
+        "image",
+        title="Normalise",
+        description="Standardise each image, use ImageNet's statistics, or neither (the seed).",
     )
     mirror_left: bool = Field(True, title="Mirror left knees", description="Off in the seed.")
     augment: Literal["none", "seed", "strong"] = Field(
         "strong", title="Augmentation", description="seed: ±5° rotation. strong: affine and photometric."
     )
     kl_loss: Literal["softmax", "ordinal"] = Field("ordinal", title="KL loss")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", title="Precision")
+    baseline: bool = Field(
+        True, title="Baseline", description="Also fit the risk factors alone, where the table has them."
+    )
+    multitask_from_kl: bool = Field(
+        True, title="Multi-task from KL", description="Start multi-task from the kl network. Off in the seed."
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", title="Precision", description="auto: bf16 where the processor or GPU has it in hardware."
+    )
     seed: int = Field(0, ge=0, title="Seed")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", title="Device")
     kl: RegimeSettings = RegimeSettings()
@@ -77,3 +107,21 @@ class TrainingSettings(Settings):
         """The settings of one regime, by its name on the command line."""
         settings: RegimeSettings = getattr(self, regime.replace("-", "_"))
         return settings
+
+    def parent_of(self, regime: Regime) -> Regime | None:
+        """The regime whose network this one starts from, if any."""
+        parents: dict[Regime, Regime | None] = {
+            "kl": None,
+            "jsl-image": "kl",
+            "jsl-joint-frozen": "jsl-image",
+            "jsl-joint": "jsl-image",
+            "multitask": "kl" if self.multitask_from_kl else None,
+        }
+        return parents[regime]
+
+    def only(self, regime: Regime | None = None) -> "TrainingSettings":
+        """What one regime depends on: all that is of another regime, or of none, is set to its default."""
+        default = TrainingSettings()
+        others = [name for name in get_args(Regime) if name != regime]
+        ignored = ["regimes", "baseline", *(name.replace("-", "_") for name in others)]
+        return self.model_copy(update={name: getattr(default, name) for name in ignored})
