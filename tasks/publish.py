@@ -1,0 +1,53 @@
+"""Stage 7: what people look for, under readable keys of the store, and as Prefect artifacts."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict
+
+from jsl_core.config import PipelineSettings
+from jsl_core.records import read_rows
+from jsl_core.storage import Artifact, Store, tree_files
+from tasks.caching import Placement
+from tasks.gather import Gathered
+
+__all__ = ["Published", "publish"]
+
+
+class Published(BaseModel):
+    """Where the run's report lies, and its short table as text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    report: str
+    table: str
+
+
+def publish(
+    dataset: Artifact,
+    models: Mapping[str, Artifact],
+    gathered: Gathered | None,
+    figures: Artifact,
+    page: Artifact,
+    settings: PipelineSettings,
+    place: Placement,
+) -> str:
+    """Copy a run's results to `runs/`, `models/` and `datasets/`, and say where the report is."""
+    store = place.open()
+    run = f"runs/{date.today():%Y-%m-%d}-{settings.name}"
+    store.write(f"{run}/settings.json", settings.model_dump_json(indent=1).encode())
+    store.publish(figures, f"{run}/metrics.json")
+    if gathered:
+        store.publish(gathered.rejected, f"{run}/rejected.csv")
+        for row in read_rows(store, [gathered.joints]):
+            store.publish(Artifact.model_validate(row["png"]), f"{run}/joints/{row['ID']}.png")
+    for name, model in models.items():
+        _publish_tree(store, model, f"models/{name}/{model.sha256[:12]}")
+    _publish_tree(store, dataset, f"datasets/{dataset.sha256[:12]}", only={"table.csv", "rejected.csv"})
+    return store.publish(page, f"{run}/report.html")
+
+
+def _publish_tree(store: Store, tree: Artifact, key: str, only: set[str] | None = None) -> None:
+    for path, file in tree_files(store, tree).items():
+        if only is None or path in only:
+            store.publish(file, f"{key}/{path}")
