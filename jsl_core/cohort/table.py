@@ -100,9 +100,9 @@ def _typed(table: pd.DataFrame, name: str) -> pd.DataFrame:
         text = table[column].astype(object).where(table[column].notna(), "").astype(str).str.strip()
         text = text.where(~text.str.match(r"^\.($|\D)"), "")
         numbers = pd.to_numeric(text.where(text != ""), errors="coerce").astype(float)
-        wrong = numbers.isna() & (text != "")
+        wrong = (numbers.isna() & (text != "")).to_numpy()
         if wrong.any():
-            row = int(wrong.idxmax())
+            row = int(wrong.argmax())
             raise BadTable(f"{name}, row {row + 2}: {column} is {text[row]!r}; give a number or a blank")
         table[column] = numbers
     return table

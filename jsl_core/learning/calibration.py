@@ -1,0 +1,45 @@
+"""Temperature scaling (Guo et al. 2017) and the operating point, both chosen on validation knees."""
+
+import numpy as np
+
+__all__ = ["best_threshold", "sigmoid", "softmax", "temperature"]
+
+_TEMPERATURES = np.geomspace(0.25, 8.0, 241)
+
+
+def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The divisor of the logits that minimises the log loss.
+
+    `logits` N×K with classes 0…K-1 in `labels`, or N×1 with labels 0 and 1.
+    """
+    losses = [_log_loss(logits / divisor, labels) for divisor in _TEMPERATURES]
+    return float(_TEMPERATURES[int(np.argmin(losses))])
+
+
+def best_threshold(risk: np.ndarray, progressed: np.ndarray) -> float:
+    """The risk at and above which a knee is called progressing: highest Youden index, halfway to the next."""
+    order = np.argsort(-risk, kind="stable")
+    sorted_risk, truth = risk[order], progressed[order].astype(bool)
+    youden = np.cumsum(truth) / truth.sum() - np.cumsum(~truth) / (~truth).sum()
+    last_of_ties = np.append(np.diff(sorted_risk) < 0, True)
+    place = int(np.argmax(np.where(last_of_ties, youden, -np.inf)))
+    below = sorted_risk[place + 1] if place + 1 < len(sorted_risk) else 0.0
+    return float((sorted_risk[place] + below) / 2)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Row-wise, N×K."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logits))
+
+
+def _log_loss(logits: np.ndarray, labels: np.ndarray) -> float:
+    if logits.shape[1] == 1:
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
+    peak = logits.max(axis=1, keepdims=True)
+    normaliser = np.log(np.exp(logits - peak).sum(axis=1)) + peak[:, 0]
+    return float(np.mean(normaliser - logits[np.arange(len(labels)), labels.astype(int)]))

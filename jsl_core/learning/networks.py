@@ -1,0 +1,104 @@
+"""One network for all regimes: normalisation, backbone, optional factor branch, one head per label."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from jsl_core.learning.backbones import build_backbone, feature_count
+
+__all__ = ["HEADS", "KneeNetwork", "NetworkSpec"]
+
+HEADS = {"kl": 5, "jsl": 1}
+
+# Mean over the three channels of the ImageNet statistics that torchvision's networks were trained with.
+_IMAGENET_GREY = (0.449, 0.226)
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """All that is needed to build the network again, JSON-able; `inputs` counts risk factors (0: none)."""
+
+    backbone: str
+    channels: Literal[1, 3]
+    size: int
+    normalise: Literal["none", "imagenet", "image"]
+    heads: tuple[str, ...]
+    inputs: int = 0
+    factor_width: int = 128
+    factor_nonlinear: bool = True
+    dropout: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "NetworkSpec":
+        return cls(**{**record, "heads": tuple(record["heads"])})
+
+
+class Normalise(nn.Module):
+    """Grey values 0…1, B×1×S×S, to what the backbone expects, B×C×S×S; statistics travel as buffers.
+
+    `image` standardises each image by itself: exposure drops out.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, how: Literal["none", "imagenet", "image"], channels: int) -> None:
+        super().__init__()
+        mean, std = _IMAGENET_GREY if how == "imagenet" else (0.0, 1.0)
+        self.per_image = how == "image"
+        self.channels = channels
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("std", torch.tensor(std))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.per_image:
+            std, mean = torch.std_mean(images, (1, 2, 3), keepdim=True)
+            images = (images - mean) / (std + 1e-3)  # a blank image stays blank
+        images = (images - self.mean) / self.std
+        return images.expand(-1, self.channels, -1, -1)
+
+
+class KneeNetwork(nn.Module):
+    """Images, and where the regime has them risk factors, to logits by label: `kl` B×5, `jsl` B×1."""
+
+    def __init__(self, spec: NetworkSpec, weights: str = "none") -> None:
+        super().__init__()
+        self.spec = spec
+        self.normalise = Normalise(spec.normalise, spec.channels)
+        self.backbone = build_backbone(spec.backbone, spec.channels, weights)
+        width = feature_count(self.backbone, spec.channels, spec.size)
+        self.factor_branch: nn.Module | None = None
+        if spec.inputs:
+            branch: list[nn.Module] = [nn.Linear(spec.inputs, spec.factor_width)]
+            if spec.factor_nonlinear:
+                branch.append(nn.ReLU())
+            self.factor_branch = nn.Sequential(*branch)
+            width += spec.factor_width
+        self.dropout = nn.Dropout(spec.dropout)
+        self.heads = nn.ModuleDict({name: nn.Linear(width, HEADS[name]) for name in spec.heads})
+
+    def forward_features(self, images: torch.Tensor) -> torch.Tensor:
+        """Float images in 0…1, B×1×S×S, to features B×D."""
+        features: torch.Tensor = self.backbone(self.normalise(images))
+        return features
+
+    def forward_head(
+        self, features: torch.Tensor, factors: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Features B×D and factors B×F to logits by label."""
+        if self.factor_branch is not None:
+            features = torch.cat([features, self.factor_branch(factors)], dim=1)
+        features = self.dropout(features)
+        return {name: head(features) for name, head in self.heads.items()}
+
+    def forward(self, images: torch.Tensor, factors: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        return self.forward_head(self.forward_features(images), factors)
+
+    def start_from(self, parent: "KneeNetwork") -> None:
+        """Take the parent's backbone."""
+        self.backbone.load_state_dict(parent.backbone.state_dict())

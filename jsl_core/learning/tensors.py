@@ -1,0 +1,72 @@
+"""A packed dataset on the device that trains: images, labels and encoded risk factors."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from jsl_core.cohort.factors import FactorEncoder
+from jsl_core.cohort.table import GRADE, PROGRESSION
+from jsl_core.errors import BadSettings
+from jsl_core.learning.augment import to_float
+from jsl_core.learning.dataset import PackedDataset
+
+__all__ = ["DeviceData", "autocast", "pick_device"]
+
+
+@dataclass(frozen=True)
+class DeviceData:
+    """Row i of each tensor is row i of the dataset's table.
+
+    `images` uint8 N×1×S×S; `mirrored` bool N; `factors` float N×F or None; `grades` long N and
+    `progressed` float N, both -1 where missing.
+    """
+
+    images: torch.Tensor
+    mirrored: torch.Tensor
+    factors: torch.Tensor | None
+    grades: torch.Tensor
+    progressed: torch.Tensor
+
+    @classmethod
+    def of(
+        cls, dataset: PackedDataset, encoder: FactorEncoder | None, mirror_left: bool, device: torch.device
+    ) -> "DeviceData":
+        table = dataset.table
+        left = dataset.left if mirror_left else np.zeros(len(table), bool)
+        return cls(
+            images=torch.from_numpy(np.asarray(dataset.images)).unsqueeze(1).to(device),
+            mirrored=torch.from_numpy(left).to(device),
+            factors=torch.from_numpy(encoder.transform(table)).to(device) if encoder else None,
+            grades=torch.from_numpy(table[GRADE].fillna(-1).to_numpy(np.int64)).to(device),
+            progressed=torch.from_numpy(table[PROGRESSION].fillna(-1).to_numpy(np.float32)).to(device),
+        )
+
+    def pixels(self, rows: torch.Tensor) -> torch.Tensor:
+        """Float B×1×S×S in 0…1, mirrored, not augmented, laid out as convolutions like it."""
+        pixels = to_float(self.images[rows], self.mirrored[rows])
+        return pixels.contiguous(memory_format=torch.channels_last)
+
+    def factors_of(self, rows: torch.Tensor) -> torch.Tensor | None:
+        return None if self.factors is None else self.factors[rows]
+
+
+def pick_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    """`auto` takes a GPU where there is one. Raises `BadSettings`."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise BadSettings("no CUDA GPU can be used here; set device to auto or cpu")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def autocast(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.autocast:
+    """Mixed precision: `auto` means bf16 where the hardware multiplies it natively."""
+    if precision == "auto":
+        # Emulated bf16 is slower than fp32, on processors without AVX512-BF16 as on older GPUs.
+        native = (
+            torch.cuda.is_bf16_supported(including_emulation=False)
+            if device.type == "cuda"
+            else torch.cpu._is_avx512_bf16_supported()
+        )
+        precision = "bf16" if native else "fp32"
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
