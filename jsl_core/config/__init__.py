@@ -5,6 +5,7 @@ from anywhere else; secrets come from the environment alone.
 """
 
 from jsl_core.config.base import Settings
+from jsl_core.config.detector import DetectorTrainSettings
 from jsl_core.config.evaluate import EvaluateSettings
 from jsl_core.config.pack import PackSettings
 from jsl_core.config.phantom import PhantomSettings
@@ -15,6 +16,7 @@ from jsl_core.config.training import Regime, RegimeSettings, TrainingSettings
 __all__ = [
     "ConvertSettings",
     "CropSettings",
+    "DetectorTrainSettings",
     "EvaluateSettings",
     "PackSettings",
     "PhantomSettings",

@@ -1,0 +1,86 @@
+"""Boxes: decoding of the heads' maps, overlap, CIoU and non-maximum suppression.
+
+Boxes are (x1, y1, x2, y2), x right, y down, in pixels of the image they are about.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from jsl_core.detection.network import Head
+
+__all__ = ["box_iou", "ciou", "decode", "decode_head", "nms", "paired_iou"]
+
+
+def decode_head(raw: Tensor, head: Head) -> tuple[Tensor, Tensor]:
+    """Boxes B×A×H×W×4 in pixels of the network's input and logits B×A×H×W×(1 + classes) of one raw map.
+
+    bx = s·σ(tx) - (s - 1)/2 + cx with s = `scale_x_y`, bw = anchor·exp(tw) (arXiv 2004.10934, section 3.4).
+    """
+    batch, _, height, width = raw.shape
+    maps = raw.float().view(batch, len(head.anchors), 5 + head.classes, height, width)
+    maps = maps.permute(0, 1, 3, 4, 2)
+    columns = torch.arange(width, device=raw.device, dtype=torch.float32)
+    rows = torch.arange(height, device=raw.device, dtype=torch.float32)
+    cells = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1)
+    anchors = torch.tensor(head.anchors, device=raw.device, dtype=torch.float32)
+    centre = maps[..., :2].sigmoid() * head.scale_xy - (head.scale_xy - 1) / 2 + cells
+    centre = centre * head.stride
+    half = maps[..., 2:4].clamp(max=8).exp() * anchors[:, None, None] / 2
+    return torch.cat([centre - half, centre + half], -1), maps[..., 4:]
+
+
+def decode(raws: Sequence[Tensor], heads: Sequence[Head]) -> tuple[Tensor, Tensor]:
+    """Boxes B×N×4 (pixels of the input) and scores B×N×classes (objectness × class) of all heads."""
+    boxes, scores = [], []
+    for raw, head in zip(raws, heads, strict=True):
+        box, logits = decode_head(raw, head)
+        boxes.append(box.flatten(1, 3))
+        scores.append((logits[..., :1].sigmoid() * logits[..., 1:].sigmoid()).flatten(1, 3))
+    return torch.cat(boxes, 1), torch.cat(scores, 1)
+
+
+def _overlap(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Intersection and union areas of boxes …×4 that broadcast against each other."""
+    sides = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0)
+    shared = sides.prod(-1)
+    area_a, area_b = (a[..., 2:] - a[..., :2]).prod(-1), (b[..., 2:] - b[..., :2]).prod(-1)
+    return shared, area_a + area_b - shared
+
+
+def paired_iou(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union of boxes …×4 and …×4, pair by pair."""
+    shared, union = _overlap(a, b)
+    return shared / union.clamp(min=1e-9)
+
+
+def box_iou(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union N×M of boxes N×4 and M×4."""
+    return paired_iou(a[:, None], b[None])
+
+
+def ciou(a: Tensor, b: Tensor) -> Tensor:
+    """Complete IoU of boxes …×4, pair by pair (Zheng et al., arXiv 1911.08287, equations 9 to 11)."""
+    iou = paired_iou(a, b)
+    hull = torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])
+    diagonal = hull.square().sum(-1).clamp(min=1e-9)
+    distance = ((a[..., :2] + a[..., 2:]) - (b[..., :2] + b[..., 2:])).square().sum(-1) / 4
+    size_a, size_b = (a[..., 2:] - a[..., :2]).clamp(min=1e-6), (b[..., 2:] - b[..., :2]).clamp(min=1e-6)
+    angles = torch.atan(size_a[..., 0] / size_a[..., 1]) - torch.atan(size_b[..., 0] / size_b[..., 1])
+    shape = 4 / math.pi**2 * angles.square()
+    with torch.no_grad():
+        weight = shape / (1 - iou + shape).clamp(min=1e-9)
+    return iou - distance / diagonal - weight * shape
+
+
+def nms(boxes: Tensor, scores: Tensor, iou: float) -> Tensor:
+    """Indices of the boxes N×4 to keep, best score first: none overlaps a better one by more than `iou`."""
+    order = scores.argsort(descending=True, stable=True)
+    overlap = box_iou(boxes[order], boxes[order])
+    kept: list[int] = []
+    for candidate in range(len(order)):
+        if not kept or bool((overlap[candidate, kept] <= iou).all()):
+            kept.append(candidate)
+    return order[kept]

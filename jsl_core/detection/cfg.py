@@ -1,0 +1,82 @@
+"""Darknet configuration files: the `.cfg` that describes a network, read and written."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jsl_core.errors import DetectorError
+
+__all__ = ["Section", "parse_cfg", "read_cfg", "write_cfg"]
+
+KNOWN_SECTIONS = frozenset({"net", "convolutional", "route", "shortcut", "maxpool", "upsample", "yolo"})
+
+
+@dataclass(frozen=True)
+class Section:
+    """One `[kind]` of a cfg with its `key=value` options, in the file's order."""
+
+    kind: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        return int(self.number(key, default))
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """One number; raises DetectorError where it is missing without a default, or no number."""
+        numbers = self.numbers(key, () if default is None else (default,))
+        if len(numbers) != 1:
+            raise DetectorError(
+                f"[{self.kind}] {key} should be one number; the cfg has {len(numbers)} there."
+            )
+        return numbers[0]
+
+    def numbers(self, key: str, default: Iterable[float] = ()) -> tuple[float, ...]:
+        """The comma-separated numbers of an option; raises DetectorError where one is no number."""
+        text = self.options.get(key)
+        if text is None:
+            return tuple(default)
+        try:
+            return tuple(float(part) for part in text.split(",") if part.strip())
+        except ValueError:
+            raise DetectorError(f"[{self.kind}] {key}={text} should be numbers; correct the cfg.") from None
+
+
+def parse_cfg(text: str, name: str = "cfg") -> tuple[Section, ...]:
+    """The sections of a Darknet cfg, `[net]` first. Raises DetectorError for anything else."""
+    sections: list[tuple[str, dict[str, str]]] = []
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.split("#")[0].split(";")[0].strip()
+        if line.startswith("[") and line.endswith("]"):
+            kind = "net" if line[1:-1] == "network" else line[1:-1].strip()
+            if kind not in KNOWN_SECTIONS:
+                raise DetectorError(
+                    f"{name}, line {number}: section [{kind}] is unknown; "
+                    f"YOLOv4 needs only {', '.join(sorted(KNOWN_SECTIONS))}."
+                )
+            sections.append((kind, {}))
+        elif line:
+            key, equals, value = line.partition("=")
+            if not equals or not sections:
+                raise DetectorError(f"{name}, line {number}: expected [section] or key=value.")
+            sections[-1][1][key.strip()] = value.strip()
+    if [kind for kind, _ in sections].count("net") != 1 or sections[0][0] != "net":
+        raise DetectorError(f"{name} has no [net] section at its start; is it a Darknet cfg?")
+    return tuple(Section(kind, options) for kind, options in sections)
+
+
+def read_cfg(path: Path) -> tuple[Section, ...]:
+    """The sections of a cfg file. Raises DetectorError where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DetectorError(f"{path.name} cannot be read as a Darknet cfg; check the path.") from error
+    return parse_cfg(text, path.name)
+
+
+def write_cfg(sections: Iterable[Section]) -> str:
+    """The text of a cfg; `parse_cfg` of it gives the same sections."""
+    blocks = (
+        "\n".join([f"[{section.kind}]", *(f"{key}={value}" for key, value in section.options.items())])
+        for section in sections
+    )
+    return "\n\n".join(blocks) + "\n"

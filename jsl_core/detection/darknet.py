@@ -1,0 +1,76 @@
+"""Darknet's `.weights`: a header, then the float32 parameters of each convolution in the cfg's order."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jsl_core.detection.layers import ConvBlock
+from jsl_core.detection.network import Network
+from jsl_core.errors import DetectorError
+
+__all__ = ["load_weights", "save_weights"]
+
+HEADER_BYTES = 20  # major, minor, revision as int32, then images seen as uint64 (int32 before version 0.2)
+OLD_HEADER_BYTES = 16
+VERSION = (0, 2, 5)  # what AlexeyAB's Darknet writes
+
+
+def _parameters(network: Network) -> Iterator[Tensor]:
+    """The tensors in the file's order: bias or batch norm (shift, scale, mean, variance), then the kernel."""
+    for layer in network.layers:
+        if isinstance(layer, ConvBlock):
+            if layer.norm is not None:
+                shift, scale = layer.norm.bias, layer.norm.weight
+                mean, variance = layer.norm.running_mean, layer.norm.running_var
+                assert mean is not None
+                assert variance is not None
+                yield from (shift, scale, mean, variance)
+            elif layer.conv.bias is not None:
+                yield layer.conv.bias
+            yield layer.conv.weight
+
+
+def load_weights(network: Network, path: Path) -> None:
+    """Fill a network from a `.weights` file; raises DetectorError where the two do not fit exactly."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DetectorError(f"{path.name} cannot be read; check the path of the weights.") from error
+    if len(data) < HEADER_BYTES:
+        raise DetectorError(f"{path.name} has {len(data)} bytes, less than a header; copy the weights again.")
+    major, minor = (int(number) for number in np.frombuffer(data, "<i4", 2))
+    if not (major == 0 and 0 <= minor <= 2):
+        raise DetectorError(
+            f"{path.name} is no Darknet weights file of version 0.1 or 0.2; is it another format?"
+        )
+    header = HEADER_BYTES if minor == 2 else OLD_HEADER_BYTES
+    expected = header + 4 * sum(tensor.numel() for tensor in _parameters(network))
+    if len(data) != expected:
+        raise DetectorError(
+            f"{path.name} has {len(data)} bytes, the cfg needs {expected}; "
+            f"{'the file is cut short' if len(data) < expected else 'they are not a pair'}."
+        )
+    numbers = np.frombuffer(data, "<f4", offset=header)
+    if not np.isfinite(numbers).all():
+        raise DetectorError(
+            f"{path.name} holds numbers that are not finite; train or copy the weights again."
+        )
+    start = 0
+    with torch.no_grad():
+        for tensor in _parameters(network):
+            stop = start + tensor.numel()
+            tensor.copy_(torch.from_numpy(numbers[start:stop].copy()).view_as(tensor))
+            start = stop
+
+
+def save_weights(network: Network, path: Path, images_seen: int = 0) -> None:
+    """Write a network's parameters as a `.weights` file that Darknet and OpenCV read."""
+    header = np.array(VERSION, "<i4").tobytes() + np.uint64(images_seen).tobytes()
+    body = (tensor.detach().float().cpu().numpy().astype("<f4").tobytes() for tensor in _parameters(network))
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(header + b"".join(body))
+    os.replace(partial, path)

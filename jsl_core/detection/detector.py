@@ -1,0 +1,138 @@
+"""The joint detector: films in, scored boxes out."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+from jsl_core.config import CropSettings
+from jsl_core.detection.boxes import decode, nms
+from jsl_core.detection.cfg import read_cfg, write_cfg
+from jsl_core.detection.darknet import load_weights
+from jsl_core.detection.network import Network
+from jsl_core.detection.resize import Resize, fit
+from jsl_core.errors import DetectorError
+
+__all__ = ["Detection", "Detector", "JointDetector", "load_network", "save_detector"]
+
+Boxes = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A box in pixels of the image it was found in (x right, y down), within that image, and its score 0…1."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    score: float
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        return self.x1, self.y1, self.x2, self.y2
+
+
+class Detector:
+    """A network with its way of resizing; boxes of any class count as joints."""
+
+    def __init__(self, network: Network, resize: Resize) -> None:
+        self.network, self.resize = network, resize
+
+    @torch.inference_mode()
+    def boxes(
+        self, images: Sequence[NDArray[np.uint8]], score: float, nms_iou: float = 0.5
+    ) -> list[tuple[Boxes, NDArray[np.float32]]]:
+        """Boxes N×4 in pixels of each image H×W, clipped to it, and scores N ≥ `score`, best first."""
+        if not images:
+            return []
+        parameter = next(self.network.parameters())
+        fitted = [fit(image, self.network.size, self.resize) for image in images]
+        grey = torch.from_numpy(np.stack([canvas for canvas, _ in fitted]))[:, None].to(parameter.device)
+        batch = (grey.to(parameter.dtype) / 255).expand(-1, self.network.channels, -1, -1)
+        found, scores = decode(
+            self.network(batch.contiguous(memory_format=torch.channels_last)), self.network.heads
+        )
+        results = []
+        for image, (_, place), box, value in zip(
+            images, fitted, found.cpu(), scores.amax(-1).cpu(), strict=True
+        ):
+            likely = torch.nonzero(value >= score)[:, 0]
+            kept = likely[nms(box[likely], value[likely], nms_iou)]
+            height, width = image.shape
+            pixels = place.back(box[kept].numpy()).clip(0, [width, height, width, height])
+            results.append((pixels.astype(np.float32), value[kept].numpy()))
+        return results
+
+
+class JointDetector:
+    """Finds knee joints with the shipped network, or with a user's own Darknet one."""
+
+    def __init__(self, detector: Detector, score: float, nms_iou: float, batch: int = 8) -> None:
+        self.detector, self.score, self.nms_iou, self.batch = detector, score, nms_iou, batch
+
+    @classmethod
+    def load(cls, settings: CropSettings, device: str = "auto") -> "JointDetector":
+        """The detector the settings name; raises DetectorError where its files are missing, damaged or no pair."""
+        if bool(settings.cfg) != bool(settings.weights):
+            raise DetectorError("A detector of your own needs both cfg and weights; give both or neither.")
+        if settings.cfg:
+            network = load_network(Path(settings.cfg), Path(settings.weights))
+        else:
+            with as_file(files("jsl_core.detection") / "weights") as folder:
+                network = load_network(folder / "knee.cfg", folder / "knee.safetensors")
+        return cls(Detector(_placed(network, device), settings.resize), settings.score, settings.nms_iou)
+
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        """The detections of each grey image (uint8 H×W), in its pixels, best score first."""
+        found: list[list[Detection]] = []
+        for first in range(0, len(images), self.batch):
+            for boxes, scores in self.detector.boxes(
+                images[first : first + self.batch], self.score, self.nms_iou
+            ):
+                rows = zip(boxes.tolist(), scores.tolist(), strict=True)
+                found.append([Detection(x1, y1, x2, y2, score) for (x1, y1, x2, y2), score in rows])
+        return found
+
+
+def load_network(cfg: Path, weights: Path) -> Network:
+    """A network in evaluation mode from a cfg and its weights (`.weights` of Darknet, or our `.safetensors`)."""
+    network = Network(read_cfg(cfg)).eval()
+    if weights.suffix != ".safetensors":
+        load_weights(network, weights)
+        return network
+    try:
+        network.load_state_dict(load_file(weights), strict=False)
+    except Exception as error:
+        raise DetectorError(
+            f"{weights.name} does not hold the weights of {cfg.name}; are they a pair?"
+        ) from error
+    return network
+
+
+def save_detector(network: Network, cfg: Path, weights: Path) -> None:
+    """Write a network as a cfg and half-precision safetensors, each file whole or not at all."""
+    state = {
+        key: value.detach().half().contiguous().cpu()
+        for key, value in network.state_dict().items()
+        if value.is_floating_point()  # not the batch norms' step counters
+    }
+    partial = weights.with_name(weights.name + ".partial")
+    save_file(state, partial)
+    os.replace(partial, weights)
+    partial = cfg.with_name(cfg.name + ".partial")
+    partial.write_text(write_cfg(network.sections), encoding="utf-8")
+    os.replace(partial, cfg)
+
+
+def _placed(network: Network, device: str) -> Network:
+    """On the GPU in half precision where there is one."""
+    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
+        network = network.to("cuda", torch.float16)
+    return network.to(memory_format=torch.channels_last)

@@ -1,0 +1,116 @@
+"""The one builder: any cfg of YOLOv4's vocabulary becomes a PyTorch module."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from jsl_core.detection.cfg import Section
+from jsl_core.detection.layers import ConvBlock, MaxPool, Route, Shortcut
+from jsl_core.errors import DetectorError
+
+__all__ = ["Head", "Network"]
+
+
+@dataclass(frozen=True)
+class Head:
+    """One `[yolo]` layer: what its A·(5 + classes) channels mean on a grid of cells of `stride` pixels."""
+
+    stride: int
+    anchors: tuple[tuple[float, float], ...]
+    classes: int
+    scale_xy: float
+
+
+class Network(nn.Module):
+    """A Darknet network; `size` (width, height) and `channels` of its input, `heads` of its output."""
+
+    def __init__(self, sections: Sequence[Section]) -> None:
+        super().__init__()
+        net = sections[0]
+        self.sections = tuple(sections)
+        self.size = (net.integer("width", 416), net.integer("height", 416))
+        self.channels = net.integer("channels", 3)
+        self.layers = nn.ModuleList()
+        self.heads: tuple[Head, ...] = ()
+        shapes: list[tuple[int, int]] = []  # channels and stride of every layer's output
+        for number, section in enumerate(sections[1:]):
+            before = shapes[-1] if shapes else (self.channels, 1)
+            layer, shape = _layer(section, number, before, shapes)
+            self.layers.append(layer)
+            shapes.append(shape)
+            if section.kind == "yolo":
+                self.heads += (_head(section, *before),)
+        if not self.heads:
+            raise DetectorError("The cfg has no [yolo] section; a detector needs at least one.")
+        joining = (layer for layer in self.layers if isinstance(layer, Route | Shortcut))
+        self.reused = frozenset(source for layer in joining for source in layer.sources)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Raw maps of the heads, each B×A·(5 + classes)×H×W, from images B×C×H×W in 0…1."""
+        kept: dict[int, Tensor] = {}
+        outputs: list[Tensor] = []
+        x = images
+        for number, (layer, section) in enumerate(zip(self.layers, self.sections[1:], strict=True)):
+            x = layer(kept if isinstance(layer, Route | Shortcut) else x)
+            if section.kind == "yolo":
+                outputs.append(x)
+            if number in self.reused:
+                kept[number] = x
+        return outputs
+
+
+def _layer(
+    section: Section, number: int, before: tuple[int, int], shapes: Sequence[tuple[int, int]]
+) -> tuple[nn.Module, tuple[int, int]]:
+    """The layer of one section, and the channels and stride of its output."""
+    channels, stride = before
+    match section.kind:
+        case "convolutional":
+            block = ConvBlock(section, channels)
+            return block, (block.conv.out_channels, stride * block.conv.stride[0])
+        case "maxpool":
+            pool = MaxPool(section.integer("size", 1), section.integer("stride", 1))
+            return pool, (channels, stride * pool.stride)
+        case "upsample":
+            factor = section.integer("stride", 2)
+            return nn.Upsample(scale_factor=factor, mode="nearest"), (channels, stride // factor)
+        case "route":
+            sources = tuple(_absolute(int(layer), number) for layer in section.numbers("layers"))
+            groups = section.integer("groups", 1)
+            width = sum(shapes[source][0] // groups for source in sources)
+            return Route(sources, groups, section.integer("group_id", 0)), (width, shapes[sources[0]][1])
+        case "shortcut":
+            return Shortcut((number - 1, _absolute(section.integer("from"), number))), before
+        case _:
+            return nn.Identity(), before
+
+
+def _absolute(layer: int, number: int) -> int:
+    """A layer's number from the cfg's, which counts from here where it is negative."""
+    absolute = layer + number if layer < 0 else layer
+    if not 0 <= absolute < number:
+        raise DetectorError(f"Layer {number} of the cfg refers to layer {absolute}, which is not before it.")
+    return absolute
+
+
+def _head(section: Section, channels: int, stride: int) -> Head:
+    values = section.numbers("anchors")
+    pairs = list(zip(values[::2], values[1::2], strict=False))
+    mask = [int(index) for index in section.numbers("mask", range(len(pairs)))]
+    if section.integer("new_coords", 0):
+        raise DetectorError(
+            "[yolo] new_coords=1 is Scaled-YOLOv4's; this detector reads YOLOv4's coordinates."
+        )
+    if not mask or max(mask) >= len(pairs):
+        raise DetectorError(
+            f"[yolo] mask names anchor {max(mask, default=0)} of {len(pairs)}; correct the cfg."
+        )
+    classes = section.integer("classes", 20)
+    needed = len(mask) * (5 + classes)
+    if channels != needed:
+        raise DetectorError(
+            f"[yolo] with {len(mask)} anchors and {classes} classes needs {needed} filters in the convolution "
+            f"before it; the cfg has {channels}."
+        )
+    return Head(stride, tuple(pairs[index] for index in mask), classes, section.number("scale_x_y", 1.0))

@@ -1,0 +1,185 @@
+"""Training a detector: films in, `detector.cfg` + `detector.safetensors` out, resumable at every epoch."""
+
+import copy
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jsl_core.config import DetectorTrainSettings
+from jsl_core.detection.anchors import kmeans_anchors
+from jsl_core.detection.architectures import yolov4, yolov4_tiny
+from jsl_core.detection.augment import Augment
+from jsl_core.detection.cfg import Section, parse_cfg, write_cfg
+from jsl_core.detection.data import BoxedImage, Sampler
+from jsl_core.detection.detector import Detector, save_detector
+from jsl_core.detection.layers import ConvBlock
+from jsl_core.detection.loss import DetectionLoss
+from jsl_core.detection.metrics import DetectionMetrics, detection_metrics
+from jsl_core.detection.network import Network
+
+__all__ = ["evaluate_detector", "train_detector"]
+
+ANCHOR_FILMS = 400
+WARM_UP_STEPS = 100
+EVALUATION_SCORE = 0.25  # of found joints and false alarms; the seed's threshold
+
+
+def train_detector(
+    sampler: Sampler,
+    validation: Sequence[BoxedImage],
+    settings: DetectorTrainSettings,
+    folder: Path,
+    report: Callable[[dict[str, float]], None] = lambda row: None,
+) -> Detector:
+    """Train on what `sampler` draws and measure on `validation` after every epoch; gives the averaged network.
+
+    `folder` receives `detector.cfg`, `detector.safetensors`, `metrics.json` and `checkpoint.pt`; a run that finds
+    its checkpoint there goes on after its last whole epoch and ends with the same bytes as one never stopped.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    device = _device(settings)
+    torch.manual_seed(settings.seed)
+    augment = Augment((settings.size, settings.size), settings.mosaic)
+    checkpoint_file = folder / "checkpoint.pt"
+    checkpoint = torch.load(checkpoint_file, weights_only=True) if checkpoint_file.exists() else None
+    sections = parse_cfg(checkpoint["cfg"]) if checkpoint else _architecture(sampler, augment, settings)
+
+    network = _expecting_little(Network(sections)).to(device).to(memory_format=torch.channels_last)
+    average = copy.deepcopy(network).eval()
+    optimizer = torch.optim.AdamW(_groups(network, settings.weight_decay), lr=settings.lr)
+    history: list[dict[str, float]] = []
+    if checkpoint:
+        network.load_state_dict(checkpoint["network"])
+        average.load_state_dict(checkpoint["average"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        history = checkpoint["history"]
+
+    loss_of = DetectionLoss(network.heads)
+    steps = math.ceil(settings.films_per_epoch / settings.batch)
+    for epoch in range(len(history), settings.epochs):
+        network.train()
+        total = 0.0
+        for step, (images, targets) in enumerate(_batches(sampler, augment, settings, epoch)):
+            done = epoch * steps + step
+            for group in optimizer.param_groups:
+                group["lr"] = settings.lr * _schedule(done, settings.epochs * steps)
+            with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+                raws = network(_as_input(images, network.channels).to(device))
+            loss = loss_of(raws, [target.to(device) for target in targets])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
+            optimizer.step()
+            _follow(average, network, min(settings.ema, (1 + done) / (10 + done)))
+            total += float(loss.detach())
+        detector = Detector(average, "letterbox")
+        row = {"epoch": epoch + 1.0, "loss": total / steps, **asdict(evaluate_detector(detector, validation))}
+        history.append(row)
+        report(row)
+        save_detector(average, folder / "detector.cfg", folder / "detector.safetensors")
+        _save(
+            checkpoint_file,
+            {
+                "cfg": write_cfg(sections),
+                "network": network.state_dict(),
+                "average": average.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "history": history,
+            },
+        )
+        (folder / "metrics.json").write_text(json.dumps(history, indent=1))
+    return Detector(average, "letterbox")
+
+
+def evaluate_detector(detector: Detector, films: Sequence[BoxedImage]) -> DetectionMetrics:
+    """Metrics of a detector on films with known joints; joints found and false alarms at score 0.25."""
+    found = [detector.boxes([film.pixels], score=0.01)[0] for film in films]
+    return detection_metrics(
+        [film.boxes for film in films],
+        [box for box, _ in found],
+        [score for _, score in found],
+        EVALUATION_SCORE,
+    )
+
+
+def _architecture(sampler: Sampler, augment: Augment, settings: DetectorTrainSettings) -> tuple[Section, ...]:
+    """The cfg with anchors from the first films drawn."""
+    drawn = [
+        augment(sampler, np.random.default_rng([settings.seed, 0, i])).boxes for i in range(ANCHOR_FILMS)
+    ]
+    boxes = np.concatenate(drawn)
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    if settings.network == "yolov4":
+        return yolov4(1, settings.size, 1, kmeans_anchors(sizes, 9))
+    return yolov4_tiny(1, settings.size, 1, kmeans_anchors(sizes, 6), settings.width)
+
+
+@torch.no_grad()
+def _expecting_little(network: Network) -> Network:
+    """Heads that start from an objectness of 0.01, since nearly all cells are empty (arXiv 1708.02002, 4.1)."""
+    for layer, following in zip(network.layers, network.sections[2:], strict=False):
+        if following.kind == "yolo" and isinstance(layer, ConvBlock) and layer.conv.bias is not None:
+            bias = layer.conv.bias.view(-1, 5 + following.integer("classes", 1))
+            bias[:, 4] = math.log(0.01 / 0.99)
+    return network
+
+
+def _batches(
+    sampler: Sampler, augment: Augment, settings: DetectorTrainSettings, epoch: int
+) -> Iterator[tuple[np.ndarray, list[Tensor]]]:
+    """Images uint8 B×H×W with their boxes; each film has a generator of its own, so a resumed run sees the same."""
+    for first in range(0, settings.films_per_epoch, settings.batch):
+        films = [
+            augment(sampler, np.random.default_rng([settings.seed, epoch + 1, index]))
+            for index in range(first, min(first + settings.batch, settings.films_per_epoch))
+        ]
+        yield np.stack([film.pixels for film in films]), [torch.from_numpy(film.boxes) for film in films]
+
+
+def _as_input(images: np.ndarray, channels: int) -> Tensor:
+    grey = torch.from_numpy(images)[:, None].float() / 255
+    return grey.expand(-1, channels, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+def _groups(network: Network, weight_decay: float) -> list[dict[str, Any]]:
+    """Kernels decay; biases and batch norms do not."""
+    kernels = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    return [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Linear warm-up, then half a cosine down to 1 %."""
+    warm = min(WARM_UP_STEPS, steps // 5 + 1)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
+
+
+@torch.no_grad()
+def _follow(average: Network, network: Network, decay: float) -> None:
+    """Exponential moving average of parameters and of batch-norm statistics."""
+    for slow, fast in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if slow.is_floating_point():
+            slow.lerp_(fast, 1 - decay)
+        else:
+            slow.copy_(fast)
+
+
+def _device(settings: DetectorTrainSettings) -> torch.device:
+    auto = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(auto if settings.device == "auto" else settings.device)
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    partial = path.with_name(path.name + ".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
