@@ -1,0 +1,19 @@
+"""Radiographs in, right and left knees out."""
+
+from jsl_core.imaging.png import Image, decode_png, encode_png
+from jsl_core.imaging.records import KneeRecord, ScanRecord
+from jsl_core.imaging.sources import ScanFile, open_scan, walk
+from jsl_core.imaging.stages import convert_scan, split_film
+
+__all__ = [
+    "Image",
+    "KneeRecord",
+    "ScanFile",
+    "ScanRecord",
+    "convert_scan",
+    "decode_png",
+    "encode_png",
+    "open_scan",
+    "split_film",
+    "walk",
+]

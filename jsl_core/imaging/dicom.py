@@ -1,0 +1,163 @@
+"""DICOM bytes to a dataset, to a radiograph and its record: the one place that opens untrusted files."""
+
+import io
+import logging
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import pydicom
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.filereader import _read_file_meta_info, read_dataset, read_preamble
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from jsl_core.config import ConvertSettings
+from jsl_core.errors import BadScan
+from jsl_core.imaging import gate
+from jsl_core.imaging.pixels import decode_pixels
+from jsl_core.imaging.radiograph import Radiograph
+from jsl_core.imaging.records import ScanRecord
+from jsl_core.imaging.tags import flipped_of, laterality_of, number, participant_of, spacing_of, text
+from jsl_core.imaging.voi import modality_values, voi_of
+
+__all__ = ["read_radiograph"]
+
+_DIRECTORY = UID("1.2.840.10008.1.3.10")
+
+
+def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[ScanRecord, Radiograph]:
+    """A DICOM file's radiograph and record. Raises BadScan with any reason of the gate."""
+    with _quiet():
+        ds = _parsed(data, settings)
+        gate.check_header(ds, settings)
+        participant = participant_of(ds, name)
+        laterality, flipped = laterality_of(ds), flipped_of(ds)
+        radiograph = _radiograph(ds)
+        spacing, source = spacing_of(ds)
+        height, width = radiograph.codes.shape
+        return ScanRecord(
+            file=name,
+            participant=participant,
+            view=gate.view_of(ds),
+            spacing_mm=spacing,
+            spacing_source=source,
+            width=width,
+            height=height,
+            bits=radiograph.bits,
+            photometric=text(ds, "PhotometricInterpretation").upper(),
+            transfer_syntax=UID(ds.file_meta.TransferSyntaxUID).name,
+            laterality=laterality,
+            flipped=flipped,
+            pixels=radiograph.digest,
+        ), radiograph
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """pydicom warns and logs with the values it read, and those may name the patient."""
+    logger = logging.getLogger("pydicom")
+    before, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
+
+
+def _parsed(data: bytes, settings: ConvertSettings) -> Dataset:
+    if data[128:132] != b"DICM" and not _plausible(data):
+        raise BadScan("not_dicom", "the file is no DICOM file")
+    try:
+        ds = _inflated(data, settings) or pydicom.dcmread(io.BytesIO(data), force=True)
+        sop = text(ds.file_meta, "MediaStorageSOPClassUID")
+        _complete_meta(ds)
+    except BadScan:
+        raise
+    except EOFError:
+        raise BadScan("truncated", "the file ends in the middle of its header; copy it again") from None
+    except Exception:  # pydicom raises anything at all on damaged files
+        raise BadScan("undecodable", "the header is damaged") from None
+    if sop == _DIRECTORY or "DirectoryRecordSequence" in ds:
+        raise BadScan("not_dicom", "a DICOMDIR, the index of a disk and no scan")
+    if not len(ds):
+        raise BadScan("not_dicom", "the file is no DICOM file")
+    return ds
+
+
+def _plausible(data: bytes) -> bool:
+    """A file without preamble begins with an element of group 2 or 8, in either byte order."""
+    return (
+        data[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08") and len(data) > 8 and data[1:4] != b"\0\0\0"
+    )
+
+
+def _complete_meta(ds: Dataset) -> None:
+    if "TransferSyntaxUID" not in ds.file_meta:
+        implicit, little = ds.original_encoding
+        ds.file_meta.TransferSyntaxUID = (
+            ImplicitVRLittleEndian
+            if implicit
+            else ExplicitVRLittleEndian
+            if little
+            else UID("1.2.840.10008.1.2.2")
+        )
+
+
+def _inflated(data: bytes, settings: ConvertSettings) -> Dataset | None:
+    """A deflated file (PS3.5 A.5), inflated no further than the largest film allowed."""
+    if DeflatedExplicitVRLittleEndian.encode() not in data[:4096]:
+        return None
+    file = io.BytesIO(data)
+    read_preamble(file, True)
+    meta = FileMetaDataset(_read_file_meta_info(file))
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return None
+    limit = settings.max_megapixels * 8_000_000
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    plain = inflater.decompress(file.read(), limit)
+    if inflater.unconsumed_tail:
+        raise BadScan("too_large", f"the file inflates to more than {limit >> 20} MiB; raise max_megapixels")
+    ds = read_dataset(io.BytesIO(plain), False, True)
+    ds.set_original_encoding(False, True)
+    ds.file_meta = meta
+    return ds
+
+
+def _radiograph(ds: Dataset) -> Radiograph:
+    codes = decode_pixels(ds)
+    container = 8 * codes.dtype.itemsize
+    grey = text(ds, "PhotometricInterpretation").upper().startswith("MONOCHROME")
+    bits = int(number(ds, "BitsStored", container)) if grey else container
+    if not 1 <= bits <= container:
+        raise BadScan("undecodable", f"BitsStored {bits} does not fit the pixels' {container} bits")
+    signed = grey and number(ds, "PixelRepresentation", 0) == 1
+    high_bit = int(number(ds, "HighBit", bits - 1)) if grey else bits - 1
+    high_bit = high_bit if bits - 1 <= high_bit < container else bits - 1
+    stored, values = modality_values(ds, 1 << container, bits, high_bit, signed)
+    return Radiograph(
+        codes=codes,
+        values=values,
+        padding=_padding(ds, stored, bits, signed),
+        voi=voi_of(ds, signed=signed or values.min() < 0) if grey else None,
+        inverted=grey and _inverted(ds),
+        bits=bits,
+    )
+
+
+def _inverted(ds: Dataset) -> bool:
+    photometric = text(ds, "PhotometricInterpretation").upper()
+    return photometric == "MONOCHROME1" or text(ds, "PresentationLUTShape").upper() == "INVERSE"
+
+
+def _padding(ds: Dataset, stored: npt.NDArray[np.float64], bits: int, signed: bool) -> npt.NDArray[np.bool_]:
+    """Which stored values stand for no exposure (PS3.3 C.7.5.1.1.2)."""
+    first = number(ds, "PixelPaddingValue")
+    last = number(ds, "PixelPaddingRangeLimit", first)
+    if signed:
+        first, last = (value - (1 << 16) if value >= 1 << 15 else value for value in (first, last))
+    return (stored >= min(first, last)) & (stored <= max(first, last))

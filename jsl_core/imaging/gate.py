@@ -1,0 +1,103 @@
+"""The quality gate: why a scan cannot become knees, by short code and sentence."""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+
+from jsl_core.config import ConvertSettings
+from jsl_core.errors import BadScan
+from jsl_core.imaging.tags import number, text, texts
+
+__all__ = ["check_header", "check_picture", "view_of"]
+
+_RADIOGRAPHS = {"CR", "DX", "RG"}
+_PHOTOGRAPHS = {"OT", "XC", ""}  # secondary captures and photographs of films
+_OTHER_PARTS = re.compile(
+    r"\b(chest|thorax|hand|wrist|elbow|shoulder|skull|head|spine|[clt]spine|abdomen|pelvis|hips?|ankles?|foot|feet|"
+    r"breast|jaw|humerus|forearm|clavicle|rib|ribs|finger|toe|heel)\b"
+)
+_OTHER_VIEWS = re.compile(
+    r"\b(lateral|lat|skyline|sunrise|merchant|axial|patella|tangential|oblique|"
+    r"full ?limb|long ?leg|whole ?leg|hip to ankle|hip knee ankle|hka|scanogram|orthoroentgenogram)\b"
+)
+_FRONTAL = re.compile(r"\b(pa|ap|frontal|fixed flexion|bilateral pa|rosenberg|schuss|lyon)\b")
+_TALL = 1.9  # height over width of stitched hip-to-ankle films
+_LOW_CONTRAST = 8  # stored values between the 1st and 99th percentile
+_CLIPPED = 0.5  # share of the middle of the film that is fully white
+
+
+def check_header(ds: Dataset, settings: ConvertSettings) -> None:
+    """Raises BadScan for what the header alone decides; nothing has been decoded yet."""
+    if "PixelData" not in ds:
+        raise BadScan("no_pixels", "the file has a header but no picture")
+    rows, columns = number(ds, "Rows", 0), number(ds, "Columns", 0)
+    frames, samples = number(ds, "NumberOfFrames", 1), number(ds, "SamplesPerPixel", 1)
+    if rows < 1 or columns < 1:
+        raise BadScan("no_pixels", "the header states no height and width")
+    if frames > 1:
+        raise BadScan("wrong_modality", f"the file is a series of {frames:.0f} pictures; a radiograph is one")
+    modality = text(ds, "Modality").upper()
+    if modality not in _RADIOGRAPHS | _PHOTOGRAPHS:
+        raise BadScan("wrong_modality", "the header names no radiograph (CR, DX or RG) as modality")
+    if rows * columns * samples > settings.max_megapixels * 1e6:
+        limit = settings.max_megapixels
+        raise BadScan(
+            "too_large", f"{columns:.0f}x{rows:.0f} px is above {limit} megapixels; raise max_megapixels"
+        )
+    if min(rows, columns) < settings.min_side:
+        raise BadScan(
+            "too_small", f"{columns:.0f}x{rows:.0f} px; a side has fewer than {settings.min_side} px"
+        )
+    if not settings.any_view:
+        _check_view(ds, rows / columns)
+
+
+def _check_view(ds: Dataset, tallness: float) -> None:
+    part = _words(ds, "BodyPartExamined")
+    if _OTHER_PARTS.search(part) and "knee" not in part:
+        raise BadScan("wrong_view", "the header names another part of the body than the knee; see --any-view")
+    position = text(ds, "ViewPosition").upper()
+    words = " ".join(_words(ds, k) for k in ("SeriesDescription", "ProtocolName", "ViewCodeSequence"))
+    if position in ("LL", "RL", "LLD", "RLD", "LLO", "RLO", "LATERAL", "LAT", "TAN", "AXIAL"):
+        raise BadScan("wrong_view", "the header names a view that is not frontal; see --any-view")
+    if _OTHER_VIEWS.search(words) and not _FRONTAL.search(words) and position not in ("AP", "PA"):
+        raise BadScan("wrong_view", "the header names a view that is not frontal; see --any-view")
+    if tallness > _TALL:
+        raise BadScan("wrong_view", "the film is as tall as one from hip to ankle; see --any-view")
+
+
+def view_of(ds: Dataset) -> str:
+    """PA or AP where the header says so, else blank."""
+    position = text(ds, "ViewPosition").upper()
+    if position in ("AP", "PA"):
+        return position
+    words = _words(ds, "SeriesDescription").split()
+    return next((word.upper() for word in words if word in ("ap", "pa")), "")
+
+
+def check_picture(
+    counts: npt.NDArray[np.float64], values: npt.NDArray[np.float64], shown: npt.NDArray
+) -> None:
+    """Raises BadScan `empty` or `clipped`; `counts` are the pixels of each code, `shown` the picture."""
+    order = np.argsort(values, kind="stable")
+    shares = np.cumsum(counts[order]) / max(counts.sum(), 1)
+    low, high = (values[order[min(np.searchsorted(shares, tail), len(order) - 1)]] for tail in (0.01, 0.99))
+    steps = np.count_nonzero(counts[(values >= low) & (values <= high)])
+    if steps < _LOW_CONTRAST:
+        raise BadScan("empty", f"the film has only {steps} grey levels; nothing was exposed")
+    height, width = shown.shape
+    middle = shown[height // 4 : height - height // 4 : 2, width // 4 : width - width // 4 : 2]
+    top = np.iinfo(shown.dtype).max
+    if (middle == top).mean() > _CLIPPED or (middle == 0).mean() > 0.97:
+        raise BadScan("clipped", "most of the middle of the film is burnt out")
+
+
+def _words(ds: Dataset, keyword: str) -> str:
+    if keyword == "ViewCodeSequence":
+        try:
+            return str(ds.ViewCodeSequence[0].CodeMeaning).lower()
+        except Exception:  # missing or damaged in any way
+            return ""
+    return re.sub(r"[^a-z]+", " ", " ".join(texts(ds, keyword)).lower()).strip()

@@ -1,0 +1,33 @@
+"""A film before display: pixels as stored, and what each stored value means."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from jsl_core.imaging.voi import Voi
+
+__all__ = ["Radiograph"]
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """A film before display.
+
+    `codes` is HxW uint8 or uint16, the bits as stored; `values` has for every code its modality value and
+    `padding` whether it stands for no exposure (256 or 65,536 entries each).
+    """
+
+    codes: npt.NDArray[np.unsignedinteger]
+    values: npt.NDArray[np.float64]
+    padding: npt.NDArray[np.bool_]
+    voi: Voi
+    inverted: bool
+    bits: int
+
+    @property
+    def digest(self) -> str:
+        """The same for the same pixels, whatever the file's name, header and compression."""
+        shape = f"{self.codes.shape} {self.codes.dtype} ".encode()
+        return hashlib.sha256(shape + np.ascontiguousarray(self.codes).data).hexdigest()

@@ -1,0 +1,55 @@
+"""What is known of a scan and of a knee: allow-listed facts only, never free text of a header."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["HowSplit", "KneeRecord", "Laterality", "ScanRecord"]
+
+Laterality = Literal["R", "L", "B", ""]
+HowSplit = Literal["valley", "half", "single"]
+
+
+class ScanRecord(BaseModel):
+    """One converted film.
+
+    `view` is what the film shows, in words. `spacing_mm` is (between rows, between columns). `laterality` is
+    B for both knees and blank where no tag tells; `flipped` says that the tags put the patient's right on the
+    right of the picture. `pixels` is the digest of the pixels as stored, the same under any file name.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    participant: str
+    view: str
+    spacing_mm: tuple[float, float] | None
+    spacing_source: str
+    width: int
+    height: int
+    bits: int
+    photometric: str
+    transfer_syntax: str
+    laterality: Laterality = ""
+    flipped: bool = False
+    pixels: str = ""
+
+
+class KneeRecord(BaseModel):
+    """One knee of a film: side 1 is right, 2 left; the box is (x1, y1, x2, y2) in the film's pixels.
+
+    `spacing_mm` is one number, and None too where a film's pixels are not square.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    ID: str
+    participant: str
+    side: Literal[1, 2]
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+    how: HowSplit
+    spacing_mm: float | None

@@ -1,0 +1,127 @@
+"""What the header says of a film: who, which knees, which view, how many millimetres. Reads, never repeats.
+
+Header text is untrusted and may name the patient: it is looked at here and only facts from closed lists leave.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from pydicom import Dataset
+
+from jsl_core.errors import BadScan
+from jsl_core.imaging.records import Laterality
+
+__all__ = ["flipped_of", "laterality_of", "number", "participant_of", "spacing_of", "text", "texts"]
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_OAI_PATH = re.compile(r"(?:^|/)(\d{7})/\d{8}/\d{8}/\d{3}$")  # <ID>/<date>/<barcode>/001
+_COUNTER = re.compile(r"[A-Za-z]{0,5}[-_]?\d{1,4}")  # 001, IM0007: names that say nothing
+_MM = (0.01, 2.0)  # between a detector's finest pixel and a thumbnail's
+
+_BOTH = re.compile(r"\b(bilat\w*|both|bil)\b")
+_RIGHT = re.compile(r"\b(right|rt|r)\b")
+_LEFT = re.compile(r"\b(left|lt|l)\b")
+
+
+def text(ds: Dataset, keyword: str) -> str:
+    """An element as text, blank if it is missing or damaged."""
+    return " ".join(texts(ds, keyword))
+
+
+def texts(ds: Dataset, keyword: str) -> list[str]:
+    """An element's values as text."""
+    try:
+        value = ds.get(keyword)
+        values = value if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else [value]
+        return [str(one).strip() for one in values if one is not None]
+    except Exception:  # pydicom raises anything at all on a damaged element
+        return []
+
+
+def number(ds: Dataset, keyword: str, default: float = math.nan) -> float:
+    """An element's first value as a finite number."""
+    try:
+        value = float(texts(ds, keyword)[0])
+    except (IndexError, ValueError):
+        return default
+    return value if math.isfinite(value) else default
+
+
+def participant_of(ds: Dataset, name: str) -> str:
+    """PatientID, or without one the OAI folder's ID, or the file's stem.
+
+    Raises BadScan `unsafe_name` for an ID that could not be part of a file's name, and where nothing tells.
+    """
+    given = text(ds, "PatientID").strip("\0 ")
+    if given:
+        if not _SAFE_NAME.fullmatch(given):
+            raise BadScan("unsafe_name", "PatientID has characters other than A-Z a-z 0-9 . _ -; rename it")
+        return given
+    path = name.replace("!/", "/")
+    if oai := _OAI_PATH.search(path):
+        return oai.group(1)
+    stem = PurePosixPath(path).name.removesuffix(PurePosixPath(path).suffix)
+    if not _SAFE_NAME.fullmatch(stem) or _COUNTER.fullmatch(stem):
+        raise BadScan("unsafe_name", "no PatientID, and the file's name does not tell the participant either")
+    return stem
+
+
+def spacing_of(ds: Dataset) -> tuple[tuple[float, float] | None, str]:
+    """Millimetres between rows and between columns, and the tag that says so.
+
+    ImagerPixelSpacing is measured at the detector: it is divided by the magnification where that is known
+    (PS3.3 C.8.11.4). PixelSpacing comes first, being calibrated or equal to it (PS3.3 10.7).
+    """
+    magnification = number(ds, "EstimatedRadiographicMagnificationFactor", 1.0)
+    magnified = 1.0 < magnification < 3.0
+    for keyword, divisor, source in (
+        ("PixelSpacing", 1.0, "PixelSpacing"),
+        ("ImagerPixelSpacing", magnification if magnified else 1.0,
+         "ImagerPixelSpacing/magnification" if magnified else "ImagerPixelSpacing"),
+        ("NominalScannedPixelSpacing", 1.0, "NominalScannedPixelSpacing"),
+    ):  # fmt: skip
+        try:
+            row, column = (float(value) / divisor for value in texts(ds, keyword)[:2])
+        except ValueError:
+            continue
+        if all(_MM[0] <= value <= _MM[1] for value in (row, column)):
+            return (round(row, 6), round(column, 6)), source
+    return None, "none"
+
+
+def laterality_of(ds: Dataset) -> Laterality:
+    """Which knees the film shows by its tags: R, L, B for both, blank if they are silent.
+
+    Raises BadScan `unknown_side` if they contradict one another.
+    """
+    said: set[Laterality] = set()
+    for keyword in ("ImageLaterality", "Laterality"):
+        value = text(ds, keyword).upper()[:1]
+        if value in ("R", "L", "B"):
+            said.add(value)  # type: ignore[arg-type]
+    words = " ".join(
+        text(ds, k) for k in ("SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription")
+    )
+    words = re.sub(r"[^a-z]+", " ", words.lower())
+    right, left = bool(_RIGHT.search(words)), bool(_LEFT.search(words))
+    if _BOTH.search(words) or (right and left):
+        said.add("B")
+    elif right or left:
+        said.add("R" if right else "L")
+    if said == {"R", "L"} or len(said) == 3:
+        raise BadScan("unknown_side", "the header names the right knee in one place and the left in another")
+    if "B" in said:
+        return "B"
+    return said.pop() if said else ""
+
+
+def flipped_of(ds: Dataset) -> bool:
+    """Whether the tags put the patient's right on the right of the picture.
+
+    PatientOrientation's first value is the direction of the rows (PS3.3 C.7.6.1.1.1): L on a conventional PA
+    or AP film, R on one that is flipped.
+    """
+    orientation = texts(ds, "PatientOrientation")
+    return bool(orientation) and orientation[0].upper().startswith("R")

@@ -1,0 +1,103 @@
+"""What stored values mean: the modality transformation and the values of interest (PS3.3 C.11.1, C.11.2)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+
+from jsl_core.imaging.tags import number, text
+
+__all__ = ["Voi", "Window", "modality_values", "voi_of"]
+
+Values = npt.NDArray[np.float64]
+Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window on modality values."""
+
+    center: float
+    width: float
+    function: Function = "LINEAR"
+
+    def __call__(self, values: Values) -> Values:
+        """Modality values to 0…1 (PS3.3 C.11.2.1.2 and C.11.2.1.3). The width must be above 0, or 1 if LINEAR."""
+        if self.function == "SIGMOID":
+            return 1 / (1 + np.exp(np.clip(-4 * (values - self.center) / self.width, -700, 700)))
+        if self.function == "LINEAR_EXACT":
+            return np.clip((values - self.center) / self.width + 0.5, 0, 1)
+        return np.clip((values - (self.center - 0.5)) / (self.width - 1) + 0.5, 0, 1)
+
+    @property
+    def degenerate(self) -> bool:
+        return not self.width > (1 if self.function == "LINEAR" else 0)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A VOI LUT: `entries` scaled to 0…1, the first for the modality value `first`."""
+
+    first: float
+    entries: Values
+
+    def __call__(self, values: Values) -> Values:
+        """Modality values to 0…1; values beyond the table take its nearest end (PS3.3 C.11.2.1.1)."""
+        return self.entries[np.clip(values - self.first, 0, len(self.entries) - 1).astype(np.intp)]
+
+
+Voi = Window | Table | None
+
+
+def modality_values(ds: Dataset, codes: int, bits: int, high_bit: int, signed: bool) -> tuple[Values, Values]:
+    """For each of `codes` bit patterns, its stored value and its modality value.
+
+    Bits outside BitsStored are no part of a value (older files keep overlays there); a signed value is in
+    two's complement.
+    """
+    stored = (np.arange(codes, dtype=np.int64) >> (high_bit + 1 - bits)) & ((1 << bits) - 1)
+    if signed:
+        stored -= (stored >> (bits - 1)) << bits
+    table = _table(ds, "ModalityLUTSequence", signed=signed)
+    if table is not None:
+        first, entries, _ = table
+        return stored.astype(np.float64), entries[
+            np.clip(stored - first, 0, len(entries) - 1).astype(np.intp)
+        ]
+    slope = number(ds, "RescaleSlope", 1.0) or 1.0
+    return stored.astype(np.float64), stored * slope + number(ds, "RescaleIntercept", 0.0)
+
+
+def voi_of(ds: Dataset, *, signed: bool) -> Voi:
+    """The film's VOI LUT, or else its first window; None where it has neither or they make no sense."""
+    table = _table(ds, "VOILUTSequence", signed=signed)
+    if table is not None:
+        first, entries, bits = table
+        return Table(first, np.minimum(entries / ((1 << bits) - 1), 1.0))
+    function = text(ds, "VOILUTFunction").upper() or "LINEAR"
+    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+        function = "LINEAR"
+    window = Window(number(ds, "WindowCenter"), number(ds, "WindowWidth"), function)  # type: ignore[arg-type]
+    return None if np.isnan(window.center) or window.degenerate else window
+
+
+def _table(ds: Dataset, keyword: str, *, signed: bool) -> tuple[float, Values, int] | None:
+    """First mapped value, entries and bits of a LUT's first item; None if there is none that works."""
+    try:
+        item = ds[keyword].value[0]
+        count, first, bits = (int(value) for value in item.LUTDescriptor)
+        count = count % (1 << 16) or 1 << 16  # 0 stands for 65,536 (PS3.3 C.11.1.1)
+        if signed and first >= 1 << 15:
+            first -= 1 << 16
+        data = item.LUTData
+        if isinstance(data, bytes):
+            entries = np.frombuffer(data, np.uint8 if len(data) < 2 * count else "<u2")[:count]
+        else:
+            entries = np.asarray(data, np.float64)[:count]
+        return (
+            (first, entries.astype(np.float64), bits) if len(entries) == count and 8 <= bits <= 16 else None
+        )
+    except Exception:  # missing or damaged in any way
+        return None
