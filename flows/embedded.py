@@ -1,59 +1,76 @@
-"""Prefect without a server: an ephemeral one beside this process, its database beside the store.
+"""Prefect without a server of the user's own: one beside this process, its database beside the store.
 
-Only this module touches Prefect's environment, and it does so before Prefect is imported.
+Prefect's own ephemeral server dies of a Ctrl-C meant for the run and survives a kill -9 of it; this one does
+neither. Only this module touches Prefect's environment, and it does so before Prefect is imported.
 """
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["configure", "settle", "start"]
+from jsl_core.errors import JslError
+
+__all__ = ["embedded_prefect"]
+
+_START_SECONDS = 120  # a machine whose cores are busy needs several times the usual six
 
 
-def configure(home: Path, *, debug: bool = False) -> None:
-    """Point Prefect at an embedded database below `home`, unless PREFECT_API_URL names a server."""
-    environment = {
-        "DO_NOT_TRACK": "1",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_LOGGING_LEVEL": "INFO" if debug else "CRITICAL",
-        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-    }
-    if not _has_server():
-        home.mkdir(parents=True, exist_ok=True)
-        environment |= {
-            "PREFECT_HOME": str(home),
-            "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
-            # The default of 20 s is too short for a machine whose cores are busy.
-            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        }
-    for name, value in environment.items():
-        os.environ.setdefault(name, value)
+@contextmanager
+def embedded_prefect(home: Path, *, debug: bool = False) -> Iterator[None]:
+    """A Prefect server for the time of the block, unless PREFECT_API_URL names one.
 
-
-def start() -> None:
-    """Start the embedded server, and see to it that it ends with this process, however this process ends."""
-    if _has_server():
-        return
-    from prefect.client.orchestration import get_client
-    from prefect.server.api.server import SubprocessASGIServer
-
-    with get_client(sync_client=True):
-        server = SubprocessASGIServer().server_process
-    if server:
-        # Prefect ends it at a regular exit only; after kill -9 this one's standard input closes.
-        watch = "import os, sys\nsys.stdin.read()\ntry: os.kill(int(sys.argv[1]), 15)\nexcept OSError: pass"
-        subprocess.Popen([sys.executable, "-S", "-c", watch, str(server.pid)], stdin=subprocess.PIPE)
-
-
-def settle(timeout: float = 30) -> None:
-    """Wait until the embedded server knows the end of every task run.
-
-    It is killed with this process, and loses the events it has not yet consumed.
+    Its database lies below `home`. Prefect must be imported inside the block, as it reads its environment
+    then. Raises JslError if the server does not start.
     """
-    if _has_server():
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
+    if "PREFECT_API_URL" in os.environ:
+        yield
         return
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ |= {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "flows.embedded", str(listener.fileno())],
+            stdin=subprocess.PIPE,  # the server ends when this closes, however this process ends
+            pass_fds=[listener.fileno()],
+            start_new_session=True,  # a Ctrl-C is for the run, which still tells the server how it ended
+        )
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+    os.environ["PREFECT_API_URL"] = url
+    try:
+        _await_health(f"{url}/health", server, home)
+        yield
+        _await_events()
+    finally:
+        del os.environ["PREFECT_API_URL"]
+        server.communicate()
+
+
+def _await_health(url: str, server: "subprocess.Popen[bytes]", home: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    server.kill()
+    raise JslError(f"the embedded Prefect server did not start; look at its messages above, or delete {home}")
+
+
+def _await_events(timeout: float = 30) -> None:
+    """Wait until the server knows the end of every task run: it hears of them by events, which take a while."""
     from prefect.client.orchestration import get_client
 
     unfinished = {"task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "SCHEDULED"]}}}}
@@ -66,5 +83,20 @@ def settle(timeout: float = 30) -> None:
             time.sleep(0.2)
 
 
-def _has_server() -> bool:
-    return "PREFECT_API_URL" in os.environ
+def _serve(listener: int) -> None:
+    """Serve the API on an open socket until standard input closes."""
+    import uvicorn
+
+    def end_with_the_run() -> None:
+        sys.stdin.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end_with_the_run, daemon=True).start()
+    os.environ["PREFECT_UI_ENABLED"] = "0"
+    uvicorn.run(
+        "prefect.server.api.server:create_app", factory=True, fd=listener, log_level="error", lifespan="on"
+    )
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))

@@ -1,9 +1,9 @@
 """Progress of a task: log records that a terminal draws as bars, and progress artifacts on a server."""
 
-import os
 import time
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.context import TaskRunContext
 
 from jsl_core.progress import tell
 
@@ -18,10 +18,10 @@ class Progress:
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total, self._done = what, total, 0
         self._told = time.monotonic()
-        # An embedded run has nobody who looks at its server.
+        # A task's function that is called on its own has no run to show its progress on.
         self._artifact = (
             create_progress_artifact(0.0, key=what.replace(" ", "-"), description=what)
-            if "PREFECT_API_URL" in os.environ
+            if TaskRunContext.get()
             else None
         )
 

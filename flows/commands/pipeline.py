@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from flows.embedded import embedded_prefect
 from flows.terminal import Bars
 from jsl_core.config import PhantomSettings, PipelineSettings, Preset, Regime, load_pipeline
 
@@ -92,14 +93,11 @@ def _given(settings: PipelineSettings | None) -> dict[str, object]:
 
 
 def _run(settings: PipelineSettings) -> None:
-    from flows.embedded import configure, settle
+    home = Path(settings.work or Path(settings.store, "work"), "prefect")
+    with Bars() as bars, bars.following(), embedded_prefect(home):
+        # Prefect reads its environment when it is imported.
+        from flows.pipeline import pipeline
+        from tasks.caching import results_block
 
-    configure(Path(settings.work or Path(settings.store, "work"), "prefect"))
-    # Prefect reads its environment when it is imported.
-    from flows.pipeline import pipeline
-    from tasks.caching import results_block
-
-    with Bars() as bars, bars.following():
         published = pipeline.with_options(result_storage=results_block(settings.store))(settings)
-        settle()
     print(f"\n{published.table}\n\nReport: {published.report}")
