@@ -1,0 +1,80 @@
+"""One split for all regimes: by participant, stratified, stable."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jsl_core.cohort import assign_splits
+from jsl_core.config import PackSettings
+
+
+def cohort(participants: int, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(participants):
+        worst = rng.choice(5, p=[0.35, 0.2, 0.25, 0.15, 0.05])
+        for side in (1, 2):
+            grade = max(0, worst - rng.integers(0, 2))
+            rows.append(
+                (f"{1000001 + number}_{side}", str(1000001 + number), side, grade, rng.random() < 0.3)
+            )
+    table = pd.DataFrame(rows, columns=["ID", "participant", "side", "BL_KL_grade", "JSL_Prog"])
+    return table.astype({"BL_KL_grade": float, "JSL_Prog": float}).assign(split="")
+
+
+def test_no_participant_is_on_two_sides() -> None:
+    table = assign_splits(cohort(500), PackSettings())
+    assert len(table[["participant", "split"]].drop_duplicates()) == 500
+
+
+def test_splitting_by_knee_is_the_mistake_of_the_seed() -> None:
+    table = assign_splits(cohort(500), PackSettings(split_by="knee"))
+    assert len(table[["participant", "split"]].drop_duplicates()) > 600
+
+
+@pytest.mark.parametrize("participants", [20, 120, 1000])
+def test_shares_are_met_to_one_participant(participants: int) -> None:
+    settings = PackSettings(val=0.15, test=0.25)
+    table = assign_splits(cohort(participants), settings).drop_duplicates("participant")
+    counts = table["split"].value_counts()
+    assert abs(counts["test"] - 0.25 * participants) <= 1
+    assert abs(counts["val"] - 0.15 * participants) <= 1
+
+
+def test_grades_and_progression_are_alike_in_all_parts() -> None:
+    table = assign_splits(cohort(1000), PackSettings())
+    worst = table.groupby("participant").agg({"split": "first", "BL_KL_grade": "max", "JSL_Prog": "max"})
+    for column in ("BL_KL_grade", "JSL_Prog"):
+        shares = pd.crosstab(worst["split"], worst[column], normalize="index")
+        assert (shares.max() - shares.min()).max() < 0.03
+
+
+def test_the_order_of_rows_does_not_matter_and_the_seed_does() -> None:
+    table = cohort(100)
+    first = assign_splits(table, PackSettings()).set_index("ID")["split"]
+    again = assign_splits(table.sample(frac=1, random_state=1), PackSettings()).set_index("ID")["split"]
+    other = assign_splits(table, PackSettings(seed=1)).set_index("ID")["split"]
+    assert again.sort_index().equals(first.sort_index())
+    assert (other != first).mean() > 0.3
+
+
+def test_a_new_participant_moves_hardly_anybody() -> None:
+    table = cohort(201)
+    newest = table["participant"].max()
+    before = assign_splits(table[table["participant"] != newest], PackSettings()).set_index("ID")["split"]
+    after = assign_splits(table, PackSettings()).set_index("ID")["split"]
+    assert (after[before.index] != before).mean() < 0.1
+
+
+def test_a_given_split_is_kept_and_the_other_knee_follows() -> None:
+    table = cohort(50)
+    table.loc[table["ID"].isin(["1000001_1", "1000002_2"]), "split"] = ["test", "val"]
+    split = assign_splits(table, PackSettings()).set_index("ID")["split"]
+    assert split["1000001_1"] == split["1000001_2"] == "test"
+    assert split["1000002_1"] == split["1000002_2"] == "val"
+    assert set(split) == {"train", "val", "test"}
+
+
+def test_missing_labels_do_not_hinder_a_split() -> None:
+    table = cohort(60).assign(BL_KL_grade=np.nan, JSL_Prog=np.nan)
+    assert set(assign_splits(table, PackSettings())["split"]) == {"train", "val", "test"}
