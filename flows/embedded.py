@@ -19,7 +19,7 @@ from pathlib import Path
 
 from jsl_core.errors import JslError
 
-__all__ = ["embedded_prefect"]
+__all__ = ["EmbeddedServer", "embedded_prefect"]
 
 _START_SECONDS = 120  # a machine whose cores are busy needs several times the usual six
 
@@ -37,50 +37,76 @@ def embedded_prefect(home: Path, *, debug: bool = False) -> Iterator[None]:
     if "PREFECT_API_URL" in os.environ:
         yield
         return
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ |= {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "flows.embedded", str(listener.fileno())],
-            stdin=subprocess.PIPE,  # the server ends when this closes, however this process ends
-            pass_fds=[listener.fileno()],
-            start_new_session=True,  # a Ctrl-C is for the run, which still tells the server how it ended
-        )
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
-    os.environ["PREFECT_API_URL"] = url
+    server = EmbeddedServer(home)
+    os.environ |= server.environment
     try:
-        _await_health(f"{url}/health", server, home)
+        server.start()
         yield
-        _await_events()
+        server.await_events()
     finally:
         del os.environ["PREFECT_API_URL"]
-        server.communicate()
+        server.stop()
 
 
-def _await_health(url: str, server: "subprocess.Popen[bytes]", home: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while server.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    server.kill()
-    raise JslError(f"the embedded Prefect server did not start; look at its messages above, or delete {home}")
+class EmbeddedServer:
+    """A server whose address is known, and given to Prefect by `environment`, before it is started."""
 
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api"
 
-def _await_events(timeout: float = 30) -> None:
-    """Wait until the server knows the end of every task run: it hears of them by events, which take a while."""
-    from prefect.client.orchestration import get_client
+    @property
+    def environment(self) -> dict[str, str]:
+        """What Prefect must find in its environment when it is imported, here and in the server."""
+        return {
+            "PREFECT_API_URL": self._url,
+            "PREFECT_HOME": str(self._home),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        }
 
-    unfinished = {"task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "SCHEDULED"]}}}}
-    deadline = time.monotonic() + timeout
-    with get_client(sync_client=True) as client:
-        while time.monotonic() < deadline:
-            answer = client._client.post("/task_runs/count", json=unfinished)
-            if answer.status_code == 200 and answer.json() == 0:
-                return
-            time.sleep(0.2)
+    def start(self) -> None:
+        """Start the server and wait until it answers. Raises JslError."""
+        self._home.mkdir(parents=True, exist_ok=True)
+        with self._listener:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "flows.embedded", str(self._listener.fileno())],
+                env=os.environ | self.environment,
+                stdin=subprocess.PIPE,  # the server ends when this closes, however this process ends
+                pass_fds=[self._listener.fileno()],
+                start_new_session=True,  # a Ctrl-C is for the run, which still tells the server how it ended
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self._url}/health", timeout=5):
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        self._process.kill()
+        raise JslError(
+            f"the embedded Prefect server did not start; see its messages above, or delete {self._home}"
+        )
+
+    def await_events(self, timeout: float = 30) -> None:
+        """Wait until the server knows the end of every task run: it hears of them by events, which lag."""
+        from prefect.client.orchestration import get_client
+
+        unfinished = {"task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "SCHEDULED"]}}}}
+        deadline = time.monotonic() + timeout
+        with get_client(sync_client=True) as client:
+            while time.monotonic() < deadline:
+                answer = client._client.post("/task_runs/count", json=unfinished)
+                if answer.status_code == 200 and answer.json() == 0:
+                    return
+                time.sleep(0.2)
+
+    def stop(self) -> None:
+        """End the server; it finishes what it is at."""
+        self._listener.close()
+        if self._process:
+            self._process.communicate()
 
 
 def _serve(listener: int) -> None:

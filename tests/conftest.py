@@ -1,19 +1,33 @@
 """One embedded Prefect for the session, in a folder of its own."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from flows.embedded import embedded_prefect
+from flows.embedded import EmbeddedServer
+
+_SERVER = pytest.StashKey[EmbeddedServer]()
+_HOME = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Prefect reads its environment when a test module imports it; the server starts only if a test needs it.
+    config.stash[_HOME] = Path(tempfile.mkdtemp(prefix="jsl-tests-"))
+    config.stash[_SERVER] = EmbeddedServer(config.stash[_HOME])
+    os.environ |= config.stash[_SERVER].environment | {"DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "CRITICAL"}
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[_SERVER].stop()
+    shutil.rmtree(config.stash[_HOME], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A running server that Prefect, imported with the test modules before it had an address, now uses."""
-    os.environ.pop("PREFECT_API_URL", None)
-    with embedded_prefect(tmp_path_factory.mktemp("prefect")):
-        from prefect.settings import PREFECT_API_URL, temporary_settings
-
-        with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
-            yield
+def prefect(pytestconfig: pytest.Config) -> Iterator[None]:
+    """A running server."""
+    pytestconfig.stash[_SERVER].start()
+    yield
