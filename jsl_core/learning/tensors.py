@@ -66,7 +66,7 @@ def autocast(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -
         native = (
             torch.cuda.is_bf16_supported(including_emulation=False)
             if device.type == "cuda"
-            else torch.cpu._is_avx512_bf16_supported()
+            else getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
         )
         precision = "bf16" if native else "fp32"
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -1,0 +1,80 @@
+"""The packed dataset: nothing is lost, nothing is moved, and the bytes repeat."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from jsl_core.config import PackSettings
+from jsl_core.errors import BadTable
+from jsl_core.learning import PackedDataset, pack, pack_from_paths
+
+from .conftest import SIZE, draw_cohort
+
+
+def test_rows_are_sorted_by_id_and_pixels_are_as_on_the_film(tmp_path: Path) -> None:
+    joints, table = draw_cohort(5)
+    pack(reversed(joints.items()), table.sample(frac=1, random_state=0), PackSettings(size=SIZE), tmp_path)
+    packed = PackedDataset.load(tmp_path)
+    assert list(packed.table["ID"]) == sorted(joints)
+    assert list(packed.left) == [name.endswith("_2") for name in packed.table["ID"]]
+    for row, name in enumerate(packed.table["ID"]):
+        np.testing.assert_array_equal(packed.images[row], joints[name])
+
+
+def test_crops_of_any_size_are_resized_without_aliasing(tmp_path: Path) -> None:
+    _, table = draw_cohort(1)
+    stripes = np.tile(np.array([0, 255], np.uint8), (300, 150))
+    pack({"1000001_1": stripes, "1000001_2": stripes[:150, :150]}, table, PackSettings(size=64), tmp_path)
+    images = PackedDataset.load(tmp_path).images
+    assert images.shape == (2, 64, 64)
+    assert np.abs(images[:, 4:-4, 4:-4].astype(float) - 127).max() < 20
+
+
+def test_knees_without_crop_and_crops_without_row_are_told_not_lost(tmp_path: Path) -> None:
+    joints, table = draw_cohort(3)
+    del joints["1000002_1"]
+    joints["1000009_1"] = joints["1000001_1"]
+    pack(joints, table, PackSettings(size=SIZE), tmp_path)
+    rejected = pd.read_csv(tmp_path / "rejected.csv").set_index("ID")["code"]
+    assert rejected.to_dict() == {"1000002_1": "no_image", "1000009_1": "no_row"}
+    assert json.loads((tmp_path / "dataset.json").read_text())["knees"] == 5
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
+    joints, table = draw_cohort(6)
+    for folder in ("a", "b"):
+        pack(joints, table, PackSettings(size=SIZE), tmp_path / folder)
+    names = {path.name for path in (tmp_path / "a").iterdir()}
+    assert names == {"images.npy", "table.csv", "rejected.csv", "dataset.json"}
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_crops_on_disk_are_packed_as_their_table_says(tmp_path: Path) -> None:
+    joints, table = draw_cohort(3)
+    kinds = ["png", "webp", "jpg", "png", "png", "png"]
+    table["Img_path"] = [f"{name}.{kind}" for name, kind in zip(table["ID"], kinds, strict=True)]
+    for name, path in zip(table["ID"], table["Img_path"], strict=True):
+        Image.fromarray(joints[name]).save(tmp_path / path, quality=95)
+    (tmp_path / table["Img_path"].iloc[3]).write_bytes(b"not an image")
+    (tmp_path / table["Img_path"].iloc[4]).unlink()
+    table.loc[5, "Img_path"] = ""
+    pack_from_paths(table, tmp_path, PackSettings(size=SIZE), tmp_path / "out")
+    packed = PackedDataset.load(tmp_path / "out")
+    assert list(packed.table["ID"]) == list(table["ID"][:3])
+    np.testing.assert_array_equal(packed.images[0], joints["1000001_1"])
+    assert np.abs(packed.images[2].astype(int) - joints["1000002_1"]).mean() < 8
+    codes = pd.read_csv(tmp_path / "out" / "rejected.csv").set_index("ID")["code"].to_dict()
+    assert codes == {"1000002_2": "unreadable_image", "1000003_1": "no_image", "1000003_2": "no_image"}
+
+
+def test_nothing_to_pack_and_no_dataset_are_one_clear_line_each(tmp_path: Path) -> None:
+    _, table = draw_cohort(2)
+    with pytest.raises(BadTable, match="no knee of the table has a joint crop"):
+        pack({}, table, PackSettings(size=SIZE), tmp_path)
+    with pytest.raises(BadTable, match="not a packed dataset"):
+        PackedDataset.load(tmp_path)

@@ -1,0 +1,86 @@
+"""Backbones and heads: shapes, parameter counts, and the folding of colours."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+
+from jsl_core.config.training_presets import training_preset
+from jsl_core.errors import BadSettings, BundleError
+from jsl_core.learning import KneeNetwork, NetworkSpec
+from jsl_core.learning.backbones import build_backbone
+
+
+def spec(backbone: str, heads: tuple[str, ...] = ("kl",), **more: object) -> NetworkSpec:
+    return NetworkSpec(backbone, 1, 64, "image", heads, **more)  # type: ignore[arg-type]
+
+
+def count(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_the_seed_s_vgg16_has_14_717_253_parameters() -> None:
+    settings = training_preset("seed")
+    network = KneeNetwork(NetworkSpec(settings.backbone, settings.channels, 64, settings.normalise, ("kl",)))
+    assert count(network) == 14_717_253
+
+
+def test_the_seed_s_joint_head_sees_512_features_and_128_of_14_factors() -> None:
+    network = KneeNetwork(
+        NetworkSpec("vgg16", 3, 64, "none", ("jsl",), inputs=14, factor_width=128, factor_nonlinear=False)
+    )
+    assert network.heads["jsl"].in_features == 640
+    assert count(network) - count(network.backbone) == (14 * 128 + 128) + (640 + 1)
+
+
+@pytest.mark.parametrize(
+    "name", ["jslnet", "resnet18", "densenet121", "efficientnet_b0", "mobilenet_v3_small", "squeezenet1_1"]
+)
+def test_any_backbone_gives_logits_of_every_head_and_learns(name: str) -> None:
+    network = KneeNetwork(spec(name, ("kl", "jsl"), inputs=14))
+    outputs = network(torch.rand(2, 1, 64, 64), torch.rand(2, 14))
+    assert outputs["kl"].shape == (2, 5)
+    assert outputs["jsl"].shape == (2, 1)
+    torch.stack([values.sum() for values in outputs.values()]).sum().backward()
+    first = next(network.backbone.parameters())
+    assert first.grad is not None
+    assert first.grad.abs().sum() > 0
+
+
+def test_one_channel_equals_a_grey_image_shown_three_times(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    colour = torchvision.models.resnet18(weights=None)
+    save_file(colour.state_dict(), tmp_path / "resnet18.safetensors")
+    grey = build_backbone("resnet18", 1, str(tmp_path / "resnet18.safetensors")).eval()
+    colour.fc = torch.nn.Identity()
+    image = torch.rand(2, 1, 64, 64)
+    torch.testing.assert_close(grey(image), colour.eval()(image.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
+
+
+def test_exposure_drops_out_where_each_image_is_standardised() -> None:
+    network = KneeNetwork(spec("jslnet")).eval()
+    image = torch.rand(1, 1, 64, 64) / 2
+    torch.testing.assert_close(network(image)["kl"], network(image * 1.7 + 0.1)["kl"], rtol=0.02, atol=0.02)
+
+
+def test_unknown_backbones_sizes_and_weights_are_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="unknown backbone resnet9"):
+        build_backbone("resnet9", 1)
+    with pytest.raises(BadSettings, match="cannot take images of 8 pixels"):
+        KneeNetwork(NetworkSpec("vgg16", 1, 8, "none", ("kl",)))
+    with pytest.raises(BadSettings, match="no ImageNet weights"):
+        build_backbone("jslnet", 1, "imagenet")
+    with pytest.raises(BundleError, match="no such weights"):
+        build_backbone("jslnet", 1, str(tmp_path / "absent.safetensors"))
+    save_file(build_backbone("jslnet", 1).state_dict(), tmp_path / "jslnet.safetensors")
+    with pytest.raises(BundleError, match="weights of another network"):
+        build_backbone("resnet18", 1, str(tmp_path / "jslnet.safetensors"))
+
+
+def test_imagenet_weights_offline_are_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(BundleError, match="ImageNet weights of vgg16 cannot be downloaded"):
+        build_backbone("vgg16", 3, "imagenet")
