@@ -11,7 +11,8 @@ __all__ = ["kmeans_anchors"]
 def kmeans_anchors(sizes: NDArray[np.float32], count: int, seed: int = 0) -> list[tuple[float, float]]:
     """`count` anchors (width, height) for boxes' sizes N×2 in pixels of the network's input, smallest first.
 
-    k-means with the distance 1 - IoU of boxes about one centre (Redmon and Farhadi, arXiv 1612.08242, section 2).
+    k-means with the distance 1 - IoU of boxes about one centre (Redmon and Farhadi, arXiv 1612.08242, section
+    2).
     """
     rng = np.random.default_rng(seed)
     centres = sizes[rng.choice(len(sizes), count, replace=len(sizes) < count)]

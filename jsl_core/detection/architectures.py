@@ -66,6 +66,16 @@ class _Layers:
             self.conv(2 * filters, 3)
         return self.conv(filters)
 
+    def spp(self) -> int:
+        """The last layer beside its own maxima over 5, 9 and 13 cells."""
+        base = self.last
+        pooled: list[int] = []
+        for kernel in (5, 9, 13):
+            if pooled:
+                self.route(base)
+            pooled.append(self.add("maxpool", size=kernel, stride=1))
+        return self.route(*reversed(pooled), base)
+
     def head(self, anchors: Anchors, mask: Sequence[int], classes: int, scale_xy: float) -> int:
         filters = len(mask) * (5 + classes)
         self.add("convolutional", filters=filters, size=1, stride=1, pad=1, activation="linear")
@@ -91,13 +101,8 @@ def yolov4(
     net.activation = "leaky"
     net.conv(512)
     net.conv(1024, 3)
-    base = net.conv(512)
-    pooled: list[int] = []
-    for kernel in (5, 9, 13):
-        if pooled:
-            net.route(base)
-        pooled.append(net.add("maxpool", size=kernel, stride=1))
-    net.route(*reversed(pooled), base)
+    net.conv(512)
+    net.spp()
     net.conv(512)
     net.conv(1024, 3)
     top = net.conv(512)
@@ -130,8 +135,13 @@ def yolov4_tiny(
     channels: int = 3,
     anchors: Anchors = COCO_TINY_ANCHORS,
     width: float = 1.0,
+    spp: bool = False,
 ) -> tuple[Section, ...]:
-    """YOLOv4-tiny: two heads (strides 32, 16); `width` scales every hidden layer's filters."""
+    """YOLOv4-tiny: two heads (strides 32, 16); `width` scales every hidden layer's filters.
+
+    `spp` adds YOLOv4's spatial pyramid pooling, so that each cell sees the whole film: without it the boxes
+    of joints larger than the receptive field of 331 pixels come out too small.
+    """
     net = _Layers(size, channels, "leaky")
     unit = round(32 * width)
     net.conv(unit, 3, 2)
@@ -148,6 +158,9 @@ def yolov4_tiny(
         net.add("maxpool", size=2, stride=2)
     net.conv(16 * unit, 3)
     top = net.conv(8 * unit)
+    if spp:
+        net.spp()
+        top = net.conv(8 * unit)
     half = len(anchors) // 2
     net.conv(16 * unit, 3)
     net.head(anchors, range(half, len(anchors)), classes, 1.05)

@@ -47,7 +47,8 @@ def place(
 ) -> tuple[BoxedImage, NDArray[np.bool_]]:
     """The film on a canvas of `size` (width, height), and where the canvas is not film.
 
-    Letterboxed as for prediction, or freely zoomed and shifted; tilted, mirrored. Boxes keep their sides under the small tilt, since the joint box is upright by convention; they end at the film.
+    Letterboxed as for prediction, or freely zoomed and shifted; tilted, mirrored. Boxes keep their sides
+    under the small tilt, since the joint box is upright by convention; they end at the film.
     """
     height, width = film.pixels.shape
     box = Fit.of(width, height, size, "letterbox")
@@ -82,7 +83,7 @@ def place(
 
 
 def expose(film: BoxedImage, rng: np.random.Generator) -> BoxedImage:
-    """The film with furniture, another exposure and window, perhaps inverted, blurred, noisy or JPEG-coded."""
+    """The film with furniture, another exposure and window, perhaps inverted, blurred, noisy, JPEG-coded."""
     pixels = film.pixels.astype(np.float32)
     if rng.random() < 0.6:
         pixels = 255 * (pixels / 255).clip(0, 1) ** np.float32(np.exp(rng.normal(0, 0.45)))

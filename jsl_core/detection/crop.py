@@ -22,8 +22,8 @@ Box = tuple[float, float, float, float]
 class Joint:
     """One joint: its crop (uint8 H×W), the box in pixels of the image (x1, y1, x2, y2; within it), the score.
 
-    `padded`: the crop was wider than the image and mirrors its edge there. `ambiguous`: another box was nearly as
-    likely to be the joint.
+    `padded`: the crop was wider than the image and mirrors its edge there. `ambiguous`: another box was
+    nearly as likely to be the joint.
     """
 
     pixels: NDArray[np.uint8]
@@ -41,8 +41,9 @@ def crop_joint(
 ) -> Joint:
     """The one joint of a split knee's image (uint8 H×W), cropped as the settings say.
 
-    Of several boxes the best by score and position is taken: a split knee's joint is near the middle. A crop in
-    millimetres needs `spacing_mm` (mm per pixel); without it the squared box is used. Raises BadScan `no_joint`.
+    Of several boxes the best by score and position is taken: a split knee's joint is near the middle. A crop
+    in millimetres needs `spacing_mm` (mm per pixel); without it the squared box is used. Raises BadScan
+    `no_joint`.
     """
     if not detections:
         raise BadScan("no_joint", f"no knee joint was found with a score of {settings.score:g} or more")
@@ -111,7 +112,7 @@ def _cut(
 
 
 def _shaped(found: Detection, spacing_mm: float | None, settings: CropSettings) -> Box:
-    """The box to cut: as predicted, squared, or of the wanted millimetres; the margin is for the first two."""
+    """The box to cut: as predicted, squared, or of the wanted millimetres; the first two with the margin."""
     x, y = (found.x1 + found.x2) / 2, (found.y1 + found.y2) / 2
     half_width, half_height = (found.x2 - found.x1) / 2, (found.y2 - found.y1) / 2
     if settings.box == "mm" and spacing_mm:

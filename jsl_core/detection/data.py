@@ -47,8 +47,8 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
 def read_box_table(table: Path, images: Path) -> list[BoxedImage]:
     """The images a table `file,x1,y1,x2,y2` names, each row one joint in pixels of its image.
 
-    A row with four blanks says that its image holds no joint. Raises BadTable for a missing column, a number that
-    is none, or a box that is empty or outside its image.
+    A row with four blanks says that its image holds no joint. Raises BadTable for a missing column, a number
+    that is none, or a box that is empty or outside its image.
     """
     try:
         rows = pd.read_csv(table, dtype={"file": str})
@@ -69,10 +69,10 @@ def read_box_table(table: Path, images: Path) -> list[BoxedImage]:
 
 
 def read_yolo_folder(folder: Path) -> list[BoxedImage]:
-    """Images with YOLO text files beside them: `class cx cy w h`, as shares of width and height, one joint a line.
+    """Images with YOLO text files beside them: lines `class cx cy w h`, shares of width and height.
 
-    An image without a text file, or with an empty one, holds no joint. Raises BadTable for a malformed line, a
-    class other than 0, or a box outside its image.
+    An image without a text file, or with an empty one, holds no joint. Raises BadTable for a malformed line,
+    a class other than 0, or a box outside its image.
     """
     found = []
     for path in image_files(folder):

@@ -26,7 +26,7 @@ Boxes = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Detection:
-    """A box in pixels of the image it was found in (x right, y down), within that image, and its score 0…1."""
+    """A box in pixels of the image it was found in (x right, y down), within it, and its score 0…1."""
 
     x1: float
     y1: float
@@ -79,7 +79,7 @@ class JointDetector:
 
     @classmethod
     def load(cls, settings: CropSettings, device: str = "auto") -> "JointDetector":
-        """The detector the settings name; raises DetectorError where its files are missing, damaged or no pair."""
+        """The detector the settings name; raises DetectorError where its files are damaged or no pair."""
         if bool(settings.cfg) != bool(settings.weights):
             raise DetectorError("A detector of your own needs both cfg and weights; give both or neither.")
         if settings.cfg:
@@ -102,7 +102,7 @@ class JointDetector:
 
 
 def load_network(cfg: Path, weights: Path) -> Network:
-    """A network in evaluation mode from a cfg and its weights (`.weights` of Darknet, or our `.safetensors`)."""
+    """A network in evaluation mode from a cfg and its weights: Darknet's `.weights`, or `.safetensors`."""
     network = Network(read_cfg(cfg)).eval()
     if weights.suffix != ".safetensors":
         load_weights(network, weights)

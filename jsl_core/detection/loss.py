@@ -17,9 +17,9 @@ __all__ = ["DetectionLoss"]
 class DetectionLoss:
     """Box, objectness and class loss, weighted and summed; a mean over the joints of the batch.
 
-    A joint belongs to the anchor that fits it best over all heads and to every other anchor whose shape overlaps
-    it by more than `also` (Darknet's `iou_thresh`); a cell without a joint whose box nevertheless overlaps one by
-    more than `ignore` is not told that it is empty (`ignore_thresh`).
+    A joint belongs to the anchor that fits it best over all heads and to every other anchor whose shape
+    overlaps it by more than `also` (Darknet's `iou_thresh`); a cell without a joint whose box nevertheless
+    overlaps one by more than `ignore` is not told that it is empty (`ignore_thresh`).
     """
 
     heads: tuple[Head, ...]

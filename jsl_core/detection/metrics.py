@@ -58,7 +58,7 @@ def detection_metrics(
 def average_precision(
     truths: Sequence[Boxes], boxes: Sequence[Boxes], scores: Sequence[NDArray[np.float32]], iou: float
 ) -> float:
-    """Area under the interpolated precision-recall curve at one IoU threshold (PASCAL VOC 2010 on, all points)."""
+    """Area under the interpolated precision-recall curve at one IoU (PASCAL VOC 2010 on: all points)."""
     hits = [
         _matched(iou_matrix(truth, box), score, iou) >= 0
         for truth, box, score in zip(truths, boxes, scores, strict=True)

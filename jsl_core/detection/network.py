@@ -110,7 +110,7 @@ def _head(section: Section, channels: int, stride: int) -> Head:
     needed = len(mask) * (5 + classes)
     if channels != needed:
         raise DetectorError(
-            f"[yolo] with {len(mask)} anchors and {classes} classes needs {needed} filters in the convolution "
-            f"before it; the cfg has {channels}."
+            f"[yolo] with {len(mask)} anchors and {classes} classes needs {needed} filters before it; "
+            f"the cfg has {channels}."
         )
     return Head(stride, tuple(pairs[index] for index in mask), classes, section.number("scale_x_y", 1.0))

@@ -47,7 +47,8 @@ class Fit:
 def fit(image: NDArray[np.uint8], size: tuple[int, int], how: Resize) -> tuple[NDArray[np.uint8], Fit]:
     """A grey image H×W resized to the network's input `size` (width, height), and how to come back.
 
-    Stretching interpolates linearly, as Darknet does; letterboxing averages areas, which keeps thin joint spaces.
+    Stretching interpolates linearly, as Darknet does; letterboxing averages areas, which keeps thin joint
+    spaces.
     """
     height, width = image.shape
     found = Fit.of(width, height, size, how)

@@ -39,10 +39,11 @@ def train_detector(
     folder: Path,
     report: Callable[[dict[str, float]], None] = lambda row: None,
 ) -> Detector:
-    """Train on what `sampler` draws and measure on `validation` after every epoch; gives the averaged network.
+    """Train on what `sampler` draws, measure on `validation` every epoch; gives the averaged network.
 
-    `folder` receives `detector.cfg`, `detector.safetensors`, `metrics.json` and `checkpoint.pt`; a run that finds
-    its checkpoint there goes on after its last whole epoch and ends with the same bytes as one never stopped.
+    `folder` receives `detector.cfg`, `detector.safetensors`, `metrics.json` and `checkpoint.pt`; a run that
+    finds its checkpoint there goes on after its last whole epoch and ends with the same bytes as one never
+    stopped.
     """
     folder.mkdir(parents=True, exist_ok=True)
     device = _device(settings)
@@ -75,7 +76,7 @@ def train_detector(
                 raws = network(_as_input(images, network.channels).to(device))
             loss = loss_of(raws, [target.to(device) for target in targets])
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
             optimizer.step()
             _follow(average, network, min(settings.ema, (1 + done) / (10 + done)))
@@ -119,12 +120,12 @@ def _architecture(sampler: Sampler, augment: Augment, settings: DetectorTrainSet
     sizes = boxes[:, 2:] - boxes[:, :2]
     if settings.network == "yolov4":
         return yolov4(1, settings.size, 1, kmeans_anchors(sizes, 9))
-    return yolov4_tiny(1, settings.size, 1, kmeans_anchors(sizes, 6), settings.width)
+    return yolov4_tiny(1, settings.size, 1, kmeans_anchors(sizes, 6), settings.width, spp=True)
 
 
 @torch.no_grad()
 def _expecting_little(network: Network) -> Network:
-    """Heads that start from an objectness of 0.01, since nearly all cells are empty (arXiv 1708.02002, 4.1)."""
+    """Heads start from an objectness of 0.01, since nearly all cells are empty (arXiv 1708.02002, 4.1)."""
     for layer, following in zip(network.layers, network.sections[2:], strict=False):
         if following.kind == "yolo" and isinstance(layer, ConvBlock) and layer.conv.bias is not None:
             bias = layer.conv.bias.view(-1, 5 + following.integer("classes", 1))
@@ -135,7 +136,7 @@ def _expecting_little(network: Network) -> Network:
 def _batches(
     sampler: Sampler, augment: Augment, settings: DetectorTrainSettings, epoch: int
 ) -> Iterator[tuple[np.ndarray, list[Tensor]]]:
-    """Images uint8 B×H×W with their boxes; each film has a generator of its own, so a resumed run sees the same."""
+    """Images uint8 B×H×W with their boxes; each film has its own generator, so a resumed run sees the same."""
     for first in range(0, settings.films_per_epoch, settings.batch):
         films = [
             augment(sampler, np.random.default_rng([settings.seed, epoch + 1, index]))

@@ -1,0 +1,59 @@
+"""Where a detector's films come from: phantoms, composites, films with boxes of one's own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jsl_core.config import DetectorTrainSettings
+from jsl_core.detection.composites import CompositeSampler, read_crops
+from jsl_core.detection.data import BoxedImage, Sampler, drawing_from, read_box_table, read_yolo_folder
+from jsl_core.detection.phantoms import PhantomSampler, phantom_films
+from jsl_core.errors import DetectorError
+
+__all__ = ["open_sources", "own_films"]
+
+HELD_OUT = 10  # every tenth film is for validation
+VALIDATION_COMPOSITES = 64
+
+
+def open_sources(settings: DetectorTrainSettings) -> tuple[Sampler, list[BoxedImage]]:
+    """A sampler of all training films, each source equally often, and the films held out for validation.
+
+    Raises DetectorError or BadTable where a source cannot be used, or there is none.
+    """
+    samplers: list[Sampler] = []
+    validation: list[BoxedImage] = []
+    if settings.images:
+        films = own_films(Path(settings.images), settings.boxes)
+        samplers.append(drawing_from(_training(films)))
+        validation += films[::HELD_OUT]
+    if settings.crops:
+        samplers.append(CompositeSampler(read_crops(Path(settings.crops), "train")))
+        drawn = CompositeSampler(read_crops(Path(settings.crops), "val"))
+        rng = np.random.default_rng(settings.seed)
+        validation += [drawn(rng) for _ in range(VALIDATION_COMPOSITES)]
+    if settings.phantoms:
+        films = phantom_films(settings.phantoms, settings.seed)
+        samplers.append(PhantomSampler(_training(films)))
+        validation += films[::HELD_OUT]
+    if not samplers:
+        raise DetectorError("There are no films to train on; give images, crops, or a number of phantoms.")
+    return _mixture(samplers), validation
+
+
+def own_films(images: Path, boxes: str) -> list[BoxedImage]:
+    """The films of a folder with the boxes of a table, or of YOLO text files where `boxes` is empty."""
+    films = read_box_table(Path(boxes), images) if boxes else read_yolo_folder(images)
+    if not films:
+        raise DetectorError(f"{images.name} holds no films with boxes; check the folder and the box table.")
+    return films
+
+
+def _training(films: Sequence[BoxedImage]) -> list[BoxedImage]:
+    """The films that are not held out; all of them where there are too few to hold out any."""
+    return [film for index, film in enumerate(films) if index % HELD_OUT] or list(films)
+
+
+def _mixture(samplers: Sequence[Sampler]) -> Sampler:
+    return lambda rng: samplers[int(rng.integers(len(samplers)))](rng)
