@@ -7,10 +7,13 @@ from anywhere else; secrets come from the environment alone.
 from jsl_core.config.base import Settings
 from jsl_core.config.detector import DetectorTrainSettings
 from jsl_core.config.evaluate import EvaluateSettings
+from jsl_core.config.load import load_pipeline
+from jsl_core.config.oai import OaiSettings
 from jsl_core.config.pack import PackSettings
 from jsl_core.config.phantom import PhantomSettings
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
+from jsl_core.config.presets import Preset, pipeline_preset
 from jsl_core.config.training import Regime, RegimeSettings, TrainingSettings
 
 __all__ = [
@@ -18,12 +21,16 @@ __all__ = [
     "CropSettings",
     "DetectorTrainSettings",
     "EvaluateSettings",
+    "OaiSettings",
     "PackSettings",
     "PhantomSettings",
     "PipelineSettings",
+    "Preset",
     "Regime",
     "RegimeSettings",
     "Settings",
     "SplitSettings",
     "TrainingSettings",
+    "load_pipeline",
+    "pipeline_preset",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from jsl_core.config.pipeline import PipelineSettings
-from jsl_core.config.presets import PRESETS, Preset
+from jsl_core.config.presets import PRESETS, Preset, pipeline_preset
 from jsl_core.errors import BadSettings
 
 __all__ = ["load_pipeline"]
@@ -28,7 +28,7 @@ def load_pipeline(
     table.pop("preset", None)
     if named is not None and named not in PRESETS:
         raise BadSettings(f"{file}: preset {named!r} is unknown; choose one of {', '.join(PRESETS)}")
-    start = PRESETS[named].model_dump() if named else {}
+    start = pipeline_preset(named).model_dump() if named else {}
     try:
         return PipelineSettings.model_validate(_merged(_merged(start, table), options or {}))
     except ValidationError as error:

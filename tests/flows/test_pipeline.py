@@ -1,0 +1,166 @@
+"""The whole pipeline on a small phantom cohort: what is done once is not done again."""
+
+import shutil
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterStartTime
+
+from flows.pipeline import pipeline
+from jsl_core.config import PhantomSettings, PipelineSettings, load_pipeline
+from jsl_core.errors import BadSettings, BadTable, JslError
+from jsl_core.phantom import write_phantom
+from tasks.caching import results_block
+from tasks.publish import Published
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+STAGES = {"convert", "split", "crop", "gather", "pack", "risk-factors", "train", "evaluate", "report"}
+FAST = {
+    "pack": {"size": 64, "val": 0.25, "test": 0.25},
+    "training": {
+        "regimes": ["jsl-joint-frozen"],
+        "augment": "none",
+        "kl": {"epochs": 1},
+        "jsl_image": {"epochs": 1},
+        "jsl_joint_frozen": {"epochs": 1},
+    },
+    "evaluate": {"bootstrap": 20, "gallery": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("phantom")
+    write_phantom(folder, PhantomSettings(patients=24, seed=3, long_side=(600, 700)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def settings(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> PipelineSettings:
+    places = {
+        "scans": str(cohort / "scans"),
+        "cohort": str(cohort / "JSL.csv"),
+        "truth": str(cohort / "truth.json"),
+        "store": str(tmp_path_factory.mktemp("store")),
+    }
+    return load_pipeline(preset="demo", options=places | FAST)
+
+
+def run(settings: PipelineSettings) -> tuple[Published, Counter[tuple[str, str]]]:
+    """The run's result, and how many tasks of each name ended in each state."""
+    start = datetime.now(UTC)
+    published = pipeline.with_options(result_storage=results_block(settings.store))(settings)
+    since = TaskRunFilter(start_time=TaskRunFilterStartTime(after_=start))
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(task_run_filter=since)
+    return published, Counter((run.name, run.state_name or "") for run in runs)
+
+
+def memos(settings: PipelineSettings) -> int:
+    """How many items were worked on so far, in all stages."""
+    return sum(1 for _ in Path(settings.store, "memo").rglob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def first(settings: PipelineSettings, prefect: None) -> Published:
+    published, states = run(settings)
+    assert {name for name, _ in states} == STAGES
+    assert {state for _, state in states} == {"Completed"}
+    return published
+
+
+def test_the_report_is_published_with_what_belongs_to_it(settings: PipelineSettings, first: Published) -> None:
+    folder = Path(first.report).parent
+    assert "<html" in Path(first.report).read_text(encoding="utf-8")
+    assert {"metrics.json", "rejected.csv", "settings.json", "joints"} <= {path.name for path in folder.iterdir()}
+    assert len(list((folder / "joints").glob("*.png"))) >= 40
+    assert list(Path(settings.store, "models", "jsl-joint-frozen").glob("*/model.safetensors"))
+    assert "jsl-joint-frozen" in first.table
+
+
+def test_a_second_run_is_cached_in_every_stage(settings: PipelineSettings, first: Published) -> None:
+    done = memos(settings)
+    published, states = run(settings)
+    assert {name for name, _ in states} == STAGES
+    assert {state for _, state in states} == {"Cached"}
+    assert memos(settings) == done
+    assert published == first
+
+
+def test_a_changed_setting_runs_what_depends_on_it_and_nothing_else(
+    settings: PipelineSettings, first: Published
+) -> None:
+    evaluate = settings.evaluate.model_copy(update={"bootstrap": 21})
+    _, states = run(settings.model_copy(update={"evaluate": evaluate}))
+    assert {name for name, state in states if state == "Completed"} == {"evaluate", "report"}
+
+    frozen = settings.training.jsl_joint_frozen.model_copy(update={"lr": 2e-3})
+    training = settings.training.model_copy(update={"jsl_joint_frozen": frozen})
+    _, states = run(settings.model_copy(update={"training": training}))
+    assert states[("train", "Completed")] == 1
+    assert states[("train", "Cached")] == 2
+    assert {name for name, state in states if state == "Completed"} == {"train", "evaluate", "report"}
+
+
+def test_one_new_scan_is_one_scan_converted_split_and_cropped(
+    settings: PipelineSettings, cohort: Path, first: Published, tmp_path: Path
+) -> None:
+    more = tmp_path / "more"
+    write_phantom(more, PhantomSettings(patients=25, seed=3, long_side=(600, 700)))
+    new = {path.name for path in (more / "scans").iterdir()} - {path.name for path in (cohort / "scans").iterdir()}
+    assert len(new) == 1
+    scans = tmp_path / "scans"
+    shutil.copytree(cohort / "scans", scans)
+    shutil.copy(more / "scans" / new.pop(), scans)
+    done = memos(settings)
+    run(settings.model_copy(update={"scans": str(scans)}))
+    assert memos(settings) - done == 1 + 1 + 2  # a film, its split, its two knees
+
+
+def test_a_table_that_cannot_be_used_stops_the_run_before_any_scan_is_read(
+    settings: PipelineSettings, cohort: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(cohort / "JSL.csv")
+    table.loc[3, "BL_KL_grade"] = 7
+    table.to_csv(tmp_path / "bad.csv", index=False)
+    bad = settings.model_copy(update={"cohort": str(tmp_path / "bad.csv"), "store": str(tmp_path / "store")})
+    with pytest.raises(BadTable, match="BL_KL_grade"):
+        run(bad)
+    assert memos(bad) == 0
+
+
+def test_a_run_in_which_most_scans_fail_stops_and_names_the_table(
+    settings: PipelineSettings, cohort: Path, tmp_path: Path
+) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for path in sorted((cohort / "scans").iterdir())[:4]:
+        (scans / path.name).write_bytes(path.read_bytes()[:-20000])
+    with pytest.raises(JslError, match=r"4 of 4 scans were rejected.*rejected\.csv"):
+        run(settings.model_copy(update={"scans": str(scans), "store": str(tmp_path / "store")}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scans": "nowhere"}, "no such folder"),
+        ({"cohort": "nowhere.csv"}, "cannot be read"),
+        ({"cohort": ""}, "cohort is empty"),
+    ],
+)
+def test_a_missing_input_is_one_clear_line(
+    settings: PipelineSettings, change: dict[str, str], message: str
+) -> None:
+    with pytest.raises((BadSettings, BadTable, JslError), match=message) as caught:
+        run(settings.model_copy(update=change))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_folder_is_one_clear_line(settings: PipelineSettings, tmp_path: Path) -> None:
+    with pytest.raises(JslError, match="the folder is empty"):
+        run(settings.model_copy(update={"scans": str(tmp_path)}))
