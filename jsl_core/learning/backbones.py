@@ -14,8 +14,8 @@ from jsl_core.learning.jslnet import JslNet
 __all__ = ["build_backbone", "feature_count", "load_backbone_weights"]
 
 
-def build_backbone(name: str, channels: int, weights: str = "none") -> nn.Module:
-    """A network without its classifier: B×`channels`×S×S to B×D.
+def build_backbone(name: str, channels: int, size: int, weights: str = "none") -> nn.Module:
+    """A network without its classifier: B×`channels`×`size`×`size` to B×D.
 
     `weights` is `none`, `imagenet` (downloaded by torchvision), or the path of a `.safetensors` file, a
     `weights_only` `.pt` file or a bundle. With one channel the first convolution is summed over colours,
@@ -26,7 +26,7 @@ def build_backbone(name: str, channels: int, weights: str = "none") -> nn.Module
             raise BadSettings(
                 "jslnet has no ImageNet weights; set weights to none, or choose a torchvision network"
             )
-        network: nn.Module = JslNet(channels)
+        network: nn.Module = JslNet(channels, size)
     else:
         network = _torchvision(name, imagenet=weights == "imagenet")
         if channels == 1:

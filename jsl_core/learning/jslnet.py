@@ -1,30 +1,41 @@
 """A compact residual network for two processor cores."""
 
+import math
+
 import torch
 from torch import nn
 
 __all__ = ["JslNet"]
 
+_WIDTHS = (24, 48, 96, 160)
+_REDUCTION = 16
+
 
 class JslNet(nn.Module):
-    """Residual network (He et al. 2015) without a pooling stem: B×C×S×S to B×`widths[-1]`, 0.56 M parameters.
+    """Residual network (He et al. 2015) for aligned crops: B×C×`size`×`size` to B×160, 0.57 M parameters.
 
-    Joint space is a few pixels wide, so the first stage already works at half, not at a quarter, of the
-    resolution, and reductions average before they drop pixels.
+    Joint space is a few pixels wide, so there is no pooling stem: the first stage works at half the
+    resolution. And as the joint line lies at the same place in every crop, each feature weighs the places
+    it is seen at (global depthwise convolution, Chen et al. 2018) instead of averaging over them: from few
+    knees it learns several times faster so.
     """
 
-    def __init__(self, channels: int = 1, widths: tuple[int, ...] = (24, 48, 96, 160)) -> None:
+    def __init__(self, channels: int, size: int) -> None:
         super().__init__()
-        blocks: list[nn.Module] = [_convolution(channels, widths[0], stride=2), nn.ReLU(inplace=True)]
-        before = widths[0]
-        for width in widths:
+        blocks: list[nn.Module] = [_convolution(channels, _WIDTHS[0], stride=2), nn.ReLU(inplace=True)]
+        before = _WIDTHS[0]
+        for width in _WIDTHS:
             blocks.append(_Residual(before, width, stride=1 if width == before else 2))
             before = width
         self.features = nn.Sequential(*blocks)
+        side = math.ceil(size / _REDUCTION)
+        self.places = nn.Parameter(torch.full((before, side, side), 1 / side**2))
+        self.norm = nn.BatchNorm1d(before)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         maps: torch.Tensor = self.features(images)
-        return maps.mean((2, 3))
+        pooled: torch.Tensor = self.norm((maps * self.places).sum((2, 3)))
+        return pooled
 
 
 class _Residual(nn.Module):

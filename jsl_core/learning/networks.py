@@ -70,7 +70,7 @@ class KneeNetwork(nn.Module):
         super().__init__()
         self.spec = spec
         self.normalise = Normalise(spec.normalise, spec.channels)
-        self.backbone = build_backbone(spec.backbone, spec.channels, weights)
+        self.backbone = build_backbone(spec.backbone, spec.channels, spec.size, weights)
         width = feature_count(self.backbone, spec.channels, spec.size)
         self.factor_branch: nn.Module | None = None
         if spec.inputs:

@@ -132,7 +132,7 @@ class Trainer:
                 outputs = network.forward_head(features, self.data.factors_of(rows))
             loss = self.loss(outputs, rows)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             if average is not None:
                 _follow(average, network, settings.average)
@@ -180,7 +180,9 @@ class Trainer:
 def encode(network: KneeNetwork, data: DeviceData, rows: torch.Tensor) -> torch.Tensor:
     """Features B×D of `rows` in full precision, without augmentation: all a frozen backbone ever says."""
     network.eval()
-    return torch.cat([network.forward_features(data.pixels(batch)) for batch in rows.split(_PREDICT_BATCH)])
+    return torch.cat(
+        [network.forward_features(data.pixels(batch)) for batch in torch.split(rows, _PREDICT_BATCH)]
+    )
 
 
 @torch.no_grad()

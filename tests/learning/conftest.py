@@ -70,7 +70,7 @@ def fast() -> TrainingSettings:
         kl=regime,
         jsl_image=regime,
         jsl_joint_frozen=regime,
-        jsl_joint=regime.model_copy(update={"freeze_epochs": 1}),
+        jsl_joint=regime,
         multitask=regime,
         device="cpu",
     )

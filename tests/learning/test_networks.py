@@ -53,7 +53,7 @@ def test_one_channel_equals_a_grey_image_shown_three_times(tmp_path: Path) -> No
     torch.manual_seed(0)
     colour = torchvision.models.resnet18(weights=None)
     save_file(colour.state_dict(), tmp_path / "resnet18.safetensors")
-    grey = build_backbone("resnet18", 1, str(tmp_path / "resnet18.safetensors")).eval()
+    grey = build_backbone("resnet18", 1, 64, str(tmp_path / "resnet18.safetensors")).eval()
     colour.fc = torch.nn.Identity()
     image = torch.rand(2, 1, 64, 64)
     torch.testing.assert_close(grey(image), colour.eval()(image.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
@@ -67,20 +67,20 @@ def test_exposure_drops_out_where_each_image_is_standardised() -> None:
 
 def test_unknown_backbones_sizes_and_weights_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="unknown backbone resnet9"):
-        build_backbone("resnet9", 1)
+        build_backbone("resnet9", 1, 64)
     with pytest.raises(BadSettings, match="cannot take images of 8 pixels"):
         KneeNetwork(NetworkSpec("vgg16", 1, 8, "none", ("kl",)))
     with pytest.raises(BadSettings, match="no ImageNet weights"):
-        build_backbone("jslnet", 1, "imagenet")
+        build_backbone("jslnet", 1, 64, "imagenet")
     with pytest.raises(BundleError, match="no such weights"):
-        build_backbone("jslnet", 1, str(tmp_path / "absent.safetensors"))
-    save_file(build_backbone("jslnet", 1).state_dict(), tmp_path / "jslnet.safetensors")
+        build_backbone("jslnet", 1, 64, str(tmp_path / "absent.safetensors"))
+    save_file(build_backbone("jslnet", 1, 64).state_dict(), tmp_path / "jslnet.safetensors")
     with pytest.raises(BundleError, match="weights of another network"):
-        build_backbone("resnet18", 1, str(tmp_path / "jslnet.safetensors"))
+        build_backbone("resnet18", 1, 64, str(tmp_path / "jslnet.safetensors"))
 
 
 def test_imagenet_weights_offline_are_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(BundleError, match="ImageNet weights of vgg16 cannot be downloaded"):
-        build_backbone("vgg16", 3, "imagenet")
+        build_backbone("vgg16", 3, 64, "imagenet")

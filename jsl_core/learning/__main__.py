@@ -1,0 +1,64 @@
+"""Train on a machine that has a packed dataset and little else: `python -m jsl_core.learning`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import get_args
+
+from jsl_core.config import Regime, TrainingSettings
+from jsl_core.config.training_presets import training_preset
+from jsl_core.errors import JslError
+from jsl_core.learning.regimes import train_regime
+from jsl_core.learning.risk_factors import train_risk_factors
+from jsl_core.learning.trainer import EpochReport
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train the named regimes, parents first, into one folder each; a second call goes on where it ended."""
+    parser = argparse.ArgumentParser(prog="python -m jsl_core.learning", description=__doc__)
+    parser.add_argument("dataset", type=Path, help="folder made by the pack stage")
+    parser.add_argument("out", type=Path, help="folder for the bundles")
+    parser.add_argument("--regimes", nargs="+", choices=[*get_args(Regime), "risk-factors"])
+    parser.add_argument("--preset", choices=["demo", "seed", "best"], default="best")
+    parser.add_argument("--settings", type=Path, help="JSON file of training settings, instead of a preset")
+    given = parser.parse_args(arguments)
+    try:
+        settings = training_preset(given.preset)
+        if given.settings:
+            settings = TrainingSettings.model_validate_json(given.settings.read_text())
+        for regime in given.regimes or (*settings.regimes, "risk-factors"):
+            _train(regime, given.dataset, settings, given.out)
+    except (JslError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _train(regime: str, dataset: Path, settings: TrainingSettings, out: Path) -> None:
+    if (out / regime / "bundle.json").exists():
+        print(f"{regime}: done before")
+        return
+    if regime == "risk-factors":
+        train_risk_factors(dataset, settings, out / regime)
+        return
+    name: Regime = regime  # type: ignore[assignment]  # argparse let nothing else through
+
+    def tell(report: EpochReport) -> None:
+        print(f"{regime} {report.epoch}/{report.epochs}: {report}, {report.seconds:.1f} s", flush=True)
+
+    parent = settings.parent_of(name)
+    if parent is not None:
+        _train(parent, dataset, settings, out)
+    train_regime(
+        name,
+        dataset,
+        settings,
+        out / regime,
+        parent=out / parent if parent else None,
+        checkpoints=out / ".checkpoints" / regime,
+        progress=tell,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,266 @@
+"""Every regime learns, tells what it learned, and can be repeated bit for bit."""
+
+import filecmp
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from jsl_core.cohort import FactorEncoder
+from jsl_core.config import Regime, RegimeSettings, TrainingSettings
+from jsl_core.errors import BadTable, BundleError
+from jsl_core.learning import (
+    EpochReport,
+    KneeNetwork,
+    ModelBundle,
+    NetworkSpec,
+    PackedDataset,
+    train_regime,
+    train_risk_factors,
+)
+from jsl_core.learning.augment import Augmentation
+from jsl_core.learning.checkpoints import Checkpoint
+from jsl_core.learning.tensors import DeviceData
+from jsl_core.learning.trainer import Trainer, encode
+
+BUNDLE = {"model.safetensors", "bundle.json", "metrics.json", "card.md", "history.csv", "predictions.csv"}
+
+
+@pytest.fixture(scope="module")
+def bundles(dataset: Path, fast: TrainingSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundles of all regimes, each started from its parent."""
+    folder = tmp_path_factory.mktemp("bundles")
+    for regime in fast.regimes:
+        parent = fast.parent_of(regime)
+        train_regime(regime, dataset, fast, folder / regime, parent=folder / parent if parent else None)
+    return folder
+
+
+@pytest.mark.parametrize("regime", get_args(Regime))
+def test_a_regime_s_bundle_scores_the_same_after_reload(bundles: Path, dataset: Path, regime: Regime) -> None:
+    assert {path.name for path in (bundles / regime).iterdir()} == BUNDLE
+    packed = PackedDataset.load(dataset)
+    told = pd.read_csv(bundles / regime / "predictions.csv")
+    scored = ModelBundle.load(bundles / regime).predict(packed.images, packed.table)
+    assert list(told["ID"]) == list(packed.table["ID"])
+    np.testing.assert_allclose(told[scored.columns], scored, rtol=1e-5, atol=1e-7)
+    assert set(scored.columns) == {
+        *(f"kl_{grade}" for grade in range(5) if regime in ("kl", "multitask")),
+        *(["jsl_risk"] if regime != "kl" else []),
+    }
+
+
+@pytest.mark.parametrize("regime", get_args(Regime))
+def test_the_kept_epoch_is_the_best_on_validation(bundles: Path, regime: Regime) -> None:
+    history = pd.read_csv(bundles / regime / "history.csv")
+    assert len(history) == 2
+    assert history.loc[history["kept"], "epoch"].item() == history.loc[history["val_loss"].idxmin(), "epoch"]
+
+
+def test_grades_are_learned_from_the_picture(dataset: Path, fast: TrainingSettings, tmp_path: Path) -> None:
+    longer = fast.model_copy(update={"kl": RegimeSettings(epochs=12, batch=16, lr=3e-3)})
+    train_regime("kl", dataset, longer, tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["test"]["kappa"] > 0.7
+
+
+def backbone(bundle: Path) -> dict[str, torch.Tensor]:
+    return ModelBundle.load(bundle).network.backbone.state_dict()
+
+
+def test_a_frozen_backbone_is_its_parent_s_and_an_unfrozen_one_is_not(bundles: Path) -> None:
+    parent, frozen, free = (
+        backbone(bundles / name) for name in ("jsl-image", "jsl-joint-frozen", "jsl-joint")
+    )
+    assert all(torch.equal(parent[key], frozen[key]) for key in parent)
+    assert not all(torch.equal(parent[key], free[key]) for key in parent)
+
+
+def test_in_frozen_epochs_only_the_head_learns(
+    bundles: Path, dataset: Path, fast: TrainingSettings, tmp_path: Path
+) -> None:
+    held = fast.model_copy(update={"jsl_joint": RegimeSettings(epochs=1, freeze_epochs=1)})
+    train_regime("jsl-joint", dataset, held, tmp_path, parent=bundles / "jsl-image")
+    parent, child = backbone(bundles / "jsl-image"), backbone(tmp_path)
+    assert all(torch.equal(parent[key], child[key]) for key in parent)
+
+
+def test_features_computed_once_train_the_same_head_as_the_long_way(dataset: Path) -> None:
+    packed = PackedDataset.load(dataset)
+    rows = {split: torch.tensor(np.flatnonzero(packed.table["split"] == split)) for split in ("train", "val")}
+    encoder = FactorEncoder.fit(packed.table.iloc[rows["train"].tolist()])
+    data = DeviceData.of(packed, encoder, True, torch.device("cpu"))
+    heads = []
+    for once in (True, False):
+        torch.manual_seed(0)
+        network = KneeNetwork(
+            NetworkSpec("jslnet", 1, packed.size, "image", ("jsl",), inputs=14, dropout=0.2)
+        )
+        features = encode(network, data, torch.arange(len(packed.table))) if once else None
+        trainer = Trainer(
+            network=network,
+            data=data,
+            train_rows=rows["train"],
+            val_rows=rows["val"],
+            settings=RegimeSettings(epochs=3),
+            augmentation=Augmentation(),
+            kl_kind="ordinal",
+            precision="fp32",
+            seed=0,
+            frozen=True,
+            features=features,
+        )
+        trainer.run(Checkpoint(None, ""))
+        heads.append(network.heads["jsl"].weight.detach())
+    torch.testing.assert_close(heads[0], heads[1], rtol=1e-4, atol=1e-6)
+
+
+class Interrupted(Exception):
+    """Stands for Ctrl-C."""
+
+
+@pytest.mark.parametrize("regime", ["kl", "jsl-joint", "jsl-joint-frozen"])
+def test_a_run_stopped_after_an_epoch_and_resumed_gives_the_same_bytes(
+    bundles: Path, dataset: Path, fast: TrainingSettings, tmp_path: Path, regime: Regime
+) -> None:
+    parent = fast.parent_of(regime)
+    start = bundles / parent if parent else None
+
+    def stop(report: EpochReport) -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train_regime(regime, dataset, fast, tmp_path / "out", start, tmp_path / "checkpoints", stop)
+    assert not (tmp_path / "out" / "bundle.json").exists()
+    epochs: list[int] = []
+    train_regime(
+        regime,
+        dataset,
+        fast,
+        tmp_path / "out",
+        start,
+        tmp_path / "checkpoints",
+        lambda report: epochs.append(report.epoch),
+    )
+    assert epochs == [2]
+    same, different, missing = filecmp.cmpfiles(bundles / regime, tmp_path / "out", BUNDLE, shallow=False)
+    assert (set(same), different, missing) == (BUNDLE, [], [])
+
+
+def test_a_run_killed_inside_an_epoch_and_resumed_gives_the_same_bytes(
+    bundles: Path, dataset: Path, fast: TrainingSettings, tmp_path: Path
+) -> None:
+    script = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from jsl_core.config import TrainingSettings
+from jsl_core.learning import trainer, train_regime
+torch.set_num_threads(1)
+settings = TrainingSettings.model_validate_json(sys.argv[1])
+dataset, out, checkpoints = map(Path, sys.argv[2:])
+calls, loss = [], trainer.Trainer.loss
+def loss_or_death(self, *arguments):
+    calls.append(1)
+    if len(calls) == 7:  # three training batches and a validation an epoch: the third batch of the second
+        os.kill(os.getpid(), signal.SIGKILL)
+    return loss(self, *arguments)
+trainer.Trainer.loss = loss_or_death
+train_regime("kl", dataset, settings, out, checkpoints=checkpoints)
+"""
+    arguments = [fast.model_dump_json(), dataset, tmp_path / "out", tmp_path / "checkpoints"]
+    killed = subprocess.run([sys.executable, "-c", script, *map(str, arguments)], env=os.environ, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (tmp_path / "checkpoints" / "epoch.pt").exists()
+    train_regime("kl", dataset, fast, tmp_path / "out", checkpoints=tmp_path / "checkpoints")
+    for name in BUNDLE:
+        assert (tmp_path / "out" / name).read_bytes() == (bundles / "kl" / name).read_bytes()
+
+
+def test_a_checkpoint_of_other_settings_is_not_used(
+    dataset: Path, fast: TrainingSettings, tmp_path: Path
+) -> None:
+    train_regime("kl", dataset, fast, tmp_path / "a", checkpoints=tmp_path / "checkpoints")
+    other = fast.model_copy(update={"seed": 1})
+    train_regime("kl", dataset, other, tmp_path / "b", checkpoints=tmp_path / "checkpoints")
+    train_regime("kl", dataset, other, tmp_path / "c")
+    model = "model.safetensors"
+    assert (tmp_path / "b" / model).read_bytes() == (tmp_path / "c" / model).read_bytes()
+    assert (tmp_path / "a" / model).read_bytes() != (tmp_path / "b" / model).read_bytes()
+
+
+def test_the_baseline_without_images_has_a_bundle_s_shape(
+    dataset: Path, fast: TrainingSettings, tmp_path: Path
+) -> None:
+    for model in ("logistic", "boosting"):
+        settings = fast.model_copy(update={"risk_model": model})
+        train_risk_factors(dataset, settings, tmp_path / model)
+        predictions = pd.read_csv(tmp_path / model / "predictions.csv")
+        train = predictions[predictions["split"] == "train"]
+        auc = json.loads((tmp_path / model / "metrics.json").read_text())["train"]["auc"]
+        assert auc == pytest.approx(roc_auc_score(train["JSL_Prog"], train["jsl_risk"]))
+        assert auc > 0.75
+        with pytest.raises(BundleError, match="has no network"):
+            ModelBundle.load(tmp_path / model)
+
+
+def with_table(dataset: Path, folder: Path, **columns: object) -> Path:
+    """A copy of the dataset whose table has other columns."""
+    folder.mkdir()
+    for name in ("images.npy", "dataset.json"):
+        (folder / name).symlink_to(dataset / name)
+    table = pd.read_csv(dataset / "table.csv", dtype={"participant": str})
+    table.assign(**columns).to_csv(folder / "table.csv", index=False)
+    return folder
+
+
+def test_labels_of_one_kind_are_one_clear_line(dataset: Path, fast: TrainingSettings, tmp_path: Path) -> None:
+    stable = with_table(dataset, tmp_path / "stable", JSL_Prog=0.0)
+    with pytest.raises(BadTable, match="train part has only one value of JSL_Prog; jsl-image needs"):
+        train_regime("jsl-image", stable, fast, tmp_path / "out")
+    with pytest.raises(BadTable, match="only one value of JSL_Prog"):
+        train_risk_factors(stable, fast, tmp_path / "out")
+    unlabelled = with_table(dataset, tmp_path / "unlabelled", BL_KL_grade=np.nan)
+    with pytest.raises(BadTable, match="train part has no knee with BL_KL_grade"):
+        train_regime("kl", unlabelled, fast, tmp_path / "out")
+
+
+def test_a_missing_factor_is_one_clear_line(dataset: Path, fast: TrainingSettings, tmp_path: Path) -> None:
+    blank = with_table(dataset, tmp_path / "blank", Alignment_degree=np.nan)
+    with pytest.raises(BadTable, match="Alignment_degree is missing for every training knee"):
+        train_regime("jsl-joint", blank, fast, tmp_path / "out")
+
+
+def test_a_bundle_that_does_not_fit_is_one_clear_line(bundles: Path, tmp_path: Path, dataset: Path) -> None:
+    with pytest.raises(BundleError, match="not a model bundle"):
+        ModelBundle.load(tmp_path)
+    record = json.loads((bundles / "kl" / "bundle.json").read_text())
+    (tmp_path / "bundle.json").write_text(json.dumps(record | {"format": 99}))
+    with pytest.raises(BundleError, match="bundle format 99, not 1"):
+        ModelBundle.load(tmp_path)
+    (tmp_path / "bundle.json").write_text(json.dumps(record))
+    (tmp_path / "model.safetensors").write_bytes(b"\0" * 100)
+    with pytest.raises(BundleError, match="damaged"):
+        ModelBundle.load(tmp_path)
+    packed = PackedDataset.load(dataset)
+    with pytest.raises(BundleError, match="takes crops of 32 pixels, not 64"):
+        ModelBundle.load(bundles / "kl").predict(np.zeros((1, 64, 64), np.uint8), packed.table)
+
+
+def test_left_knees_are_mirrored_on_the_way_in(bundles: Path, dataset: Path) -> None:
+    packed = PackedDataset.load(dataset)
+    bundle = ModelBundle.load(bundles / "kl")
+    as_right = packed.table.assign(side=1)
+    mirrored = np.where(packed.left[:, None, None], packed.images[:, :, ::-1], packed.images)
+    pd.testing.assert_frame_equal(
+        bundle.predict(packed.images, packed.table), bundle.predict(mirrored, as_right), rtol=1e-6
+    )
