@@ -1,5 +1,7 @@
 """Radiographs in, right and left knees out."""
 
+from jsl_core.imaging.folder import convert_folder, split_folder, write_mapping
+from jsl_core.imaging.names import Pseudonyms
 from jsl_core.imaging.png import Image, decode_png, encode_png
 from jsl_core.imaging.records import KneeRecord, ScanRecord
 from jsl_core.imaging.sources import ScanFile, open_scan, walk
@@ -8,12 +10,16 @@ from jsl_core.imaging.stages import convert_scan, split_film
 __all__ = [
     "Image",
     "KneeRecord",
+    "Pseudonyms",
     "ScanFile",
     "ScanRecord",
+    "convert_folder",
     "convert_scan",
     "decode_png",
     "encode_png",
     "open_scan",
     "split_film",
+    "split_folder",
     "walk",
+    "write_mapping",
 ]

@@ -13,13 +13,19 @@ import pydicom
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import _read_file_meta_info, read_dataset, read_preamble
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging import gate
 from jsl_core.imaging.pixels import decode_pixels
-from jsl_core.imaging.radiograph import Radiograph
+from jsl_core.imaging.radiograph import Radiograph, digest_of
 from jsl_core.imaging.records import ScanRecord
 from jsl_core.imaging.tags import flipped_of, laterality_of, number, participant_of, spacing_of, text
 from jsl_core.imaging.voi import modality_values, voi_of
@@ -52,7 +58,7 @@ def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[
             transfer_syntax=UID(ds.file_meta.TransferSyntaxUID).name,
             laterality=laterality,
             flipped=flipped,
-            pixels=radiograph.digest,
+            pixels=digest_of(radiograph.codes),
         ), radiograph
 
 
@@ -91,21 +97,14 @@ def _parsed(data: bytes, settings: ConvertSettings) -> Dataset:
 
 def _plausible(data: bytes) -> bool:
     """A file without preamble begins with an element of group 2 or 8, in either byte order."""
-    return (
-        data[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08") and len(data) > 8 and data[1:4] != b"\0\0\0"
-    )
+    return data[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08") and len(data) > 8
 
 
 def _complete_meta(ds: Dataset) -> None:
     if "TransferSyntaxUID" not in ds.file_meta:
         implicit, little = ds.original_encoding
-        ds.file_meta.TransferSyntaxUID = (
-            ImplicitVRLittleEndian
-            if implicit
-            else ExplicitVRLittleEndian
-            if little
-            else UID("1.2.840.10008.1.2.2")
-        )
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
 
 
 def _inflated(data: bytes, settings: ConvertSettings) -> Dataset | None:

@@ -40,7 +40,8 @@ def decode_pixels(ds: Dataset) -> Codes:
         return _grey(apply_color_lut(pixels, ds))
     if pixels.dtype.itemsize > 2:
         raise BadScan("undecodable", "stored values of more than 16 bits are no radiograph's")
-    return pixels.view(f"u{pixels.dtype.itemsize}")
+    native = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
+    return native.view(np.uint8 if native.dtype.itemsize == 1 else np.uint16)
 
 
 def _check_codestream(ds: Dataset, shape: tuple[int, int]) -> None:

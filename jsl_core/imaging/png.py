@@ -48,4 +48,4 @@ def decode_png(data: bytes) -> Image:
     )
     if image is None:
         raise BadScan("undecodable", "the picture cannot be decoded")
-    return image
+    return np.asarray(image, image.dtype)

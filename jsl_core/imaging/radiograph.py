@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from jsl_core.imaging.voi import Voi
 
-__all__ = ["Radiograph"]
+__all__ = ["Radiograph", "digest_of"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,9 @@ class Radiograph:
     inverted: bool
     bits: int
 
-    @property
-    def digest(self) -> str:
-        """The same for the same pixels, whatever the file's name, header and compression."""
-        shape = f"{self.codes.shape} {self.codes.dtype} ".encode()
-        return hashlib.sha256(shape + np.ascontiguousarray(self.codes).data).hexdigest()
+
+def digest_of(pixels: npt.NDArray) -> str:
+    """The same for the same pixels, whatever the file's name, header and compression."""
+    digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype} ".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()

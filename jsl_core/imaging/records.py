@@ -1,6 +1,6 @@
 """What is known of a scan and of a knee: allow-listed facts only, never free text of a header."""
 
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -9,20 +9,24 @@ __all__ = ["HowSplit", "KneeRecord", "Laterality", "ScanRecord"]
 Laterality = Literal["R", "L", "B", ""]
 HowSplit = Literal["valley", "half", "single"]
 
+_KNEES = {"R": "right", "L": "left", "B": "bilateral"}
+_FLIPPED = "flipped"
+
 
 class ScanRecord(BaseModel):
-    """One converted film.
+    """One film.
 
-    `view` is what the film shows, in words. `spacing_mm` is (between rows, between columns). `laterality` is
-    B for both knees and blank where no tag tells; `flipped` says that the tags put the patient's right on the
-    right of the picture. `pixels` is the digest of the pixels as stored, the same under any file name.
+    `view` is the projection, PA or AP, blank where the header is silent. `spacing_mm` is (between rows,
+    between columns). `laterality` is B for both knees and blank where no tag tells; `flipped` says that by
+    the tags the patient's right is on the right of the picture. `pixels` is the digest of the pixels as
+    stored, the same under any file name.
     """
 
     model_config = ConfigDict(frozen=True)
 
     file: str
     participant: str
-    view: str
+    view: str = ""
     spacing_mm: tuple[float, float] | None
     spacing_source: str
     width: int
@@ -33,6 +37,20 @@ class ScanRecord(BaseModel):
     laterality: Laterality = ""
     flipped: bool = False
     pixels: str = ""
+
+    @property
+    def words(self) -> str:
+        """What the film shows, as a table says it: `PA bilateral`, `AP right flipped`."""
+        parts = (self.view, _KNEES.get(self.laterality, ""), _FLIPPED if self.flipped else "")
+        return " ".join(part for part in parts if part)
+
+    @classmethod
+    def from_words(cls, words: str, **fields: Any) -> Self:
+        """The record of a film of which a table says `words`."""
+        said = words.split()
+        laterality = next((letter for letter, knees in _KNEES.items() if knees in said), "")
+        view = said[0] if said and said[0] in ("PA", "AP") else ""
+        return cls(view=view, laterality=laterality, flipped=_FLIPPED in said, **fields)
 
 
 class KneeRecord(BaseModel):

@@ -17,7 +17,7 @@ _RIGHT, _LEFT = 1, 2
 def split_image(
     image: npt.NDArray, scan: ScanRecord, settings: SplitSettings
 ) -> list[tuple[KneeRecord, npt.NDArray]]:
-    """The knees of an HxW film, right one first, each as on a conventional film (patient's right on the left).
+    """The knees of an HxW film, right one first, each as on a conventional film (patient's right left).
 
     Raises BadScan `unknown_side` for a single knee of which nothing tells the side.
     """

@@ -1,21 +1,20 @@
-"""What the header says of a film: who, which knees, which view, how many millimetres. Reads, never repeats.
+"""What the header says of a film: who, which knees, which way up, how many millimetres.
 
-Header text is untrusted and may name the patient: it is looked at here and only facts from closed lists leave.
+Header text is untrusted and may name the patient: only facts from closed lists leave this module.
 """
 
 import math
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from pydicom import Dataset
 
 from jsl_core.errors import BadScan
+from jsl_core.imaging.names import is_safe, stem
 from jsl_core.imaging.records import Laterality
 
 __all__ = ["flipped_of", "laterality_of", "number", "participant_of", "spacing_of", "text", "texts"]
 
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _OAI_PATH = re.compile(r"(?:^|/)(\d{7})/\d{8}/\d{8}/\d{3}$")  # <ID>/<date>/<barcode>/001
 _COUNTER = re.compile(r"[A-Za-z]{0,5}[-_]?\d{1,4}")  # 001, IM0007: names that say nothing
 _MM = (0.01, 2.0)  # between a detector's finest pixel and a thumbnail's
@@ -56,16 +55,16 @@ def participant_of(ds: Dataset, name: str) -> str:
     """
     given = text(ds, "PatientID").strip("\0 ")
     if given:
-        if not _SAFE_NAME.fullmatch(given):
+        if not is_safe(given):
             raise BadScan("unsafe_name", "PatientID has characters other than A-Z a-z 0-9 . _ -; rename it")
         return given
     path = name.replace("!/", "/")
     if oai := _OAI_PATH.search(path):
         return oai.group(1)
-    stem = PurePosixPath(path).name.removesuffix(PurePosixPath(path).suffix)
-    if not _SAFE_NAME.fullmatch(stem) or _COUNTER.fullmatch(stem):
+    fallback = stem(path)
+    if not is_safe(fallback) or _COUNTER.fullmatch(fallback):
         raise BadScan("unsafe_name", "no PatientID, and the file's name does not tell the participant either")
-    return stem
+    return fallback
 
 
 def spacing_of(ds: Dataset) -> tuple[tuple[float, float] | None, str]:

@@ -24,7 +24,7 @@ class Window:
     function: Function = "LINEAR"
 
     def __call__(self, values: Values) -> Values:
-        """Modality values to 0…1 (PS3.3 C.11.2.1.2 and C.11.2.1.3). The width must be above 0, or 1 if LINEAR."""
+        """Modality values to 0…1 (PS3.3 C.11.2.1.2, C.11.2.1.3); not for a degenerate window."""
         if self.function == "SIGMOID":
             return 1 / (1 + np.exp(np.clip(-4 * (values - self.center) / self.width, -700, 700)))
         if self.function == "LINEAR_EXACT":
