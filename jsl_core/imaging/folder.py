@@ -42,7 +42,7 @@ def convert_folder(
 ) -> list[Row]:
     """Every scan below `source` to a PNG below `target`, with `scans.csv` and `rejected.csv`.
 
-    Returns a row per scan; one that cannot be used has a `reason` and a `sentence` and no PNG. Raises JslError
+    Returns a row per scan; one that cannot be used has a `reason`, a `sentence` and no PNG. Raises JslError
     if there are no scans or if the target cannot be written.
     """
     files = _files(source, target)
