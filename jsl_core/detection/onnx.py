@@ -98,10 +98,12 @@ class _Graph:
             elif section.kind == "upsample":
                 factor = float(section.integer("stride", 2))
                 scales = self.constant(np.array([1, 1, factor, factor], np.float32))
-                x = self.node("Resize", x, "", scales, mode="nearest",
-                coordinate_transformation_mode="asymmetric", nearest_mode="floor")  # fmt: skip elif
-                section.kind == "yolo": outputs.append(self._decode(x, next(heads), network.size))
-                made.append(x) return outputs
+                rounding = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+                x = self.node("Resize", x, "", scales, mode="nearest", **rounding)
+            elif section.kind == "yolo":
+                outputs.append(self._decode(x, next(heads), network.size))
+            made.append(x)
+        return outputs
 
     def _convolution(self, layer: ConvBlock, x: str, activation: str) -> str:
         kernel, bias = layer.fused()

@@ -11,7 +11,7 @@ from jsl_core.config import PhantomSettings
 from jsl_core.detection.data import BoxedImage
 from jsl_core.errors import BadScan
 from jsl_core.parallel import parallel_map
-from jsl_core.phantom import make_film
+from jsl_core.phantom.film import make_film
 
 __all__ = ["PhantomSampler", "phantom_films"]
 
@@ -36,17 +36,17 @@ class PhantomSampler:
 
 
 def phantom_films(count: int, seed: int, jobs: int = 0) -> list[BoxedImage]:
-    """`count` phantom films of both knees with their joints' boxes, the long side 720 pixels."""
+    """`count` phantom films of the wider domain with their joints' boxes, the long side 720 pixels."""
     made = parallel_map(partial(_film, seed), range(count), jobs)
     return [film for film in made if not isinstance(film, BadScan)]
 
 
 def _film(seed: int, index: int) -> BoxedImage:
-    film = make_film(seed, index, PhantomSettings(seed=seed, long_side=(LONG_SIDE, LONG_SIDE)))
+    film = make_film(seed, index, PhantomSettings(long_side=(LONG_SIDE, LONG_SIDE)), hard=True)
     pixels = film.display
     scale = min(1.0, LONG_SIDE / max(pixels.shape))
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    boxes = np.array(film.boxes, np.float32).reshape(-1, 4) * np.float32(scale)
+    boxes = np.array(list(film.boxes.values()), np.float32).reshape(-1, 4) * np.float32(scale)
     return BoxedImage(small, boxes)
 
 

@@ -136,7 +136,7 @@ def _expecting_little(network: Network) -> Network:
 def _batches(
     sampler: Sampler, augment: Augment, settings: DetectorTrainSettings, epoch: int
 ) -> Iterator[tuple[np.ndarray, list[Tensor]]]:
-    """Images uint8 B×H×W with their boxes; each film has its own generator, so a resumed run sees the same."""
+    """Images uint8 B×H×W with their boxes; each film has its own generator: a resumed run sees the same."""
     for first in range(0, settings.films_per_epoch, settings.batch):
         films = [
             augment(sampler, np.random.default_rng([settings.seed, epoch + 1, index]))
