@@ -8,6 +8,7 @@ from pydicom import Dataset
 
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
+from jsl_core.imaging.radiograph import Radiograph, quantiles
 from jsl_core.imaging.tags import number, text, texts
 
 __all__ = ["check_header", "check_picture", "view_of"]
@@ -25,7 +26,7 @@ _OTHER_VIEWS = re.compile(
 _FRONTAL = re.compile(r"\b(pa|ap|frontal|fixed flexion|bilateral pa|rosenberg|schuss|lyon)\b")
 _TALL = 1.9  # height over width of stitched hip-to-ankle films
 _LOW_CONTRAST = 8  # stored values between the 1st and 99th percentile
-_CLIPPED = 0.5  # share of the middle of the film that is fully white
+_BURNT, _BLACK = 0.5, 0.97  # shares of the middle of the film that are fully white, fully black
 
 
 def check_header(ds: Dataset, settings: ConvertSettings) -> None:
@@ -77,20 +78,16 @@ def view_of(ds: Dataset) -> str:
     return next((word.upper() for word in words if word in ("ap", "pa")), "")
 
 
-def check_picture(
-    counts: npt.NDArray[np.float64], values: npt.NDArray[np.float64], shown: npt.NDArray
-) -> None:
-    """Raises BadScan `empty` or `clipped`; `counts` are the pixels of each code, `shown` the picture."""
-    order = np.argsort(values, kind="stable")
-    shares = np.cumsum(counts[order]) / max(counts.sum(), 1)
-    low, high = (values[order[min(np.searchsorted(shares, tail), len(order) - 1)]] for tail in (0.01, 0.99))
-    steps = np.count_nonzero(counts[(values >= low) & (values <= high)])
+def check_picture(radiograph: Radiograph, shown: npt.NDArray) -> None:
+    """Raises BadScan `empty` or `clipped`; `shown` is the rendered HxW picture."""
+    low, high = quantiles(radiograph.values, radiograph.counts, 0.01, 0.99)
+    steps = np.count_nonzero(radiograph.counts[(radiograph.values >= low) & (radiograph.values <= high)])
     if steps < _LOW_CONTRAST:
         raise BadScan("empty", f"the film has only {steps} grey levels; nothing was exposed")
     height, width = shown.shape
-    middle = shown[height // 4 : height - height // 4 : 2, width // 4 : width - width // 4 : 2]
+    middle = shown[height // 4 : height - height // 4 : 4, width // 4 : width - width // 4 : 4]
     top = np.iinfo(shown.dtype).max
-    if (middle == top).mean() > _CLIPPED or (middle == 0).mean() > 0.97:
+    if (middle == top).mean() > _BURNT or (middle == 0).mean() > _BLACK:
         raise BadScan("clipped", "most of the middle of the film is burnt out")
 
 

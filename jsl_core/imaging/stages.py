@@ -10,7 +10,7 @@ from jsl_core.imaging.gate import check_picture
 from jsl_core.imaging.picture import is_picture, read_picture
 from jsl_core.imaging.png import decode_png, encode_png
 from jsl_core.imaging.records import KneeRecord, ScanRecord
-from jsl_core.imaging.render import histogram, render
+from jsl_core.imaging.render import render
 from jsl_core.imaging.split import split_image
 
 __all__ = ["convert_scan", "split_film", "split_scan"]
@@ -52,7 +52,7 @@ def split_scan(
 def _render(data: bytes, name: str, settings: ConvertSettings) -> tuple[ScanRecord, npt.NDArray]:
     record, radiograph = read_radiograph(data, name, settings)
     shown = render(radiograph, settings.window, settings.bits)
-    check_picture(histogram(radiograph.codes), radiograph.values, shown)
+    check_picture(radiograph, shown)
     return record, shown
 
 
