@@ -1,6 +1,6 @@
 """Settings of the networks and the regimes that train them."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import Field
 
@@ -10,6 +10,18 @@ __all__ = ["Regime", "RegimeSettings", "TrainingSettings"]
 
 Regime = Literal["kl", "jsl-image", "jsl-joint-frozen", "jsl-joint", "multitask"]
 
+_IMAGE = (
+    "backbone",
+    "channels",
+    "weights",
+    "normalise",
+    "mirror_left",
+    "augment",
+    "precision",
+    "device",
+)
+_FACTORS = ("factors", "scale_factors")
+
 
 class RegimeSettings(Settings):
     """How one regime is trained."""
@@ -18,7 +30,10 @@ class RegimeSettings(Settings):
     batch: int = Field(16, ge=2, title="Batch")
     lr: float = Field(1e-3, gt=0, title="Learning rate")
     backbone_lr: float = Field(
-        1.0, gt=0, title="Backbone's rate", description="Learning rate of the CNN as a multiple of the head's."
+        1.0,
+        gt=0,
+        title="Backbone's rate",
+        description="Learning rate of the CNN as a multiple of the head's.",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", title="Optimizer")
     schedule: Literal["constant", "step", "cosine", "one-cycle"] = Field("one-cycle", title="Schedule")
@@ -120,8 +135,14 @@ class TrainingSettings(Settings):
         return parents[regime]
 
     def only(self, regime: Regime | None = None) -> "TrainingSettings":
-        """What one regime depends on: all that is of another regime, or of none, is set to its default."""
-        default = TrainingSettings()
-        others = [name for name in get_args(Regime) if name != regime]
-        ignored = ["regimes", "baseline", *(name.replace("-", "_") for name in others)]
-        return self.model_copy(update={name: getattr(default, name) for name in ignored})
+        """What one regime depends on (None: the baseline without images); all else is set to its default."""
+        matters = {"seed"}
+        if regime is None:
+            matters |= {*_FACTORS, "risk_model"}
+        else:
+            matters |= {*_IMAGE, regime.replace("-", "_")}
+        if regime in ("kl", "multitask"):
+            matters |= {"kl_loss"}
+        if regime in ("jsl-joint-frozen", "jsl-joint"):
+            matters |= {*_FACTORS, "factor_width", "factor_nonlinear"}
+        return TrainingSettings(**{name: getattr(self, name) for name in matters})

@@ -51,6 +51,7 @@ def train_regime(
     the same bytes. Raises `BadTable`, `BadSettings`, `BundleError`.
     """
     packed = PackedDataset.load(dataset)
+    settings = settings.only(regime)
     chosen = settings.of(regime)
     train, val = (_labelled(packed.table, split, regime) for split in ("train", "val"))
     if chosen.balance == "halve":

@@ -31,6 +31,7 @@ def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path) -> 
     boosted trees are kept as their predictions only. Raises `BadTable`.
     """
     packed = PackedDataset.load(dataset)
+    settings = settings.only()
     table = packed.table
     progressed = table[PROGRESSION].to_numpy()
     known = ~np.isnan(progressed)
