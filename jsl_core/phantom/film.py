@@ -1,6 +1,6 @@
 """From attenuation to a film: scatter, blur, photon noise, exposure and processing, and its furniture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = ["PhantomFilm", "joint_boxes", "make_film", "plan_film"]
 Box = tuple[float, float, float, float]
 
 BOX_SIDE, JOINT_LINE = 1.45, 0.54  # the project's joint box, of the plateau's width and of the box's height
+_FLESH_STEP = 4  # flesh has no fine detail: it is drawn on a canvas this much coarser
 _CANVAS_MM = 0.22  # finer than a detector's own blur; the canvas is never finer than this
 
 
@@ -94,7 +95,8 @@ def _attenuation(layout: Layout, rng: np.random.Generator) -> Image:
     """Line integrals of all limbs on a coarser canvas, brought to film resolution."""
     spacing = max(_CANVAS_MM, 0.75 * layout.spacing)
     shape = (round(layout.height * layout.spacing / spacing), round(layout.width * layout.spacing / spacing))
-    flesh = np.zeros(shape, np.float32)
+    soft = (-(-shape[0] // _FLESH_STEP), -(-shape[1] // _FLESH_STEP))
+    flesh = np.zeros(soft, np.float32)
     bones = np.zeros(shape, np.float32)
     for knee, centre, tilt, girth, variation in zip(
         layout.knees, layout.centres, layout.tilts, layout.girths, layout.variations, strict=True
@@ -102,7 +104,9 @@ def _attenuation(layout: Layout, rng: np.random.Generator) -> Image:
         place = Placement(knee.side, centre, tilt, spacing)
         window, bone = project_bones(knee, variation, place, shape, rng)
         bones[window] += bone
-        np.maximum(flesh, project_flesh(knee, place, shape, rng, girth), out=flesh)
+        place = replace(place, spacing=_FLESH_STEP * spacing)
+        np.maximum(flesh, project_flesh(knee, place, soft, rng, girth), out=flesh)
+    flesh = resized(flesh, (_FLESH_STEP * soft[0], _FLESH_STEP * soft[1]))[: shape[0], : shape[1]]
     return resized(flesh + bones, (layout.height, layout.width))
 
 

@@ -13,15 +13,20 @@ from numpy.typing import NDArray
 
 from jsl_core.phantom import shapes
 from jsl_core.phantom.anatomy import Knee
+from jsl_core.phantom.curves import Points, along
 from jsl_core.phantom.raster import Image, blurred
-from jsl_core.phantom.shapes import Points, Variation
 from jsl_core.phantom.texture import mottle, trabeculae
+from jsl_core.phantom.variation import Variation
 
 __all__ = ["Placement", "project_bones", "project_flesh"]
 
 # Linear attenuation at about 50 keV effective, per mm (ICRU 44 tissues); bone beyond the flesh it displaces.
 COMPACT, TRABECULAR = 0.046, 0.0115
 MUSCLE, FAT = 0.0225, 0.0195
+
+# Along the limb (level, value): the muscle's half width, the fat's thickness; all in half plateau widths.
+_GIRTH = ((-6, 1.8), (-3, 1.55), (-1.3, 1.28), (0, 1.2), (1.0, 1.14), (2.8, 1.4), (6, 1.05))
+_COAT = ((-6, 0.65), (-1.2, 0.5), (0, 0.42), (3, 0.35), (6, 0.3))
 
 
 @dataclass(frozen=True)
@@ -66,29 +71,31 @@ def project_bones(
     bones = _Bones(knee, variation, place, window)
     x, y = place.to_knee(window)
     size = x.shape
-    above = np.clip(-y / half, 0, 4)
-    below = np.clip(y / half, 0, 4)
+    # Along the limb's axis: half plateaus above and below the joint, one value a row.
+    middle = y[:, [y.shape[1] // 2]] / half
+    above, below = np.maximum(-middle, 0), np.maximum(middle, 0)
 
     core, shell = bones.body(
         shapes.femur(knee, variation),
         depth=half * np.interp(above, [0, 0.7, 1.6, 2.8], [1.25, 1.5, 1.0, 0.75]),
-        radius=np.interp(above, [0, 1.0, 2.2], [9, 13, 13.5]),
-        cortex=np.interp(above, [0, 1.2, 2.0, 3.2], [0.55, 0.7, 2.0, 4.0]),
+        radius=np.interp(above, [0, 1.0, 2.2], [8, 13, 13.5]),
+        cortex=np.interp(above, [0, 1.2, 2.0, 3.2], [0.6, 0.7, 2.0, 4.0]),
         hollow=np.interp(above, [1.2, 2.6], [1.0, 0.25]),
     )
+    fading = np.interp(above, [0.45, 1.2], [1, 0]).astype(np.float32)
     for side in (-1, 1):
-        back, rim = bones.body(shapes.condyle(knee, variation, side), 0.55 * half, 9.0, 0.5)
-        core += 0.5 * back
-        shell += rim
+        back, rim = bones.body(shapes.condyle(knee, variation, side), 0.5 * half, 12.0, 0.6)
+        core += 0.4 * fading * back
+        shell += fading * rim
     tibial_core, tibial_shell = bones.body(
         shapes.tibia(knee, variation),
         depth=half * np.interp(below, [0, 0.6, 1.6, 3.0], [1.15, 1.1, 0.85, 0.7]),
         radius=np.interp(below, [0, 0.25, 1.0, 2.2], [4, 9, 13, 12.5]),
-        cortex=np.interp(below, [0, 0.8, 1.6, 3.0], [0.6, 0.7, 2.2, 4.0]),
+        cortex=np.interp(below, [0, 0.3, 0.8, 1.6, 3.0], [0.9, 0.6, 0.7, 2.2, 4.0]),
         hollow=np.interp(below, [1.0, 2.4], [1.0, 0.25]),
     )
     fibular_core, fibular_shell = bones.body(shapes.fibula(knee, variation), 0.34 * half, 5.0, 0.9)
-    kneecap_core, kneecap_shell = bones.body(shapes.patella(knee, variation), 0.42 * half, 11.0, 0.6)
+    kneecap_core, kneecap_shell = bones.body(shapes.patella(knee, variation), 0.42 * half, 14.0, 0.35)
 
     texture = trabeculae(rng, size, place.spacing, 0.75)
     lumps = mottle(rng, size, place.spacing, 7.0)
@@ -105,22 +112,18 @@ def project_bones(
 def project_flesh(
     knee: Knee, place: Placement, shape: tuple[int, int], rng: np.random.Generator, girth: float
 ) -> Image:
-    """Attenuation of one limb's flesh on the whole canvas: muscle in a coat of fat, tapering to the skin."""
+    """Attenuation of one limb's flesh on a whole canvas: muscle in a coat of fat, tapering to the skin."""
     half = knee.plateau / 2
     x, y = place.to_knee((slice(0, shape[0]), slice(0, shape[1])))
     fat = float(np.clip(0.35 * (knee.bmi - 18) / 15, 0.12, 0.75))
     stout = girth * (1 + 0.012 * (knee.bmi - 28))
-    level = y / half
-    inner = (
-        half
-        * stout
-        * np.interp(level, [-6, -3, -1.2, 0, 0.8, 2.8, 6], [1.75, 1.5, 1.18, 1.12, 1.1, 1.38, 1.1])
-    )
-    coat = half * fat * np.interp(level, [-5, -1.2, 0, 3], [0.6, 0.42, 0.3, 0.32])
-    sway = half * 0.06 * np.sin(level * rng.uniform(0.6, 1.1) + rng.uniform(0, 6))
-    off = x - half * rng.uniform(-0.08, 0.08) - sway
-    muscle = _ellipse(off / inner) * inner * 1.55
-    whole = _ellipse(off / (inner + coat)) * (inner + coat) * 1.6
+    level = np.clip(y / half, -6, 6)
+    inner = np.float32(half * stout) * along(_GIRTH, level).astype(np.float32)
+    coat = np.float32(half * fat) * along(_COAT, level).astype(np.float32)
+    sway = 0.06 * np.sin(level * rng.uniform(0.6, 1.1) + rng.uniform(0, 6))
+    off = x - np.float32(half) * (rng.uniform(-0.15, 0.08) + sway)  # more flesh on the medial side
+    muscle = _ellipse(off / inner) * inner * np.float32(1.55)
+    whole = _ellipse(off / (inner + coat)) * (inner + coat) * np.float32(1.6)
     streaks = 1 + 0.012 * mottle(rng, shape, place.spacing, 9.0)
     return (MUSCLE * muscle + FAT * np.maximum(whole - muscle, 0)) * streaks
 
@@ -155,21 +158,11 @@ class _Bones:
         return core * hollow, outer - core
 
     def lines(self, rng: np.random.Generator) -> Image:
-        """What edge-on plates add (mm of compact bone): growth scars, and the plateaus' farther rims."""
+        """What plates seen edge-on add, mm of compact bone."""
         rows, columns = self.window
         canvas = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
-        half = self.knee.plateau / 2
-        curves = [(shapes.scar(self.knee, rng, "femur"), 1.6), (shapes.scar(self.knee, rng, "tibia"), 1.8)]
-        for low, high in ((-0.93, -0.3), (0.3, 0.93)):
-            u = np.linspace(low, high, 24)
-            sag = (
-                self.variation.rim_tilt
-                * (1 + 0.15 * rng.standard_normal())
-                * np.sin(np.pi * (u - low) / 0.63)
-            )
-            curves.append((np.stack([half * u, shapes.tibial_surface(self.knee, u) + sag], axis=1), 3.0))
         thin = max(1, round(0.5 / self.place.spacing))
-        for curve, thickness in curves:
+        for curve, thickness in shapes.plates(self.knee, self.variation, rng):
             line = np.zeros_like(canvas)
             cv2.polylines(line, [self._pixels(curve)], False, 1.0, thin, cv2.LINE_AA, shift=4)
             canvas = np.maximum(canvas, thickness * line)
@@ -211,5 +204,5 @@ def _hardening(knee: Knee, x: Image, y: Image, tibia: Image, bone: Image) -> Ima
     )
     total = np.zeros_like(x)
     for side, amount in ((-1, knee.sclerosis_medial), (1, knee.sclerosis_lateral)):
-        total += amount * np.exp(-0.5 * ((x - side * 0.55 * half) / (0.27 * half)) ** 2)
+        total += (0.22 + amount) * np.exp(-0.5 * ((x - side * 0.55 * half) / (0.27 * half)) ** 2)
     return 11.0 * total * band

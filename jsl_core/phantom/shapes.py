@@ -4,113 +4,56 @@ Control points are in half plateau widths, read off posterior-anterior fixed-fle
 spline joins them. Between femur and tibia the joint space is exactly as wide as the knee says.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from jsl_core.phantom.anatomy import Knee
+from jsl_core.phantom.curves import Array, Points, along, smooth
+from jsl_core.phantom.variation import Variation
 
 __all__ = [
     "LIMB",
     "WEIGHT_BEARING",
-    "Variation",
     "bend",
     "condyle",
     "femur",
     "fibula",
     "patella",
-    "scar",
+    "plates",
     "tibia",
     "tibial_surface",
 ]
 
-Points = NDArray[np.float64]
-Array = NDArray[np.float64]
-
-WEIGHT_BEARING = (0.38, 0.85)  # of half a plateau, each side: where mJSW is measured
+WEIGHT_BEARING = (0.4, 0.85)  # of half a plateau, each side: where mJSW is measured
 LIMB = 12.0  # how far the shafts reach from the joint, in half plateau widths: beyond any film
 
-_FEMUR_SURFACE = PchipInterpolator(
-    [-0.96, -0.86, -0.72, -0.58, -0.43, -0.29, -0.16, 0.0, 0.15, 0.28, 0.42, 0.58, 0.74, 0.87, 0.97],
-    [-0.30, -0.11, -0.02, 0.0, -0.045, -0.19, -0.40, -0.50, -0.41, -0.21, -0.055, 0.0, -0.02, -0.12, -0.34],
-)
-_TIBIA_SURFACE = PchipInterpolator(
-    [-1.0, -0.95, -0.8, -0.58, -0.40, -0.27, -0.17, -0.13, 0.0, 0.1, 0.15, 0.25, 0.42, 0.6, 0.8, 0.95, 1.0],
-    [
-        0.07,
-        0.0,
-        0.005,
-        0.03,
-        0.01,
-        -0.06,
-        -0.19,
-        -0.21,
-        -0.10,
-        -0.15,
-        -0.155,
-        -0.06,
-        0.01,
-        0.0,
-        0.01,
-        0.02,
-        0.09,
-    ],
-)
+# Joint surfaces, (x, y) from the medial to the lateral margin.
+_FEMUR_SURFACE = (
+    (-1.0, -0.29), (-0.98, -0.17), (-0.94, -0.08), (-0.87, -0.025), (-0.7, 0.0), (-0.57, -0.02),
+    (-0.45, -0.065), (-0.33, -0.15), (-0.21, -0.26), (-0.1, -0.355), (0.0, -0.385), (0.1, -0.365),
+    (0.21, -0.285), (0.33, -0.175), (0.45, -0.08), (0.58, -0.02), (0.72, 0.0), (0.86, -0.04), (0.94, -0.12),
+    (0.99, -0.3),
+)  # fmt: skip
+_TIBIA_SURFACE = (
+    (-1.0, 0.07), (-0.97, 0.01), (-0.9, 0.0), (-0.75, 0.02), (-0.55, 0.035), (-0.42, 0.01), (-0.3, -0.055),
+    (-0.2, -0.13), (-0.13, -0.205), (-0.08, -0.195), (0.0, -0.15), (0.08, -0.165), (0.13, -0.175),
+    (0.2, -0.125), (0.3, -0.05), (0.43, 0.005), (0.6, 0.0), (0.8, 0.01), (0.93, 0.03), (1.0, 0.1),
+)  # fmt: skip
+# Flanks, from the joint up or down the lateral side, and back along the medial one.
 _FEMUR_LATERAL = [
-    (1.0, -0.6),
-    (0.96, -0.85),
-    (0.98, -1.12),
-    (0.88, -1.5),
-    (0.68, -1.95),
-    (0.52, -2.45),
-    (0.43, -3.2),
-]
-_FEMUR_MEDIAL = [
-    (-0.42, -3.2), (-0.52, -2.5), (-0.72, -2.0), (-0.93, -1.55), (-1.03, -1.2), (-0.95, -0.88), (-1.0, -0.6)
+    (1.02, -0.5), (1.05, -0.78), (1.04, -1.0), (0.95, -1.35), (0.77, -1.8), (0.58, -2.3), (0.45, -3.1)
 ]  # fmt: skip
-_TIBIA_LATERAL = [(1.02, 0.2), (0.98, 0.42), (0.84, 0.75), (0.62, 1.2), (0.47, 1.8), (0.4, 2.6)]
-_TIBIA_MEDIAL = [(-0.33, 2.6), (-0.4, 1.8), (-0.56, 1.2), (-0.8, 0.72), (-0.95, 0.4), (-1.01, 0.2)]
-
-
-@dataclass(frozen=True)
-class Variation:
-    """How one person's bones depart from the mean shape: multiples and offsets near 1 and 0."""
-
-    notch_width: float
-    notch_depth: float
-    condyle_width: float
-    flare: float
-    shaft: float
-    patella: tuple[float, float, float]
-    fibula: tuple[float, float, float]
-    rim_tilt: float
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator, wide: float) -> "Variation":
-        """`wide` scales every spread: 1 for a cohort, more for a detector's training films."""
-
-        def near(centre: float, spread: float) -> float:
-            return float(centre + wide * spread * np.clip(rng.standard_normal(), -2.2, 2.2))
-
-        return cls(
-            notch_width=near(1.0, 0.08),
-            notch_depth=near(1.0, 0.12),
-            condyle_width=near(0.97, 0.025),
-            flare=near(1.0, 0.07),
-            shaft=near(1.0, 0.07),
-            patella=(near(0.08, 0.08), near(-1.25, 0.16), near(0.56, 0.04)),
-            fibula=(near(0.92, 0.05), near(0.5, 0.06), near(1.0, 0.08)),
-            rim_tilt=near(2.2, 0.9),
-        )
+_FEMUR_MEDIAL = [
+    (-0.44, -3.1), (-0.57, -2.3), (-0.78, -1.8), (-0.98, -1.38), (-1.07, -1.02), (-1.05, -0.78), (-1.03, -0.5)
+]  # fmt: skip
+_TIBIA_LATERAL = [(1.02, 0.2), (1.0, 0.42), (0.92, 0.75), (0.72, 1.2), (0.52, 1.8), (0.4, 2.7)]
+_TIBIA_MEDIAL = [(-0.34, 2.7), (-0.43, 1.8), (-0.63, 1.2), (-0.87, 0.72), (-0.97, 0.4), (-1.01, 0.2)]
 
 
 def tibial_surface(knee: Knee, u: Array) -> Array:
     """Height y (mm) of the tibial plateau at u half plateau widths from the middle."""
     half = knee.plateau / 2
     spine = np.exp(-((u / 0.27) ** 4))
-    base = _TIBIA_SURFACE(np.clip(u, -1, 1)) * (1 + spine * (knee.spines - 1))
+    base = along(_TIBIA_SURFACE, np.clip(u, -1, 1)) * (1 + spine * (knee.spines - 1))
     return half * base + _level(knee)
 
 
@@ -129,14 +72,14 @@ def femoral_surface(knee: Knee, variation: Variation, u: Array) -> Array:
 def femur(knee: Knee, variation: Variation) -> Points:
     """The femur's outline, N×2."""
     half, v = knee.plateau / 2, variation
-    u = v.condyle_width * np.linspace(-0.95, 0.96, 120)
+    u = v.condyle_width * np.linspace(-1.0, 0.99, 120)
     lower = np.stack([half * u, femoral_surface(knee, v, u)], axis=1)
     lift = (lower[0, 1] + lower[-1, 1]) / 2 + 0.3 * half
     lateral, medial = (_side(points, half, v, lift) for points in (_FEMUR_LATERAL, _FEMUR_MEDIAL))
     outline = _closed(lower, lateral, medial, 0.41 * half * v.shaft, -4.2 * half, -LIMB * half)
     beaks = (
-        (knee.osteophytes[0], (-1.0, -0.32), (-1.0, 0.25)),
-        (knee.osteophytes[1], (1.0, -0.34), (1.0, 0.25)),
+        (knee.osteophytes[0], (-1.0, -0.25), (-1.0, 0.3)),
+        (knee.osteophytes[1], (1.0, -0.26), (1.0, 0.3)),
     )
     return _with_beaks(outline, beaks, half)
 
@@ -161,10 +104,11 @@ def condyle(knee: Knee, variation: Variation, side: int) -> Points:
     u = np.array([side * 0.58])
     bottom = float(femoral_surface(knee, variation, u)[0])
     angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-    width, height = (0.36 if side < 0 else 0.35) * half, 0.58 * half
+    width, height = 0.36 * half, 0.75 * half
+    # Squarer than an ellipse, its lower edge inside the femur's own.
     squared = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** 0.75
-    x = half * variation.condyle_width * side * 0.585 + width * squared
-    y = bottom - height + height * np.sin(angle) - 0.6
+    x = half * variation.condyle_width * side * 0.6 + width * squared
+    y = bottom - height + height * np.sin(angle) - 1.2
     return np.stack([x, y], axis=1)
 
 
@@ -186,19 +130,41 @@ def fibula(knee: Knee, variation: Variation) -> Points:
     left = [(-neck, 1.5), (-neck * 1.15, 0.85), (-head * 0.9, 0.42), (-head * 0.8, 0.2), (0.06, 0.0)]
     down = [(neck, LIMB), (-neck, LIMB)]
     lean = np.array([(-0.06, 0.0)])
-    points = np.concatenate([_smooth(np.array(right)), np.array(down), _smooth(np.array(left))])
+    points = np.concatenate([smooth(np.array(right)), np.array(down), smooth(np.array(left))])
     points = points + lean * np.clip(points[:, 1:], 0, 2.5)
     return half * (points + np.array([(x, top)]))
 
 
-def scar(knee: Knee, rng: np.random.Generator, bone: str) -> Points:
-    """The line where growth ended, N×2, open."""
+def plates(knee: Knee, variation: Variation, rng: np.random.Generator) -> list[tuple[Points, float]]:
+    """Plates of compact bone seen edge-on: open lines N×2 and their thickness along the beam (mm).
+
+    The scars of growth, the farther rims of the plateaus, the walls of the notch, and the strands of stress
+    that no two knees share.
+    """
     half = knee.plateau / 2
-    level, reach = (-1.22, 0.8) if bone == "femur" else (0.42, 0.72)
-    u = np.linspace(-reach, reach, 9)
-    bow = (-0.10 if bone == "femur" else 0.05) * (u / reach) ** 2
-    y = level + bow + 0.025 * rng.standard_normal(u.size)
-    return half * _smooth(np.stack([u, y], axis=1))
+
+    def wave(start: tuple[float, float], end: tuple[float, float], bow: float) -> Points:
+        t = np.linspace(0, 1, 9)[:, None]
+        line = np.array(start) * (1 - t) + np.array(end) * t
+        across = np.array([start[1] - end[1], end[0] - start[0]])
+        return half * smooth(line + across * (bow * 4 * t * (1 - t) + 0.012 * rng.standard_normal((9, 1))))
+
+    lines = [
+        (wave((-0.88, -1.12), (0.85, -1.1), rng.normal(-0.05, 0.02)), 4.0),
+        (wave((-0.78, 0.47), (0.76, 0.45), rng.normal(-0.03, 0.02)), 4.0),
+    ]
+    for low, high in ((-0.93, -0.25), (0.25, 0.93)):
+        u = np.linspace(low, high, 24)
+        sag = variation.rim_tilt * (1 + 0.15 * rng.standard_normal()) * np.sin(np.pi * (u - low) / 0.68)
+        lines.append((np.stack([half * u, tibial_surface(knee, u) + sag], axis=1), 4.0))
+    for side in (-1, 1):
+        foot, head = 0.27 + rng.normal(0, 0.03), 0.3 + rng.normal(0, 0.06)
+        lines.append((wave((side * foot, -0.32), (side * head, -1.0), rng.normal(0, 0.08)), 4.5))
+    for _ in range(10):
+        x, y = rng.uniform(-0.75, 0.75), rng.choice([rng.uniform(-1.1, -0.4), rng.uniform(0.15, 0.7)])
+        dx, dy = rng.uniform(-0.45, 0.45), rng.uniform(-0.2, 0.2)
+        lines.append((wave((x - dx, y - dy), (x + dx, y + dy), rng.normal(0, 0.12)), rng.uniform(0.8, 3.0)))
+    return lines
 
 
 def bend(points: Points, knee: Knee) -> Points:
@@ -217,16 +183,16 @@ def _level(knee: Knee) -> float:
 
 def _femoral_shape(knee: Knee, variation: Variation, u: Array) -> Array:
     u = u / variation.condyle_width
-    notch = np.interp(np.abs(u), [0.4, 0.6], [variation.notch_width, 1.0])
+    notch = np.interp(np.abs(u), [0.3, 0.65], [variation.notch_width, 1.0])
     deep = np.interp(np.abs(u), [0.3, 0.5], [variation.notch_depth, 1.0])
-    return knee.plateau / 2 * deep * _FEMUR_SURFACE(np.clip(u / notch, -0.96, 0.97))
+    return knee.plateau / 2 * deep * along(_FEMUR_SURFACE, np.clip(u / notch, -1.0, 0.99))
 
 
 def _closed(joint: Points, lateral: Points, medial: Points, shaft: float, begin: float, end: float) -> Points:
     """A joint surface, both flanks, and a straight shaft of half-width `shaft` from y `begin` to `end`."""
     corners = np.array([[shaft, begin], [shaft, end], [-shaft, end], [-shaft, begin]])
-    down = _smooth(np.concatenate([joint[-2:], lateral, corners[:1]]))
-    back = _smooth(np.concatenate([corners[3:], medial, joint[:2]]))
+    down = smooth(np.concatenate([joint[-2:], lateral, corners[:1]]))
+    back = smooth(np.concatenate([corners[3:], medial, joint[:2]]))
     return np.concatenate([joint, down, corners[1:3], back])
 
 
@@ -235,13 +201,6 @@ def _side(points: list[tuple[float, float]], half: float, variation: Variation, 
     far = np.clip((np.abs(y) - 0.9) / 1.5, 0, 1)
     width = 1 + far * (variation.shaft - 1) + 4 * far * (1 - far) * (variation.flare - 1)
     return np.stack([half * u * width, half * y + lift * (1 - far)], axis=1)
-
-
-def _smooth(points: Points, per_span: int = 8) -> Points:
-    """A cubic spline through the points, by chord length."""
-    steps = np.sqrt(np.hypot(*np.diff(points, axis=0).T))  # centripetal: no loops at uneven spacing
-    knots = np.concatenate([[0], np.cumsum(np.maximum(steps, 1e-6))])
-    return CubicSpline(knots, points)(np.linspace(0, knots[-1], per_span * (len(points) - 1) + 1))
 
 
 def _with_beaks(

@@ -14,9 +14,9 @@ def trabeculae(rng: np.random.Generator, shape: tuple[int, int], spacing: float,
     Struts are 0.2-0.5 mm thick and a few mm long; `spacing` is mm per pixel.
     """
     noise = rng.standard_normal(shape, dtype=np.float32)
-    upright = _band(noise, (0.22 / spacing, 1.6 / spacing))
-    cross = _band(noise[::-1], (1.1 / spacing, 0.22 / spacing))
-    coarse = _band(noise[:, ::-1], (0.55 / spacing, 0.9 / spacing))
+    upright = _band(noise, (0.2 / spacing, 0.9 / spacing))
+    cross = _band(noise[::-1], (0.7 / spacing, 0.2 / spacing))
+    coarse = _band(noise[:, ::-1], (0.45 / spacing, 0.8 / spacing))
     mixed = along * upright + (1 - along) * cross + 0.55 * coarse
     return mixed / max(float(mixed.std()), 1e-6)
 

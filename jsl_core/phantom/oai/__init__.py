@@ -1,0 +1,5 @@
+"""A synthetic OAI release in the true layout, with every quirk of the true one and known truth."""
+
+from jsl_core.phantom.oai.release import Index, write_oai_release
+
+__all__ = ["Index", "write_oai_release"]

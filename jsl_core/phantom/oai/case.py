@@ -1,0 +1,151 @@
+"""One invented participant of a release: rows of every table, films, and what a reader must make of them."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from jsl_core.config import PhantomSettings
+from jsl_core.phantom.anatomy import draw_anatomy, stream
+from jsl_core.phantom.risk import risk_of
+
+__all__ = ["BILATERAL_PA", "Case", "PlannedFilm", "Row", "draw_case"]
+
+Row = dict[str, str]
+
+BILATERAL_PA = "Bilateral PA Fixed Flexion Knee"
+_FIRST = 1_000_001
+_SEX = {1: "1: Male", 2: "2: Female"}
+_RACE = {
+    0: "0: Other Non-white",
+    1: "1: White or Caucasian",
+    2: "2: Black or African American",
+    3: "3: Asian",
+}
+_COHORT = {1: "1: Progression", 2: "2: Incidence", 3: "3: Non-exposed control group"}
+_NO = "0: No"
+_LABEL_STEPS = {
+    "no baseline mJSW",
+    "too narrow to progress",
+    "replaced before follow-up",
+    "no follow-up mJSW",
+}
+
+
+@dataclass(frozen=True)
+class PlannedFilm:
+    """A film to be written: where, what its header says, and which lists name it.
+
+    Header fields are the folder's unless given. `storage` is a folder, a zip of many films, or the series'
+    own tar.gz as newer archives have it.
+    """
+
+    participant: str
+    taken: date
+    barcode: str
+    release: str = "0.C.2"
+    description: str = BILATERAL_PA
+    time_point: str = "Screening Visit"
+    header_participant: str = ""
+    header_date: str = ""
+    header_barcode: str = ""
+    storage: str = "folder"
+    accepted: str = "Y"
+    listed: bool = True
+    in_clinic: bool = True
+
+
+@dataclass
+class Case:
+    """A participant while it is being made up; quirks change it and say what must come of it."""
+
+    index: int
+    number: str
+    enrollee: Row | None
+    clinical: Row | None
+    outcome: Row | None
+    sq: list[Row]
+    jsw00: list[Row]
+    jsw06: list[Row]
+    fta: list[Row]
+    films: list[PlannedFilm]
+    truth: dict[int, dict[str, Any]]
+    used: PlannedFilm | None
+    out: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def leaves(self, step: str, reason: str, sides: tuple[int, ...] = (1, 2)) -> None:
+        """These knees must fall out at this step."""
+        for side in sides:
+            self.out[side] = (step, reason)
+            self.truth[side] |= {"JSL_Prog": None, "JSL_mm": None}
+            if step not in _LABEL_STEPS:
+                self.truth[side] = {}
+
+    def knows_not(self, column: str, sides: tuple[int, ...] = (1, 2)) -> None:
+        """The value must come out missing."""
+        for side in sides:
+            self.truth[side][column] = None
+
+    def widths(self, side: int, baseline: float, followup: float) -> None:
+        """Set a knee's joint space widths, and its label by them."""
+        lost = round(baseline - followup, 3)
+        self.jsw00[side - 1]["V00MCMJSW"], self.jsw06[side - 1]["V06MCMJSW"] = f"{baseline}", f"{followup}"
+        self.truth[side] |= {
+            "BL_mJSW_mm": baseline,
+            "FU_mJSW_mm": followup,
+            "JSL_mm": lost,
+            "JSL_Prog": int(lost >= 0.7),
+        }
+
+    def with_film(self, **changes: Any) -> None:
+        """Change the participant's film."""
+        self.films[0] = replace(self.films[0], **changes)
+        self.used = self.films[0]
+
+
+def draw_case(settings: PhantomSettings, index: int) -> Case:
+    """Participant `index` without any quirk: the anatomy of the phantom of the same seed and index."""
+    anatomy = draw_anatomy(stream(settings.seed, index, "anatomy"))
+    rng = stream(settings.seed, index, "outcome")
+    number = str(_FIRST + index)
+    taken = date(2004, 3, 1) + timedelta(days=int(rng.integers(700)))
+    barcode = f"{330_000 + 7 * index:08d}"
+    cohort, site = int(rng.integers(1, 4)), "ABCDE"[int(rng.integers(5))]
+    film = PlannedFilm(number, taken, barcode, "0.C.2" if index % 2 else "0.E.1")
+    knee = anatomy.knee(0, 1)
+    case = Case(
+        index,
+        number,
+        {"ID": number, "VERSION": "25", "P02SEX": _SEX[knee.sex], "P02RACE": _RACE[knee.race],
+         "V00COHORT": _COHORT[cohort], "V00SITE": site},
+        {"ID": number, "VERSION": "0.2.2", "V00AGE": str(knee.age), "P01BMI": f"{knee.bmi:.1f}",
+         "V00CITY": "Montréal"},
+        {"id": number, "VERSION": "11"}
+        | {f"V99E{s}K{what}": "" for s in "RL" for what in ("RPCF", "RPSN", "DAYS")}
+        | {f"V99E{s}KBLRP": _NO for s in "RL"},
+        [], [], [], [], [film], {}, film,
+    )  # fmt: skip
+    assert case.clinical is not None
+    for side, name in ((1, "1: Right"), (2, "2: Left")):
+        knee = anatomy.knee(0, side)
+        case.clinical[f"P01INJ{' RL'[side]}"] = "1: Yes" if knee.injury else _NO
+        key = {"ID": number, "SIDE": name}
+        case.sq.append(
+            key | {"READPRJ": "15", "VERSION": "0.8", "V00XRKL": str(knee.kl), "V00BARCDBU": f"0166{barcode}"}
+        )
+        case.jsw00.append(key | {"READPRJ": "15", "VERSION": "0.8", "V00NOMJSWX": "0"})
+        case.jsw06.append(key | {"READPRJ": "15", "VERSION": "0.8", "V06NOMJSWX": "0"})
+        case.fta.append(key | {"READPRJ": "15", "VERSION": "0.1", "V00FTANGLE": f"{knee.alignment}"})
+        case.truth[side] = {
+            "ID": f"{number}_{side}", "Age": knee.age, "Sex": knee.sex, "Race": knee.race, "BMI": knee.bmi,
+            "Knee_Injury": knee.injury, "Alignment_degree": knee.alignment, "BL_KL_grade": knee.kl,
+            "Cohort": cohort, "Site": site, "Barcode": barcode,
+        }  # fmt: skip
+        baseline = max(round(knee.mjsw_medial, 2), 0.0)
+        progressed = rng.random() < risk_of(anatomy)[0, side - 1]
+        loss = rng.uniform(0.7, 1.6) if progressed else rng.uniform(-0.2, 0.69)
+        case.widths(side, baseline, round(float(np.clip(baseline - loss, 0.0, 9.0)), 2))
+        if baseline < 0.7:
+            case.leaves("too narrow to progress", "too narrow to progress", (side,))
+    return case

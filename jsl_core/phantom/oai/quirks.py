@@ -1,0 +1,297 @@
+"""What is odd about some participants of a release, and what must come of it. One function a quirk."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from jsl_core.phantom.oai.case import Case, PlannedFilm
+
+__all__ = ["QUIRKS", "quirk_of"]
+
+_BOTH = (1, 2)
+
+
+def quirk_of(index: int) -> Callable[[Case], None] | None:
+    """Every second participant has a quirk until all are planted; the others are as they should be."""
+    return QUIRKS[index // 2] if index % 2 and index // 2 < len(QUIRKS) else None
+
+
+# Readings
+
+
+def read_twice(case: Case) -> None:
+    case.sq += [dict(row) for row in case.sq]
+
+
+def other_project_first(case: Case) -> None:
+    """Whoever drops duplicates of ID and SIDE keeps the wrong reading."""
+    case.sq[:0] = [row | {"READPRJ": "37", "V00XRKL": str((int(row["V00XRKL"]) + 1) % 5)} for row in case.sq]
+
+
+def only_in_project_42(case: Case) -> None:
+    case.sq = [row | {"READPRJ": "42"} for row in case.sq]
+    case.leaves("no KL grade", "not read")
+
+
+def grades_contradict(case: Case) -> None:
+    right = case.sq[0]
+    case.sq.append(right | {"V00XRKL": str((int(right["V00XRKL"]) + 1) % 5)})
+    case.leaves("no KL grade", "contradictory", (1,))
+
+
+def grade_missing(case: Case) -> None:
+    case.sq[1]["V00XRKL"] = ".A: Not Expected"
+    case.leaves("no KL grade", ".A", (2,))
+
+
+def not_measurable(case: Case) -> None:
+    case.widths(1, 4.0, 3.9)
+    case.jsw00[0] |= {"V00MCMJSW": ".T", "V00NOMJSWX": "1"}
+    case.leaves("no baseline mJSW", "not measurable", (1,))
+    case.knows_not("BL_mJSW_mm", (1,))
+
+
+def prosthesis_at_followup(case: Case) -> None:
+    case.widths(2, 4.0, 3.9)
+    case.jsw06[1]["V06MCMJSW"] = ".P"
+    case.leaves("no follow-up mJSW", ".P", (2,))
+    case.knows_not("FU_mJSW_mm", (2,))
+
+
+def lost_to_followup(case: Case) -> None:
+    for side in _BOTH:
+        case.widths(side, 4.0, 3.9)
+    case.jsw06 = []
+    case.leaves("no follow-up mJSW", "not read")
+    case.knows_not("FU_mJSW_mm")
+
+
+def too_narrow(case: Case) -> None:
+    case.widths(1, 0.69, 0.1)
+    case.leaves("too narrow to progress", "too narrow to progress", (1,))
+
+
+def at_the_threshold(case: Case) -> None:
+    """3.9 - 3.2 is a little less than 0.7 in floating point."""
+    case.widths(1, 3.9, 3.2)
+    case.widths(2, 3.9, 3.21)
+
+
+def widths_contradict(case: Case) -> None:
+    case.widths(1, 4.0, 3.9)
+    case.jsw06.append(case.jsw06[0] | {"V06MCMJSW": "2.1"})
+    case.leaves("no follow-up mJSW", "contradictory", (1,))
+    case.knows_not("FU_mJSW_mm", (1,))
+
+
+def widths_of_another_project(case: Case) -> None:
+    """Project 15 read the baseline only: its width must not be compared with project 16's."""
+    case.widths(1, 4.0, 3.9)
+    case.jsw06[0]["READPRJ"] = "16"
+    case.jsw00.append(case.jsw00[0] | {"READPRJ": "16", "V00MCMJSW": "4.7"})
+    case.truth[1] |= {"BL_mJSW_mm": 4.7, "JSL_mm": 0.8, "JSL_Prog": 1}
+
+
+# Outcomes
+
+
+def replaced_before(case: Case) -> None:
+    _replaced(case, "3: Replacement adjudicated, confirmed", "", "900")
+    case.jsw06 = case.jsw06[1:]
+    case.leaves("replaced before follow-up", "replaced before follow-up", (1,))
+    case.knows_not("FU_mJSW_mm", (1,))
+
+
+def replaced_after(case: Case) -> None:
+    _replaced(case, "3: Replacement adjudicated, confirmed", "", "2100")
+
+
+def not_replaced_after_all(case: Case) -> None:
+    _replaced(case, "0: Replacement adjudicated, failed to confirm", "", "800")
+    case.truth[1]["Replaced_days"] = None
+
+
+def replaced_by_the_film(case: Case) -> None:
+    _replaced(
+        case, "0: Replacement adjudicated, failed to confirm", "1: Yes, replacement seen on FU xray", "1100"
+    )
+    case.leaves("replaced before follow-up", "replaced before follow-up", (1,))
+
+
+def replaced_at_baseline(case: Case) -> None:
+    assert case.outcome is not None
+    case.outcome["V99ELKBLRP"] = "1: Yes"
+    case.leaves("replaced at baseline", "prosthesis on the baseline film", (2,))
+
+
+def _replaced(case: Case, status: str, seen: str, days: str) -> None:
+    assert case.outcome is not None
+    case.widths(1, 4.0, 3.9)
+    case.outcome |= {"V99ERKRPCF": status, "V99ERKRPSN": seen, "V99ERKDAYS": days}
+    case.truth[1]["Replaced_days"] = int(days)
+
+
+# Persons
+
+
+def sex_missing(case: Case) -> None:
+    assert case.enrollee is not None
+    case.enrollee["P02SEX"] = ".: Missing Form/Incomplete Workbook"
+    case.knows_not("Sex")
+
+
+def bmi_blank(case: Case) -> None:
+    assert case.clinical is not None
+    case.clinical["P01BMI"] = " "
+    case.knows_not("BMI")
+
+
+def alignment_missing(case: Case) -> None:
+    case.fta[0]["V00FTANGLE"] = ".T"
+    case.knows_not("Alignment_degree", (1,))
+
+
+def alignment_with_leading_dot(case: Case) -> None:
+    """`.5` is a number and no missing code."""
+    case.fta[0]["V00FTANGLE"] = ".5"
+    case.truth[1]["Alignment_degree"] = 0.5
+
+
+def no_clinical_form(case: Case) -> None:
+    case.clinical = None
+    for column in ("Age", "BMI", "Knee_Injury"):
+        case.knows_not(column)
+
+
+def not_enrolled(case: Case) -> None:
+    case.enrollee = None
+    case.leaves("not enrolled", "not in enrollees.txt")
+
+
+def in_no_table(case: Case) -> None:
+    case.enrollee = case.clinical = case.outcome = None
+    case.sq, case.jsw00, case.jsw06, case.fta = [], [], [], []
+    case.with_film(in_clinic=False)
+    case.truth, case.used = {}, None
+
+
+# Films
+
+
+def no_film(case: Case) -> None:
+    case.films = []
+    _without_film(case, "no_film")
+
+
+def header_of_another(case: Case) -> None:
+    case.with_film(header_participant=str(int(case.number) - 1))
+    _without_film(case, "participant_contradiction")
+
+
+def header_of_another_day(case: Case) -> None:
+    case.with_film(header_date="20010101")
+    _without_film(case, "date_contradiction")
+
+
+def header_of_another_barcode(case: Case) -> None:
+    """In the true archives a few barcodes differ by one between list and header."""
+    barcode = int(case.films[0].barcode) + 1
+    case.with_film(header_barcode=f"0166{barcode:08d}")
+    _without_film(case, "barcode_contradiction")
+
+
+def followup_film_at_baseline(case: Case) -> None:
+    case.with_film(time_point="48 month Annual Visit")
+    _without_film(case, "visit_contradiction")
+
+
+def hand_under_the_knees_barcode(case: Case) -> None:
+    case.with_film(description="PA Right Hand")
+    _without_film(case, "view_contradiction")
+
+
+def damaged_film(case: Case) -> None:
+    case.with_film(storage="damaged")
+    _without_film(case, "not_dicom")
+
+
+def reads_the_older(case: Case) -> None:
+    """Of two accepted films the central readers read the older one."""
+    case.films.append(_another(case, days=30))
+
+
+def newest_of_two(case: Case) -> None:
+    """Nobody says which of two accepted films was read: the newest is used."""
+    case.films.append(_another(case, days=30))
+    _unread(case, case.films[1])
+
+
+def newest_not_accepted(case: Case) -> None:
+    case.films.append(replace(_another(case, days=30), accepted="N"))
+    _unread(case, case.films[0])
+
+
+def film_in_zip(case: Case) -> None:
+    case.with_film(storage="zip")
+
+
+def film_in_tar(case: Case) -> None:
+    case.with_film(storage="tar")
+
+
+def found_by_barcode(case: Case) -> None:
+    case.with_film(listed=False)
+
+
+def found_by_header(case: Case) -> None:
+    case.with_film(listed=False, in_clinic=False)
+    _unread(case, case.films[0])
+
+
+def other_films_too(case: Case) -> None:
+    """A hand, an MR series and the knees at 48 months lie beside the film that is wanted."""
+    later = replace(
+        _another(case, days=1470), release="6.E.1", time_point="48 month Annual Visit", in_clinic=False
+    )
+    hand = replace(
+        _another(case, days=0), barcode=f"{int(case.films[0].barcode) + 3:08d}", description="PA Right Hand"
+    )
+    case.films += [
+        later,
+        hand,
+        replace(hand, barcode="1" + hand.barcode[1:], description="SAG_3D_DESS_RIGHT"),
+    ]
+
+
+def description_with_blanks(case: Case) -> None:
+    case.with_film(description="Bilateral PA  Fixed Flexion Knee ")
+
+
+def _without_film(case: Case, reason: str) -> None:
+    case.used = None
+    case.leaves("no baseline film", reason)
+
+
+def _another(case: Case, days: int) -> PlannedFilm:
+    first = case.films[0]
+    return replace(first, taken=first.taken + timedelta(days=days), barcode=f"{int(first.barcode) + 2:08d}")
+
+
+def _unread(case: Case, used: PlannedFilm) -> None:
+    for row in case.sq:
+        row["V00BARCDBU"] = ""
+    case.used = used
+    for side in _BOTH:
+        case.truth[side]["Barcode"] = used.barcode
+
+
+QUIRKS: tuple[Callable[[Case], None], ...] = (
+    read_twice, other_project_first, only_in_project_42, grades_contradict, grade_missing, not_measurable,
+    prosthesis_at_followup, lost_to_followup, too_narrow, at_the_threshold, widths_contradict,
+    widths_of_another_project, replaced_before, replaced_after, not_replaced_after_all, replaced_by_the_film,
+    replaced_at_baseline, sex_missing, bmi_blank, alignment_missing, alignment_with_leading_dot,
+    no_clinical_form, not_enrolled, in_no_table, no_film, header_of_another, header_of_another_day,
+    header_of_another_barcode, followup_film_at_baseline, hand_under_the_knees_barcode, damaged_film,
+    reads_the_older, newest_of_two, newest_not_accepted, film_in_zip, film_in_tar, found_by_barcode,
+    found_by_header, other_films_too, description_with_blanks,
+)  # fmt: skip
