@@ -1,0 +1,82 @@
+"""What a report is made of: plain values, so that the page can be written, and tested, without a pipeline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+__all__ = ["Box", "ReportContent", "Shown", "StagedKnee", "Stages"]
+
+Image = NDArray[np.uint8]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class StagedKnee:
+    """One knee of the film that stands for all, at both later stages.
+
+    `place` (x1, y1, x2, y2) is the knee's part of the film, in the film's pixels; `image` uint8 H×W is that
+    part; `box` is the joint in pixels of `image`; `joint` uint8 S×S is the crop.
+    """
+
+    ID: str
+    place: Box
+    image: Image
+    box: Box
+    joint: Image
+
+
+@dataclass(frozen=True)
+class Stages:
+    """One film, uint8 H×W, and its knees."""
+
+    film: Image
+    knees: Sequence[StagedKnee]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A knee beside what a model looked at: `image` uint8 S×S and `saliency` float S×S seen the same way.
+
+    `said` and `true` are a few words each, such as `risk 0.81` and `progressed, KL 3`; `right` says whether
+    the model was.
+    """
+
+    model: str
+    ID: str
+    image: Image
+    saliency: NDArray[np.float32]
+    said: str
+    true: str
+    right: bool
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """All that the page shows.
+
+    `figures` is the summary that the evaluate stage writes: `models` (by name, of `evaluate_predictions`),
+    `comparisons` (of `compare_models`), `best_attainable` (AUC by set of information, or None on real films)
+    and `dataset`. `table` is the packed dataset's; `histories` the learning curves (`history.csv`) by model;
+    `rejected` has file, ID, reason, sentence; `grades` a few joints, uint8 S×S, by KL grade;
+    `joint_space_share` the mean share of saliency inside the joint space by model, where it was measured.
+    `settings` is JSON, `versions` names what made the report and from which dataset.
+    """
+
+    name: str
+    date: str
+    phantom: bool
+    figures: Mapping[str, Any]
+    table: pd.DataFrame
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    histories: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    scans: int | None = None
+    rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
+    stages: Stages | None = None
+    grades: Mapping[int, Sequence[Image]] = field(default_factory=dict)
+    shown: Sequence[Shown] = ()
+    joint_space_share: Mapping[str, float] = field(default_factory=dict)
