@@ -28,10 +28,11 @@ from jsl_core.imaging.pixels import decode_pixels
 from jsl_core.imaging.radiograph import Radiograph, digest_of
 from jsl_core.imaging.records import ScanRecord
 from jsl_core.imaging.tags import flipped_of, laterality_of, number, participant_of, spacing_of, text
-from jsl_core.imaging.voi import modality_values, voi_of
+from jsl_core.imaging.voi import Window, modality_values, voi_of
 
 __all__ = ["read_radiograph"]
 
+_PIXEL_DATA = b"\xe0\x7f\x10\x00"  # the element's tag, little endian
 _DIRECTORY = UID("1.2.840.10008.1.3.10")
 
 
@@ -88,6 +89,8 @@ def _parsed(data: bytes, settings: ConvertSettings) -> Dataset:
         raise BadScan("truncated", "the file ends in the middle of its header; copy it again") from None
     except Exception:  # pydicom raises anything at all on damaged files
         raise BadScan("undecodable", "the header is damaged") from None
+    if "PixelData" not in ds and _PIXEL_DATA in data:
+        raise BadScan("truncated", "the file ends in the middle of its pixels; copy it again")
     if sop == _DIRECTORY or "DirectoryRecordSequence" in ds:
         raise BadScan("not_dicom", "a DICOMDIR, the index of a disk and no scan")
     if not len(ds):
@@ -142,15 +145,18 @@ def _radiograph(ds: Dataset) -> Radiograph:
         codes=codes,
         values=values,
         padding=_padding(ds, stored, bits, signed),
-        voi=voi_of(ds, signed=signed or values.min() < 0) if grey else None,
+        voi=voi_of(ds, signed=signed or values.min() < 0) if grey else Window.whole(container),
         inverted=grey and _inverted(ds),
         bits=bits,
     )
 
 
 def _inverted(ds: Dataset) -> bool:
-    photometric = text(ds, "PhotometricInterpretation").upper()
-    return photometric == "MONOCHROME1" or text(ds, "PresentationLUTShape").upper() == "INVERSE"
+    """By PresentationLUTShape, which accounts for MONOCHROME1 already (PS3.3 C.8.11.3), or else by that."""
+    shape = text(ds, "PresentationLUTShape").upper()
+    if shape in ("IDENTITY", "INVERSE"):
+        return shape == "INVERSE"
+    return text(ds, "PhotometricInterpretation").upper() == "MONOCHROME1"
 
 
 def _padding(ds: Dataset, stored: npt.NDArray[np.float64], bits: int, signed: bool) -> npt.NDArray[np.bool_]:

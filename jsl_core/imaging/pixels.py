@@ -22,16 +22,11 @@ def decode_pixels(ds: Dataset) -> Codes:
     Raises BadScan `truncated` or `undecodable`.
     """
     syntax = UID(ds.file_meta.TransferSyntaxUID)
-    shape = (int(ds.Rows), int(ds.Columns))
-    if syntax.is_encapsulated:
-        _check_codestream(ds, shape)
+    _check_size(ds, syntax)
     try:
         decoder = get_decoder(syntax)
-        pixels, facts = decoder.as_array(ds, index=0, view_only=True, correct_unused_bits=False)
-    except NotImplementedError:
-        raise BadScan(
-            "undecodable", f"no decoder for {syntax.name}; decompress it first, e.g. by dcmdjpeg"
-        ) from None
+        # Bits outside BitsStored are dealt with by value, once each, not by pixel.
+        pixels, facts = decoder.as_array(ds, index=0, view_only=True, correct_unused_bits=False)  # type: ignore[arg-type]
     except Exception as error:  # the decoders raise anything at all on damaged data
         raise _reason(syntax, error) from None
     if pixels.ndim == 3:
@@ -44,20 +39,24 @@ def decode_pixels(ds: Dataset) -> Codes:
     return native.view(np.uint8 if native.dtype.itemsize == 1 else np.uint16)
 
 
-def _check_codestream(ds: Dataset, shape: tuple[int, int]) -> None:
-    """A small header over a huge picture would fill the memory: compare before decoding."""
-    stated = stated_size(bytes(ds.PixelData[: 1 << 16]))
-    if stated is not None and stated != shape:
-        raise BadScan(
-            "undecodable", f"the header says {shape[1]}x{shape[0]} px, the picture {stated[1]}x{stated[0]}"
-        )
+def _check_size(ds: Dataset, syntax: UID) -> None:
+    """A small header over a huge picture would fill the memory, so compare before decoding."""
+    rows, columns = int(ds.Rows), int(ds.Columns)
+    if syntax.is_encapsulated:
+        stated = stated_size(bytes(ds.PixelData[: 1 << 16]))
+        if stated is not None and stated != (rows, columns):
+            raise BadScan("undecodable", "the header states another height and width than the picture does")
+    elif len(ds.PixelData) * 8 < rows * columns * int(ds.BitsAllocated):
+        raise BadScan("truncated", "the file ends before its pixels do; copy it again")
 
 
 def _reason(syntax: UID, error: Exception) -> BadScan:
+    if "plugin" in str(error) and "depend" in str(error) or syntax == JPEGExtended12Bit:
+        return BadScan("undecodable", f"{syntax.name} needs extra decoders: pip install 'jsl[codecs]'")
+    if isinstance(error, NotImplementedError):
+        return BadScan("undecodable", "nothing here reads its transfer syntax; decompress it first")
     if "less than" in str(error) or "insufficient" in str(error) or isinstance(error, EOFError):
         return BadScan("truncated", "the file ends before its pixels do; copy it again")
-    if syntax == JPEGExtended12Bit:
-        return BadScan("undecodable", "12-bit JPEG needs an extra decoder: pip install 'jsl[codecs]'")
     return BadScan("undecodable", f"the pixels cannot be decoded from {syntax.name}")
 
 

@@ -2,8 +2,8 @@
 
 Our own encoder, because of what it costs (a 12-bit film of 2,000 x 2,500 px, one core): 36 ms and 1.84 MB,
 against 46 ms and 2.10 MB of OpenCV's default, 89 ms and 1.86 MB of its run-length strategy, and 930 ms and
-2.12 MB of zlib's level 6. Film grain leaves deflate no repetitions to find, so all that pays is entropy coding of the
-average-filtered bytes, and run lengths where a film has uniform blocks.
+2.12 MB of zlib's level 6. Film grain leaves deflate no repetitions to find, so all that pays is entropy
+coding of the average-filtered bytes, and run lengths where a film has uniform blocks.
 """
 
 import struct

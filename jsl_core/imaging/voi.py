@@ -31,6 +31,12 @@ class Window:
             return np.clip((values - self.center) / self.width + 0.5, 0, 1)
         return np.clip((values - (self.center - 0.5)) / (self.width - 1) + 0.5, 0, 1)
 
+    @classmethod
+    def whole(cls, bits: int) -> "Window":
+        """The window that shows every value of so many bits as it is."""
+        top = (1 << bits) - 1
+        return cls(top / 2, top, "LINEAR_EXACT")
+
     @property
     def degenerate(self) -> bool:
         return not self.width > (1 if self.function == "LINEAR" else 0)
