@@ -19,7 +19,7 @@ from jsl_core.phantom.film import joint_boxes, make_film, plan_film
 from jsl_core.phantom.risk import COEFFICIENTS, INTERCEPT, at_risk, attainable_auc, risk_of
 from jsl_core.storage.store import write_atomically
 
-__all__ = ["write_phantom"]
+__all__ = ["study_and_truth", "write_phantom"]
 
 _FIRST = 1_000_001  # invented participants
 _CENSORED = 0.02  # share of knees replaced or lost before 48 months
@@ -54,13 +54,18 @@ def write_phantom(
         if progress:
             progress(count, settings.patients)
 
-    knees = [row for index in range(settings.patients) for row in _knees(settings, index)]
-    table, hidden = (pd.DataFrame([pair[part] for pair in knees]) for part in (0, 1))
-    _write_table(dst / "JSL.csv", table)
-    _write_table(dst / "truth.csv", hidden)
+    for name, table in zip(("JSL.csv", "truth.csv"), study_and_truth(settings), strict=True):
+        _write(dst / name, table.to_csv(index=False, lineterminator="\n"))
     model = {"intercept": INTERCEPT, "coefficients": COEFFICIENTS}
     truth |= {"seed": settings.seed, "attainable_auc": attainable_auc(), "model": model}
     _write(dst / "truth.json", json.dumps(truth, indent=2) + "\n")
+
+
+def study_and_truth(settings: PhantomSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table a study of this cohort would have, and the truth; nothing is drawn. One row per knee each."""
+    knees = [row for index in range(settings.patients) for row in _knees(settings, index)]
+    study, truth = (pd.DataFrame([pair[part] for pair in knees]) for part in (0, 1))
+    return study.astype({"Knee_Injury": "Int64", "JSL_Prog": "Int64"}), truth
 
 
 def _stated(dst: Path) -> dict[str, Any] | None:
@@ -158,11 +163,6 @@ def _outcome(anatomy: Anatomy, settings: PhantomSettings, index: int) -> list[in
     progressed, censored = rng.random(2) < risk_of(anatomy)[0], rng.random(2) < _CENSORED
     known = at_risk(anatomy)[0] & ~censored
     return [int(p) if k else None for p, k in zip(progressed, known, strict=True)]
-
-
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    whole = {name: "Int64" for name in ("Knee_Injury", "JSL_Prog") if name in table}
-    _write(path, table.astype(whole).to_csv(index=False, lineterminator="\n"))
 
 
 def _write(path: Path, text: str) -> None:
