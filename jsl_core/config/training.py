@@ -17,6 +17,7 @@ _IMAGE = (
     "normalise",
     "mirror_left",
     "augment",
+    "inherit_heads",
     "precision",
     "device",
 )
@@ -106,6 +107,11 @@ class TrainingSettings(Settings):
     )
     multitask_from_kl: bool = Field(
         True, title="Multi-task from KL", description="Start multi-task from the kl network. Off in the seed."
+    )
+    inherit_heads: bool = Field(
+        True,
+        title="Inherit heads",
+        description="A head that the parent has too goes on from there. Off in the seed: heads start anew.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", title="Precision", description="auto: bf16 where the processor or GPU has it in hardware."

@@ -99,6 +99,17 @@ class KneeNetwork(nn.Module):
     def forward(self, images: torch.Tensor, factors: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
         return self.forward_head(self.forward_features(images), factors)
 
-    def start_from(self, parent: "KneeNetwork") -> None:
-        """Take the parent's backbone."""
+    def start_from(self, parent: "KneeNetwork", heads: bool) -> None:
+        """Take the parent's backbone and, with `heads`, what its heads make of the image.
+
+        Risk factors then begin without weight, so that the first logits are the parent's.
+        """
         self.backbone.load_state_dict(parent.backbone.state_dict())
+        if not heads:
+            return
+        with torch.no_grad():
+            for name in self.heads.keys() & parent.heads.keys():
+                given = parent.heads[name].state_dict()
+                weight = torch.zeros_like(self.heads[name].state_dict()["weight"])
+                weight[:, : given["weight"].shape[1]] = given["weight"]
+                self.heads[name].load_state_dict({"weight": weight, "bias": given["bias"]})

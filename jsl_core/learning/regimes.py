@@ -133,7 +133,7 @@ def _initial_network(spec: NetworkSpec, settings: TrainingSettings, parent: Path
         start = ModelBundle.load(parent).network
         if start.spec.backbone != spec.backbone or start.spec.channels != spec.channels:
             raise BundleError(f"{parent}: its backbone is {start.spec.backbone}, not {spec.backbone}")
-        network.start_from(start)
+        network.start_from(start, settings.inherit_heads)
     return network
 
 

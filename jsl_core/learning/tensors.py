@@ -39,8 +39,8 @@ class DeviceData:
             images=torch.from_numpy(np.asarray(dataset.images)).unsqueeze(1).to(device),
             mirrored=torch.from_numpy(left).to(device),
             factors=torch.from_numpy(encoder.transform(table)).to(device) if encoder else None,
-            grades=torch.from_numpy(table[GRADE].fillna(-1).to_numpy(np.int64)).to(device),
-            progressed=torch.from_numpy(table[PROGRESSION].fillna(-1).to_numpy(np.float32)).to(device),
+            grades=torch.tensor(table[GRADE].fillna(-1).to_numpy(np.int64)).to(device),
+            progressed=torch.tensor(table[PROGRESSION].fillna(-1).to_numpy(np.float32)).to(device),
         )
 
     def pixels(self, rows: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """Every regime learns, tells what it learned, and can be repeated bit for bit."""
 
+import dataclasses
 import filecmp
 import json
 import os
@@ -83,6 +84,14 @@ def test_a_frozen_backbone_is_its_parent_s_and_an_unfrozen_one_is_not(bundles: P
     )
     assert all(torch.equal(parent[key], frozen[key]) for key in parent)
     assert not all(torch.equal(parent[key], free[key]) for key in parent)
+
+
+def test_a_joint_network_begins_with_the_logits_of_the_image_network_it_starts_from(bundles: Path) -> None:
+    parent = ModelBundle.load(bundles / "jsl-image").network
+    child = KneeNetwork(dataclasses.replace(parent.spec, inputs=14)).eval()
+    child.start_from(parent, heads=True)
+    images, factors = torch.rand(3, 1, 32, 32), torch.rand(3, 14)
+    torch.testing.assert_close(child(images, factors)["jsl"], parent(images)["jsl"])
 
 
 def test_in_frozen_epochs_only_the_head_learns(
