@@ -46,6 +46,7 @@ class PlannedFilm:
     barcode: str
     release: str = "0.C.2"
     description: str = BILATERAL_PA
+    header_description: str = ""
     time_point: str = "Screening Visit"
     header_participant: str = ""
     header_date: str = ""
@@ -97,6 +98,9 @@ class Case:
             "JSL_mm": lost,
             "JSL_Prog": int(lost >= 0.7),
         }
+        self.out.pop(side, None)
+        if baseline < 0.7:
+            self.leaves("too narrow to progress", "too narrow to progress", (side,))
 
     def with_film(self, **changes: Any) -> None:
         """Change the participant's film."""
@@ -146,6 +150,4 @@ def draw_case(settings: PhantomSettings, index: int) -> Case:
         progressed = rng.random() < risk_of(anatomy)[0, side - 1]
         loss = rng.uniform(0.7, 1.6) if progressed else rng.uniform(-0.2, 0.69)
         case.widths(side, baseline, round(float(np.clip(baseline - loss, 0.0, 9.0)), 2))
-        if baseline < 0.7:
-            case.leaves("too narrow to progress", "too narrow to progress", (side,))
     return case

@@ -68,7 +68,6 @@ def lost_to_followup(case: Case) -> None:
 
 def too_narrow(case: Case) -> None:
     case.widths(1, 0.69, 0.1)
-    case.leaves("too narrow to progress", "too narrow to progress", (1,))
 
 
 def at_the_threshold(case: Case) -> None:
@@ -206,7 +205,7 @@ def followup_film_at_baseline(case: Case) -> None:
 
 
 def hand_under_the_knees_barcode(case: Case) -> None:
-    case.with_film(description="PA Right Hand")
+    case.with_film(header_description="PA Right Hand")
     _without_film(case, "view_contradiction")
 
 
@@ -264,7 +263,7 @@ def other_films_too(case: Case) -> None:
 
 
 def description_with_blanks(case: Case) -> None:
-    case.with_film(description="Bilateral PA  Fixed Flexion Knee ")
+    case.with_film(header_description="Bilateral PA  Fixed Flexion Knee ")
 
 
 def _without_film(case: Case, reason: str) -> None:

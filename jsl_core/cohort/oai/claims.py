@@ -1,0 +1,111 @@
+"""What the release's lists say of films: contents.csv, image03.txt, the clinics' list and the readings."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from jsl_core.cohort.oai.files import place_of
+from jsl_core.cohort.oai.values import barcodes, codes_of, dates_of, participants_of
+
+__all__ = ["BILATERAL_PA", "Claim", "claims_by_barcode", "is_bilateral_pa", "visit_of"]
+
+BILATERAL_PA = "Bilateral PA Fixed Flexion Knee"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one source says of a film; blank, or None, where it is silent."""
+
+    source: str
+    participant: str = ""
+    date: str = ""
+    barcode: str = ""
+    description: str = ""
+    baseline: bool | None = None
+    accepted: bool | None = None
+
+
+def is_bilateral_pa(description: str) -> bool:
+    """Whether a series' description names the film that the readers read."""
+    return " ".join(description.split()).lower() == BILATERAL_PA.lower()
+
+
+def visit_of(words: str) -> bool | None:
+    """Whether a visit's name (`V00`, `Screening Visit`, `48 month Annual Visit`) is baseline."""
+    months = re.search(r"(\d+)[ -]?month|^V?(\d\d)$", words.strip(), re.IGNORECASE)
+    if months:
+        return int(months[1] or months[2]) == 0
+    return True if re.search(r"screening|baseline|enrol", words, re.IGNORECASE) else None
+
+
+def claims_by_barcode(tables: dict[str, pd.DataFrame], project: str) -> dict[str, list[Claim]]:
+    """All claims about each barcode; those of CONTENTS come first, then IMAGE03, XRAY00 and KXR_SQ_BU00."""
+    claims: dict[str, list[Claim]] = defaultdict(list)
+    for name, reader in (("CONTENTS", _contents), ("IMAGE03", _images), ("XRAY00", _clinics)):
+        if name in tables:
+            for claim in reader(tables[name]):
+                claims[claim.barcode].append(claim)
+    if "KXR_SQ_BU00" in tables:
+        for claim in _readings(tables["KXR_SQ_BU00"], project):
+            claims[claim.barcode].append(claim)
+    claims.pop("", None)
+    return claims
+
+
+def _contents(table: pd.DataFrame) -> Iterator[Claim]:
+    folders = _column(table, "FOLDER").str.replace("\\", "/", regex=False).str.strip()
+    named = barcodes(_column(table, "BARCODE"))
+    named = named.where(named != "", barcodes(_column(table, "ACCESSIONNUMBER")))
+    named = named.where(named != "", folders.map(lambda folder: place_of(folder).barcode))
+    columns = (
+        participants_of(table["PARTICIPANTID"]),
+        dates_of(_column(table, "STUDYDATE")),
+        named,
+        table["SERIESDESCRIPTION"],
+        folders,
+    )
+    for participant, date, barcode, description, folder in zip(*columns, strict=True):
+        baseline = place_of(f"{folder}/").baseline
+        yield Claim("contents.csv", participant, date, barcode, description, baseline)
+
+
+def _images(table: pd.DataFrame) -> Iterator[Claim]:
+    places = [place_of(path.replace("\\", "/")) for path in table["IMAGE_FILE"]]
+    columns = (
+        participants_of(table["SRC_SUBJECT_ID"]),
+        dates_of(_column(table, "INTERVIEW_DATE")),
+        barcodes(_column(table, "ACCESSION_NUMBER")),
+        table["IMAGE_DESCRIPTION"],
+        _column(table, "VISIT"),
+    )
+    for place, participant, date, barcode, description, visit in zip(places, *columns, strict=True):
+        if participant:  # the second header line has none
+            baseline = visit_of(visit) if visit.strip() else place.baseline
+            yield Claim("image03.txt", participant, date, barcode or place.barcode, description, baseline)
+
+
+def _clinics(table: pd.DataFrame) -> Iterator[Claim]:
+    columns = (
+        participants_of(table["ID"]),
+        dates_of(_column(table, "V00XRDATE")),
+        barcodes(table["V00XRBARCD"]),
+        table["V00EXAMTP"].str.replace(r"^\s*\d+:\s*", "", regex=True),
+        codes_of(_column(table, "V00ACCEPT")) != "N",
+        codes_of(_column(table, "V00XRCOMP")) != "0",
+    )
+    for participant, date, barcode, description, accepted, completed in zip(*columns, strict=True):
+        yield Claim("xray00.txt", participant, date, barcode, description, True, accepted and completed)
+
+
+def _readings(table: pd.DataFrame, project: str) -> Iterator[Claim]:
+    rows = table[codes_of(table["READPRJ"]).str.removesuffix(".0").replace("42", "37") == project]
+    pairs = zip(participants_of(rows["ID"]), barcodes(_column(rows, "V00BARCDBU")), strict=True)
+    for participant, barcode in sorted(set(pairs)):
+        yield Claim("kxr_sq_bu00.txt", participant, "", barcode, BILATERAL_PA, True)
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    return table[name] if name in table else pd.Series("", index=table.index, dtype=str)

@@ -1,0 +1,155 @@
+"""The baseline film of each participant: found, checked three ways, and chosen among several."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from jsl_core.cohort.oai.claims import Claim, is_bilateral_pa, visit_of
+from jsl_core.cohort.oai.files import Entry, place_of
+from jsl_core.cohort.oai.findings import Finding
+from jsl_core.cohort.oai.headers import Header, read_headers
+from jsl_core.cohort.oai.values import barcode_of, date_of
+from jsl_core.errors import BadScan
+
+__all__ = ["Film", "find_films"]
+
+_NO_FILMS = (".txt", ".csv", ".asc", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".sas7bdat", ".sas", ".xml",
+             ".html", ".htm", ".json", ".md", ".png", ".jpg", ".zip")  # fmt: skip
+_READERS = "kxr_sq_bu00.txt"
+
+
+@dataclass(frozen=True)
+class Film:
+    """A baseline bilateral PA film: its name in the release, how it was found, and why it is not used.
+
+    `participant` of a contradictory film is the one whose folder it lies in, or whose name it bears.
+    """
+
+    participant: str
+    file: str
+    barcode: str = ""
+    date: str = ""
+    how: str = ""
+    reason: str = ""
+    accepted: bool = True
+    read_centrally: bool = False
+
+
+def find_films(
+    entries: Sequence[Entry],
+    claims: Mapping[str, Sequence[Claim]],
+    jobs: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[Film], list[Finding]]:
+    """Every baseline bilateral PA film; at most one of each participant has no `reason`.
+
+    Films that no list names are found by their headers. Each film's path, header and all lists must agree on
+    participant, date and barcode; one that contradicts itself is never used.
+    """
+    wanted = [entry for entry in entries if _may_be_wanted(entry, claims)]
+    films: list[Film] = []
+    findings: list[Finding] = []
+    for entry, header in zip(wanted, read_headers(wanted, jobs, progress), strict=True):
+        place = place_of(entry.name)
+        listed = claims.get(place.barcode, ())
+        if isinstance(header, BadScan):
+            if listed:
+                films.append(Film(place.participant, entry.name, place.barcode, reason=header.code))
+            else:
+                findings.append(Finding("no_film", entry.name, str(header)))
+        else:
+            films += _checked(entry, header, claims)
+    films, shared = _without_shared(films)
+    return _chosen(films), findings + shared
+
+
+def _may_be_wanted(entry: Entry, claims: Mapping[str, Sequence[Claim]]) -> bool:
+    if entry.basename.lower().endswith(_NO_FILMS):
+        return False
+    listed = claims.get(place_of(entry.name).barcode)
+    return listed is None or any(is_bilateral_pa(claim.description) for claim in listed)
+
+
+def _checked(entry: Entry, header: Header, claims: Mapping[str, Sequence[Claim]]) -> list[Film]:
+    """The film, with the reason if its sources contradict one another; none if it is of another kind."""
+    place = place_of(entry.name)
+    own = Claim(
+        "header",
+        header.participant,
+        date_of(header.date),
+        barcode_of(header.barcode),
+        header.description,
+        visit_of(header.time_point),
+    )
+    path = Claim("path", place.participant, place.date, place.barcode, "", place.baseline)
+    barcodes = dict.fromkeys(b for b in (path.barcode, own.barcode) if b)
+    listed = [claim for barcode in barcodes for claim in claims.get(barcode, ())]
+    said = [path, own, *listed]
+    if not any(is_bilateral_pa(claim.description) for claim in said) or header.modality == "MR":
+        return []
+    if all(claim.baseline is not True for claim in said) and any(claim.baseline is False for claim in said):
+        return []  # a film of a later visit
+    found_by = listed[0].source if listed else "header"
+    participant = path.participant or own.participant or next((c.participant for c in listed), "")
+    film = Film(
+        participant,
+        header.name,
+        next(iter(barcodes), ""),
+        path.date or own.date,
+        "barcode" if found_by in ("xray00.txt", _READERS) else found_by,
+        _contradiction(said),
+        all(claim.accepted is not False for claim in said),
+        any(claim.source == _READERS for claim in listed),
+    )
+    return [film]
+
+
+def _contradiction(said: Sequence[Claim]) -> str:
+    """The reason's code, or ""."""
+    for what in ("participant", "date", "barcode"):
+        if len({getattr(claim, what) for claim in said} - {""}) > 1:
+            return f"{what}_contradiction"
+    if {claim.baseline for claim in said} >= {True, False}:
+        return "visit_contradiction"
+    if any(claim.description.strip() and not is_bilateral_pa(claim.description) for claim in said):
+        return "view_contradiction"
+    return "" if any(claim.participant for claim in said) else "no_participant"
+
+
+def _without_shared(films: Sequence[Film]) -> tuple[list[Film], list[Finding]]:
+    """One barcode is one film: of two participants both are rejected, of one the second is left out."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for film in films:
+        owners[film.barcode].add(film.participant)
+    kept: list[Film] = []
+    findings: list[Finding] = []
+    seen: set[tuple[str, str]] = set()
+    for film in films:
+        key = (film.barcode, film.participant)
+        if film.barcode and not film.reason and key in seen:
+            findings.append(Finding("film_twice", film.file, "lies elsewhere too; that copy is used"))
+            continue
+        if not film.reason:
+            seen.add(key)
+        shared = film.barcode and len(owners[film.barcode]) > 1
+        kept.append(replace(film, reason=film.reason or "barcode_of_two_participants") if shared else film)
+    return kept, findings
+
+
+def _chosen(films: Sequence[Film]) -> list[Film]:
+    """Of several acceptable films the one that the central readers read, else the newest accepted."""
+    by_participant: dict[str, list[Film]] = defaultdict(list)
+    for film in films:
+        by_participant[film.participant].append(film)
+    result: list[Film] = []
+    for _, group in sorted(by_participant.items()):
+        usable = [film for film in group if not film.reason and (film.accepted or film.read_centrally)]
+        best = max(usable, key=lambda film: (film.read_centrally, film.date, film.barcode), default=None)
+        for film in group:
+            spare = not film.reason and film is not best
+            result.append(replace(film, reason=_why_not(film)) if spare else film)
+    return result
+
+
+def _why_not(film: Film) -> str:
+    return "another_film_is_used" if film.accepted else "not_accepted_by_quality_control"

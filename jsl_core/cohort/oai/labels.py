@@ -1,0 +1,49 @@
+"""The progression label: loss of medial joint space, and why a knee has none."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+__all__ = ["Labels", "given", "progression"]
+
+_DAYS_PER_MONTH = 365.25 / 12
+_DIGITS = 3  # widths are given to a thousandth of a millimetre; 3.9 - 3.2 is 0.7, whatever floats say
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels by knee ID.
+
+    `values` has `JSL_mm` and `JSL_Prog`, NaN where a knee has no label; `falls_out` has a column a step, in
+    their order, that says which knees have none for this reason.
+    """
+
+    values: pd.DataFrame
+    falls_out: pd.DataFrame
+
+
+def progression(knees: pd.DataFrame, threshold_mm: float, followup_months: int) -> Labels:
+    """Labels from `BL_mJSW_mm`, `FU_mJSW_mm` and `Replaced_days` (NaN: never).
+
+    A knee narrower than the threshold at baseline cannot lose that much; one replaced before follow-up is
+    censored. Neither is ever labelled stable.
+    """
+    baseline, followup = knees["BL_mJSW_mm"], knees["FU_mJSW_mm"]
+    falls_out = pd.DataFrame(
+        {
+            "no baseline mJSW": baseline.isna(),
+            "too narrow to progress": baseline < threshold_mm,
+            "replaced before follow-up": knees["Replaced_days"] < followup_months * _DAYS_PER_MONTH,
+            "no follow-up mJSW": followup.isna(),
+        }
+    )
+    lost = (baseline - followup).round(_DIGITS)
+    labelled = ~falls_out.any(axis=1)
+    label = (lost >= threshold_mm).astype(float).where(labelled)
+    return Labels(pd.DataFrame({"JSL_mm": lost.where(labelled), "JSL_Prog": label}), falls_out)
+
+
+def given(labels: pd.Series) -> Labels:
+    """Labels that a cohort brings itself, without widths."""
+    values = pd.DataFrame({"JSL_mm": float("nan"), "JSL_Prog": labels})
+    return Labels(values, pd.DataFrame({"no outcome": labels.isna()}))

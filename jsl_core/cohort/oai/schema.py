@@ -1,0 +1,53 @@
+"""What a cohort table made here promises beyond what every cohort table does."""
+
+import pandas as pd
+
+from jsl_core.cohort.oai.screening import Cohort
+from jsl_core.errors import BadTable
+
+__all__ = ["checked"]
+
+
+def checked(cohort: Cohort) -> Cohort:
+    """The same cohort, its types, codes and ranges checked, and its labels against its widths.
+
+    Raises BadTable at the first fault, and for a table without knees.
+    """
+    import pandera.pandas as pa  # here, as it is slow to import
+
+    if cohort.table.empty:
+        most = cohort.flow.sort_values("excluded").iloc[-1]
+        raise BadTable(f"no knee is left; {most['excluded']} fell out at the step {most['step']!r}")
+    columns = {
+        "ID": pa.Column(str, pa.Check.str_matches(r"^.+_[12]$"), unique=True),
+        "Age": pa.Column("Int64", pa.Check.in_range(18, 120), nullable=True),
+    }
+    for column, codes in {
+        "Sex": (1, 2),
+        "Race": (0, 1, 2, 3),
+        "Knee_Injury": (0, 1),
+        "BL_KL_grade": (0, 1, 2, 3, 4),
+        "JSL_Prog": (0, 1),
+    }.items():
+        columns[column] = pa.Column("Int64", pa.Check.isin(codes), nullable=True)
+    for column, (low, high) in {
+        "BMI": (10, 80),
+        "Alignment_degree": (-60, 60),
+        "BL_mJSW_mm": (0, 20),
+        "FU_mJSW_mm": (0, 20),
+    }.items():
+        columns[column] = pa.Column(float, pa.Check.in_range(low, high), nullable=True)
+    try:
+        pa.DataFrameSchema(columns, checks=[pa.Check(_loss_is_difference)]).validate(cohort.table, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        first = error.failure_cases.iloc[0]
+        knee = cohort.table["ID"].get(first["index"], "")
+        raise BadTable(
+            f"cohort table, knee {knee}: {first['column']} is {first['failure_case']}; {first['check']}"
+        ) from None
+    return cohort
+
+
+def _loss_is_difference(table: pd.DataFrame) -> pd.Series:
+    difference = table["BL_mJSW_mm"] - table["FU_mJSW_mm"]
+    return table["JSL_mm"].isna() | ((difference - table["JSL_mm"]).abs() < 1e-3)

@@ -1,0 +1,107 @@
+"""Who falls out of the cohort, at which step and why: the CONSORT flow of knees."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from jsl_core.cohort.oai.films import Film
+from jsl_core.cohort.oai.findings import Finding
+from jsl_core.cohort.oai.join import MEASURED
+from jsl_core.cohort.oai.labels import Labels
+
+__all__ = ["COLUMNS", "ENDS", "MILESTONES", "Cohort", "screen"]
+
+COLUMNS = (
+    *("ID", "Age", "Sex", "Race", "BMI", "Knee_Injury", "Alignment_degree", "BL_KL_grade", "JSL_Prog"),
+    *("JSL_mm", "BL_mJSW_mm", "FU_mJSW_mm", "Replaced_days", "Cohort", "Site", "Barcode", "Scan", "Missing"),
+)
+ENDS = ("progressed", "stable")
+MILESTONES = ("knees of all participants", "in the cohort table", "with a progression label", *ENDS)
+_WHOLE = ("Age", "Sex", "Race", "Knee_Injury", "BL_KL_grade", "JSL_Prog", "Replaced_days", "Cohort")
+_MEASURED_AT = {"no baseline mJSW": "BL_mJSW_mm", "no follow-up mJSW": "FU_mJSW_mm"}
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A cohort table and how it came about.
+
+    `table` has `COLUMNS`; `excluded` has ID, step and reason of every knee that is not in the table or has
+    no label; `flow` has step, excluded and remaining, in the order in which knees fall out.
+    """
+
+    table: pd.DataFrame
+    excluded: pd.DataFrame
+    flow: pd.DataFrame
+    films: tuple[Film, ...]
+    findings: tuple[Finding, ...]
+
+
+def screen(
+    knees: pd.DataFrame,
+    why: pd.DataFrame,
+    labels: Labels,
+    films: Sequence[Film] = (),
+    findings: Sequence[Finding] = (),
+) -> Cohort:
+    """Exclude knees step by step, first from the table, then from having a label.
+
+    `knees` and `why` are `join`'s. A step whose table or films are missing altogether is left out.
+    """
+    in_use = {film.participant: film for film in films if not film.reason}
+    found = {
+        column: [getattr(in_use.get(who), field, "") for who in knees["participant"]]
+        for column, field in (("Scan", "file"), ("Barcode", "barcode"))
+    }
+    knees = knees.assign(**found).join(labels.values)
+    kept = pd.Series(True, index=knees.index)
+    excluded: list[pd.DataFrame] = []
+    start, middle, end, *_ = MILESTONES
+    flow = [(start, 0, len(knees))]
+
+    def drop(step: str, falls_out: pd.Series, reason: pd.Series | str) -> None:
+        gone = kept & falls_out
+        kept[gone] = False
+        flow.append((step, int(gone.sum()), int(kept.sum())))
+        excluded.append(pd.DataFrame({"step": step, "reason": reason}, index=knees.index)[gone])
+
+    for step, falls_out, reason in _exclusions(knees, why, films):
+        drop(step, falls_out, reason)
+    table = knees[kept]
+    flow.append((middle, 0, len(table)))
+    for step in map(str, labels.falls_out):
+        reason = why[_MEASURED_AT[step]] if step in _MEASURED_AT else step
+        drop(step, labels.falls_out[step], reason)
+    progressed = int((knees.loc[kept, "JSL_Prog"] == 1).sum())
+    counts = (int(kept.sum()), progressed, int(kept.sum()) - progressed)
+    flow += [(step, 0, count) for step, count in zip((end, *ENDS), counts, strict=True)]
+    return Cohort(
+        _presented(table, why),
+        pd.concat(excluded).rename_axis("ID").sort_index(kind="stable").reset_index(),
+        pd.DataFrame(flow, columns=["step", "excluded", "remaining"]),
+        tuple(films),
+        tuple(findings),
+    )
+
+
+def _exclusions(
+    knees: pd.DataFrame, why: pd.DataFrame, films: Sequence[Film]
+) -> Iterator[tuple[str, pd.Series, pd.Series | str]]:
+    yield "not enrolled", ~knees["enrolled"], "not in enrollees.txt"
+    yield "replaced at baseline", knees["at_baseline"], "prosthesis on the baseline film"
+    if any(film.file for film in films):
+        reasons = {film.participant: film.reason for film in films if film.reason}
+        yield "no baseline film", knees["Scan"] == "", knees["participant"].map(reasons)
+    if (why["BL_KL_grade"] != "no table").any():
+        yield "no KL grade", knees["BL_KL_grade"].isna(), why["BL_KL_grade"]
+
+
+def _presented(knees: pd.DataFrame, why: pd.DataFrame) -> pd.DataFrame:
+    table = knees.rename_axis("ID").reset_index()
+    table["Missing"] = [
+        "; ".join(f"{column} {reason}" for column, reason in zip(MEASURED, row, strict=True) if reason)
+        for row in why.loc[knees.index].itertuples(index=False)
+    ]
+    for column in _WHOLE:
+        table[column] = table[column].astype(float).round().astype("Int64")
+    return table[list(COLUMNS)]

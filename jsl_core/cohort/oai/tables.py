@@ -1,0 +1,139 @@
+"""Reading the release's tables as they come: any case, delimiter and line end, cut short, twice."""
+
+import csv
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+import pandas as pd
+
+from jsl_core.cohort.oai.files import DAMAGED, Entry
+from jsl_core.cohort.oai.findings import Finding
+from jsl_core.cohort.oai.specs import TableSpec
+from jsl_core.errors import BadTable
+
+__all__ = ["read_every", "read_table", "read_tables"]
+
+_SUFFIXES = ("TXT", "CSV", "ASC")
+
+
+def read_tables(
+    entries: Iterable[Entry], specs: Sequence[TableSpec]
+) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
+    """The tables that are there, by name: text cells, the columns of their spec in capitals.
+
+    Of two different files of one table the newer VERSION is read. What is missing, cut short, of another
+    visit or there twice is found. Raises BadTable for two different files of the same VERSION.
+    """
+    found = _by_name(entries)
+    tables: dict[str, pd.DataFrame] = {}
+    findings: list[Finding] = []
+    for spec in specs:
+        table, problems = _one(spec, found[spec.name])
+        findings += problems
+        if table is not None:
+            tables[spec.name] = table
+    return tables, findings
+
+
+def read_every(entries: Iterable[Entry], spec: TableSpec) -> tuple[pd.DataFrame | None, list[Finding]]:
+    """All files of one table under one another: every image release has its own contents.csv."""
+    findings: list[Finding] = []
+    parts = []
+    for entry in _by_name(entries)[spec.name]:
+        table, problems = read_table(entry, spec)
+        findings += problems
+        if table is not None:
+            parts.append(table)
+    return (pd.concat(parts, ignore_index=True).drop_duplicates() if parts else None), findings
+
+
+def _by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        stem, _, suffix = entry.basename.upper().rpartition(".")
+        if suffix in _SUFFIXES:
+            found[stem].append(entry)
+    return found
+
+
+def _one(spec: TableSpec, entries: list[Entry]) -> tuple[pd.DataFrame | None, list[Finding]]:
+    file = f"{spec.name.lower()}.txt"
+    findings: list[Finding] = []
+    good: list[tuple[tuple[int, ...], str, pd.DataFrame]] = []
+    for entry in entries:
+        table, problems = read_table(entry, spec)
+        findings += problems
+        if table is not None and not any(table.equals(other) for _, _, other in good):
+            good.append((_version(table), entry.name, table))
+    if not good:
+        sentence = f"without it there is no {spec.gives}"
+        return None, [*findings, Finding("missing_table", file, sentence)]
+    good.sort(key=lambda item: item[0], reverse=True)
+    if len(good) > 1:
+        names = f"{good[0][1]} and {good[1][1]}"
+        if good[0][0] == good[1][0]:
+            raise BadTable(f"{file}: {names} differ and are of the same version; keep the one you mean")
+        findings.append(Finding("two_releases", file, f"{names} differ; the first, newer, is read"))
+    return good[0][2], findings
+
+
+def _version(table: pd.DataFrame) -> tuple[int, ...]:
+    """The newest `0.2.2` of a table's rows."""
+    versions = table["VERSION"].unique() if "VERSION" in table else ()
+    return max((tuple(int(part) for part in re.findall(r"\d+", text)) for text in versions), default=())
+
+
+def read_table(entry: Entry, spec: TableSpec) -> tuple[pd.DataFrame | None, list[Finding]]:
+    """One file as a table, or why not."""
+    try:
+        text = _decoded(entry.read())
+    except DAMAGED:
+        return None, [Finding("unreadable_table", entry.name, "the file is damaged; copy it again")]
+    rows = _rows(text)
+    header = [cell.strip().upper() for cell in next(rows, [])]
+    absent = [column for column in spec.columns if column not in header]
+    if absent:
+        return None, [_absent(entry, absent, header)]
+    wanted = {c: header.index(c) for c in (*spec.columns, *spec.optional, "VERSION") if c in header}
+    good: list[list[str]] = []
+    bad = 0
+    try:
+        for row in rows:
+            if len(row) == len(header):
+                good.append([row[place] for place in wanted.values()])
+            elif row:
+                bad += 1
+    except csv.Error:
+        return None, [Finding("unreadable_table", entry.name, "the file is no text table; copy it again")]
+    table = pd.DataFrame(good, columns=list(wanted), dtype=str)
+    if bad:
+        sentence = f"{bad} of {bad + len(good)} rows do not have the header's columns; copy the file again"
+        return table, [Finding("truncated_table", entry.name, sentence)]
+    return table, []
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _rows(text: str) -> Iterator[list[str]]:
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    delimiter = max("|,\t;", key=text.partition("\n")[0].count)
+    if delimiter == "|":  # never quoted: some cells begin with a quotation mark of their own
+        return csv.reader(text.split("\n"), delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+
+def _absent(entry: Entry, absent: list[str], header: list[str]) -> Finding:
+    for column in absent:
+        visit = re.match(r"V\d\d", column)
+        others = [c for c in header if visit and re.fullmatch(r"V\d\d" + re.escape(column[3:]), c)]
+        if others:
+            sentence = f"holds visit {others[0][1:3]} under the name of visit {column[1:3]}; it is not used"
+            return Finding("wrong_visit", entry.name, sentence)
+    return Finding("missing_column", entry.name, f"has no column {', '.join(absent)}; it is not used")

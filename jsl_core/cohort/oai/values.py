@@ -1,0 +1,87 @@
+"""The release's cells: `1: Male`, `.: Missing Form/Incomplete Workbook`, `.T`, `0166...`, `07/08/2005`."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+__all__ = [
+    "Values",
+    "barcode_of",
+    "barcodes",
+    "codes_of",
+    "date_of",
+    "dates_of",
+    "numbers_of",
+    "participants_of",
+    "sides_of",
+]
+
+_MISSING = r"^(\.[A-Z]?)\s*(?::.*)?$"  # `.` or `.P`, with or without a label; `.5` is a number
+_LABELLED = r"^'?\s*([^:']*?)\s*'?\s*:.*$"
+_SERIES = 8  # digits of a series folder; a barcode is 0166 and these
+
+
+@dataclass(frozen=True)
+class Values:
+    """A column as numbers, and why a number is missing: `.`, `.A`, ..., `blank` or `unreadable`, else ""."""
+
+    numbers: pd.Series
+    missing: pd.Series
+
+
+def codes_of(cells: pd.Series) -> pd.Series:
+    """The codes of `code: label` cells, as text in capitals; missing codes keep their dot, blanks are ""."""
+    text = cells.str.strip().str.upper()
+    return text.str.replace(_MISSING, r"\1", regex=True).str.replace(_LABELLED, r"\1", regex=True)
+
+
+def numbers_of(cells: pd.Series, low: float = -np.inf, high: float = np.inf) -> Values:
+    """The numbers between `low` and `high` of a column; others are `unreadable`."""
+    codes = codes_of(cells)
+    numbers = pd.to_numeric(codes, errors="coerce").astype(float)
+    numbers = numbers.where(numbers.between(low, high))
+    missing = codes.where(codes.str.fullmatch(r"\.[A-Z]?"), "unreadable").mask(codes == "", "blank")
+    return Values(numbers, missing.where(numbers.isna(), ""))
+
+
+def participants_of(cells: pd.Series) -> pd.Series:
+    """Participant numbers as text, "" where a cell holds none."""
+    text = cells.str.strip().str.removesuffix(".0")
+    return text.where(text.str.fullmatch(r"\d{1,12}"), "")
+
+
+def sides_of(cells: pd.Series) -> pd.Series:
+    """1 right, 2 left, 0 where a cell tells neither."""
+    sides = pd.to_numeric(codes_of(cells), errors="coerce")
+    return sides.where(sides.isin((1, 2)), 0).astype(int)
+
+
+def barcodes(cells: pd.Series) -> pd.Series:
+    """`barcode_of` each cell."""
+    return cells.map(barcode_of)
+
+
+def barcode_of(cell: str) -> str:
+    """The eight digits that name the series' folder, "" where a cell holds no barcode.
+
+    Barcodes come as 12 digits (`0166` and the series), and without the zeros that a spreadsheet took.
+    """
+    digits = cell.strip().removesuffix(".0")
+    return digits[-_SERIES:].zfill(_SERIES) if re.fullmatch(r"\d{4,12}", digits) else ""
+
+
+def dates_of(cells: pd.Series) -> pd.Series:
+    """`date_of` each cell."""
+    return cells.map(date_of)
+
+
+def date_of(cell: str) -> str:
+    """A date as YYYYMMDD, "" where a cell holds none: 07/08/2005 (month first), 2005-07-08 or 20050708."""
+    text = cell.strip().split(" ")[0]
+    if american := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", text):
+        month, day, year = american.groups()
+        return f"{year}{month:0>2}{day:0>2}"
+    plain = text.replace("-", "")
+    return plain if re.fullmatch(r"(19|20)\d{6}", plain) else ""

@@ -1,0 +1,118 @@
+"""The release's tables and film lists as the OAI and the NDA give them out, odd as they are."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+
+from jsl_core.phantom.oai.case import Case, PlannedFilm, Row
+
+__all__ = ["contents_csv", "image03_txt", "release_tables"]
+
+_STUDIES = {"0": "OAI^Screening^Visit", "6": "OAI^48 month^Annual Visit"}
+_XRAY_SIDE = "3: Bilateral"
+
+
+def release_tables(cases: Sequence[Case], clinics_list: bool = True) -> dict[str, bytes]:
+    """Every text table by its path; names and columns in the mixed case of the true release."""
+    sq, jsw = (
+        "X-Ray Image Assessments_ASCII/Semi-Quant Scoring_ASCII",
+        "X-Ray Image Assessments_ASCII/Quant JSW_ASCII",
+    )
+    clinical = "OAICompleteData_ASCII"
+    tables = {
+        f"{sq}/KXR_SQ_BU00.txt": _piped(
+            (row for c in cases for row in c.sq), rename=_lower("SIDE", "READPRJ")
+        ),
+        f"{jsw}/kxr_qjsw_duryea00.txt": _piped((row for c in cases for row in c.jsw00), end="\r\n"),
+        f"{jsw}/kxr_qjsw_duryea06.txt": _piped(row for c in cases for row in c.jsw06),
+        "X-Ray Image Assessments_ASCII/Alignment_ASCII/KXR_FTA_DURYEA00.txt": _piped(
+            row for c in cases for row in c.fta
+        ),
+        f"{clinical}/Enrollees.txt": _comma_separated(c.enrollee for c in cases if c.enrollee),
+        f"{clinical}/AllClinical00.txt": _piped((c.clinical for c in cases if c.clinical), end="\r\n"),
+        f"{clinical}/OUTCOMES99.txt": _piped(c.outcome for c in cases if c.outcome),
+    }
+    if clinics_list:
+        tables[f"{clinical}/XRay00.txt"] = _piped(_clinics(cases))
+    return tables
+
+
+def contents_csv(films: Iterable[PlannedFilm]) -> bytes:
+    """The list of an image release; a spreadsheet has taken the barcodes' leading zeros."""
+    rows = [
+        {
+            "Folder": f"{film.release}/{film.participant}/{film.taken:%Y%m%d}/{film.barcode}",
+            "ParticipantID": film.participant,
+            "StudyDate": f"{film.taken:%Y%m%d}",
+            "Barcode": str(int(film.barcode)),
+            "StudyDescription": _STUDIES[film.release[0]],
+            "SeriesDescription": film.description + " ",
+        }
+        for film in films
+        if film.listed
+    ]
+    return _comma_separated(rows)
+
+
+def image03_txt(films: Iterable[PlannedFilm]) -> bytes:
+    """The NDA's list: quoted, tab-separated, with a second header line and barcodes without their zero."""
+    rows = [
+        {
+            "subjectkey": f"NDAR_INV{film.participant}",
+            "src_subject_id": film.participant,
+            "interview_date": f"{film.taken:%m/%d/%Y}",
+            "image_file": f"s3://submission/image03/{_months(film)}m/{film.release}/{film.participant}/"
+            f"{film.taken:%Y%m%d}/{film.barcode}.tar.gz",
+            "image_description": film.description,
+            "visit": f"V{film.release[0]:0>2}",
+            "accession_number": f"166{film.barcode}",
+        }
+        for film in films
+        if film.listed
+    ]
+    described = {column: f"The {column} of the record" for column in rows[0]}
+    return _quoted([described, *rows], "\t").encode("latin-1")
+
+
+def _clinics(cases: Sequence[Case]) -> Iterable[Row]:
+    for case in cases:
+        for film in case.films:
+            if film.in_clinic and film.barcode.startswith("0"):
+                yield {
+                    "ID": film.participant,
+                    "VERSION": "25",
+                    "V00XRSIDE": _XRAY_SIDE,
+                    "V00XRDATE": f"{film.taken:%m/%d/%Y}",
+                    "V00EXAMTP": film.description,
+                    "V00XRBARCD": f"0166{film.barcode}",
+                    "V00XRCOMP": "1: Yes",
+                    "V00ACCEPT": f"'{film.accepted}': QC",
+                }
+
+
+def _months(film: PlannedFilm) -> str:
+    return "00" if film.release[0] == "0" else "48"
+
+
+def _lower(*names: str) -> Callable[[str], str]:
+    return lambda column: column.lower() if column in names else column
+
+
+def _piped(rows: Iterable[Row], end: str = "\n", rename: Callable[[str], str] = str) -> bytes:
+    listed = list(rows)
+    lines = ["|".join(rename(column) for column in listed[0]), *("|".join(row.values()) for row in listed)]
+    return (end.join(lines) + end).encode("latin-1")
+
+
+def _comma_separated(rows: Iterable[Row]) -> bytes:
+    return _quoted(list(rows), ",").encode("latin-1")
+
+
+def _quoted(rows: Sequence[Row], delimiter: str) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, list(rows[0]), delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
