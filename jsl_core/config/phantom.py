@@ -1,6 +1,6 @@
 """Settings of the synthetic cohort."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from jsl_core.config.base import Settings
 
@@ -18,3 +18,10 @@ class PhantomSettings(Settings):
     defects: float = Field(
         0.0, ge=0, le=1, title="Broken scans", description="Share of films given a known defect."
     )
+
+    @field_validator("long_side")
+    @classmethod
+    def _ordered(cls, sides: tuple[int, int]) -> tuple[int, int]:
+        if not 300 <= sides[0] <= sides[1] <= 5000:
+            raise ValueError("give two sizes between 300 and 5000 pixels, the smaller first")
+        return sides

@@ -106,7 +106,9 @@ def _attenuation(layout: Layout, rng: np.random.Generator) -> Image:
         bones[window] += bone
         place = replace(place, spacing=_FLESH_STEP * spacing)
         np.maximum(flesh, project_flesh(knee, place, soft, rng, girth), out=flesh)
-    flesh = resized(flesh, (_FLESH_STEP * soft[0], _FLESH_STEP * soft[1]))[: shape[0], : shape[1]]
+    flesh = resized(blurred(flesh, 0.7), (_FLESH_STEP * soft[0], _FLESH_STEP * soft[1]))[
+        : shape[0], : shape[1]
+    ]
     return resized(flesh + bones, (layout.height, layout.width))
 
 

@@ -117,13 +117,14 @@ def _level(rng: np.random.Generator, height: float, room: float, spread: float) 
 
 
 def _exposure(rng: np.random.Generator, wide: bool) -> Exposure:
+    grey_air = wide and rng.random() < 0.3
     upper = rng.uniform(0.98, 1.9 if wide else 1.5)
     burnt = rng.random() < (0.25 if wide else 0.12)
     return Exposure(
         photons=float(np.exp(rng.uniform(np.log(2e3 if wide else 6e3), np.log(8e4)))),
         scatter=float(rng.uniform(0.1, 1.0)),
         blur=float(rng.uniform(0.12, 0.5 if wide else 0.3)),
-        lower=float(rng.uniform(-0.1, 0.85 if wide else 0.7)),
+        lower=float(rng.uniform(-0.9, 0.0) if grey_air else rng.uniform(-0.1, 0.85 if wide else 0.7)),
         upper=float(rng.uniform(0.7 if wide else 0.8, 0.98) if burnt else upper),
         gamma=float(np.exp(rng.normal(0, 0.3 if wide else 0.15))),
         sharpening=float(rng.choice([0.0, rng.uniform(0.2, 1.2)])),
