@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"jsl: {error}", file=sys.stderr)
         sys.exit(_FAILED)
     except KeyboardInterrupt:
-        print("jsl: interrupted; what is finished is kept, the same command goes on from there", file=sys.stderr)
+        print(
+            "jsl: interrupted; what is finished is kept, the same command goes on from there", file=sys.stderr
+        )
         sys.exit(_INTERRUPTED)
     sys.exit(_DONE)

@@ -1,13 +1,17 @@
 """The whole run: scans and a table to a report of trained models."""
 
+from pathlib import Path
+
 from prefect import flow
 
 from flows.prepare import prepare
 from flows.train import train_models
 from jsl_core.config import PipelineSettings
+from jsl_core.errors import BadSettings
+from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.evaluate import evaluate
-from tasks.publish import Published, ingest_truth, publish
+from tasks.publish import Published, publish
 from tasks.report import report
 
 __all__ = ["pipeline"]
@@ -17,9 +21,27 @@ __all__ = ["pipeline"]
 def pipeline(settings: PipelineSettings) -> Published:
     """Prepare the scans, train the regimes, evaluate them, and publish the report and the models."""
     place = Placement.of(settings)
-    truth = ingest_truth(settings, place)
-    prepared = prepare(settings)
-    models = train_models(prepared.dataset, settings)
-    figures = evaluate(prepared.dataset, models, truth, settings.evaluate, place)
-    page = report(prepared, models, figures, truth, settings, place)
-    return publish(prepared, models, figures, page, settings, place)
+    truth = _ingest_truth(settings, place)
+    ready = prepare(settings)
+    models = train_models(ready.dataset, settings)
+    figures = evaluate(ready.dataset, models, truth, settings.evaluate, place)
+    page = report(
+        ready.dataset,
+        models,
+        figures,
+        ready.converted,
+        ready.split,
+        ready.gathered,
+        settings.name,
+        settings.placeless(),
+        place,
+    )
+    return publish(ready.dataset, models, ready.gathered, figures, page, settings, place)
+
+
+def _ingest_truth(settings: PipelineSettings, place: Placement) -> Artifact | None:
+    if not settings.truth:
+        return None
+    if not Path(settings.truth).is_file():
+        raise BadSettings(f"truth {settings.truth}: no such file; leave it empty for real films")
+    return place.open().put_file(Path(settings.truth))

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, unmapped
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -34,7 +35,10 @@ class Prepared(BaseModel):
     gathered: Gathered | None = None
 
 
-@flow(name="prepare", task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)
+_RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
+
+
+@flow(name="prepare", task_runner=_RUNNER, persist_result=False)
 def prepare(settings: PipelineSettings) -> Prepared:
     """Convert, split and crop every scan, and pack the joints that the table names."""
     place = Placement.of(settings)

@@ -20,7 +20,7 @@ Row = dict[str, Any]
 Outcome = list[Row] | BadScan
 
 # Reasons that say something about the machine rather than the scan are not remembered.
-_PASSING = {"timeout", "worker_killed"}
+_PASSING = {"changed", "timeout", "worker_killed"}
 
 
 def rejection(item: Row, error: BadScan) -> Row:

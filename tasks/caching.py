@@ -43,7 +43,7 @@ class Placement(BaseModel):
 
     @classmethod
     def of(cls, settings: PipelineSettings) -> "Placement":
-        """Absolute places, so that worker processes and later tasks mean the same; crops beside their table."""
+        """Absolute places, which mean the same to worker processes; crops lie beside their table."""
         store = open_store(settings.store)
         scans = Path(settings.scans) if settings.scans else Path(settings.cohort).parent
         return cls(

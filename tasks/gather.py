@@ -27,7 +27,7 @@ class Gathered(BaseModel):
 def gather(
     converted: list[Artifact], split: list[Artifact], cropped: list[Artifact], place: Placement
 ) -> Gathered:
-    """Join the buckets; of several films of one knee the first by name is kept and the others are rejected."""
+    """Join the buckets; of several films of one knee the first by name is kept, the others are rejected."""
     store = place.open()
     tables = [read_rows(store, stage_tables) for stage_tables in (converted, split, cropped)]
     joints, repeated = _once(accepted(tables[2]))
@@ -48,7 +48,9 @@ def _once(joints: list[Row]) -> tuple[list[Row], list[Row]]:
     for row in sorted(joints, key=lambda row: (row["ID"], row["file"])):
         if row["ID"] in kept:
             sentence = f"{kept[row['ID']]['file']} already gave knee {row['ID']}; keep one film of each knee"
-            repeated.append({"file": row["file"], "ID": row["ID"], "reason": "duplicate", "sentence": sentence})
+            repeated.append(
+                {"file": row["file"], "ID": row["ID"], "reason": "duplicate", "sentence": sentence}
+            )
         else:
             kept[row["ID"]] = row
     return list(kept.values()), repeated

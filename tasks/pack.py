@@ -1,11 +1,12 @@
 """Stage 4: joints and the cohort table to one training set."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from jsl_core.cohort import read_cohort
 from jsl_core.config import PackSettings
-from jsl_core.imaging import decode_png
+from jsl_core.imaging import Image, decode_png
 from jsl_core.learning import pack as pack_joints
 from jsl_core.learning import pack_from_paths
 from jsl_core.records import read_rows
@@ -25,7 +26,7 @@ def pack(joints: Artifact, cohort: Artifact, settings: PackSettings, place: Plac
     rows = read_rows(store, [joints])
     progress = Progress("pack", len(rows))
 
-    def crops():
+    def crops() -> Iterator[tuple[str, Image]]:
         for row in rows:
             yield row["ID"], decode_png(store.get(Artifact.model_validate(row["png"])))
             progress.step()
@@ -38,7 +39,7 @@ def pack(joints: Artifact, cohort: Artifact, settings: PackSettings, place: Plac
 
 @stage("pack", version=1, code=_CODE)
 def pack_images(images: Artifact, cohort: Artifact, settings: PackSettings, place: Placement) -> Artifact:
-    """The packed dataset of crops that lie on disk as the table's `Img_path` says; `images` lists their digests."""
+    """The packed dataset of crops on disk, found by the table's `Img_path`; `images` lists their digests."""
     store = place.open()
     with tempfile.TemporaryDirectory() as folder:
         table = read_cohort(store.fetch(cohort, Path(folder, "cohort", cohort.name)), needs=["Img_path"])

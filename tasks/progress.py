@@ -1,6 +1,8 @@
 """Progress of a task: log records that a terminal draws as bars, and progress artifacts on a server."""
 
 import time
+from typing import cast
+from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
@@ -20,7 +22,7 @@ class Progress:
         self._told = time.monotonic()
         # A task's function that is called on its own has no run to show its progress on.
         self._artifact = (
-            create_progress_artifact(0.0, key=what.replace(" ", "-"), description=what)
+            cast("UUID", create_progress_artifact(0.0, key=what.replace(" ", "-"), description=what))
             if TaskRunContext.get()
             else None
         )

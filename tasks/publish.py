@@ -1,11 +1,14 @@
 """Stage 7: what people look for, under readable keys of the store, and as Prefect artifacts."""
 
+import json
 from collections.abc import Mapping
 from datetime import date
 
+from prefect.artifacts import create_markdown_artifact
 from pydantic import BaseModel, ConfigDict
 
 from jsl_core.config import PipelineSettings
+from jsl_core.evaluation.short_table import short_table
 from jsl_core.records import read_rows
 from jsl_core.storage import Artifact, Store, tree_files
 from tasks.caching import Placement
@@ -31,8 +34,8 @@ def publish(
     page: Artifact,
     settings: PipelineSettings,
     place: Placement,
-) -> str:
-    """Copy a run's results to `runs/`, `models/` and `datasets/`, and say where the report is."""
+) -> Published:
+    """Copy a run's results to `runs/`, `models/` and `datasets/`, and show them on the run's page."""
     store = place.open()
     run = f"runs/{date.today():%Y-%m-%d}-{settings.name}"
     store.write(f"{run}/settings.json", settings.model_dump_json(indent=1).encode())
@@ -44,7 +47,10 @@ def publish(
     for name, model in models.items():
         _publish_tree(store, model, f"models/{name}/{model.sha256[:12]}")
     _publish_tree(store, dataset, f"datasets/{dataset.sha256[:12]}", only={"table.csv", "rejected.csv"})
-    return store.publish(page, f"{run}/report.html")
+    where = store.publish(page, f"{run}/report.html")
+    summary = json.loads(store.get(figures))
+    create_markdown_artifact(f"{short_table(summary, 'markdown')}\n\nReport: {where}", key="regimes")
+    return Published(report=where, table=short_table(summary))
 
 
 def _publish_tree(store: Store, tree: Artifact, key: str, only: set[str] | None = None) -> None:

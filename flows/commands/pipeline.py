@@ -1,7 +1,7 @@
 """`jsl demo`, `jsl run`, `jsl train`, `jsl phantom`: whole runs on phantom or real films."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,7 +14,9 @@ __all__ = ["demo", "phantom", "run", "train"]
 Flat = Parameter(name="*")
 
 
-def demo(folder: Path = Path("jsl-demo"), *, settings: Annotated[PipelineSettings | None, Flat] = None) -> None:
+def demo(
+    folder: Path = Path("jsl-demo"), *, settings: Annotated[PipelineSettings | None, Flat] = None
+) -> None:
     """Run the whole pipeline on a phantom cohort: no server, no GPU, no download.
 
     Parameters
@@ -87,7 +89,7 @@ def phantom(dst: Path, *, settings: Annotated[PhantomSettings, Flat] = PhantomSe
         write_phantom(dst, settings, progress=bars.at("phantom films"))
 
 
-def _given(settings: PipelineSettings | None) -> dict[str, object]:
+def _given(settings: PipelineSettings | None) -> dict[str, Any]:
     """Only what was set on the command line."""
     return settings.model_dump(exclude_unset=True) if settings else {}
 

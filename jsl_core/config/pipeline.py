@@ -23,8 +23,16 @@ class PipelineSettings(Settings):
     cohort: str = Field(
         "", title="Cohort table", description="CSV with ID, risk factors, BL_KL_grade and JSL_Prog."
     )
+    truth: str = Field(
+        "", title="Known truth", description="truth.json of a phantom cohort; empty for real films."
+    )
     store: str = Field(
         "jsl-store", title="Store", description="Folder, or s3://bucket/prefix, that keeps all results."
+    )
+    work: str = Field(
+        "",
+        title="Work folder",
+        description="Folder on this machine for what can be made again. Empty: inside the store's folder.",
     )
     jobs: int = Field(0, ge=0, title="Worker processes", description="0: one per processor core.")
     max_rejected: float = Field(
@@ -40,3 +48,9 @@ class PipelineSettings(Settings):
     pack: PackSettings = PackSettings()
     training: TrainingSettings = TrainingSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+
+    def placeless(self) -> "PipelineSettings":
+        """What the results depend on: where things lie, and how many hands there are, set to the default."""
+        default = PipelineSettings()
+        places = ("scans", "cohort", "truth", "store", "work", "jobs")
+        return self.model_copy(update={name: getattr(default, name) for name in places})

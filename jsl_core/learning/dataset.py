@@ -69,7 +69,7 @@ def pack(
     """Write `images.npy`, `table.csv`, `rejected.csv` and, last, `dataset.json` into the folder `dst`.
 
     `joints` are crops by knee ID, uint8 H×W of any size; `table` is what `read_cohort` returns. A row
-    without a crop and a crop without a row become rows of `rejected.csv` (ID, code, reason). Raises
+    without a crop and a crop without a row become rows of `rejected.csv` (ID, reason, sentence). Raises
     `BadTable` where nothing is left.
     """
     pairs = joints.items() if isinstance(joints, Mapping) else iter(joints)
@@ -132,7 +132,7 @@ def _pack(
     text = table.to_csv(index=False)
     _write(dst / "table.csv", text)
     reasons = [(name, bad.code, str(bad)) for name, bad in sorted(rejected.items())]
-    _write(dst / "rejected.csv", pd.DataFrame(reasons, columns=["ID", "code", "reason"]).to_csv(index=False))
+    _write(dst / "rejected.csv", pd.DataFrame(reasons, columns=["ID", "reason", "sentence"]).to_csv(index=False))
     digest = hashlib.sha256(images.tobytes() + text.encode()).hexdigest()
     record = {
         "format": _FORMAT,

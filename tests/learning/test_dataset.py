@@ -39,7 +39,7 @@ def test_knees_without_crop_and_crops_without_row_are_told_not_lost(tmp_path: Pa
     del joints["1000002_1"]
     joints["1000009_1"] = joints["1000001_1"]
     pack(joints, table, PackSettings(size=SIZE), tmp_path)
-    rejected = pd.read_csv(tmp_path / "rejected.csv").set_index("ID")["code"]
+    rejected = pd.read_csv(tmp_path / "rejected.csv").set_index("ID")["reason"]
     assert rejected.to_dict() == {"1000002_1": "no_image", "1000009_1": "no_row"}
     assert json.loads((tmp_path / "dataset.json").read_text())["knees"] == 5
 
@@ -68,7 +68,7 @@ def test_crops_on_disk_are_packed_as_their_table_says(tmp_path: Path) -> None:
     assert list(packed.table["ID"]) == list(table["ID"][:3])
     np.testing.assert_array_equal(packed.images[0], joints["1000001_1"])
     assert np.abs(packed.images[2].astype(int) - joints["1000002_1"]).mean() < 8
-    codes = pd.read_csv(tmp_path / "out" / "rejected.csv").set_index("ID")["code"].to_dict()
+    codes = pd.read_csv(tmp_path / "out" / "rejected.csv").set_index("ID")["reason"].to_dict()
     assert codes == {"1000002_2": "unreadable_image", "1000003_1": "no_image", "1000003_2": "no_image"}
 
 

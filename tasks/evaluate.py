@@ -1,0 +1,50 @@
+"""Stage 6: all figures of all models, as one JSON artifact."""
+
+import io
+import json
+
+import pandas as pd
+
+from jsl_core.config import EvaluateSettings
+from jsl_core.evaluation import compare_models, evaluate_predictions
+from jsl_core.storage import Artifact, Store, tree_files
+from tasks.caching import Placement, stage
+from tasks.progress import Progress
+
+__all__ = ["evaluate", "predictions_of"]
+
+
+@stage("evaluate", version=1, code=("jsl_core.evaluation",))
+def evaluate(
+    dataset: Artifact,
+    models: dict[str, Artifact],
+    truth: Artifact | None,
+    settings: EvaluateSettings,
+    place: Placement,
+) -> Artifact:
+    """Every model on the test knees, every two compared, beside the best attainable where it is known."""
+    store = place.open()
+    packed = tree_files(store, dataset)
+    table = pd.read_csv(io.BytesIO(store.get(packed["table.csv"])), dtype={"participant": str})
+    predictions = {name: predictions_of(store, model, table) for name, model in models.items()}
+    progress = Progress("evaluate", len(models))
+    figures = {}
+    for name, rows in predictions.items():
+        bundle = json.loads(store.get(tree_files(store, models[name])["bundle.json"]))
+        figures[name] = evaluate_predictions(rows, bundle["thresholds"].get("jsl"), settings)
+        progress.step()
+    summary = {
+        "models": figures,
+        "comparisons": compare_models(predictions),
+        "best_attainable": json.loads(store.get(truth))["attainable_auc"] if truth else None,
+        "dataset": json.loads(store.get(packed["dataset.json"])),
+    }
+    return store.put(json.dumps(summary, indent=1, sort_keys=True).encode(), "metrics.json")
+
+
+def predictions_of(store: Store, model: Artifact, table: pd.DataFrame) -> pd.DataFrame:
+    """A model's `predictions.csv` with the factor columns of the packed table beside."""
+    data = store.get(tree_files(store, model)["predictions.csv"])
+    rows = pd.read_csv(io.BytesIO(data), dtype={"participant": str})
+    factors = [column for column in table if column not in rows]
+    return rows.merge(table[["ID", *factors]], on="ID", validate="one_to_one")

@@ -1,0 +1,177 @@
+"""Stage 7: the self-contained HTML page."""
+
+import io
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jsl_core import __version__
+from jsl_core.config import EvaluateSettings, PipelineSettings
+from jsl_core.evaluation.content import ReportContent, Shown, StagedKnee, Stages
+from jsl_core.evaluation.report import write_report
+from jsl_core.evaluation.saliency import saliency_maps
+from jsl_core.imaging import decode_png
+from jsl_core.learning import ModelBundle, PackedDataset
+from jsl_core.records import Row, read_rows
+from jsl_core.storage import Artifact, Store, checkout, tree_files
+from tasks.caching import Placement, stage
+from tasks.gather import Gathered
+from tasks.progress import Progress
+
+__all__ = ["report"]
+
+_MONTAGE = 4  # joints shown of each grade
+_SHOWN = ("jsl-joint", "jsl-image", "multitask", "kl")  # whose saliency is shown: the first there is
+
+
+@stage("report", version=1, code=("jsl_core.evaluation",))
+def report(
+    dataset: Artifact,
+    models: dict[str, Artifact],
+    figures: Artifact,
+    films: list[Artifact],
+    halves: list[Artifact],
+    gathered: Gathered | None,
+    name: str,
+    settings: PipelineSettings,
+    place: Placement,
+) -> Artifact:
+    """The page of one run; `films` and `halves` are the tables of the convert and the split stage."""
+    store = place.open()
+    progress = Progress("report", 1)
+    packed = PackedDataset.load(checkout(store, dataset, place.folder("trees")))
+    summary = json.loads(store.get(figures))
+    content = ReportContent(
+        name=name,
+        date="",
+        phantom=summary["best_attainable"] is not None,
+        figures=summary,
+        table=packed.table,
+        settings=settings.model_dump(mode="json"),
+        versions={"JSL": __version__, "dataset": packed.digest},
+        histories=dict(_histories(store, models)),
+        scans=gathered.scans if gathered else None,
+        rejected=_rejected(store, dataset, gathered),
+        stages=_stages(store, films, halves, gathered) if gathered else None,
+        grades=_montage(packed),
+        shown=list(_gallery(store, models, packed, settings.evaluate, place)),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder, "report.html")
+        write_report(content, page)
+        progress.step()
+        return store.put_file(page)
+
+
+def _histories(store: Store, models: Mapping[str, Artifact]) -> Iterator[tuple[str, pd.DataFrame]]:
+    for name, model in models.items():
+        curve = tree_files(store, model).get("history.csv")
+        if curve:
+            yield name, pd.read_csv(io.BytesIO(store.get(curve)))
+
+
+def _rejected(store: Store, dataset: Artifact, gathered: Gathered | None) -> pd.DataFrame:
+    """The scans and knees that fell out on the way, and the rows and joints that found no partner."""
+    tables = [tree_files(store, dataset)["rejected.csv"], *([gathered.rejected] if gathered else [])]
+    return pd.concat([pd.read_csv(io.BytesIO(store.get(table)), dtype=str) for table in tables])
+
+
+def _stages(store: Store, films: list[Artifact], halves: list[Artifact], gathered: Gathered) -> Stages | None:
+    """The first film that gave two joints, with what became of it."""
+    joints: dict[str, list[Row]] = {}
+    for row in read_rows(store, [gathered.joints]):
+        joints.setdefault(row["file"], []).append(row)
+    whole = next((file for file, rows in sorted(joints.items()) if len(rows) == 2), None)
+    if whole is None:
+        return None
+    knees = {row["ID"]: row for row in read_rows(store, halves) if row["file"] == whole}
+    film = next(row for row in read_rows(store, films) if row["file"] == whole)
+    return Stages(
+        film=_image(store, film),
+        knees=[
+            StagedKnee(
+                ID=joint["ID"],
+                place=_box(knees[joint["ID"]]),
+                image=_image(store, knees[joint["ID"]]),
+                box=_box(joint),
+                joint=_image(store, joint),
+            )
+            for joint in joints[whole]
+        ],
+    )
+
+
+def _box(row: Row) -> tuple[float, float, float, float]:
+    return row["x1"], row["y1"], row["x2"], row["y2"]
+
+
+def _image(store: Store, row: Row) -> np.ndarray:
+    return decode_png(store.get(Artifact.model_validate(row["png"])))
+
+
+def _montage(packed: PackedDataset) -> dict[int, list[np.ndarray]]:
+    grades = packed.table["BL_KL_grade"]
+    chosen = {grade: np.flatnonzero(grades == grade)[:_MONTAGE] for grade in range(5)}
+    return {grade: list(packed.images[rows]) for grade, rows in chosen.items() if len(rows)}
+
+
+def _gallery(
+    store: Store,
+    models: Mapping[str, Artifact],
+    packed: PackedDataset,
+    settings: EvaluateSettings,
+    place: Placement,
+) -> Iterator[Shown]:
+    """The test knees of which one model was surest, right and wrong by turns."""
+    name = next((name for name in _SHOWN if name in models), None)
+    if name is None or not settings.gallery:
+        return
+    folder = checkout(store, models[name], place.folder("trees"))
+    bundle = ModelBundle.load(folder)
+    said = pd.read_csv(folder / "predictions.csv")
+    answers = _grade_answers(said) if name == "kl" else _risk_answers(said, bundle.thresholds["jsl"])
+    answers = answers[said["split"] == "test"].dropna(subset=["true"])
+    sure = answers.sort_values("sure", ascending=False, kind="stable")
+    rows = [sure[sure["right"] == right].index[: settings.gallery // 2] for right in (True, False)]
+    chosen = np.concatenate(rows)
+    images = np.asarray(packed.images[chosen])
+    maps = saliency_maps(bundle, images, packed.table.iloc[chosen], settings.saliency)
+    for row, image, saliency in zip(chosen, images, maps, strict=True):
+        answer = answers.loc[row]
+        yield Shown(
+            model=name,
+            ID=str(said.loc[row, "ID"]),
+            image=image,
+            saliency=saliency,
+            said=answer["said"],
+            true=answer["true"],
+            right=bool(answer["right"]),
+        )
+
+
+def _risk_answers(said: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    flagged = said["jsl_risk"] >= threshold
+    return pd.DataFrame(
+        {
+            "said": said["jsl_risk"].map("risk {:.2f}".format),
+            "true": said["JSL_Prog"].map({0: "stable", 1: "progressed"}),
+            "right": flagged == (said["JSL_Prog"] == 1),
+            "sure": (said["jsl_risk"] - threshold).abs(),
+        }
+    )
+
+
+def _grade_answers(said: pd.DataFrame) -> pd.DataFrame:
+    chances = said[[f"kl_{grade}" for grade in range(5)]].to_numpy()
+    return pd.DataFrame(
+        {
+            "said": [f"KL {chance.argmax()} ({chance.max():.0%})" for chance in chances],
+            "true": said["BL_KL_grade"].map("KL {:.0f}".format, na_action="ignore"),
+            "right": chances.argmax(axis=1) == said["BL_KL_grade"],
+            "sure": chances.max(axis=1),
+        }
+    )
