@@ -59,6 +59,8 @@ def _check_view(ds: Dataset, tallness: float) -> None:
     part = _words(ds, "BodyPartExamined")
     if _OTHER_PARTS.search(part) and "knee" not in part:
         raise BadScan("wrong_view", "the header names another part of the body than the knee; see --any-view")
+    if texts(ds, "PatientOrientation")[:1] and texts(ds, "PatientOrientation")[0][:1].upper() in ("A", "P"):
+        raise BadScan("wrong_view", "by PatientOrientation the film is a lateral one; see --any-view")
     position = text(ds, "ViewPosition").upper()
     words = " ".join(_words(ds, k) for k in ("SeriesDescription", "ProtocolName", "ViewCodeSequence"))
     if position in ("LL", "RL", "LLD", "RLD", "LLO", "RLO", "LATERAL", "LAT", "TAN", "AXIAL"):

@@ -1,4 +1,9 @@
-"""Where the legs are on a film: from brightness alone, without anything learned."""
+"""Where the legs are on a film: from brightness alone, without anything learned.
+
+Bones are brighter than flesh, and flesh than air, so two legs are two ridges along the columns with a valley
+between them, of air or, where the thighs touch, of flesh. Everything is measured on a small copy of the film,
+row by row relative to the row's own contrast, so that exposure, collimation and burnt-out bands cancel out.
+"""
 
 from dataclasses import dataclass
 
@@ -8,29 +13,98 @@ import numpy.typing as npt
 
 __all__ = ["Legs", "find_legs"]
 
-_WIDTH = 256  # columns of the working copy
+_WIDTH = 256  # columns of the small copy; all lengths below are shares of it
+_ROWS = (0.15, 0.85)  # rows that are looked at: labels and collimation edges lie outside
+_SHEARS = np.linspace(-0.3, 0.3, 5)  # columns per row by which legs may lean
+_PLACES = (0.22, 0.78)  # where a valley may lie
+_REACH = (0.09, 0.45)  # how far from it a leg's bone may be
+_DEPTH = 0.12  # of the lower ridge above the valley, from which on it is one
+_BURNT = 235  # grey level of a burnt-out band
+_FLAT = 16  # grey levels that a row or column must span to show anything
+_FEWEST = 8  # rows to go by
 
 
 @dataclass(frozen=True)
 class Legs:
-    """The column between two legs in the film's pixels, or None if there is no such valley; how many legs."""
+    """The valley between two legs, in columns of the film, and its depth 0…1; None where there is none."""
 
     valley: float | None
-    count: int
+    depth: float
 
 
 def find_legs(image: npt.NDArray) -> Legs:
-    """Legs of an HxW film, bone bright."""
-    height, width = image.shape
-    scale = _WIDTH / width
-    small = cv2.resize(image[::3, ::3], (_WIDTH, max(int(height * scale), 16)), interpolation=cv2.INTER_AREA)
-    rows = small[small.shape[0] // 5 : small.shape[0] - small.shape[0] // 5].astype(np.float32)
-    profile = np.median(rows, axis=0)
-    profile = cv2.GaussianBlur(profile[None], (0, 0), _WIDTH / 40)[0]
-    middle = slice(int(_WIDTH * 0.3), int(_WIDTH * 0.7))
-    at = middle.start + int(np.argmin(profile[middle]))
-    left, right = profile[:at].max(initial=0), profile[at + 1 :].max(initial=0)
-    depth = min(left, right) - profile[at]
-    if depth < 0.08 * max(profile.max(), 1):
-        return Legs(None, 2 if width > 0.9 * height else 1)
-    return Legs((at + 0.5) / scale, 2)
+    """The valley on an HxW film of 8 or 16 bits, bone bright."""
+    contrast = _contrast(_small(image))
+    if contrast is None:
+        return Legs(None, 0.0)
+    depths = [_depths(_profile(contrast, shear)) for shear in _SHEARS]
+    best = max(depths, key=lambda depth: float(depth.max()))
+    at, depth = _middle_of_peak(best), float(best.max())
+    return Legs((at + 0.5) * image.shape[1] / _WIDTH, depth) if depth >= _DEPTH else Legs(None, depth)
+
+
+def _small(image: npt.NDArray) -> npt.NDArray[np.float32]:
+    """The film at 256 columns, 8 bits, without beads and letters."""
+    step = max(image.shape[1] // (2 * _WIDTH), 1)
+    height = max(round(image.shape[0] * _WIDTH / image.shape[1]), 16)
+    plain = image[::step, ::step]
+    if plain.dtype == np.uint16:
+        plain = (plain >> 8).astype(np.uint8)
+    small = cv2.resize(np.ascontiguousarray(plain), (_WIDTH, height), interpolation=cv2.INTER_AREA)
+    return cv2.medianBlur(small, 7).astype(np.float32)
+
+
+def _contrast(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+    """Rows that show something, each from 0 at its dark to 1 at its bright end; None if there are too few."""
+    height = small.shape[0]
+    rows = small[int(_ROWS[0] * height) : int(_ROWS[1] * height)].copy()
+    rows = rows[(rows > _BURNT).mean(axis=1) < 0.9]
+    if len(rows) < _FEWEST:
+        return None
+    rows[:, _margins(rows)] = 0
+    low, high = np.percentile(rows, (5, 95), axis=1, keepdims=True)
+    shown = (high - low).ravel() > _FLAT
+    if shown.sum() < _FEWEST:
+        return None
+    return np.clip((rows - low) / np.maximum(high - low, 1), 0, 1)[shown]
+
+
+def _margins(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Columns from either edge inwards that show one grey only: collimation, burnt-out bands, air."""
+    low, high = np.percentile(rows, (5, 95), axis=0)
+    flat = high - low < _FLAT
+    return np.logical_and.accumulate(flat) | np.logical_and.accumulate(flat[::-1])[::-1]
+
+
+def _profile(contrast: npt.NDArray[np.float32], shear: float) -> npt.NDArray[np.float64]:
+    """The median over rows, those above and below the middle shifted against the legs' lean."""
+    height, width = contrast.shape
+    shifts = np.rint(shear * (np.arange(height) - height / 2)).astype(int)
+    columns = np.clip(np.arange(width)[None] + shifts[:, None], 0, width - 1)
+    profile = np.median(np.take_along_axis(contrast, columns, axis=1), axis=0)
+    return cv2.GaussianBlur(profile[None].astype(np.float64), (0, 0), 0.012 * width)[0]
+
+
+def _depths(profile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """For every column how deep a valley it would be between the ridges on its two sides, 0 outside places."""
+    width = len(profile)
+    near, far = (int(share * width) for share in _REACH)
+    depths = np.zeros(width)
+    for at in range(int(_PLACES[0] * width), int(_PLACES[1] * width)):
+        left = profile[max(at - far, 0) : max(at - near, 1)].max()
+        right = profile[at + near : at + far].max()
+        off_centre = (at - width / 2) / (width / 2)
+        depths[at] = (min(left, right) - profile[at]) * (1 - 0.5 * off_centre**2)
+    return depths
+
+
+def _middle_of_peak(depths: npt.NDArray[np.float64]) -> float:
+    """The middle of the columns round the deepest that are about as deep: an air gap is flat."""
+    top = int(depths.argmax())
+    flat = depths > 0.92 * depths[top]
+    first = last = top
+    while flat[first - 1]:
+        first -= 1
+    while flat[last + 1]:
+        last += 1
+    return (first + last) / 2

@@ -51,7 +51,7 @@ def _check_size(ds: Dataset, syntax: UID) -> None:
 
 
 def _reason(syntax: UID, error: Exception) -> BadScan:
-    if "plugin" in str(error) and "depend" in str(error) or syntax == JPEGExtended12Bit:
+    if ("plugin" in str(error) and "depend" in str(error)) or syntax == JPEGExtended12Bit:
         return BadScan("undecodable", f"{syntax.name} needs extra decoders: pip install 'jsl[codecs]'")
     if isinstance(error, NotImplementedError):
         return BadScan("undecodable", "nothing here reads its transfer syntax; decompress it first")

@@ -1,5 +1,7 @@
 """One film to its right and its left knee."""
 
+from typing import Literal
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -11,36 +13,55 @@ from jsl_core.imaging.records import HowSplit, KneeRecord, ScanRecord
 
 __all__ = ["split_image"]
 
-_RIGHT, _LEFT = 1, 2
+_Side = Literal[1, 2]
+_RIGHT: _Side = 1
+_LEFT: _Side = 2
+
+_WIDE = 0.95  # width over height from which on a film is taken to show two knees
+_PLAIN = 0.35  # depth of a valley that leaves no doubt
 
 
 def split_image(
     image: npt.NDArray, scan: ScanRecord, settings: SplitSettings
 ) -> list[tuple[KneeRecord, npt.NDArray]]:
-    """The knees of an HxW film, right one first, each as on a conventional film (patient's right left).
+    """The knees of an HxW film, right one first, as on a conventional film (patient's right left).
 
-    Raises BadScan `unknown_side` for a single knee of which nothing tells the side.
+    Raises BadScan `unknown_side` where nothing tells the side of a single knee or where tags and picture
+    contradict each other, and `one_knee_expected_two`.
     """
     height, width = image.shape
     conventional = cv2.flip(image, 1) if scan.flipped else image
+    if settings.at == "half":
+        return _halves(conventional, scan, width // 2, "half")
     legs = find_legs(conventional)
-    if settings.at == "valley" and (
-        scan.laterality in ("R", "L") or (legs.count == 1 and scan.laterality != "B")
-    ):
-        if scan.laterality not in ("R", "L"):
-            raise BadScan("unknown_side", "the film shows one knee and nothing says which; see Laterality")
+    wide = width >= _WIDE * height
+    if scan.laterality in ("R", "L"):
+        if wide and legs.valley is not None and legs.depth >= _PLAIN:
+            raise BadScan("unknown_side", "the header names one knee and the film shows two; mend Laterality")
         side = _RIGHT if scan.laterality == "R" else _LEFT
         return [(_record(scan, side, (0, width), "single", (width, height)), conventional)]
-    how: HowSplit = "valley" if settings.at == "valley" and legs.valley is not None else "half"
-    cut = round(legs.valley) if how == "valley" and legs.valley is not None else width // 2
+    if legs.valley is not None:
+        return _halves(conventional, scan, round(legs.valley), "valley")
+    if wide:
+        return _halves(conventional, scan, width // 2, "half")
+    if scan.laterality == "B":
+        raise BadScan("one_knee_expected_two", "the header says both knees and the film shows one")
+    raise BadScan("unknown_side", "the film shows one knee and nothing says which; set ImageLaterality")
+
+
+def _halves(
+    film: npt.NDArray, scan: ScanRecord, cut: int, how: HowSplit
+) -> list[tuple[KneeRecord, npt.NDArray]]:
+    height, width = film.shape
+    sides: tuple[tuple[_Side, tuple[int, int]], ...] = ((_RIGHT, (0, cut)), (_LEFT, (cut, width)))
     return [
-        (_record(scan, side, columns, how, (width, height)), conventional[:, slice(*columns)])
-        for side, columns in ((_RIGHT, (0, cut)), (_LEFT, (cut, width)))
+        (_record(scan, side, columns, how, (width, height)), film[:, slice(*columns)])
+        for side, columns in sides
     ]
 
 
 def _record(
-    scan: ScanRecord, side: int, columns: tuple[int, int], how: HowSplit, size: tuple[int, int]
+    scan: ScanRecord, side: _Side, columns: tuple[int, int], how: HowSplit, size: tuple[int, int]
 ) -> KneeRecord:
     width, height = size
     x1, x2 = (width - columns[1], width - columns[0]) if scan.flipped else columns

@@ -19,7 +19,8 @@ _OAI_PATH = re.compile(r"(?:^|/)(\d{7})/\d{8}/\d{8}/\d{3}$")  # <ID>/<date>/<bar
 _COUNTER = re.compile(r"[A-Za-z]{0,5}[-_]?\d{1,4}")  # 001, IM0007: names that say nothing
 _MM = (0.01, 2.0)  # between a detector's finest pixel and a thumbnail's
 
-_BOTH = re.compile(r"\b(bilat\w*|both|bil)\b")
+_SIDES: tuple[Laterality, ...] = ("R", "L", "B")
+_BOTH = re.compile(r"\b(bilat\w*|both|bil|knees)\b")
 _RIGHT = re.compile(r"\b(right|rt|r)\b")
 _LEFT = re.compile(r"\b(left|lt|l)\b")
 
@@ -93,27 +94,25 @@ def spacing_of(ds: Dataset) -> tuple[tuple[float, float] | None, str]:
 def laterality_of(ds: Dataset) -> Laterality:
     """Which knees the film shows by its tags: R, L, B for both, blank if they are silent.
 
-    Raises BadScan `unknown_side` if they contradict one another.
+    Raises BadScan `unknown_side` if they name the right knee in one place and the left in another.
     """
-    said: set[Laterality] = set()
+    tagged: set[Laterality] = set()
     for keyword in ("ImageLaterality", "Laterality"):
         value = text(ds, keyword).upper()[:1]
-        if value in ("R", "L", "B"):
-            said.add(value)  # type: ignore[arg-type]
-    words = " ".join(
-        text(ds, k) for k in ("SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription")
-    )
+        tagged |= {letter for letter in _SIDES if letter == value}
+    described = _described(ds)
+    if {"R", "L"} <= tagged | {described}:
+        raise BadScan("unknown_side", "the header names the right knee in one place and the left in another")
+    return next(iter(sorted(tagged)), described)
+
+
+def _described(ds: Dataset) -> Laterality:
+    words = " ".join(text(ds, keyword) for keyword in ("SeriesDescription", "ProtocolName"))
     words = re.sub(r"[^a-z]+", " ", words.lower())
     right, left = bool(_RIGHT.search(words)), bool(_LEFT.search(words))
     if _BOTH.search(words) or (right and left):
-        said.add("B")
-    elif right or left:
-        said.add("R" if right else "L")
-    if said == {"R", "L"} or len(said) == 3:
-        raise BadScan("unknown_side", "the header names the right knee in one place and the left in another")
-    if "B" in said:
         return "B"
-    return said.pop() if said else ""
+    return "R" if right else "L" if left else ""
 
 
 def flipped_of(ds: Dataset) -> bool:
