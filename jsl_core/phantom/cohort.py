@@ -23,7 +23,7 @@ __all__ = ["study_and_truth", "write_phantom"]
 
 _FIRST = 1_000_001  # invented participants
 _CENSORED = 0.02  # share of knees replaced or lost before 48 months
-_BLANK = {"Age": 0.0, "BMI": 0.01, "Knee_Injury": 0.015, "Alignment_degree": 0.03}  # share of missing cells
+_BLANK = {"BMI": 0.01, "Knee_Injury": 0.015, "Alignment_degree": 0.03}  # share of missing cells
 
 
 def write_phantom(
