@@ -12,7 +12,7 @@ from jsl_core.detection.layers import ConvBlock
 from jsl_core.detection.network import Network
 from jsl_core.errors import DetectorError
 
-__all__ = ["load_weights", "save_weights"]
+__all__ = ["load_weights", "save_weights", "weights_bytes"]
 
 HEADER_BYTES = 20  # major, minor, revision as int32, then images seen as uint64 (int32 before version 0.2)
 OLD_HEADER_BYTES = 16
@@ -67,10 +67,15 @@ def load_weights(network: Network, path: Path) -> None:
             start = stop
 
 
-def save_weights(network: Network, path: Path, images_seen: int = 0) -> None:
-    """Write a network's parameters as a `.weights` file that Darknet and OpenCV read."""
-    header = np.array(VERSION, "<i4").tobytes() + np.uint64(images_seen).tobytes()
+def weights_bytes(network: Network) -> bytes:
+    """What a `.weights` file of the network holds; Darknet and OpenCV read it."""
+    header = np.array(VERSION, "<i4").tobytes() + np.uint64(0).tobytes()
     body = (tensor.detach().float().cpu().numpy().astype("<f4").tobytes() for tensor in _parameters(network))
+    return header + b"".join(body)
+
+
+def save_weights(network: Network, path: Path) -> None:
+    """Write a network's parameters as a `.weights` file, whole or not at all."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(header + b"".join(body))
+    partial.write_bytes(weights_bytes(network))
     os.replace(partial, path)

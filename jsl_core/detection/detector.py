@@ -15,6 +15,7 @@ from jsl_core.config import CropSettings
 from jsl_core.detection.boxes import decode, nms
 from jsl_core.detection.cfg import read_cfg, write_cfg
 from jsl_core.detection.darknet import load_weights
+from jsl_core.detection.engines import Engine, opencv_engine, torch_engine
 from jsl_core.detection.network import Network
 from jsl_core.detection.resize import Resize, fit
 from jsl_core.errors import DetectorError
@@ -40,25 +41,19 @@ class Detection:
 
 
 class Detector:
-    """A network with its way of resizing; boxes of any class count as joints."""
+    """A network, the engine that runs it, and its way of resizing; boxes of any class count as joints."""
 
-    def __init__(self, network: Network, resize: Resize) -> None:
-        self.network, self.resize = network, resize
+    def __init__(self, network: Network, engine: Engine, resize: Resize) -> None:
+        self.network, self.engine, self.resize = network, engine, resize
 
-    @torch.inference_mode()
     def boxes(
-        self, images: Sequence[NDArray[np.uint8]], score: float, nms_iou: float = 0.5
+        self, images: Sequence[NDArray[np.unsignedinteger]], score: float, nms_iou: float = 0.5
     ) -> list[tuple[Boxes, NDArray[np.float32]]]:
         """Boxes N×4 in pixels of each image H×W, clipped to it, and scores N ≥ `score`, best first."""
         if not images:
             return []
-        parameter = next(self.network.parameters())
-        fitted = [fit(image, self.network.size, self.resize) for image in images]
-        grey = torch.from_numpy(np.stack([canvas for canvas, _ in fitted]))[:, None].to(parameter.device)
-        batch = (grey.to(parameter.dtype) / 255).expand(-1, self.network.channels, -1, -1)
-        found, scores = decode(
-            self.network(batch.contiguous(memory_format=torch.channels_last)), self.network.heads
-        )
+        fitted = [fit(_eight_bits(image), self.network.size, self.resize) for image in images]
+        found, scores = decode(self.engine(np.stack([canvas for canvas, _ in fitted])), self.network.heads)
         results = []
         for image, (_, place), box, value in zip(
             images, fitted, found.cpu(), scores.amax(-1).cpu(), strict=True
@@ -87,10 +82,11 @@ class JointDetector:
         else:
             with as_file(files("jsl_core.detection") / "weights") as folder:
                 network = load_network(folder / "knee.cfg", folder / "knee.safetensors")
-        return cls(Detector(_placed(network, device), settings.resize), settings.score, settings.nms_iou)
+        detector = Detector(network, _started(network, device), settings.resize)
+        return cls(detector, settings.score, settings.nms_iou)
 
-    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
-        """The detections of each grey image (uint8 H×W), in its pixels, best score first."""
+    def detect(self, images: Sequence[NDArray[np.unsignedinteger]]) -> list[list[Detection]]:
+        """The detections of each grey image (uint8 or uint16 H×W), in its pixels, best score first."""
         found: list[list[Detection]] = []
         for first in range(0, len(images), self.batch):
             for boxes, scores in self.detector.boxes(
@@ -131,8 +127,12 @@ def save_detector(network: Network, cfg: Path, weights: Path) -> None:
     os.replace(partial, cfg)
 
 
-def _placed(network: Network, device: str) -> Network:
-    """On the GPU in half precision where there is one."""
+def _started(network: Network, device: str) -> Engine:
+    """PyTorch in half precision where there is a GPU, OpenCV elsewhere."""
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
-        network = network.to("cuda", torch.float16)
-    return network.to(memory_format=torch.channels_last)
+        return torch_engine(network.to("cuda", torch.float16).to(memory_format=torch.channels_last))
+    return opencv_engine(network)
+
+
+def _eight_bits(image: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:
+    return image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)

@@ -85,10 +85,8 @@ def _crop_file(src: Path, job: CropJob, file: str) -> list[Row]:
         spacings = None if spacing is None else (spacing, spacing)
         _write(job.dst / f"{name}.png", encode_png(joint.pixels, spacings))
         x1, y1, x2, y2 = joint.box
-        rows.append(
-            {"file": file, "ID": name, "side": side, "score": joint.score, "reason": ""}
-            | {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
-        )
+        row: Row = {"file": file, "ID": name, "side": side, "score": joint.score, "reason": ""}
+        rows.append(row | {"x1": x1, "y1": y1, "x2": x2, "y2": y2})
     if job.overlay:
         _write(job.dst / "overlay" / f"{_stem(file)}.jpg", _overlay(image, joints))
     return rows

@@ -48,8 +48,8 @@ class LimbShape:
 class Limb:
     """One limb on the film.
 
-    `x`, `y`: the joint box's centre, and `side`: the crop's side, in pixels of the film. `centre`: how far down
-    the crop the box's centre is, 0…1. `tilt` in degrees.
+    `x`, `y`: the joint box's centre, and `side`: the crop's side, in pixels of the film. `centre`: how far
+    down the crop the box's centre is, 0…1. `tilt` in degrees.
     """
 
     x: float

@@ -20,6 +20,7 @@ from jsl_core.detection.augment import Augment
 from jsl_core.detection.cfg import Section, parse_cfg, write_cfg
 from jsl_core.detection.data import BoxedImage, Sampler
 from jsl_core.detection.detector import Detector, save_detector
+from jsl_core.detection.engines import torch_engine
 from jsl_core.detection.layers import ConvBlock
 from jsl_core.detection.loss import DetectionLoss
 from jsl_core.detection.metrics import DetectionMetrics, detection_metrics
@@ -81,7 +82,7 @@ def train_detector(
             optimizer.step()
             _follow(average, network, min(settings.ema, (1 + done) / (10 + done)))
             total += float(loss.detach())
-        detector = Detector(average, "letterbox")
+        detector = Detector(average, torch_engine(average), "letterbox")
         row = {"epoch": epoch + 1.0, "loss": total / steps, **asdict(evaluate_detector(detector, validation))}
         history.append(row)
         report(row)
@@ -97,7 +98,7 @@ def train_detector(
             },
         )
         (folder / "metrics.json").write_text(json.dumps(history, indent=1))
-    return Detector(average, "letterbox")
+    return Detector(average, torch_engine(average), "letterbox")
 
 
 def evaluate_detector(detector: Detector, films: Sequence[BoxedImage]) -> DetectionMetrics:

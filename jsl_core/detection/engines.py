@@ -1,0 +1,54 @@
+"""What runs a network: OpenCV on a CPU, PyTorch on a GPU and in training.
+
+Measured at 416 pixels on one core: OpenCV's fp32 needs 62 ms for YOLOv4-tiny and 22 ms for the shipped
+network, PyTorch's (batch norms folded in, channels last) 75 and 22 ms. OpenCV also keeps its pace when the
+machine is busy, while PyTorch's threads wait for each other.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jsl_core.detection.cfg import write_cfg
+from jsl_core.detection.darknet import weights_bytes
+from jsl_core.detection.network import Network
+
+__all__ = ["Engine", "opencv_engine", "torch_engine"]
+
+Engine = Callable[[NDArray[np.uint8]], list[Tensor]]
+"""Raw maps of the heads (each N×A·(5 + classes)×H×W) of grey images N×H×W of the network's size."""
+
+
+def torch_engine(network: Network) -> Engine:
+    """The network on its own device and in its own precision."""
+
+    @torch.inference_mode()
+    def run(images: NDArray[np.uint8]) -> list[Tensor]:
+        parameter = next(network.parameters())
+        grey = torch.from_numpy(images)[:, None].to(parameter.device).to(parameter.dtype) / 255
+        colour = grey.expand(-1, network.channels, -1, -1)
+        return network(colour.contiguous(memory_format=torch.channels_last))
+
+    return run
+
+
+def opencv_engine(network: Network) -> Engine:
+    """A copy of the network in OpenCV's DNN module, fp32."""
+    cfg = np.frombuffer(write_cfg(network.sections).encode(), np.uint8)
+    net = cv2.dnn.readNetFromDarknet(cfg, np.frombuffer(weights_bytes(network), np.uint8))
+    kinds = [section.kind for section in network.sections[1:]]
+    # OpenCV names a layer by its number; a head's raw map is what the layer before its [yolo] gives.
+    heads = [f"conv_{number - 1}" for number, kind in enumerate(kinds) if kind == "yolo"]
+
+    def run(images: NDArray[np.uint8]) -> list[Tensor]:
+        grey = images[:, None].astype(np.float32) / 255
+        net.setInput(
+            np.ascontiguousarray(np.broadcast_to(grey, (len(grey), network.channels, *grey.shape[2:])))
+        )
+        return [torch.from_numpy(np.asarray(raw)) for raw in net.forward(heads)]
+
+    return run

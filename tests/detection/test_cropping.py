@@ -1,0 +1,98 @@
+"""From detections to one joint's crop."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from jsl_core.config import CropSettings
+from jsl_core.detection import Detection, crop_joint, joints_of_film
+from jsl_core.detection.folder import CropJob, crop_folder
+from jsl_core.errors import BadScan, DetectorError, JslError
+
+IMAGE = np.arange(100 * 80, dtype=np.uint32).reshape(100, 80).astype(np.uint8)
+INNER = Detection(20, 30, 60, 60, 0.9)
+
+
+def test_no_detection_is_the_reason_no_joint() -> None:
+    with pytest.raises(BadScan) as caught:
+        crop_joint(IMAGE, [], None, CropSettings())
+    assert caught.value.code == "no_joint"
+
+
+def test_the_predicted_box_is_cut_with_its_margin() -> None:
+    joint = crop_joint(IMAGE, [INNER], None, CropSettings(box="predicted", margin_px=5))
+    assert joint.box == (15, 25, 65, 65)
+    np.testing.assert_array_equal(joint.pixels, IMAGE[25:65, 15:65])
+    assert not joint.padded
+
+
+def test_the_square_box_has_the_longer_side_about_the_same_centre() -> None:
+    joint = crop_joint(IMAGE, [INNER], None, CropSettings(box="square", margin_px=0))
+    assert joint.box == (20, 25, 60, 65)
+
+
+def test_a_crop_in_millimetres_follows_the_spacing_and_falls_back_to_the_square() -> None:
+    settings = CropSettings(box="mm", box_mm=20, margin_px=5)
+    assert crop_joint(IMAGE, [INNER], 0.5, settings).box == (20, 25, 60, 65)
+    assert crop_joint(IMAGE, [INNER], None, settings).box == (15, 20, 65, 70)
+
+
+def test_a_crop_beyond_the_border_is_mirrored_and_says_so() -> None:
+    edge = Detection(0, 0, 30, 30, 0.8)
+    joint = crop_joint(IMAGE, [edge], None, CropSettings(margin_px=5))
+    assert joint.padded
+    assert joint.box == (0, 0, 35, 35)
+    assert joint.pixels.shape == (40, 40)
+    np.testing.assert_array_equal(joint.pixels[5:, 5:], IMAGE[:35, :35])
+    np.testing.assert_array_equal(joint.pixels[:5, 5:], IMAGE[4::-1, :35])
+
+
+def test_a_crop_larger_than_the_whole_image_still_has_its_size() -> None:
+    joint = crop_joint(IMAGE, [INNER], 0.1, CropSettings(box="mm", box_mm=50))
+    assert joint.pixels.shape == (500, 500)
+    assert joint.box == (0, 0, 80, 100)
+
+
+def test_of_several_boxes_the_central_one_wins_and_a_close_second_is_recorded() -> None:
+    corner, middle = Detection(0, 0, 20, 20, 0.9), Detection(20, 30, 60, 70, 0.8)
+    joint = crop_joint(IMAGE, [corner, middle], None, CropSettings(margin_px=0))
+    assert joint.box == middle.box
+    assert joint.ambiguous
+    assert not crop_joint(IMAGE, [middle, Detection(0, 0, 20, 20, 0.3)], None, CropSettings()).ambiguous
+
+
+def test_a_full_film_gives_two_joints_left_on_the_film_first() -> None:
+    right, left = Detection(5, 30, 35, 60, 0.7), Detection(45, 32, 75, 62, 0.9)
+    joints = joints_of_film(IMAGE, [left, right], None, CropSettings(margin_px=0, box="predicted"))
+    assert [joint.box for joint in joints] == [right.box, left.box]
+
+
+def test_a_box_above_another_is_no_second_joint() -> None:
+    joint, patella = Detection(20, 50, 60, 90, 0.9), Detection(25, 5, 55, 35, 0.6)
+    assert len(joints_of_film(IMAGE, [joint, patella], None, CropSettings())) == 1
+
+
+def test_a_folder_gives_crops_a_table_and_overlays(tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    cv2.imwrite(str(source / "1000001_2.png"), np.zeros((300, 200), np.uint8))
+    (source / "1000002_1.png").write_bytes(b"\x89PNG broken")
+    (source / "notes.txt").write_text("no picture")
+    table = crop_folder(source, CropJob(target, CropSettings(), overlay=True), jobs=1)
+    written = pd.read_csv(target / "boxes.csv")
+    assert list(written.columns) == ["file", "ID", "side", "x1", "y1", "x2", "y2", "score", "reason"]
+    assert dict(zip(table["file"], table["reason"], strict=True)) == {
+        "1000001_2.png": "no_joint",
+        "1000002_1.png": "undecodable",
+    }
+
+
+def test_an_empty_folder_or_a_missing_detector_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(JslError):
+        crop_folder(tmp_path, CropJob(tmp_path / "out", CropSettings()))
+    cv2.imwrite(str(tmp_path / "a.png"), IMAGE)
+    with pytest.raises(DetectorError):
+        crop_folder(tmp_path, CropJob(tmp_path / "out", CropSettings(cfg="no.cfg", weights="no.weights")))
