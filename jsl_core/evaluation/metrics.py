@@ -2,9 +2,15 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
-__all__ = ["confusion_matrix", "detection_scores", "grade_scores", "recall_by_grade"]
+__all__ = [
+    "confusion_matrix",
+    "detection_scores",
+    "grade_scores",
+    "operating_curve",
+    "recall_by_grade",
+    "sensitivity_at",
+]
 
 GRADES = 5
 
@@ -39,17 +45,35 @@ def grade_scores(truth: Ints, guess: Ints) -> dict[str, float]:
     }
 
 
+def operating_curve(positive: Bools, risk: Floats) -> tuple[Ints, Ints]:
+    """True and false positives (K + 1 each) at the K distinct risks as thresholds, none flagged first."""
+    order = np.argsort(-risk, kind="stable")
+    last_of_ties = np.append(np.flatnonzero(np.diff(risk[order])), len(risk) - 1)
+    true = np.cumsum(positive[order])[last_of_ties]
+    return np.append(0, true), np.append(0, last_of_ties + 1 - true)
+
+
+def sensitivity_at(positive: Bools, risk: Floats, false_rates: Floats) -> Floats:
+    """The ROC curve's height at 1 − specificity = `false_rates`; NaN unless both classes occur."""
+    true, false = operating_curve(positive, risk)
+    if not true[-1] or not false[-1]:
+        return np.full(len(false_rates), np.nan)
+    return np.interp(false_rates, false / false[-1], true / true[-1])
+
+
 def detection_scores(positive: Bools, risk: Floats, flagged: Bools) -> dict[str, float]:
-    """Average precision of the risk; sensitivity, specificity and precision of what was flagged.
+    """AUC and average precision of the risk; sensitivity, specificity and precision of what was flagged.
 
     `precision_balanced` is the precision if as many knees progressed as not, as where the test part was
     balanced. A ratio of nothing is NaN.
     """
-    cases, controls = int(positive.sum()), int((~positive).sum())
+    true, false = operating_curve(positive, risk)
+    cases, controls = int(true[-1]), int(false[-1])
     sensitivity = _ratio(int((flagged & positive).sum()), cases)
     specificity = _ratio(int((~flagged & ~positive).sum()), controls)
     return {
-        "ap": float(average_precision_score(positive, risk)) if cases else float("nan"),
+        "auc": _ratio(float((np.diff(false) * (true[1:] + true[:-1])).sum() / 2), cases * controls),
+        "ap": _ratio(float((np.diff(true) * true[1:] / (true[1:] + false[1:])).sum()), cases),
         "sensitivity": sensitivity,
         "specificity": specificity,
         "precision": _ratio(int((flagged & positive).sum()), int(flagged.sum())),

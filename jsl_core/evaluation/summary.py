@@ -7,13 +7,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import brier_score_loss, precision_recall_curve, roc_curve
 
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.calibration import expected_calibration_error, reliability
 from jsl_core.evaluation.delong import auc_difference, auc_interval
-from jsl_core.evaluation.metrics import confusion_matrix, detection_scores, grade_scores, recall_by_grade
+from jsl_core.evaluation.metrics import (
+    confusion_matrix,
+    detection_scores,
+    grade_scores,
+    operating_curve,
+    recall_by_grade,
+    sensitivity_at,
+)
 from jsl_core.evaluation.subgroups import subgroups
 
 __all__ = ["compare_models", "evaluate_predictions"]
@@ -21,6 +27,7 @@ __all__ = ["compare_models", "evaluate_predictions"]
 Figures = dict[str, Any]
 
 _KL = [f"kl_{grade}" for grade in range(5)]
+_FALSE_RATES = np.linspace(0, 1, 41)
 
 
 def evaluate_predictions(
@@ -85,30 +92,45 @@ def _progression(rows: pd.DataFrame, threshold: float | None, settings: Evaluate
     if not 0 < positive.sum() < len(rows):
         return {"reason": f"of {len(rows)} labelled knees {positive.sum()} progressed: no curve can be drawn"}
     cut = 0.5 if threshold is None else threshold
+    participant = rows["participant"].to_numpy()
     intervals = bootstrap_intervals(
-        detection_scores,
-        rows["participant"].to_numpy(),
-        positive,
-        risk,
-        risk >= cut,
-        resamples=settings.bootstrap,
+        detection_scores, participant, positive, risk, risk >= cut, resamples=settings.bootstrap
     )
-    false_rate, true_rate, _ = roc_curve(positive, risk)
-    precision, recall, _ = precision_recall_curve(positive, risk)
+    shown = {name: _shown(interval) for name, interval in intervals.items()}
+    true, false = operating_curve(positive, risk)
     return {
         "n": len(rows),
         "participants": int(rows["participant"].nunique()),
         "prevalence": float(positive.mean()),
+        "auc_by_participant": shown.pop("auc"),
         "auc": _shown(auc_interval(positive, risk)),
-        "brier": float(brier_score_loss(positive, risk)),
+        **shown,
+        "brier": float(np.mean((risk - positive) ** 2)),
         "ece": expected_calibration_error(positive, risk),
         "threshold": cut,
-        **{name: _shown(interval) for name, interval in intervals.items()},
-        "precision_balanced": _number(intervals["precision_balanced"].value),
-        "roc": {"fpr": false_rate.tolist(), "tpr": true_rate.tolist()},
-        "pr": {"recall": recall.tolist(), "precision": precision.tolist()},
+        "roc": {"fpr": (false / false[-1]).tolist(), "tpr": (true / true[-1]).tolist()},
+        "roc_band": _band(participant, positive, risk, settings),
+        "pr": {  # from the loosest threshold to none flagged, where precision is 1 by convention
+            "recall": (true[::-1] / true[-1]).tolist(),
+            "precision": [*(true[:0:-1] / (true + false)[:0:-1]).tolist(), 1.0],
+        },
         "reliability": [asdict(one) for one in reliability(positive, risk)],
         "subgroups": [_subgroup(group, level, rows[mask]) for group, level, mask in subgroups(rows)],
+    }
+
+
+def _band(participant: Any, positive: Any, risk: Any, settings: EvaluateSettings) -> Figures:
+    """The ROC curve's 95 % interval, by participant, at every false positive rate by itself."""
+
+    def heights(positive: Any, risk: Any) -> dict[str, float]:
+        at = sensitivity_at(positive, risk, _FALSE_RATES)
+        return dict(zip(map(str, _FALSE_RATES), at.tolist(), strict=True))
+
+    band = bootstrap_intervals(heights, participant, positive, risk, resamples=settings.bootstrap).values()
+    return {
+        "fpr": _FALSE_RATES.tolist(),
+        "low": [_number(one.low) for one in band],
+        "high": [_number(one.high) for one in band],
     }
 
 

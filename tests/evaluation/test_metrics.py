@@ -14,7 +14,14 @@ from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation import auc_difference, auc_interval, compare_models, evaluate_predictions
 from jsl_core.evaluation.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.calibration import expected_calibration_error
-from jsl_core.evaluation.metrics import confusion_matrix, detection_scores, grade_scores, recall_by_grade
+from jsl_core.evaluation.metrics import (
+    confusion_matrix,
+    detection_scores,
+    grade_scores,
+    operating_curve,
+    recall_by_grade,
+    sensitivity_at,
+)
 
 RNG = np.random.default_rng(7)
 POSITIVE = RNG.random(300) < 0.33
@@ -81,10 +88,21 @@ def test_kl_figures_are_those_of_scikit_learn() -> None:
 def test_the_operating_point_is_that_of_scikit_learn() -> None:
     flagged = RISK >= 0.4
     scores = detection_scores(POSITIVE, RISK, flagged)
+    assert scores["auc"] == pytest.approx(oracle.roc_auc_score(POSITIVE, RISK))
     assert scores["ap"] == pytest.approx(oracle.average_precision_score(POSITIVE, RISK))
     assert scores["sensitivity"] == pytest.approx(oracle.recall_score(POSITIVE, flagged))
     assert scores["specificity"] == pytest.approx(oracle.recall_score(~POSITIVE, ~flagged))
     assert scores["precision"] == pytest.approx(oracle.precision_score(POSITIVE, flagged))
+
+
+def test_the_roc_curve_is_that_of_scikit_learn_with_every_threshold() -> None:
+    true, false = operating_curve(POSITIVE, RISK)
+    false_rate, true_rate, _ = oracle.roc_curve(POSITIVE, RISK, drop_intermediate=False)
+    np.testing.assert_allclose(true / POSITIVE.sum(), true_rate)
+    np.testing.assert_allclose(false / (~POSITIVE).sum(), false_rate)
+    np.testing.assert_allclose(
+        sensitivity_at(POSITIVE, RISK, np.array([0.31, 1.0])), [np.interp(0.31, false_rate, true_rate), 1.0]
+    )
 
 
 def test_balanced_precision_is_the_precision_among_as_many_knees_of_either_class() -> None:

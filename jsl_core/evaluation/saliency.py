@@ -1,0 +1,172 @@
+"""Where a network looks: four attributions, and two checks of whether they can be believed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from torch import nn
+
+from jsl_core.errors import BadSettings
+from jsl_core.learning import KneeNetwork, ModelBundle
+
+__all__ = [
+    "JOINT_SPACE_AREA",
+    "METHODS",
+    "SaliencyMethod",
+    "agreement",
+    "joint_space_share",
+    "randomised",
+    "saliency_maps",
+]
+
+SaliencyMethod = Literal["gradient", "smoothgrad", "gradcam", "integrated"]
+METHODS: tuple[SaliencyMethod, ...] = get_args(SaliencyMethod)
+
+Maps = NDArray[np.float32]
+Forward = Callable[..., torch.Tensor]
+
+_SMOOTHGRAD_DRAWS, _SMOOTHGRAD_NOISE = 16, 0.1  # Smilkov et al. 2017 find 10–20 % of the range best
+_INTEGRATED_STEPS = 24
+_BATCH = 8
+
+# Where the joint space lies in a crop: the joint line is 54 % of the way down a box of 1.45 plateau widths.
+# The band is 12 % of the side high: a normal medial space of 5 mm, and as much again for the curved condyles.
+_BAND_ROWS = (0.48, 0.60)
+_BAND_COLUMNS = (0.5 - 0.5 / 1.45, 0.5 + 0.5 / 1.45)
+JOINT_SPACE_AREA = (_BAND_ROWS[1] - _BAND_ROWS[0]) * (_BAND_COLUMNS[1] - _BAND_COLUMNS[0])
+
+
+def saliency_maps(
+    bundle: ModelBundle, images: NDArray[np.uint8], table: pd.DataFrame, method: SaliencyMethod, seed: int = 0
+) -> Maps:
+    """How much each pixel speaks for what the model says, float32 N×S×S ≥ 0, seen as `images` are.
+
+    `images` uint8 N×S×S as on the film; `table` gives `side`, and the risk factors where the model has them.
+    What the model says is the most probable KL grade, or, where it has a progression head, progression at
+    and above its operating point and stability below. `gradient` (Simonyan 2014), `smoothgrad` (Smilkov
+    2017) and `integrated` (Sundararajan 2017, from black) are absolute values by pixel; `gradcam` (Selvaraju
+    2017) is positive evidence in the last feature maps, enlarged. Raises `BadSettings` where a network has
+    no feature maps.
+    """
+    left = torch.from_numpy((table["side"].to_numpy() == 2) & bundle.mirror_left)
+    pixels = torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).float() / 255
+    pixels = torch.where(left[:, None, None, None], pixels.flip(-1), pixels)
+    factors = torch.from_numpy(bundle.factors.transform(table)) if bundle.factors else None
+    said = _what_is_said(bundle, images, table)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        parts = [
+            _attribute(
+                bundle.network,
+                pixels[rows],
+                factors[rows] if factors is not None else None,
+                said[rows],
+                method,
+            )
+            for rows in torch.split(torch.arange(len(pixels)), _BATCH)
+        ]
+    maps = torch.cat(parts)
+    maps = torch.where(left[:, None, None], maps.flip(-1), maps)
+    return maps.numpy().astype(np.float32)
+
+
+def joint_space_share(maps: Maps) -> NDArray[np.float64]:
+    """The share of each map (N×S×S) inside the joint space, N; blind chance is `JOINT_SPACE_AREA`.
+
+    For crops of joint boxes as this project makes them. A map without saliency counts as chance.
+    """
+    size = maps.shape[1]
+    rows, columns = (slice(*(round(edge * size) for edge in band)) for band in (_BAND_ROWS, _BAND_COLUMNS))
+    inside = maps[:, rows, columns].sum((1, 2), dtype=np.float64)
+    total = maps.sum((1, 2), dtype=np.float64)
+    return np.where(total > 0, inside / np.where(total > 0, total, 1), JOINT_SPACE_AREA)
+
+
+def randomised(bundle: ModelBundle, seed: int = 0) -> ModelBundle:
+    """The same bundle with weights drawn anew: its maps should differ (Adebayo et al., NeurIPS 2018)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = KneeNetwork(bundle.network.spec)
+    return replace(bundle, network=network.eval())
+
+
+def agreement(maps: Maps, others: Maps) -> float:
+    """Mean rank correlation of maps (N×S×S) with those of other weights; near 0 where the method is sound."""
+    one, other = (rankdata(maps_.reshape(len(maps_), -1), axis=1) for maps_ in (maps, others))
+    pairs = zip(one, other, strict=True)
+    return float(np.mean([np.corrcoef(a, b)[0, 1] if np.ptp(a) and np.ptp(b) else 0.0 for a, b in pairs]))
+
+
+def _what_is_said(bundle: ModelBundle, images: NDArray[np.uint8], table: pd.DataFrame) -> torch.Tensor:
+    """Long N: the KL grade, or 1 for progression and 0 for stability."""
+    predicted = bundle.predict(images, table)
+    if "jsl_risk" in predicted:
+        return torch.from_numpy((predicted["jsl_risk"].to_numpy() >= bundle.thresholds["jsl"]).astype(int))
+    return torch.from_numpy(predicted.to_numpy().argmax(1))
+
+
+def _attribute(
+    network: KneeNetwork,
+    pixels: torch.Tensor,
+    factors: torch.Tensor | None,
+    said: torch.Tensor,
+    method: SaliencyMethod,
+) -> torch.Tensor:
+    """Float B×S×S of one batch of B×1×S×S."""
+    from captum import attr
+
+    def forward(
+        images: torch.Tensor, said: torch.Tensor, factors: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        outputs = network(images, factors)
+        if "jsl" in outputs:
+            return torch.where(said == 1, outputs["jsl"][:, 0], -outputs["jsl"][:, 0])
+        return outputs["kl"].gather(1, said[:, None])[:, 0]
+
+    extra = (said,) if factors is None else (said, factors)
+    if method == "gradcam":
+        layer = _last_maps(network, pixels[:1], None if factors is None else factors[:1])
+        coarse = attr.LayerGradCam(forward, layer).attribute(
+            pixels, additional_forward_args=extra, relu_attributions=True
+        )
+        fine = nn.functional.interpolate(coarse, pixels.shape[-2:], mode="bilinear", align_corners=False)
+        return fine[:, 0].detach()
+    if method == "integrated":
+        maps = attr.IntegratedGradients(forward).attribute(
+            pixels, additional_forward_args=extra, n_steps=_INTEGRATED_STEPS, internal_batch_size=4 * _BATCH
+        )
+    elif method == "smoothgrad":
+        maps = attr.NoiseTunnel(attr.Saliency(forward)).attribute(
+            pixels,
+            nt_type="smoothgrad",
+            nt_samples=_SMOOTHGRAD_DRAWS,
+            nt_samples_batch_size=4,
+            stdevs=_SMOOTHGRAD_NOISE,
+            additional_forward_args=extra,
+        )
+    else:
+        maps = attr.Saliency(forward).attribute(pixels, additional_forward_args=extra)
+    return cast(torch.Tensor, maps)[:, 0].abs().detach()
+
+
+def _last_maps(network: KneeNetwork, pixels: torch.Tensor, factors: torch.Tensor | None) -> nn.Module:
+    """The last layer of the backbone that still knows places."""
+    seen: list[nn.Module] = []
+
+    def note(module: nn.Module, _: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
+            seen.append(module)
+
+    hooks = [module.register_forward_hook(note) for module in network.backbone.modules()]
+    with torch.no_grad():
+        network(pixels, factors)
+    for hook in hooks:
+        hook.remove()
+    if not seen:
+        raise BadSettings(f"{network.spec.backbone} has no feature maps for gradcam; choose another saliency")
+    return seen[-1]
