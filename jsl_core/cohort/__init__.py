@@ -1,7 +1,8 @@
 """The cohort: its table, its one split, and its risk factors as model inputs."""
 
+from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.cohort.splits import assign_splits
-from jsl_core.cohort.table import FACTORS, GRADE, PROGRESSION, SPLITS, read_cohort
+from jsl_core.cohort.table import read_cohort
 
 __all__ = ["FACTORS", "GRADE", "PROGRESSION", "SPLITS", "FactorEncoder", "assign_splits", "read_cohort"]

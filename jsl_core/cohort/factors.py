@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.table import GRADE
+from jsl_core.cohort.columns import GRADE
 from jsl_core.errors import BadTable
 
 __all__ = ["FactorEncoder"]

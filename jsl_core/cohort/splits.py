@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.table import GRADE, PROGRESSION
+from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.config import PackSettings
 
 __all__ = ["assign_splits"]

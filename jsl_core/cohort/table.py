@@ -6,14 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS
 from jsl_core.errors import BadTable
 
-__all__ = ["FACTORS", "GRADE", "PROGRESSION", "SPLITS", "read_cohort"]
-
-FACTORS = ("Age", "Sex", "Race", "BMI", "Knee_Injury", "Alignment_degree")
-GRADE = "BL_KL_grade"
-PROGRESSION = "JSL_Prog"
-SPLITS = ("train", "val", "test")
+__all__ = ["read_cohort"]
 
 _NUMERIC = (*FACTORS, GRADE, PROGRESSION)
 _TEXT = ("split", "Img_path")
@@ -111,34 +107,23 @@ def _typed(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def _check(table: pd.DataFrame, name: str) -> None:
     import pandera.pandas as pa  # here, as reading is the only thing in this room that needs it
 
-    columns = {
-        "ID": pa.Column(
-            str,
-            [
-                pa.Check.str_matches(r"^.+_[12]$", error="must be <participant>_1 (right) or _2 (left)"),
-            ],
-            unique=True,
-        ),
-        "split": pa.Column(str, pa.Check.isin(["", *SPLITS], error="must be train, val, test or blank")),
-    }
+    shape = pa.Check.str_matches(r"^.+_[12]$", error="it must be <participant>_1 (right) or _2 (left)")
+    known_split = pa.Check.isin(["", *SPLITS], error="it must be train, val, test or blank")
+    columns = {"ID": pa.Column(str, shape, unique=True), "split": pa.Column(str, known_split)}
     for column, codes in _CODES.items():
-        allowed = pa.Check.isin(codes, error=f"must be {', '.join(map(str, codes))} or blank")
+        allowed = pa.Check.isin(codes, error=f"it must be {', '.join(map(str, codes))} or blank")
         columns[column] = pa.Column(float, allowed, nullable=True)
     for column, (low, high) in _RANGES.items():
-        between = pa.Check.in_range(low, high, error=f"must lie between {low} and {high}")
+        between = pa.Check.in_range(low, high, error=f"it must lie between {low} and {high}")
         columns[column] = pa.Column(float, between, nullable=True)
     try:
         pa.DataFrameSchema(columns).validate(table, lazy=True)
     except pa.errors.SchemaErrors as error:
         first = error.failure_cases.iloc[0]
-        row = int(first["index"])
         value = first["failure_case"]
-        value = f"{value:g}" if isinstance(value, float) else repr(value)
-        demand = "is there twice; keep one row per knee" if "unique" in first["check"] else first["check"]
-        verb = "" if "unique" in first["check"] else "is "
-        if verb:
-            raise BadTable(f"{name}, row {row + 2}: {first['column']} is {value}; it {demand}") from error
-        raise BadTable(f"{name}, row {row + 2}: {first['column']} {value} {demand}") from error
+        told = f"{value:g}" if isinstance(value, float) else repr(value)
+        demand = "keep one row per knee" if first["check"] == "field_uniqueness" else first["check"]
+        raise BadTable(f"{name}, row {first['index'] + 2}: {first['column']} is {told}; {demand}") from error
 
 
 def _check_one_split_each(table: pd.DataFrame, name: str) -> None:

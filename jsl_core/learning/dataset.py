@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
+from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS
 from jsl_core.cohort.splits import assign_splits
-from jsl_core.cohort.table import GRADE, PROGRESSION, SPLITS
 from jsl_core.config import PackSettings
 from jsl_core.errors import BadScan, BadTable
 
@@ -132,7 +132,8 @@ def _pack(
     text = table.to_csv(index=False)
     _write(dst / "table.csv", text)
     reasons = [(name, bad.code, str(bad)) for name, bad in sorted(rejected.items())]
-    _write(dst / "rejected.csv", pd.DataFrame(reasons, columns=["ID", "reason", "sentence"]).to_csv(index=False))
+    told = pd.DataFrame(reasons, columns=["ID", "reason", "sentence"])
+    _write(dst / "rejected.csv", told.to_csv(index=False))
     digest = hashlib.sha256(images.tobytes() + text.encode()).hexdigest()
     record = {
         "format": _FORMAT,

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
-from jsl_core.cohort.table import GRADE, PROGRESSION
 from jsl_core.config import Regime, TrainingSettings
 from jsl_core.errors import BadTable, BundleError
 from jsl_core.learning.augment import Augmentation

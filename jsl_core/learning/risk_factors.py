@@ -9,8 +9,8 @@ from safetensors.numpy import save_file
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from jsl_core.cohort.columns import PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
-from jsl_core.cohort.table import PROGRESSION
 from jsl_core.config import TrainingSettings
 from jsl_core.errors import BadTable
 from jsl_core.learning.bundle import write_json

@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from jsl_core.cohort.table import GRADE, PROGRESSION
+from jsl_core.cohort.columns import GRADE, PROGRESSION
 
 __all__ = ["prediction_scores", "validation_scores"]
 

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 import torch
 
+from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
-from jsl_core.cohort.table import GRADE, PROGRESSION
 from jsl_core.errors import BadSettings
 from jsl_core.learning.augment import to_float
 from jsl_core.learning.dataset import PackedDataset
