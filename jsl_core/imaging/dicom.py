@@ -1,11 +1,7 @@
 """DICOM bytes to a dataset, to a radiograph and its record: the one place that opens untrusted files."""
 
 import io
-import logging
-import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +21,18 @@ from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging import gate
 from jsl_core.imaging.pixels import decode_pixels
+from jsl_core.imaging.quiet import quiet
 from jsl_core.imaging.radiograph import Radiograph, digest_of
 from jsl_core.imaging.records import ScanRecord
-from jsl_core.imaging.tags import flipped_of, laterality_of, number, participant_of, spacing_of, text
+from jsl_core.imaging.tags import (
+    flipped_of,
+    laterality_of,
+    number,
+    participant_of,
+    photometric_of,
+    spacing_of,
+    text,
+)
 from jsl_core.imaging.voi import Window, modality_values, voi_of
 
 __all__ = ["read_radiograph"]
@@ -38,7 +43,7 @@ _DIRECTORY = UID("1.2.840.10008.1.3.10")
 
 def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[ScanRecord, Radiograph]:
     """A DICOM file's radiograph and record. Raises BadScan with any reason of the gate."""
-    with _quiet():
+    with quiet():
         ds = _parsed(data, settings)
         gate.check_header(ds, settings)
         participant = participant_of(ds, name)
@@ -55,25 +60,12 @@ def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[
             width=width,
             height=height,
             bits=radiograph.bits,
-            photometric=text(ds, "PhotometricInterpretation").upper(),
+            photometric=photometric_of(ds),
             transfer_syntax=UID(ds.file_meta.TransferSyntaxUID).name,
             laterality=laterality,
             flipped=flipped,
             pixels=digest_of(radiograph.codes),
         ), radiograph
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """pydicom warns and logs with the values it read, and those may name the patient."""
-    logger = logging.getLogger("pydicom")
-    before, logger.disabled = logger.disabled, True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.disabled = before
 
 
 def _parsed(data: bytes, settings: ConvertSettings) -> Dataset:
@@ -133,7 +125,7 @@ def _inflated(data: bytes, settings: ConvertSettings) -> Dataset | None:
 def _radiograph(ds: Dataset) -> Radiograph:
     codes = decode_pixels(ds)
     container = 8 * codes.dtype.itemsize
-    grey = text(ds, "PhotometricInterpretation").upper().startswith("MONOCHROME")
+    grey = photometric_of(ds).startswith("MONOCHROME")
     bits = int(number(ds, "BitsStored", container)) if grey else container
     if not 1 <= bits <= container:
         raise BadScan("undecodable", f"BitsStored {bits} does not fit the pixels' {container} bits")
@@ -156,7 +148,7 @@ def _inverted(ds: Dataset) -> bool:
     shape = text(ds, "PresentationLUTShape").upper()
     if shape in ("IDENTITY", "INVERSE"):
         return shape == "INVERSE"
-    return text(ds, "PhotometricInterpretation").upper() == "MONOCHROME1"
+    return photometric_of(ds) == "MONOCHROME1"
 
 
 def _padding(ds: Dataset, stored: npt.NDArray[np.float64], bits: int, signed: bool) -> npt.NDArray[np.bool_]:

@@ -86,7 +86,7 @@ def _profile(contrast: npt.NDArray[np.float32], shear: float) -> npt.NDArray[np.
 
 
 def _depths(profile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """For every column how deep a valley it would be between the ridges on its two sides, 0 outside places."""
+    """For every column how deep a valley it is between the ridges on its two sides; 0 outside the places."""
     width = len(profile)
     near, far = (int(share * width) for share in _REACH)
     depths = np.zeros(width)

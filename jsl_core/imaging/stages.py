@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy.typing as npt
 
 from jsl_core.config import ConvertSettings, SplitSettings
+from jsl_core.errors import BadScan
 from jsl_core.imaging.dicom import read_radiograph
 from jsl_core.imaging.gate import check_picture
 from jsl_core.imaging.picture import is_picture, read_picture
@@ -50,9 +51,14 @@ def split_scan(
 
 
 def _render(data: bytes, name: str, settings: ConvertSettings) -> tuple[ScanRecord, npt.NDArray]:
-    record, radiograph = read_radiograph(data, name, settings)
-    shown = render(radiograph, settings.window, settings.bits)
-    check_picture(radiograph, shown)
+    try:
+        record, radiograph = read_radiograph(data, name, settings)
+        shown = render(radiograph, settings.window, settings.bits)
+        check_picture(radiograph, shown)
+    except BadScan:
+        raise
+    except Exception as error:  # a damaged header can hold anything, anywhere
+        raise BadScan("undecodable", f"the header is damaged ({type(error).__name__})") from None
     return record, shown
 
 

@@ -13,10 +13,23 @@ from jsl_core.errors import BadScan
 from jsl_core.imaging.names import is_safe, stem
 from jsl_core.imaging.records import Laterality
 
-__all__ = ["flipped_of", "laterality_of", "number", "participant_of", "spacing_of", "text", "texts"]
+__all__ = [
+    "flipped_of",
+    "laterality_of",
+    "number",
+    "participant_of",
+    "photometric_of",
+    "spacing_of",
+    "text",
+    "texts",
+]
 
 _OAI_PATH = re.compile(r"(?:^|/)(\d{7})/\d{8}/\d{8}/\d{3}$")  # <ID>/<date>/<barcode>/001
 _COUNTER = re.compile(r"[A-Za-z]{0,5}[-_]?\d{1,4}")  # 001, IM0007: names that say nothing
+_PHOTOMETRIC = {
+    *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"),
+    *("YBR_PARTIAL_420", "YBR_PARTIAL_422"),
+}
 _MM = (0.01, 2.0)  # between a detector's finest pixel and a thumbnail's
 
 _SIDES: tuple[Laterality, ...] = ("R", "L", "B")
@@ -113,6 +126,12 @@ def _described(ds: Dataset) -> Laterality:
     if _BOTH.search(words) or (right and left):
         return "B"
     return "R" if right else "L" if left else ""
+
+
+def photometric_of(ds: Dataset) -> str:
+    """PhotometricInterpretation if it is one of the standard's (PS3.3 C.7.6.3.1.2), else blank."""
+    value = text(ds, "PhotometricInterpretation").upper()
+    return value if value in _PHOTOMETRIC else ""
 
 
 def flipped_of(ds: Dataset) -> bool:
