@@ -59,10 +59,12 @@ class Bars:
         logger = logging.getLogger(PROGRESS)
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
+        logger.propagate = False  # Prefect's root handler would print each step as a line
         try:
             yield
         finally:
             logger.removeHandler(handler)
+            logger.propagate = True
 
 
 class _Handler(logging.Handler):

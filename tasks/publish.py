@@ -4,11 +4,13 @@ import json
 from collections.abc import Mapping
 from datetime import date
 
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from pydantic import BaseModel, ConfigDict
 
 from jsl_core.config import PipelineSettings
-from jsl_core.evaluation.short_table import short_table
+from jsl_core.evaluation.overview_plots import forest_png
+from jsl_core.evaluation.pictures import data_uri
+from jsl_core.evaluation.short_table import overview, short_table
 from jsl_core.records import read_rows
 from jsl_core.storage import Artifact, Store, tree_files
 from tasks.caching import Placement
@@ -49,7 +51,11 @@ def publish(
     _publish_tree(store, dataset, f"datasets/{dataset.sha256[:12]}", only={"table.csv", "rejected.csv"})
     where = store.publish(page, f"{run}/report.html")
     summary = json.loads(store.get(figures))
-    create_markdown_artifact(f"{short_table(summary, 'markdown')}\n\nReport: {where}", key="regimes")
+    create_markdown_artifact(f"{short_table(summary, 'markdown')}\n\nReport: {where}", key="summary")
+    create_table_artifact(overview(summary), key="regimes", description="All models on the test knees")
+    if any(model["jsl"] for model in summary["models"].values()):
+        picture = data_uri(forest_png(summary), "png")
+        create_image_artifact(picture, key="auc", description="AUC with 95 % intervals")
     return Published(report=where, table=short_table(summary))
 
 

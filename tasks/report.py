@@ -12,8 +12,8 @@ import pandas as pd
 from jsl_core import __version__
 from jsl_core.config import EvaluateSettings, PipelineSettings
 from jsl_core.evaluation.content import ReportContent, Shown, StagedKnee, Stages
+from jsl_core.evaluation.gallery import gallery
 from jsl_core.evaluation.report import write_report
-from jsl_core.evaluation.saliency import saliency_maps
 from jsl_core.imaging import decode_png
 from jsl_core.learning import ModelBundle, PackedDataset
 from jsl_core.records import Row, read_rows
@@ -58,7 +58,7 @@ def report(
         rejected=_rejected(store, dataset, gathered),
         stages=_stages(store, films, halves, gathered) if gathered else None,
         grades=_montage(packed),
-        shown=list(_gallery(store, models, packed, settings.evaluate, place)),
+        shown=_gallery(store, models, packed, settings.evaluate, place),
     )
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "report.html")
@@ -125,53 +125,11 @@ def _gallery(
     packed: PackedDataset,
     settings: EvaluateSettings,
     place: Placement,
-) -> Iterator[Shown]:
-    """The test knees of which one model was surest, right and wrong by turns."""
+) -> list[Shown]:
     name = next((name for name in _SHOWN if name in models), None)
     if name is None or not settings.gallery:
-        return
+        return []
     folder = checkout(store, models[name], place.folder("trees"))
+    predictions = pd.read_csv(folder / "predictions.csv", dtype={"participant": str})
     bundle = ModelBundle.load(folder)
-    said = pd.read_csv(folder / "predictions.csv")
-    answers = _grade_answers(said) if name == "kl" else _risk_answers(said, bundle.thresholds["jsl"])
-    answers = answers[said["split"] == "test"].dropna(subset=["true"])
-    sure = answers.sort_values("sure", ascending=False, kind="stable")
-    rows = [sure[sure["right"] == right].index[: settings.gallery // 2] for right in (True, False)]
-    chosen = np.concatenate(rows)
-    images = np.asarray(packed.images[chosen])
-    maps = saliency_maps(bundle, images, packed.table.iloc[chosen], settings.saliency)
-    for row, image, saliency in zip(chosen, images, maps, strict=True):
-        answer = answers.loc[row]
-        yield Shown(
-            model=name,
-            ID=str(said.loc[row, "ID"]),
-            image=image,
-            saliency=saliency,
-            said=answer["said"],
-            true=answer["true"],
-            right=bool(answer["right"]),
-        )
-
-
-def _risk_answers(said: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    flagged = said["jsl_risk"] >= threshold
-    return pd.DataFrame(
-        {
-            "said": said["jsl_risk"].map("risk {:.2f}".format),
-            "true": said["JSL_Prog"].map({0: "stable", 1: "progressed"}),
-            "right": flagged == (said["JSL_Prog"] == 1),
-            "sure": (said["jsl_risk"] - threshold).abs(),
-        }
-    )
-
-
-def _grade_answers(said: pd.DataFrame) -> pd.DataFrame:
-    chances = said[[f"kl_{grade}" for grade in range(5)]].to_numpy()
-    return pd.DataFrame(
-        {
-            "said": [f"KL {chance.argmax()} ({chance.max():.0%})" for chance in chances],
-            "true": said["BL_KL_grade"].map("KL {:.0f}".format, na_action="ignore"),
-            "right": chances.argmax(axis=1) == said["BL_KL_grade"],
-            "sure": chances.max(axis=1),
-        }
-    )
+    return gallery(name, bundle, packed, predictions, settings.saliency, settings.gallery)

@@ -3,9 +3,9 @@
 from functools import partial
 
 from jsl_core.config import SplitSettings
-from jsl_core.imaging import ScanRecord, split_film
 from jsl_core.parallel import parallel_map
-from jsl_core.records import Row, accepted, read_rows, work_through, write_rows
+from jsl_core.preparation import split_item
+from jsl_core.records import accepted, read_rows, work_through, write_rows
 from jsl_core.storage import Artifact, Memo
 from tasks.caching import Placement, stage, stage_key
 from tasks.progress import Progress
@@ -13,24 +13,14 @@ from tasks.progress import Progress
 __all__ = ["split"]
 
 
-@stage("split", version=1, code=("jsl_core.imaging",))
+@stage("split", version=1, code=("jsl_core.imaging", "jsl_core.preparation"))
 def split(converted: Artifact, settings: SplitSettings, place: Placement) -> Artifact:
     """One row a knee: its ID, where it lies on the film, and the artifact `png`."""
     films = accepted(read_rows(place.open(), [converted]))
     rows = work_through(
         films,
-        partial(parallel_map, partial(_split, settings=settings, place=place), jobs=place.jobs),
+        partial(parallel_map, partial(split_item, settings=settings, store=place.store), jobs=place.jobs),
         Memo(place.open(), stage_key(split, settings)),
         Progress("split", len(films)).step,
     )
     return write_rows(place.open(), rows, "split.json")
-
-
-def _split(film: Row, settings: SplitSettings, place: Placement) -> list[Row]:
-    store = place.open()
-    scan = ScanRecord.model_validate({key: value for key, value in film.items() if key != "png"})
-    knees = split_film(store.get(Artifact.model_validate(film["png"])), scan, settings)
-    return [
-        knee.model_dump(mode="json") | {"png": store.put(png, f"{knee.ID}.png").model_dump()}
-        for knee, png in knees
-    ]
