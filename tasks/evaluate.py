@@ -39,7 +39,7 @@ def evaluate(
         "best_attainable": json.loads(store.get(truth))["attainable_auc"] if truth else None,
         "dataset": json.loads(store.get(packed["dataset.json"])),
     }
-    return store.put(json.dumps(summary, indent=1, sort_keys=True).encode(), "metrics.json")
+    return store.put(json.dumps(summary, indent=1).encode(), "metrics.json")
 
 
 def predictions_of(store: Store, model: Artifact, table: pd.DataFrame) -> pd.DataFrame:

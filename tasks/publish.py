@@ -54,7 +54,7 @@ def publish(
     create_markdown_artifact(f"{short_table(summary, 'markdown')}\n\nReport: {where}", key="summary")
     create_table_artifact(overview(summary), key="regimes", description="All models on the test knees")
     if any(model["jsl"] for model in summary["models"].values()):
-        picture = data_uri(forest_png(summary), "png")
+        picture = data_uri(forest_png(summary), "image/png")
         create_image_artifact(picture, key="auc", description="AUC with 95 % intervals")
     return Published(report=where, table=short_table(summary))
 
