@@ -46,7 +46,8 @@ def read_headers(
 ) -> list[Answer]:
     """The headers of films in folders and archives, in the entries' order.
 
-    They are read by `jobs` processes (0: one a core). A file that is no DICOM file, or is damaged, is a BadScan in its place.
+    `jobs` processes read them (0: one a core). A file that is no DICOM file, or is damaged, is a BadScan in
+    its place.
     """
     chunks = list(_chunks(entries))
     if len(chunks) == 1:

@@ -44,7 +44,7 @@ def join(tables: dict[str, pd.DataFrame], followup_months: int) -> tuple[pd.Data
     knees["enrolled"] = knees["participant"].isin(listed)
     knees = knees.reindex(columns=[*knees.columns, *(c for c in (*MEASURED, "Site") if c not in knees)])
     knees["Site"] = knees["Site"].fillna("")
-    return knees, why.reindex(columns=list(MEASURED)).fillna(_NO_TABLE)
+    return knees, why.reindex(columns=list(MEASURED), fill_value=_NO_TABLE)
 
 
 def _both_knees(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

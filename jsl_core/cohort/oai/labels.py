@@ -14,11 +14,11 @@ _DIGITS = 3  # widths are given to a thousandth of a millimetre; 3.9 - 3.2 is 0.
 class Labels:
     """Labels by knee ID.
 
-    `values` has `JSL_mm` and `JSL_Prog`, NaN where a knee has no label; `falls_out` has a column a step, in
+    `table` has `JSL_mm` and `JSL_Prog`, NaN where a knee has no label; `falls_out` has a column a step, in
     their order, that says which knees have none for this reason.
     """
 
-    values: pd.DataFrame
+    table: pd.DataFrame
     falls_out: pd.DataFrame
 
 
@@ -45,5 +45,5 @@ def progression(knees: pd.DataFrame, threshold_mm: float, followup_months: int) 
 
 def given(labels: pd.Series) -> Labels:
     """Labels that a cohort brings itself, without widths."""
-    values = pd.DataFrame({"JSL_mm": float("nan"), "JSL_Prog": labels})
-    return Labels(values, pd.DataFrame({"no outcome": labels.isna()}))
+    table = pd.DataFrame({"JSL_mm": float("nan"), "JSL_Prog": labels})
+    return Labels(table, pd.DataFrame({"no outcome": labels.isna()}))

@@ -53,7 +53,7 @@ def screen(
         column: [getattr(in_use.get(who), field, "") for who in knees["participant"]]
         for column, field in (("Scan", "file"), ("Barcode", "barcode"))
     }
-    knees = knees.assign(**found).join(labels.values)
+    knees = knees.assign(**found).join(labels.table)
     kept = pd.Series(True, index=knees.index)
     excluded: list[pd.DataFrame] = []
     start, middle, end, *_ = MILESTONES

@@ -1,6 +1,7 @@
 """The release's cells: `1: Male`, `.: Missing Form/Incomplete Workbook`, `.T`, `0166...`, `07/08/2005`."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,12 @@ __all__ = [
     "sides_of",
 ]
 
-_MISSING = r"^(\.[A-Z]?)\s*(?::.*)?$"  # `.` or `.P`, with or without a label; `.5` is a number
-_LABELLED = r"^'?\s*([^:']*?)\s*'?\s*:.*$"
+_MISSING = re.compile(r"(\.[A-Z]?)\s*(?::.*)?")  # `.` or `.P`, with or without a label; `.5` is a number
+_LABELLED = re.compile(r"'?\s*([^:']*?)\s*'?\s*:.*")
+_PARTICIPANT = re.compile(r"\d{1,12}")
+_BARCODE = re.compile(r"\d{4,12}")
+_AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+_PLAIN = re.compile(r"(?:19|20)\d{6}")
 _SERIES = 8  # digits of a series folder; a barcode is 0166 and these
 
 
@@ -32,9 +37,8 @@ class Values:
 
 
 def codes_of(cells: pd.Series) -> pd.Series:
-    """The codes of `code: label` cells, as text in capitals; missing codes keep their dot, blanks are ""."""
-    text = cells.str.strip().str.upper()
-    return text.str.replace(_MISSING, r"\1", regex=True).str.replace(_LABELLED, r"\1", regex=True)
+    """The codes of `code: label` cells, in capitals; missing codes keep their dot, blanks are ""."""
+    return _each(_code_of, cells)
 
 
 def numbers_of(cells: pd.Series, low: float = -np.inf, high: float = np.inf) -> Values:
@@ -42,14 +46,12 @@ def numbers_of(cells: pd.Series, low: float = -np.inf, high: float = np.inf) -> 
     codes = codes_of(cells)
     numbers = pd.to_numeric(codes, errors="coerce").astype(float)
     numbers = numbers.where(numbers.between(low, high))
-    missing = codes.where(codes.str.fullmatch(r"\.[A-Z]?"), "unreadable").mask(codes == "", "blank")
-    return Values(numbers, missing.where(numbers.isna(), ""))
+    return Values(numbers, _each(_reason_of, codes).where(numbers.isna(), ""))
 
 
 def participants_of(cells: pd.Series) -> pd.Series:
     """Participant numbers as text, "" where a cell holds none."""
-    text = cells.str.strip().str.removesuffix(".0")
-    return text.where(text.str.fullmatch(r"\d{1,12}"), "")
+    return _each(_participant_of, cells)
 
 
 def sides_of(cells: pd.Series) -> pd.Series:
@@ -60,7 +62,12 @@ def sides_of(cells: pd.Series) -> pd.Series:
 
 def barcodes(cells: pd.Series) -> pd.Series:
     """`barcode_of` each cell."""
-    return cells.map(barcode_of)
+    return _each(barcode_of, cells)
+
+
+def dates_of(cells: pd.Series) -> pd.Series:
+    """`date_of` each cell."""
+    return _each(date_of, cells)
 
 
 def barcode_of(cell: str) -> str:
@@ -69,19 +76,36 @@ def barcode_of(cell: str) -> str:
     Barcodes come as 12 digits (`0166` and the series), and without the zeros that a spreadsheet took.
     """
     digits = cell.strip().removesuffix(".0")
-    return digits[-_SERIES:].zfill(_SERIES) if re.fullmatch(r"\d{4,12}", digits) else ""
-
-
-def dates_of(cells: pd.Series) -> pd.Series:
-    """`date_of` each cell."""
-    return cells.map(date_of)
+    return digits[-_SERIES:].zfill(_SERIES) if _BARCODE.fullmatch(digits) else ""
 
 
 def date_of(cell: str) -> str:
     """A date as YYYYMMDD, "" where a cell holds none: 07/08/2005 (month first), 2005-07-08 or 20050708."""
     text = cell.strip().split(" ")[0]
-    if american := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", text):
+    if american := _AMERICAN.fullmatch(text):
         month, day, year = american.groups()
         return f"{year}{month:0>2}{day:0>2}"
     plain = text.replace("-", "")
-    return plain if re.fullmatch(r"(19|20)\d{6}", plain) else ""
+    return plain if _PLAIN.fullmatch(plain) else ""
+
+
+def _each(function: Callable[[str], str], cells: pd.Series) -> pd.Series:
+    """Most columns hold few different cells: each is worked on once."""
+    return cells.map({cell: function(cell) for cell in cells.unique()}).astype(object)
+
+
+def _code_of(cell: str) -> str:
+    text = cell.strip().upper()
+    found = _MISSING.fullmatch(text) or _LABELLED.fullmatch(text)
+    return found[1] if found else text
+
+
+def _reason_of(code: str) -> str:
+    if not code:
+        return "blank"
+    return code if _MISSING.fullmatch(code) else "unreadable"
+
+
+def _participant_of(cell: str) -> str:
+    digits = cell.strip().removesuffix(".0")
+    return digits if _PARTICIPANT.fullmatch(digits) else ""

@@ -124,7 +124,7 @@ def draw_case(settings: PhantomSettings, index: int) -> Case:
         {"ID": number, "VERSION": "25", "P02SEX": _SEX[knee.sex], "P02RACE": _RACE[knee.race],
          "V00COHORT": _COHORT[cohort], "V00SITE": site},
         {"ID": number, "VERSION": "0.2.2", "V00AGE": str(knee.age), "P01BMI": f"{knee.bmi:.1f}",
-         "V00CITY": "Montréal"},
+         "V00CITY": "Montréal\x85"},
         {"id": number, "VERSION": "11"}
         | {f"V99E{s}K{what}": "" for s in "RL" for what in ("RPCF", "RPSN", "DAYS")}
         | {f"V99E{s}KBLRP": _NO for s in "RL"},

@@ -27,14 +27,14 @@ def write_oai_release(
     dst: Path,
     settings: PhantomSettings,
     index: Index = "contents",
-    draw: Draw = phantom_film,
+    draw: Draw | None = phantom_film,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write `release/`, and beside it `truth.csv`, `truth_excluded.csv` and `truth_scans.csv`, into `dst`.
 
     Half of the tables lie in a zip; some films in a zip, or in an archive of their own. `index` says how
     films are to be found: by contents.csv, by image03.txt, by the barcodes in the tables, or by nothing but
-    their headers. `draw` makes the films: those of the phantom of the same settings, unless told otherwise.
+    their headers. `draw` makes the films, the phantom's own unless told otherwise; with None there are none.
     The first 80 participants carry every quirk. Raises StoreError where `dst` cannot be written.
     """
     cases = [_case(settings, number, index) for number in range(settings.patients)]
@@ -44,7 +44,8 @@ def write_oai_release(
     for name in tables.keys() - assessments.keys():
         _write(dst / "release" / name, tables[name])
     _write_lists(dst / "release", [film for case in cases for film in case.films], index)
-    _write_films(dst / "release", cases, settings, draw, progress)
+    if draw:
+        _write_films(dst / "release", cases, settings, draw, progress)
     _write_truth(dst, cases)
 
 

@@ -1,0 +1,66 @@
+"""How fast a release is read: 9,600 knees' tables, and the headers of 5,000 films.
+
+python tests/benchmarks/oai.py [FOLDER]   # a folder on the disk to be measured; a temporary one otherwise
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from pydicom import Dataset
+
+from jsl_core.cohort.oai import read_release, write_cohort
+from jsl_core.cohort.oai.files import list_entries
+from jsl_core.cohort.oai.headers import read_headers
+from jsl_core.config import OaiSettings, PhantomSettings
+from jsl_core.parallel import cores
+from jsl_core.phantom.dicom import film_dataset
+from jsl_core.phantom.encoding import draw_encoding
+from jsl_core.phantom.oai import write_oai_release
+
+_FILMS, _PARTICIPANTS = 5000, 4800
+_SIDE = 700  # pixels: films of 1 MB, so that reading whole files would show
+
+
+def _film(settings: PhantomSettings, index: int, participant: str) -> tuple[Dataset, str]:
+    encoding = draw_encoding(np.random.default_rng(index))
+    pixels = np.zeros((_SIDE, _SIDE), np.uint16)
+    return film_dataset(pixels, participant, 0.2, encoding), "ExplicitVRLittleEndian"
+
+
+def _widen(table: Path, columns: int = 1200) -> None:
+    """As many columns as the true table has."""
+    header, *rows = table.read_bytes().splitlines()
+    more = b"".join(b"|V00EXTRA%04d" % number for number in range(columns))
+    rest = b"|1: Yes" * columns
+    table.write_bytes(b"\r\n".join([header + more, *(row + rest for row in rows)]) + b"\r\n")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as folder:
+        root = Path(folder)
+        write_oai_release(root, PhantomSettings(patients=_FILMS), "headers", _film)
+        entries, _ = list_entries(root / "release" / "images")
+        films = [entry for entry in entries if entry.basename == "001"]
+        start = time.perf_counter()
+        headers = read_headers(films)
+        seconds = time.perf_counter() - start
+        print(f"{len(headers)} headers: {len(headers) / seconds:.0f} a second on {cores()} cores")
+        start = time.perf_counter()
+        read_release(root / "release", OaiSettings())
+        print(f"the whole release of {_FILMS} participants in {time.perf_counter() - start:.1f} s")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_oai_release(root, PhantomSettings(patients=_PARTICIPANTS), "contents", None)
+        _widen(root / "release" / "OAICompleteData_ASCII" / "AllClinical00.txt")
+        start = time.perf_counter()
+        cohort = read_release(root / "release", OaiSettings())
+        write_cohort(cohort, root / "JSL.csv")
+        seconds = time.perf_counter() - start
+        print(f"the tables of {2 * _PARTICIPANTS} knees in {seconds:.1f} s ({len(cohort.table)} kept)")
+
+
+if __name__ == "__main__":
+    main()

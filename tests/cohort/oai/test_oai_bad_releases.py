@@ -1,0 +1,135 @@
+"""Releases that are cut short, mixed up or incomplete: told, never silently believed."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from jsl_core.cohort.oai import Cohort, read_release
+from jsl_core.config import OaiSettings, PhantomSettings
+from jsl_core.errors import BadTable
+from jsl_core.phantom.oai import write_oai_release
+
+_CLINICAL = "OAICompleteData_ASCII"
+_ZIP = "X-Ray Image Assessments_ASCII.zip"
+_SQ = "X-Ray Image Assessments_ASCII/Semi-Quant Scoring_ASCII/KXR_SQ_BU00.txt"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tables only, and no film."""
+    root = tmp_path_factory.mktemp("release")
+    write_oai_release(root, PhantomSettings(patients=20), "barcodes", None)
+    return root / "release"
+
+
+@pytest.fixture
+def release(made: Path, tmp_path: Path) -> Path:
+    """A copy to spoil, its zip unpacked."""
+    copy = tmp_path / "release"
+    shutil.copytree(made, copy)
+    with zipfile.ZipFile(copy / _ZIP) as archive:
+        archive.extractall(copy)
+    (copy / _ZIP).unlink()
+    return copy
+
+
+def _read(release: Path) -> Cohort:
+    return read_release(release, OaiSettings(jobs=1))
+
+
+def _told(cohort: Cohort, kind: str) -> list[str]:
+    return [f"{finding.where}: {finding.sentence}" for finding in cohort.findings if finding.kind == kind]
+
+
+def test_folders_zips_and_one_zip_of_all_read_alike(made: Path, release: Path, tmp_path: Path) -> None:
+    shutil.make_archive(str(tmp_path / "all"), "zip", release)
+    tables = [_read(source).table for source in (made, release, tmp_path / "all.zip")]
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])
+
+
+def test_without_films_knees_are_kept_and_that_is_told(release: Path) -> None:
+    cohort = _read(release)
+    assert len(_told(cohort, "no_scans")) == 1
+    assert "no baseline film" not in cohort.flow["step"].tolist()
+
+
+def test_a_row_cut_off_is_dropped_and_told(release: Path) -> None:
+    table = release / _CLINICAL / "AllClinical00.txt"
+    data = table.read_bytes()
+    table.write_bytes(data[: data.rindex(b"|") - 4])
+    cohort = _read(release)
+    assert "1 of" in _told(cohort, "truncated_table")[0]
+    last = cohort.table.iloc[-1]
+    assert "Age not listed" in last["Missing"]
+
+
+def test_another_visit_under_the_name_of_baseline_is_not_used(release: Path) -> None:
+    table = release / _SQ
+    table.write_bytes(table.read_bytes().replace(b"V00XRKL", b"V06XRKL"))
+    cohort = _read(release)
+    assert "holds visit 06 under the name of visit 00" in _told(cohort, "wrong_visit")[0]
+    assert cohort.table["BL_KL_grade"].isna().all()
+
+
+def test_of_two_releases_the_newer_version_is_read(release: Path) -> None:
+    old = (release / _SQ).read_bytes()
+    newer = release / "newer" / "kxr_sq_bu00.TXT"
+    newer.parent.mkdir()
+    before = _read(release).table.set_index("ID")["BL_KL_grade"]
+    lines = [line.split(b"|") for line in old.splitlines()]
+    place = lines[0].index(b"V00XRKL")
+    version = lines[0].index(b"VERSION")
+    for line in lines[1:]:
+        line[version] = b"0.10"
+        line[place] = b"4" if line[0] == b"1000001" else line[place]
+    newer.write_bytes(b"\n".join(b"|".join(line) for line in lines) + b"\n")
+    cohort = _read(release)
+    assert len(_told(cohort, "two_releases")) == 1
+    after = cohort.table.set_index("ID")["BL_KL_grade"]
+    assert after["1000001_1"] == 4 != before["1000001_1"]
+
+
+def test_two_different_tables_of_one_version_are_refused(release: Path) -> None:
+    copy = release / "copy" / "kxr_sq_bu00.txt"
+    copy.parent.mkdir()
+    copy.write_bytes((release / _SQ).read_bytes().replace(b"|15|", b"|16|", 1))
+    with pytest.raises(BadTable, match="same version"):
+        _read(release)
+
+
+def test_the_same_table_twice_is_the_table_once(release: Path) -> None:
+    copy = release / "copy" / "KXR_sq_BU00.txt"
+    copy.parent.mkdir()
+    copy.write_bytes((release / _SQ).read_bytes().replace(b"\n", b"\r\n"))
+    assert not _told(_read(release), "two_releases")
+
+
+def test_a_missing_table_says_what_cannot_be_made(release: Path) -> None:
+    (release / "X-Ray Image Assessments_ASCII" / "Alignment_ASCII" / "KXR_FTA_DURYEA00.txt").unlink()
+    cohort = _read(release)
+    assert "kxr_fta_duryea00.txt: without it there is no Alignment_degree" in _told(cohort, "missing_table")
+    assert cohort.table["Alignment_degree"].isna().all()
+
+
+def test_more_columns_and_tabs_for_pipes_are_fine(release: Path) -> None:
+    before = _read(release).table
+    table = release / _SQ
+    rows = table.read_bytes().replace(b"|", b"\t").splitlines()
+    more = [b"NEW\t" + rows[0], *(b"9: Not known\t" + row for row in rows[1:])]
+    table.write_bytes(b"\n".join(more))
+    assert _read(release).table.equals(before)
+
+
+def test_no_release_is_refused_with_what_to_download(tmp_path: Path) -> None:
+    with pytest.raises(BadTable, match="X-ray image assessments"):
+        _read(tmp_path)
+    with pytest.raises(BadTable, match="no such file or folder"):
+        _read(tmp_path / "nothing")
+
+
+def test_a_damaged_archive_is_told(release: Path) -> None:
+    (release / "more.zip").write_bytes(b"PK\x03\x04 cut off")
+    assert _told(_read(release), "damaged_archive")

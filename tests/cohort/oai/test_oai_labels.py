@@ -1,0 +1,76 @@
+"""Who progressed, who did not, and who cannot be said to have."""
+
+import pandas as pd
+import pytest
+
+from jsl_core.cohort.oai.clinical import replacements
+from jsl_core.cohort.oai.labels import progression
+from jsl_core.cohort.oai.readings import grades, joint_spaces, project_for
+
+_NAN = float("nan")
+
+
+def _label(baseline: float, followup: float, replaced: float = _NAN) -> tuple[float, list[str]]:
+    columns = {"BL_mJSW_mm": [baseline], "FU_mJSW_mm": [followup], "Replaced_days": [replaced]}
+    labels = progression(pd.DataFrame(columns), 0.7, 48)
+    return labels.table["JSL_Prog"][0], [step for step in labels.falls_out if labels.falls_out[step][0]]
+
+
+def test_a_loss_of_exactly_the_threshold_is_progression_whatever_floats_say() -> None:
+    for start in (round(0.7 + 0.01 * step, 2) for step in range(500)):
+        assert _label(start, round(start - 0.7, 2)) == (1.0, []), start
+        assert _label(start, round(start - 0.69, 2)) == (0.0, []), start
+
+
+def test_a_knee_narrower_than_the_threshold_has_no_label() -> None:
+    assert _label(0.69, 0.0) == (pytest.approx(_NAN, nan_ok=True), ["too narrow to progress"])
+
+
+def test_a_knee_replaced_before_48_months_is_censored_even_if_measured() -> None:
+    label, steps = _label(4.0, 1.0, replaced=1460)
+    assert pd.isna(label)
+    assert steps == ["replaced before follow-up"]
+    assert _label(4.0, 1.0, replaced=1462) == (1.0, [])
+
+
+def _outcome(**cells: str) -> pd.DataFrame:
+    columns = ("RPCF", "RPSN", "DAYS", "BLRP")
+    blank = {f"V99E{side}K{what}": "" for side in "RL" for what in columns}
+    return replacements(pd.DataFrame([{"ID": "1000001"} | blank | cells]))
+
+
+def test_a_replacement_that_could_not_be_confirmed_counts_only_if_a_film_shows_it() -> None:
+    failed = {"V99ERKRPCF": "0: Replacement adjudicated, failed to confirm", "V99ERKDAYS": "900"}
+    assert _outcome(**failed).empty
+    assert _outcome(**failed, V99ERKRPSN="1: Yes").loc["1000001_1", "days"] == 900
+
+
+def test_a_replacement_on_an_unknown_day_is_censored() -> None:
+    replaced = _outcome(V99ELKRPCF="3: Replacement adjudicated, confirmed", V99ELKDAYS=".")
+    assert replaced.loc["1000001_2", "days"] == 0
+
+
+def _table(column: str, *rows: tuple[str, str, str]) -> pd.DataFrame:
+    """Rows of side, project and value of one participant."""
+    return pd.DataFrame([dict(zip(("SIDE", "READPRJ", column), row, strict=True)) for row in rows]).assign(
+        ID="1000001"
+    )
+
+
+def test_project_42_is_project_37_and_reads_long_follow_up() -> None:
+    table = _table("V00XRKL", ("1: Right", "15", "2"), ("1: Right", "42", "3"), ("2", "37.0", "1"))
+    assert project_for(48) == "15"
+    assert grades(table, "15")["value"].to_dict() == {"1000001_1": 2}
+    assert grades(table, project_for(96))["value"].to_dict() == {"1000001_1": 3, "1000001_2": 1}
+
+
+def test_widths_of_two_projects_are_never_compared() -> None:
+    baseline = _table("V00MCMJSW", ("1", "15", "5.0"), ("1", "16", "4.0"))
+    followup = _table("V06MCMJSW", ("1", "16", "3.9"))
+    first, second = joint_spaces(baseline, followup, "06", "15")
+    assert (first["value"].iloc[0], second["value"].iloc[0]) == (4.0, 3.9)
+
+
+def test_a_width_that_no_joint_has_is_unreadable() -> None:
+    first, _ = joint_spaces(_table("V00MCMJSW", ("1", "15", "-9")), None, "06", "15")
+    assert first["why"].iloc[0] == "unreadable"

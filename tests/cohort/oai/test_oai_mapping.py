@@ -1,0 +1,86 @@
+"""Other cohorts by a mapping file."""
+
+from pathlib import Path
+
+import pytest
+
+from jsl_core.cohort import read_cohort
+from jsl_core.cohort.oai import read_mapped, write_cohort
+from jsl_core.config import OaiSettings
+from jsl_core.errors import BadTable
+
+_WIDE = """
+participant = "MOSTID"
+missing = ["-9", "M"]
+
+[columns]
+Age = {column = "V0AGE"}
+Sex = {column = "SEX", codes = {0 = 1, 1 = 2}}
+BMI = {column = "V0BMI"}
+BL_KL_grade = {right = "V0XRKLR", left = "V0XRKLL"}
+BL_mJSW_mm = {right = "JSWR0", left = "JSWL0", factor = 10}
+FU_mJSW_mm = {right = "JSWR3", left = "JSWL3", factor = 10}
+Knee_Injury = {right = "INJR", left = "INJL", codes = {yes = 1, no = 0}}
+"""
+_WIDE_TABLE = """MOSTID,V0AGE,SEX,V0BMI,V0XRKLR,V0XRKLL,JSWR0,JSWL0,JSWR3,JSWL3,INJR,INJL
+1000001,61,0,27.5,2,3,0.45,0.05,0.37,0.02,yes,no
+1000002,70,1,-9,M,1,0.50,0.40,0.50,-9,no,no
+"""
+_LONG = """
+participant = "patient"
+side = "knee"
+side_codes = {R = 1, L = 2}
+
+[columns]
+Age = {column = "age"}
+BL_KL_grade = {column = "kl"}
+JSL_Prog = {column = "outcome", codes = {worse = 1, same = 0}}
+"""
+_LONG_TABLE = "patient;knee;age;kl;outcome\nA-1;R;60;2;worse\nA-1;L;60;1;same\nB-2;L;71;3;\n"
+
+
+def _write(tmp_path: Path, mapping: str, table: str) -> tuple[Path, Path]:
+    (tmp_path / "map.toml").write_text(mapping)
+    (tmp_path / "table.csv").write_text(table)
+    return tmp_path / "table.csv", tmp_path / "map.toml"
+
+
+def test_a_row_a_participant_becomes_two_knees(tmp_path: Path) -> None:
+    cohort = read_mapped(*_write(tmp_path, _WIDE, _WIDE_TABLE), OaiSettings())
+    write_cohort(cohort, tmp_path / "JSL.csv")
+    table = read_cohort(tmp_path / "JSL.csv").set_index("ID")
+    assert table["Sex"].to_dict() == {"1000001_1": 1, "1000001_2": 1, "1000002_2": 2}
+    assert table.loc["1000001_1", ["BL_KL_grade", "Knee_Injury", "JSL_Prog"]].tolist() == [2, 1, 1]
+    assert table["JSL_Prog"].isna().to_dict() == {"1000001_1": False, "1000001_2": True, "1000002_2": True}
+    reasons = cohort.excluded.set_index("ID")["step"].to_dict()
+    assert reasons == {
+        "1000001_2": "too narrow to progress",
+        "1000002_1": "no KL grade",
+        "1000002_2": "no follow-up mJSW",
+    }
+
+
+def test_a_row_a_knee_with_labels_of_its_own(tmp_path: Path) -> None:
+    table = read_mapped(*_write(tmp_path, _LONG, _LONG_TABLE), OaiSettings()).table.set_index("ID")
+    assert table["JSL_Prog"].dropna().to_dict() == {"A-1_1": 1, "A-1_2": 0}
+    assert table["BL_KL_grade"].to_dict() == {"A-1_1": 2, "A-1_2": 1, "B-2_2": 3}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "table", "told"),
+    [
+        (_LONG, _LONG_TABLE.replace("worse", "maybe"), "row 2: a cell of OUTCOME"),
+        (_LONG, _LONG_TABLE.replace(";L;71", ";X;71"), "row 4: side is none of R, L"),
+        (_LONG, _LONG_TABLE.replace("outcome", "result"), "no column OUTCOME"),
+        (_LONG, _LONG_TABLE.replace(";60;2", ";60;7"), "knee A-1_1: BL_KL_grade is 7"),
+        (_LONG, _LONG_TABLE.replace("A-1;L", "A-1;R"), "knee A-1_1 is there twice"),
+        (_LONG.replace("Age =", "Weight ="), _LONG_TABLE, "map.toml: columns.Weight"),
+        (_LONG.replace("[columns]", "[columns"), _LONG_TABLE, "map.toml: not a TOML file"),
+        (_WIDE, _WIDE_TABLE.replace("61,0", "sixty,0"), "row 2: a cell of V0AGE"),
+    ],
+)
+def test_what_does_not_fit_is_told_with_its_place(
+    tmp_path: Path, mapping: str, table: str, told: str
+) -> None:
+    with pytest.raises(BadTable, match=told):
+        read_mapped(*_write(tmp_path, mapping, table), OaiSettings())
