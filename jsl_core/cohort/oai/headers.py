@@ -115,9 +115,12 @@ def _in_tar(entries: list[Entry]) -> dict[str, Answer]:
 def _header(file: IO[bytes], name: str) -> Answer:
     try:
         ds = read_partial(file, stop_when=_beyond, specific_tags=list(_TAGS))  # type: ignore[arg-type]
-        date, accession, modality, description, patient, time_point = (_text(ds, tag) for tag in _TAGS)
+        values = [_text(ds, tag) for tag in _TAGS]
     except Exception:  # pydicom raises anything at all on damaged files
         return BadScan("not_dicom", "the file is no DICOM file, or its header is damaged")
+    if not any(values):
+        return BadScan("not_dicom", "the header is cut off before it says whose film it is")
+    date, accession, modality, description, patient, time_point = values
     return Header(name, patient, date, accession, description, modality, time_point)
 
 

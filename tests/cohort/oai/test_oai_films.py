@@ -40,10 +40,18 @@ def test_headers_are_read_without_the_pixels(tmp_path: Path) -> None:
     _write(tmp_path, _FILM)
     path = tmp_path / _NAME
     data = path.read_bytes()
-    path.write_bytes(data[: data.index(b"\x18\x00")] if b"\x18\x00" in data else data[: len(data) * 3 // 4])
+    path.write_bytes(data[: data.index(b"\x20\x00\x0d\x00")])  # StudyInstanceUID: after patient and trial
     [header] = read_headers(list_entries(tmp_path)[0])
     assert isinstance(header, Header)
     assert (header.participant, header.date, header.barcode) == ("1000001", "20050708", "016600331201")
+
+
+def test_a_header_cut_off_before_it_says_anything_is_no_header(tmp_path: Path) -> None:
+    _write(tmp_path, _FILM)
+    path = tmp_path / _NAME
+    path.write_bytes(path.read_bytes()[:300])
+    listed = Claim("contents.csv", "1000001", "20050708", "00331201", BILATERAL_PA)
+    assert _reasons(_found(tmp_path, listed)) == {_NAME: "not_dicom"}
 
 
 def test_a_film_is_the_same_in_a_folder_a_zip_a_tar_and_a_series_archive(tmp_path: Path) -> None:
