@@ -17,8 +17,8 @@ def quiet() -> Iterator[None]:
     pydicom warns with the values it read, and those may name the patient; the codecs write past Python, over
     a progress bar.
     """
-    logger = logging.getLogger("pydicom")
-    before, logger.disabled = logger.disabled, True
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     sys.stderr.flush()
     standard, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -30,4 +30,4 @@ def quiet() -> Iterator[None]:
         os.dup2(standard, 2)
         os.close(standard)
         os.close(nothing)
-        logger.disabled = before
+        logging.disable(level)
