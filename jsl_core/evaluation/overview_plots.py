@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from jsl_core.cohort.table import GRADE, PROGRESSION
+from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.evaluation.plots import operating_point, unit_square
 from jsl_core.evaluation.published import SEED_AUC, TITLES, best_attainable
 from jsl_core.evaluation.style import DASHED, FAINT, INK, colour_of, draw, draw_png

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 __all__ = ["subgroups"]
@@ -18,18 +19,22 @@ def subgroups(rows: pd.DataFrame) -> Iterator[tuple[str, str, "pd.Series[bool]"]
     Columns that are missing and levels that do not occur are left out.
     """
     columns = {
-        "Sex": rows.get("Sex", pd.Series(dtype=float)).map(_SEX),
-        "Race": rows.get("Race", pd.Series(dtype=float)).map(_RACE),
+        "Sex": _named(rows, "Sex", _SEX),
+        "Race": _named(rows, "Race", _RACE),
         "Age": _banded(rows, "Age", *_AGE),
         "BMI": _banded(rows, "BMI", *_BMI),
-        "KL grade": rows["BL_KL_grade"].map(lambda grade: f"{grade:.0f}", na_action="ignore"),
+        "KL grade": _named(rows, "BL_KL_grade", {grade: str(grade) for grade in range(5)}),
     }
     for group, level_of in columns.items():
-        for level in sorted(level_of.dropna().unique(), key=str):
-            yield group, str(level), level_of == level
+        for level in level_of.cat.categories[level_of.value_counts(sort=False) > 0]:
+            yield group, level, level_of == level
+
+
+def _named(rows: pd.DataFrame, column: str, names: dict[int, str]) -> pd.Series:
+    codes = rows.get(column, pd.Series(np.nan, rows.index))
+    return codes.map(names).astype(pd.CategoricalDtype(list(names.values()), ordered=True))
 
 
 def _banded(rows: pd.DataFrame, column: str, edges: list[int], names: list[str]) -> pd.Series:
-    if column not in rows:
-        return pd.Series(dtype=object)
-    return pd.cut(rows[column], edges, right=False, labels=names).astype(object)
+    values = rows.get(column, pd.Series(np.nan, rows.index))
+    return pd.cut(values, edges, right=False, labels=names)

@@ -28,6 +28,7 @@ Figures = dict[str, Any]
 
 _KL = [f"kl_{grade}" for grade in range(5)]
 _FALSE_RATES = np.linspace(0, 1, 41)
+_FEWEST = 5  # knees of either outcome, below which a subgroup's AUC says nothing
 
 
 def evaluate_predictions(
@@ -136,8 +137,8 @@ def _band(participant: Any, positive: Any, risk: Any, settings: EvaluateSettings
 
 def _subgroup(group: str, level: str, rows: pd.DataFrame) -> Figures:
     positive = rows["JSL_Prog"].to_numpy() == 1
-    both = 0 < positive.sum() < len(rows)
-    auc = _shown(auc_interval(positive, rows["jsl_risk"].to_numpy())) if both else None
+    enough = min(positive.sum(), (~positive).sum()) >= _FEWEST
+    auc = _shown(auc_interval(positive, rows["jsl_risk"].to_numpy())) if enough else None
     return {"group": group, "level": level, "n": len(rows), "progressed": int(positive.sum()), "auc": auc}
 
 

@@ -1,0 +1,70 @@
+"""The surest rights and the surest wrongs of a model, with what it looked at."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from jsl_core.cohort.columns import GRADE, PROGRESSION
+from jsl_core.evaluation.content import Shown
+from jsl_core.evaluation.saliency import SaliencyMethod, saliency_maps
+from jsl_core.learning import ModelBundle, PackedDataset
+
+__all__ = ["gallery", "surest"]
+
+_OUTCOMES = {0: "stable", 1: "progressed"}
+
+
+def gallery(
+    model: str,
+    bundle: ModelBundle,
+    packed: PackedDataset,
+    predictions: pd.DataFrame,
+    method: SaliencyMethod,
+    count: int,
+) -> list[Shown]:
+    """`count` test knees of a model with an image: the surest rights first, then the surest wrongs.
+
+    `predictions` are those of the model (`predictions.csv`) on the knees of `packed`.
+    """
+    chosen = surest(predictions[predictions["split"] == "test"], bundle.thresholds.get("jsl"), count)
+    if chosen.empty:
+        return []
+    row_of = pd.Series(np.arange(len(packed.table)), index=packed.table["ID"])
+    rows = row_of[chosen["ID"]].to_numpy()
+    images = np.asarray(packed.images[rows])
+    maps = saliency_maps(bundle, images, packed.table.iloc[rows], method)
+    return [
+        Shown(model, knee.ID, image, saliency, knee.said, knee.true, knee.right)
+        for knee, image, saliency in zip(chosen.itertuples(), images, maps, strict=True)
+    ]
+
+
+def surest(predictions: pd.DataFrame, threshold: float | None, count: int) -> pd.DataFrame:
+    """The knees with most of a margin: half of them right, half wrong, as far as there are so many.
+
+    Columns ID, said, true (a few words each), right. Progression is shown where the model has it (the margin
+    is the distance of the risk from `threshold`), else the KL grade (the margin is its probability).
+    """
+    told = pd.DataFrame(
+        list(_progression(predictions, threshold) if threshold is not None else _grades(predictions)),
+        columns=["ID", "said", "true", "right", "margin"],
+    ).sort_values(["margin", "ID"], ascending=[False, True])
+    rights, wrongs = told[told["right"]], told[~told["right"]]
+    wrong = min(len(wrongs), max(count // 2, count - len(rights)))
+    return pd.concat([rights[: count - wrong], wrongs[:wrong]]).drop(columns="margin")
+
+
+def _progression(predictions: pd.DataFrame, threshold: float) -> Iterator[tuple[str, str, str, bool, float]]:
+    for knee in predictions.dropna(subset=[PROGRESSION, "jsl_risk"]).to_dict("records"):
+        risk, truth = knee["jsl_risk"], int(knee[PROGRESSION])
+        grade = "" if np.isnan(knee[GRADE]) else f", KL {knee[GRADE]:.0f}"
+        said = f"risk {risk:.2f}: {'progresses' if risk >= threshold else 'stable'}"
+        yield knee["ID"], said, _OUTCOMES[truth] + grade, (risk >= threshold) == truth, abs(risk - threshold)
+
+
+def _grades(predictions: pd.DataFrame) -> Iterator[tuple[str, str, str, bool, float]]:
+    for knee in predictions.dropna(subset=[GRADE, "kl_0"]).to_dict("records"):
+        chances = [knee[f"kl_{grade}"] for grade in range(5)]
+        guess, truth = int(np.argmax(chances)), int(knee[GRADE])
+        yield knee["ID"], f"KL {guess} ({max(chances):.0%})", f"KL {truth}", guess == truth, max(chances)

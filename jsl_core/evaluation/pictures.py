@@ -1,0 +1,39 @@
+"""Radiographs and saliency as pictures that lie inside the page."""
+
+import base64
+import io
+
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+__all__ = ["data_uri", "jpeg_uri", "overlay"]
+
+_OPACITY = 0.72
+
+
+def jpeg_uri(image: NDArray[np.uint8], longest: int) -> str:
+    """An image, uint8 H×W or H×W×3, no side longer than `longest` pixels, as the `src` of an `img`."""
+    picture = Pillow.fromarray(image)
+    picture.thumbnail((longest, longest), Pillow.Resampling.LANCZOS)
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=86, optimize=True)
+    return data_uri(data.getvalue(), "image/jpeg")
+
+
+def overlay(image: NDArray[np.uint8], saliency: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """`saliency` (S×S ≥ 0) as colour over `image` (uint8 S×S), uint8 S×S×3: the more, the less see-through.
+
+    The scale ends at the 99.5th percentile, so that a single pixel cannot hide the rest.
+    """
+    top = float(np.percentile(saliency, 99.5))
+    strength = np.clip(saliency / top, 0, 1) if top > 0 else np.zeros_like(saliency)
+    colour = colormaps["inferno"](0.25 + 0.7 * strength)[..., :3] * 255
+    alpha = _OPACITY * np.sqrt(strength)[..., None]
+    return np.uint8(np.rint((1 - alpha) * image[..., None] + alpha * colour))
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    """Bytes as a `data:` address."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
