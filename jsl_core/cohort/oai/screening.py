@@ -36,6 +36,11 @@ class Cohort:
     films: tuple[Film, ...]
     findings: tuple[Finding, ...]
 
+    @property
+    def scans(self) -> tuple[str, ...]:
+        """The films of the table's knees, each once, by their names in the release."""
+        return tuple(name for name in self.table["Scan"].unique() if name)
+
 
 def screen(
     knees: pd.DataFrame,

@@ -1,14 +1,16 @@
 """The synthetic release on disk, and the truth beside it."""
 
 import io
+import json
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from jsl_core.config import PhantomSettings
+from jsl_core.errors import JslError
 from jsl_core.phantom.oai.case import Case, PlannedFilm, draw_case
 from jsl_core.phantom.oai.films import Draw, member_of, phantom_film, write_film, write_zip
 from jsl_core.phantom.oai.quirks import quirk_of
@@ -35,8 +37,10 @@ def write_oai_release(
     Half of the tables lie in a zip; some films in a zip, or in an archive of their own. `index` says how
     films are to be found: by contents.csv, by image03.txt, by the barcodes in the tables, or by nothing but
     their headers. `draw` makes the films, the phantom's own unless told otherwise; with None there are none.
-    The first 80 participants carry every quirk. Raises StoreError where `dst` cannot be written.
+    The first 80 participants carry every quirk. Raises JslError where `dst` holds a release of other
+    settings, StoreError where it cannot be written.
     """
+    _claim(dst, {"index": index, **settings.model_dump(mode="json")})
     cases = [_case(settings, number, index) for number in range(settings.patients)]
     tables = release_tables(cases, clinics_list=index != "headers")
     assessments = {name: data for name, data in tables.items() if name.startswith(_ASSESSMENTS)}
@@ -47,6 +51,15 @@ def write_oai_release(
     if draw:
         _write_films(dst / "release", cases, settings, draw, progress)
     _write_truth(dst, cases)
+
+
+def _claim(dst: Path, mine: dict[str, Any]) -> None:
+    """Note whose release the folder holds before its first file, so that two never mix."""
+    note = dst / "settings.json"
+    theirs = json.loads(note.read_text()) if note.exists() else None
+    if theirs not in (None, mine) or (theirs is None and (dst / "release").exists()):
+        raise JslError(f"{dst}: holds a release of other settings; give an empty folder")
+    _write(note, (json.dumps(mine) + "\n").encode())
 
 
 def _case(settings: PhantomSettings, number: int, index: Index) -> Case:

@@ -8,6 +8,7 @@ import pytest
 from jsl_core.cohort import read_cohort
 from jsl_core.cohort.oai import Cohort, read_release, summary, write_cohort
 from jsl_core.config import OaiSettings, PhantomSettings
+from jsl_core.errors import JslError
 from jsl_core.phantom.oai import write_oai_release
 from jsl_core.phantom.oai.films import blank_film
 from jsl_core.phantom.oai.quirks import QUIRKS
@@ -85,6 +86,19 @@ def test_reading_twice_writes_the_same_bytes(release: Path, cohort: Cohort, tmp_
         write_cohort(one, tmp_path / name / "JSL.csv")
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_the_pipeline_gets_the_films_of_the_tables_knees_and_no_others(cohort: Cohort) -> None:
+    used = {film.participant: film.file for film in cohort.films if not film.reason}
+    participants = cohort.table["ID"].str.removesuffix("_1").str.removesuffix("_2")
+    assert set(cohort.scans) == {used[who] for who in participants}
+    assert len(cohort.scans) == participants.nunique()
+
+
+def test_two_synthetic_releases_never_mix(tmp_path: Path) -> None:
+    write_oai_release(tmp_path, PhantomSettings(patients=1), "headers", blank_film)
+    with pytest.raises(JslError, match="other settings"):
+        write_oai_release(tmp_path, PhantomSettings(patients=2), "headers", blank_film)
 
 
 def test_who_is_in_tables_or_on_disk_only_is_told_by_number_and_kind(cohort: Cohort) -> None:
