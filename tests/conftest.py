@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Prefect reads its environment when a test module imports it; the server starts only if a test needs it.
     config.stash[_HOME] = Path(tempfile.mkdtemp(prefix="jsl-tests-"))
     config.stash[_SERVER] = EmbeddedServer(config.stash[_HOME])
-    os.environ |= config.stash[_SERVER].environment | {"DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "CRITICAL"}
+    os.environ |= config.stash[_SERVER].environment
+    os.environ |= {"DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "CRITICAL"}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -27,7 +27,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def prefect(pytestconfig: pytest.Config) -> Iterator[None]:
+def prefect(pytestconfig: pytest.Config) -> None:
     """A running server."""
     pytestconfig.stash[_SERVER].start()
-    yield

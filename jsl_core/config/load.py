@@ -28,7 +28,7 @@ def load_pipeline(
     table.pop("preset", None)
     if named is not None and named not in PRESETS:
         raise BadSettings(f"{file}: preset {named!r} is unknown; choose one of {', '.join(PRESETS)}")
-    start = pipeline_preset(named).model_dump() if named else {}
+    start: dict[str, Any] = pipeline_preset(named).model_dump() if named else {}
     try:
         return PipelineSettings.model_validate(_merged(_merged(start, table), options or {}))
     except ValidationError as error:
@@ -42,7 +42,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadSettings(f"{file}: cannot be read ({error.strerror}); give the path of a TOML file") from None
+        raise BadSettings(f"{file}: cannot be read ({error.strerror}); give a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{file}: not a TOML file ({error}); mend that line") from None
     for name in _PATHS:
@@ -56,6 +56,7 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     merged = dict(below)
     for name, value in above.items():
         old = merged.get(name)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[name] = _merged(old, value) if both else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = _merged(old, value)
+        merged[name] = value
     return merged

@@ -119,4 +119,4 @@ def _bytes(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def _jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)
+    return np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE))

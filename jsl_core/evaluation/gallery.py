@@ -35,8 +35,8 @@ def gallery(
     images = np.asarray(packed.images[rows])
     maps = saliency_maps(bundle, images, packed.table.iloc[rows], method)
     return [
-        Shown(model, knee.ID, image, saliency, knee.said, knee.true, knee.right)
-        for knee, image, saliency in zip(chosen.itertuples(), images, maps, strict=True)
+        Shown(model, knee["ID"], image, saliency, knee["said"], knee["true"], knee["right"])
+        for knee, image, saliency in zip(chosen.to_dict("records"), images, maps, strict=True)
     ]
 
 

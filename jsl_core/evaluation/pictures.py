@@ -31,7 +31,7 @@ def overlay(image: NDArray[np.uint8], saliency: NDArray[np.float32]) -> NDArray[
     strength = np.clip(saliency / top, 0, 1) if top > 0 else np.zeros_like(saliency)
     colour = colormaps["inferno"](0.25 + 0.7 * strength)[..., :3] * 255
     alpha = _OPACITY * np.sqrt(strength)[..., None]
-    return np.uint8(np.rint((1 - alpha) * image[..., None] + alpha * colour))
+    return np.rint((1 - alpha) * image[..., None] + alpha * colour).astype(np.uint8)
 
 
 def data_uri(data: bytes, kind: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from jsl_core.cohort.table import PROGRESSION
+from jsl_core.cohort.columns import PROGRESSION
 from jsl_core.evaluation import report_tables as tables
 from jsl_core.evaluation.content import ReportContent
 from jsl_core.evaluation.overview_plots import (
@@ -86,7 +86,10 @@ def _charts(content: ReportContent) -> dict[str, Any]:
         "mix": grades_chart(tables.grades_by_split(table)),
         "outcome": progression_chart(table) if table[PROGRESSION].notna().any() else None,
         "progression": {
-            name: [chart(jsl, colour_of(name)) for chart in (roc_chart, precision_recall_chart, calibration_chart)]
+            name: [
+                chart(jsl, colour_of(name))
+                for chart in (roc_chart, precision_recall_chart, calibration_chart)
+            ]
             for name, jsl in progression.items()
         },
         "confusion": {name: confusion_chart(kl) for name, kl in grading.items()},

@@ -37,7 +37,8 @@ def find_legs(image: npt.NDArray) -> Legs:
     contrast = _contrast(_small(image))
     if contrast is None:
         return Legs(None, 0.0)
-    depths = [_depths(_profile(contrast, shear)) for shear in _SHEARS]
+    # A straight bone that is sheared shows two ridges of its own: lean has to be earned by depth.
+    depths = [(1 - 2 * abs(shear)) * _depths(_profile(contrast, shear)) for shear in _SHEARS]
     best = max(depths, key=lambda depth: float(depth.max()))
     at, depth = _middle_of_peak(best), float(best.max())
     return Legs((at + 0.5) * image.shape[1] / _WIDTH, depth) if depth >= _DEPTH else Legs(None, depth)

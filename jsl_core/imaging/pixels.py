@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import UID, JPEGExtended12Bit
 

@@ -37,7 +37,7 @@ def percentile_window(radiograph: Radiograph) -> Window:
     """A window that padding, redaction blocks, burnt-out bands and lead letters do not move."""
     counts = radiograph.counts.copy()
     used = np.flatnonzero(counts)
-    ends = (
+    ends: npt.NDArray[np.intp] | list[int] = (
         used[[np.argmin(radiograph.values[used]), np.argmax(radiograph.values[used])]]
         if len(used) > 2
         else []

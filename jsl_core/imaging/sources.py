@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
+from threading import Lock
 
 from jsl_core.errors import BadScan, JslError
 
@@ -95,18 +96,19 @@ def _index(path: Path, mtime_ns: int) -> dict[str, ScanFile]:
                 inner = _tidy(entry.filename)
                 files[inner] = ScanFile(inner, entry.file_size, partial(zipped.read, entry))
     else:
-        tar = tarfile.open(path)  # noqa: SIM115
+        tar, lock = tarfile.open(path), Lock()  # noqa: SIM115
         for member in tar:
             if member.isfile():
                 inner = _tidy(member.name)
-                files[inner] = ScanFile(inner, member.size, partial(_member, tar, member))
+                files[inner] = ScanFile(inner, member.size, partial(_member, tar, member, lock))
     return files
 
 
-def _member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = tar.extractfile(member)
-    assert file is not None  # it is a file
-    return file.read()
+def _member(tar: tarfile.TarFile, member: tarfile.TarInfo, lock: Lock) -> bytes:
+    with lock:  # the members of a tar share one place in it, and scans are hashed by threads
+        file = tar.extractfile(member)
+        assert file is not None  # it is a file
+        return file.read()
 
 
 def _tidy(inner: str) -> str:

@@ -73,7 +73,8 @@ def modality_values(ds: Dataset, codes: int, bits: int, high_bit: int, signed: b
             np.clip(stored - first, 0, len(entries) - 1).astype(np.intp)
         ]
     slope = number(ds, "RescaleSlope", 1.0) or 1.0
-    return stored.astype(np.float64), stored * slope + number(ds, "RescaleIntercept", 0.0)
+    values = stored.astype(np.float64)
+    return values, values * slope + number(ds, "RescaleIntercept", 0.0)
 
 
 def voi_of(ds: Dataset, *, signed: bool) -> Voi:

@@ -2,13 +2,19 @@
 
 import hashlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["Artifact", "sha256_of"]
 
 _CHUNK = 1 << 20
+
+
+class Readable(Protocol):
+    """What has bytes to read: an open file, for one."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Artifact(BaseModel):
@@ -39,7 +45,7 @@ class Artifact(BaseModel):
         return cls(sha256=digest, size=size, name=name or path.name)
 
 
-def sha256_of(file: BinaryIO) -> tuple[str, int]:
+def sha256_of(file: Readable) -> tuple[str, int]:
     """Digest and size in bytes of the rest of an open file, read in chunks."""
     digest, size = hashlib.sha256(), 0
     while chunk := file.read(_CHUNK):

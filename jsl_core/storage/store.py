@@ -151,7 +151,8 @@ class FolderStore:
         return path
 
     def _missing(self, artifact: Artifact) -> StoreError:
-        return StoreError(f"store {self.root}: {artifact.name} ({artifact.key}) is missing; run again to make it")
+        what = f"{artifact.name} ({artifact.key})"
+        return StoreError(f"store {self.root}: {what} is missing; run again to make it")
 
     def _damaged(self, artifact: Artifact) -> StoreError:
         return StoreError(
@@ -195,5 +196,7 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
 
 def _unwritable(path: Path, error: OSError) -> StoreError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreError(f"{path.parent}: the disk is full; free some space and run again (what is done is kept)")
-    return StoreError(f"{path}: cannot be written ({error.strerror}); choose another place or mend its permissions")
+        what = "the disk is full; free some space and run again (what is done is kept)"
+        return StoreError(f"{path.parent}: {what}")
+    what = f"cannot be written ({error.strerror}); choose another place or mend its permissions"
+    return StoreError(f"{path}: {what}")

@@ -74,10 +74,14 @@ def first(settings: PipelineSettings, prefect: None) -> Published:
     return published
 
 
-def test_the_report_is_published_with_what_belongs_to_it(settings: PipelineSettings, first: Published) -> None:
+def test_the_report_is_published_with_what_belongs_to_it(
+    settings: PipelineSettings, first: Published
+) -> None:
     folder = Path(first.report).parent
     assert "<html" in Path(first.report).read_text(encoding="utf-8")
-    assert {"metrics.json", "rejected.csv", "settings.json", "joints"} <= {path.name for path in folder.iterdir()}
+    assert {"metrics.json", "rejected.csv", "settings.json", "joints"} <= {
+        path.name for path in folder.iterdir()
+    }
     assert len(list((folder / "joints").glob("*.png"))) >= 40
     assert list(Path(settings.store, "models", "jsl-joint-frozen").glob("*/model.safetensors"))
     assert "jsl-joint-frozen" in first.table
@@ -112,7 +116,9 @@ def test_one_new_scan_is_one_scan_converted_split_and_cropped(
 ) -> None:
     more = tmp_path / "more"
     write_phantom(more, PhantomSettings(patients=25, seed=3, long_side=(600, 700)))
-    new = {path.name for path in (more / "scans").iterdir()} - {path.name for path in (cohort / "scans").iterdir()}
+    new = {path.name for path in (more / "scans").iterdir()} - {
+        path.name for path in (cohort / "scans").iterdir()
+    }
     assert len(new) == 1
     scans = tmp_path / "scans"
     shutil.copytree(cohort / "scans", scans)

@@ -245,7 +245,7 @@ def test_folders_and_archives_within_them_are_walked(tmp_path: Path) -> None:
     }
     for name, content in found.items():
         assert open_scan(tmp_path, name) == content
-    assert [scan.name for scan in walk(tmp_path / "a" / "films.zip")][0] == "films.zip!/inner/film.dcm"
+    assert next(scan.name for scan in walk(tmp_path / "a" / "films.zip")) == "films.zip!/inner/film.dcm"
     with pytest.raises(BadScan):
         open_scan(tmp_path / "a", "../films.tar.gz")
 
