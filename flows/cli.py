@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from flows.commands import detection, imaging, pipeline
+from flows.commands import detection, imaging, oai, pipeline
 from jsl_core import __version__
 from jsl_core.errors import JslError
 
@@ -22,6 +22,7 @@ app.command(pipeline.demo)
 app.command(pipeline.run)
 app.command(pipeline.train)
 app.command(pipeline.phantom)
+app.command(oai.oai)
 app.command(imaging.convert)
 app.command(imaging.split)
 app.command(detection.crop)

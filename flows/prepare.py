@@ -46,7 +46,7 @@ def prepare(settings: PipelineSettings) -> Prepared:
     cohort = _ingest_table(settings, place)
     if not settings.scans:
         return Prepared(dataset=pack_images(_list_images(settings, place), cohort, settings.pack, place))
-    buckets = in_buckets(list_scans(Path(settings.scans)))
+    buckets = in_buckets(list_scans(Path(settings.scans), Path(settings.films) if settings.films else None))
     converted = convert.map(buckets, unmapped(settings.convert), unmapped(place)).result()
     halves = split.map(converted, unmapped(settings.split), unmapped(place)).result()
     cropped = crop.map(halves, unmapped(settings.crop), unmapped(place)).result()

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from jsl_core.errors import JslError
-from jsl_core.imaging import ScanFile, walk
+import pandas as pd
+
+from jsl_core.errors import BadScan, BadTable, JslError
+from jsl_core.imaging import ScanFile, open_scan, walk
 from jsl_core.storage import Artifact
 
 __all__ = ["in_buckets", "list_scans"]
@@ -13,22 +16,42 @@ __all__ = ["in_buckets", "list_scans"]
 _PER_BUCKET = 96  # between 64 and 128 scans a task: the task's own cost vanishes, progress stays visible
 
 
-def list_scans(source: Path) -> list[Artifact]:
+def list_scans(source: Path, films: Path | None = None) -> list[Artifact]:
     """Every file below a folder or in an archive by its digest, sorted by name.
 
-    Raises JslError if there is nothing.
+    With `films`, a CSV whose column `file` names scans and whose `reason`, where there is one, says why
+    one is not used, the source is not walked. Raises JslError if there is nothing, BadTable for `films`.
     """
     if not source.exists():
         raise JslError(f"scans {source}: no such folder; give the folder that holds the DICOM files")
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter's lock
-        scans = list(pool.map(_digest, walk(source)))
+        if films:
+            scans = list(pool.map(partial(_digest_named, source), _used(films)))
+        else:
+            scans = list(pool.map(_digest, walk(source)))
     if not scans:
-        raise JslError(f"scans {source}: the folder is empty; give the folder that holds the DICOM files")
+        raise JslError(f"scans {source}: there are none; give the folder that holds the DICOM files")
     return sorted(scans, key=lambda scan: scan.name)
 
 
 def _digest(scan: ScanFile) -> Artifact:
     return Artifact.of_bytes(scan.read(), scan.name)
+
+
+def _digest_named(source: Path, name: str) -> Artifact:
+    try:
+        return Artifact.of_bytes(open_scan(source, name), name)
+    except BadScan as error:
+        raise JslError(f"scans {source}: {name}: {error}") from None
+
+
+def _used(films: Path) -> list[str]:
+    try:
+        table = pd.read_csv(films, dtype=str, keep_default_na=False)
+        reasons = table.get("reason", pd.Series("", index=table.index))
+        return list(table.loc[reasons == "", "file"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BadTable(f"films {films}: not a CSV table with a column file ({error})") from None
 
 
 def in_buckets(scans: Sequence[Artifact]) -> list[list[Artifact]]:

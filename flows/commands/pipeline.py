@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from flows.commands.oai import oai as make_table
 from flows.embedded import embedded_prefect
 from flows.terminal import Bars
 from jsl_core.config import PhantomSettings, PipelineSettings, Preset, Regime, load_pipeline
@@ -40,6 +41,7 @@ def demo(
 def run(
     file: Path | None = None,
     *,
+    oai: Path | None = None,
     preset: Preset | None = None,
     settings: Annotated[PipelineSettings | None, Flat] = None,
 ) -> None:
@@ -49,10 +51,18 @@ def run(
     ----------
     file
         The run's settings in TOML; its paths are relative to it. Options override it.
+    oai
+        A release of the Osteoarthritis Initiative: the table and the films are found in it.
     preset
         The settings to start from; `preset = "…"` in the file does the same.
     """
-    _run(load_pipeline(file, preset, _given(settings)))
+    chosen = load_pipeline(file, preset, _given(settings))
+    if oai:
+        table = Path(chosen.work or Path(chosen.store, "work"), "oai", "JSL.csv")
+        make_table(oai, table)
+        films = table.with_name("JSL_scans.csv")
+        chosen = chosen.model_copy(update={"scans": str(oai), "cohort": str(table), "films": str(films)})
+    _run(chosen)
 
 
 def train(
@@ -75,18 +85,27 @@ def train(
     _run(load_pipeline(None, preset, options))
 
 
-def phantom(dst: Path, *, settings: Annotated[PhantomSettings, Flat] = PhantomSettings()) -> None:
+def phantom(
+    dst: Path,
+    *,
+    oai_layout: bool = False,
+    settings: Annotated[PhantomSettings, Flat] = PhantomSettings(),
+) -> None:
     """Write a synthetic cohort with known truth: DICOM films, JSL.csv, truth.csv and truth.json.
 
     Parameters
     ----------
     dst
         The folder to write; what is already there and whole is not made again.
+    oai_layout
+        Write it as a release of the Osteoarthritis Initiative, with all its quirks.
     """
     from jsl_core.phantom import write_phantom
+    from jsl_core.phantom.oai import write_oai_release
 
+    write = write_oai_release if oai_layout else write_phantom
     with Bars() as bars:
-        write_phantom(dst, settings, progress=bars.at("phantom films"))
+        write(dst, settings, progress=bars.at("phantom films"))
 
 
 def _given(settings: PipelineSettings | None) -> dict[str, Any]:

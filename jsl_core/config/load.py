@@ -13,7 +13,7 @@ from jsl_core.errors import BadSettings
 
 __all__ = ["load_pipeline"]
 
-_PATHS = ("scans", "cohort", "truth", "store", "work")
+_PATHS = ("scans", "cohort", "films", "truth", "store", "work")
 
 
 def load_pipeline(

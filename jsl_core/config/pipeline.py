@@ -23,6 +23,11 @@ class PipelineSettings(Settings):
     cohort: str = Field(
         "", title="Cohort table", description="CSV with ID, risk factors, BL_KL_grade and JSL_Prog."
     )
+    films: str = Field(
+        "",
+        title="Films",
+        description="CSV whose column file names the scans to use, as jsl oai writes it. Empty: all.",
+    )
     truth: str = Field(
         "", title="Known truth", description="truth.json of a phantom cohort; empty for real films."
     )
@@ -52,5 +57,5 @@ class PipelineSettings(Settings):
     def placeless(self) -> "PipelineSettings":
         """What the results depend on: where things lie, and how many hands there are, set to the default."""
         default = PipelineSettings()
-        places = ("scans", "cohort", "truth", "store", "work", "jobs")
+        places = ("scans", "cohort", "films", "truth", "store", "work", "jobs")
         return self.model_copy(update={name: getattr(default, name) for name in places})

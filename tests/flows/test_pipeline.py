@@ -168,5 +168,5 @@ def test_a_missing_input_is_one_clear_line(
 
 
 def test_an_empty_folder_is_one_clear_line(settings: PipelineSettings, tmp_path: Path) -> None:
-    with pytest.raises(JslError, match="the folder is empty"):
+    with pytest.raises(JslError, match="there are none"):
         run(settings.model_copy(update={"scans": str(tmp_path)}))
