@@ -5,22 +5,21 @@ The tables name files, participants and closed-list facts only; what `Place` rem
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from jsl_core.config import ConvertSettings, SplitSettings
-from jsl_core.errors import JslError
+from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging.names import Pseudonyms, output_names
-from jsl_core.imaging.place import Place, Row
+from jsl_core.imaging.place import Place, Progress, Row
 from jsl_core.imaging.sources import walk
 from jsl_core.imaging.stages import convert_scan, split_scan
 from jsl_core.parallel import parallel_map
 from jsl_core.storage import write_atomically
 
 __all__ = ["convert_folder", "split_folder", "write_mapping"]
-
-Progress = Callable[[int, int], None]
 
 _SCANS, _KNEES, _REJECTED = "scans.csv", "knees.csv", "rejected.csv"
 _SCAN_COLUMNS = (
@@ -49,9 +48,8 @@ def convert_folder(
     pngs = [f"{pseudonyms(file)}.png" for file in files] if pseudonyms else output_names(files)
     place = Place(source, target, pseudonyms)
     work = partial(_convert, place=place, settings=settings)
-    items = list(zip(files, pngs, strict=True))
-    outcomes = parallel_map(work, items, jobs, settings.seconds_per_scan)
-    rows = place.settled(files, outcomes, progress)
+    do = _doing(work, list(zip(files, pngs, strict=True)), jobs, settings.seconds_per_scan)
+    rows = place.fill(files, do, progress)
     _write_table(target / _SCANS, _SCAN_COLUMNS, rows)
     _write_table(target / _REJECTED, _REJECTED_COLUMNS, [row for row in rows if row["reason"]])
     return rows
@@ -75,9 +73,8 @@ def split_folder(
     files = [file for file in _files(source, target) if not facts or file not in (_SCANS, _REJECTED)]
     place = Place(source, target, pseudonyms)
     work = partial(_split, place=place, split=split, convert=convert)
-    items = [(file, facts.get(file, {})) for file in files]
-    outcomes = parallel_map(work, items, jobs, convert.seconds_per_scan)
-    rows = place.settled(files, outcomes, progress)
+    do = _doing(work, [(file, facts.get(file, {})) for file in files], jobs, convert.seconds_per_scan)
+    rows = place.fill(files, do, progress)
     _write_table(target / _KNEES, _KNEE_COLUMNS, rows)
     _write_table(target / _REJECTED, _REJECTED_COLUMNS, [row for row in rows if row["reason"]])
     return rows
@@ -89,7 +86,16 @@ def write_mapping(path: Path, rows: Iterable[Row]) -> None:
     _write_table(path, ["pseudonym", "name"], [{"pseudonym": a, "name": n} for a, n in sorted(named.items())])
 
 
-def _convert(item: tuple[str, str], place: Place, settings: ConvertSettings) -> list[Row]:
+def _doing(
+    work: Callable[..., list[Row]], items: Sequence[Any], jobs: int, seconds: float
+) -> Callable[[Sequence[int], bool], Iterator[list[Row] | BadScan]]:
+    """What does the work on the items of some numbers, freshly or not, in worker processes."""
+    return lambda numbers, fresh: parallel_map(
+        partial(work, fresh=fresh), [items[number] for number in numbers], jobs, seconds
+    )
+
+
+def _convert(item: tuple[str, str], fresh: bool, place: Place, settings: ConvertSettings) -> list[Row]:
     file, png = item
 
     def work(data: bytes) -> list[tuple[Row, bytes]]:
@@ -98,11 +104,15 @@ def _convert(item: tuple[str, str], place: Place, settings: ConvertSettings) -> 
         own = {"png": png, "view": record.words}
         return [(record.model_dump() | own | {"spacing_mm": spacing}, picture)]
 
-    return place.once(file, [item, settings.model_dump(mode="json")], work)
+    return place.once(file, [item, settings.model_dump(mode="json")], work, fresh)
 
 
 def _split(
-    item: tuple[str, Mapping[str, str]], place: Place, split: SplitSettings, convert: ConvertSettings
+    item: tuple[str, Mapping[str, str]],
+    fresh: bool,
+    place: Place,
+    split: SplitSettings,
+    convert: ConvertSettings,
 ) -> list[Row]:
     file, facts = item
 
@@ -116,7 +126,7 @@ def _split(
         return made
 
     settings = [split.model_dump(mode="json"), convert.model_dump(mode="json")]
-    return place.once(file, [file, dict(facts), settings], work)
+    return place.once(file, [file, dict(facts), settings], work, fresh)
 
 
 def _files(source: Path, target: Path) -> list[str]:

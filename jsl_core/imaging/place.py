@@ -18,9 +18,12 @@ from jsl_core.imaging.names import Pseudonyms
 from jsl_core.imaging.sources import STATE, open_scan
 from jsl_core.storage import FolderStore, Memo, write_atomically
 
-__all__ = ["Place", "Row"]
+__all__ = ["Place", "Progress", "Row"]
 
 Row = dict[str, Any]
+Outcome = list[Row] | BadScan
+Work = Callable[[bytes], list[tuple[Row, bytes]]]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -35,59 +38,71 @@ class Place:
         """What a file or a participant is called in tables and outputs."""
         return self.pseudonyms(name) if self.pseudonyms else name
 
-    def once(self, file: str, settings: Any, work: Callable[[bytes], list[tuple[Row, bytes]]]) -> list[Row]:
-        """The rows that `work` makes of a scan's bytes, its pictures staged; or those remembered of them.
+    def once(self, file: str, settings: Any, work: Work, fresh: bool) -> list[Row]:
+        """The rows that `work` makes of a scan's bytes, its pictures staged; or what is remembered of them.
 
-        A `BadScan` becomes the one row of the scan.
+        A `BadScan` becomes the one row of the scan. `fresh` does the work whatever is remembered.
         """
         data = open_scan(self.source, file)
         memo = Memo(FolderStore(self.target / STATE), __version__)
         item = [self.alias(file), hashlib.sha256(data).hexdigest(), settings]
         known = memo.get(item)
-        if known is not None and all(row["reason"] or self._whole(row) for row in known):
+        if known is not None and not fresh:
             return known
         try:
-            rows = [
-                self._staged(row | self._names(file, row["participant"]), picture)
-                for row, picture in work(data)
-            ]
+            made = work(data)
+            rows = [self._staged(row | self._names(file, row["participant"]), png) for row, png in made]
         except BadScan as error:
             rows = [self._rejected(file, error)]
         memo.put(item, rows)
         return rows
 
-    def settled(
-        self,
-        files: Sequence[str],
-        outcomes: Iterable[list[Row] | BadScan],
-        progress: Callable[[int, int], None],
+    def fill(
+        self, files: Sequence[str], do: Callable[[Sequence[int], bool], Iterable[Outcome]], progress: Progress
     ) -> list[Row]:
-        """All rows in the order of the files, their pictures in place; of duplicates the first is kept."""
-        first: dict[str, str] = {}
-        settled: list[Row] = []
-        for done, (file, outcome) in enumerate(zip(files, outcomes, strict=True), start=1):
-            rows = [self._rejected(file, outcome)] if isinstance(outcome, BadScan) else outcome
-            settled += [self._settle(row, first) for row in rows]
-            progress(done, len(files))
-        shutil.rmtree(self._staging, ignore_errors=True)
-        return settled
+        """All rows in the order of the files, their pictures in place; of duplicates the first is kept.
 
-    def _settle(self, row: Row, first: dict[str, str]) -> Row:
+        `do` yields the outcomes of the files of those numbers; it is asked a second time, for fresh ones,
+        where somebody took away a picture that was made before.
+        """
+        first: dict[str, str] = {}
+        rows: dict[int, list[Row]] = {}
+        lost: list[int] = []
+        for number, outcome in enumerate(do(range(len(files)), False)):
+            made = [self._rejected(files[number], outcome)] if isinstance(outcome, BadScan) else outcome
+            rows[number] = [self._first_of_its_kind(row, first) for row in made]
+            if not all([self._in_place(row) for row in rows[number]]):
+                lost.append(number)
+            progress(number + 1, len(files))
+        for number, outcome in zip(lost, do(lost, True) if lost else (), strict=True):
+            if isinstance(outcome, BadScan):
+                rows[number] = [self._rejected(files[number], outcome)]
+            for row in rows[number]:
+                self._in_place(row)
+        shutil.rmtree(self._staging, ignore_errors=True)
+        return [row for made in rows.values() for row in made]
+
+    def _first_of_its_kind(self, row: Row, first: dict[str, str]) -> Row:
         if row["reason"]:
             return row
-        staged, file = self._staging / row["sha256"], row["file"]
         for key, sentence in (
             (f"pixels {row['pixels']}", "has the same pixels as {}, which was used"),
             (f"png {row['png']}", "shows the same knee as {}, which was used"),
         ):
-            if (other := first.setdefault(key, file)) != file:
-                staged.unlink(missing_ok=True)
+            if (other := first.setdefault(key, row["file"])) != row["file"]:
                 return row | {"png": "", "reason": "duplicate", "sentence": sentence.format(other)}
+        return row
+
+    def _in_place(self, row: Row) -> bool:
+        """Move a staged picture to its name; whether it is there now, or need not be."""
+        if row["reason"]:
+            return True
+        staged, final = self._staging / row["sha256"], self.target / row["png"]
         if staged.exists():
-            final = self.target / row["png"]
             final.parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged, final)
-        return row
+            return True
+        return final.is_file() and hashlib.sha256(final.read_bytes()).hexdigest() == row["sha256"]
 
     def _rejected(self, file: str, error: BadScan) -> Row:
         return self._names(file) | {"reason": error.code, "sentence": str(error)}
@@ -105,12 +120,6 @@ class Place:
         with write_atomically(self._staging / digest) as file:
             file.write(picture)
         return row | {"sha256": digest, "reason": "", "sentence": ""}
-
-    def _whole(self, row: Row) -> bool:
-        final = self.target / row["png"]
-        if final.is_file() and hashlib.sha256(final.read_bytes()).hexdigest() == row["sha256"]:
-            return True
-        return (self._staging / row["sha256"]).is_file()
 
     @property
     def _staging(self) -> Path:
