@@ -34,9 +34,10 @@ def gallery(
     rows = row_of[chosen["ID"]].to_numpy()
     images = np.asarray(packed.images[rows])
     maps = saliency_maps(bundle, images, packed.table.iloc[rows], method)
+    words = (chosen[column] for column in ("ID", "said", "true", "right"))
     return [
-        Shown(model, knee["ID"], image, saliency, knee["said"], knee["true"], knee["right"])
-        for knee, image, saliency in zip(chosen.to_dict("records"), images, maps, strict=True)
+        Shown(model, name, image, saliency, said, true, right)
+        for name, said, true, right, image, saliency in zip(*words, images, maps, strict=True)
     ]
 
 
