@@ -22,20 +22,22 @@ def evaluate(
     settings: EvaluateSettings,
     place: Placement,
 ) -> Artifact:
-    """Every model on the test knees, every two compared, beside the best attainable where it is known."""
+    """Every model on the test knees (where there are none, on the validation knees), every two compared."""
     store = place.open()
     packed = tree_files(store, dataset)
     table = pd.read_csv(io.BytesIO(store.get(packed["table.csv"])), dtype={"participant": str})
     predictions = {name: predictions_of(store, model, table) for name, model in models.items()}
+    part = "test" if (table["split"] == "test").any() else "val"
     progress = Progress("evaluate", len(models))
     figures = {}
     for name, rows in predictions.items():
         bundle = json.loads(store.get(tree_files(store, models[name])["bundle.json"]))
-        figures[name] = evaluate_predictions(rows, bundle["thresholds"].get("jsl"), settings)
+        figures[name] = evaluate_predictions(rows, bundle["thresholds"].get("jsl"), settings, part)
         progress.step()
     summary = {
         "models": figures,
-        "comparisons": compare_models(predictions),
+        "part": part,
+        "comparisons": compare_models(predictions, part),
         "best_attainable": json.loads(store.get(truth))["attainable_auc"] if truth else None,
         "dataset": json.loads(store.get(packed["dataset.json"])),
     }

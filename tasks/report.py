@@ -58,7 +58,7 @@ def report(
         rejected=_rejected(store, dataset, gathered),
         stages=_stages(store, films, halves, gathered) if gathered else None,
         grades=_montage(packed),
-        shown=_gallery(store, models, packed, settings.evaluate, place),
+        shown=_gallery(store, models, packed, summary["part"], settings.evaluate, place),
     )
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "report.html")
@@ -123,6 +123,7 @@ def _gallery(
     store: Store,
     models: Mapping[str, Artifact],
     packed: PackedDataset,
+    part: str,
     settings: EvaluateSettings,
     place: Placement,
 ) -> list[Shown]:
@@ -132,4 +133,5 @@ def _gallery(
     folder = checkout(store, models[name], place.folder("trees"))
     predictions = pd.read_csv(folder / "predictions.csv", dtype={"participant": str})
     bundle = ModelBundle.load(folder)
-    return gallery(name, bundle, packed, predictions, settings.saliency, settings.gallery)
+    shown = predictions[predictions["split"] == part]
+    return gallery(name, bundle, packed, shown, settings.saliency, settings.gallery)

@@ -12,7 +12,7 @@ from tasks.progress import Progress
 
 __all__ = ["train", "train_on_risk_factors"]
 
-_CODE = ("jsl_core.cohort.factors", "jsl_core.learning")
+_CODE = ("jsl_core.cohort.columns", "jsl_core.cohort.factors", "jsl_core.learning")
 
 
 @stage("train", version=1, code=_CODE)

@@ -58,7 +58,8 @@ class Shown:
 class ReportContent:
     """All that the page shows.
 
-    `figures` is the summary that the evaluate stage writes: `models` (by name, of `evaluate_predictions`),
+    `figures` is the summary that the evaluate stage writes: `models` (by name, of
+    `evaluate_predictions`), the `part` they were tried on (`test`, or `val` where there is none),
     `comparisons` (of `compare_models`), `best_attainable` (AUC by set of information, or None on real films)
     and `dataset`. `table` is the packed dataset's; `histories` the learning curves (`history.csv`) by model;
     `rejected` has file, ID, reason, sentence; `grades` a few joints, uint8 S×S, by KL grade;

@@ -23,11 +23,11 @@ def gallery(
     method: SaliencyMethod,
     count: int,
 ) -> list[Shown]:
-    """`count` test knees of a model with an image: the surest rights first, then the surest wrongs.
+    """`count` knees of a model with an image: the surest rights first, then the surest wrongs.
 
-    `predictions` are those of the model (`predictions.csv`) on the knees of `packed`.
+    `predictions` are those of the model (rows of `predictions.csv`) on knees of `packed`.
     """
-    chosen = surest(predictions[predictions["split"] == "test"], bundle.thresholds.get("jsl"), count)
+    chosen = surest(predictions, bundle.thresholds.get("jsl"), count)
     if chosen.empty:
         return []
     row_of = pd.Series(np.arange(len(packed.table)), index=packed.table["ID"])

@@ -58,7 +58,7 @@ def _forest(axes: Axes, figures: Mapping[str, Any]) -> None:
     axes.set_yticks(range(len(models)), [TITLES.get(name, name) for name in models])
     axes.set_ylim(len(models) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, labelsize=9.5, labelcolor=INK)
-    axes.set_xlabel("AUC of the test knees, 95 % interval")
+    axes.set_xlabel("AUC, 95 % interval")
     axes.spines["left"].set_visible(False)
     axes.grid(visible=True, axis="x")
 
@@ -99,7 +99,8 @@ def subgroup_chart(parts: Sequence[Mapping[str, Any]], overall: Mapping[str, flo
             axes.plot(part["auc"]["value"], place, "s", markersize=5.5, color=INK)
         labels = [f"{part['group']} {part['level']}  ({part['progressed']}/{part['n']})" for part in shown]
         axes.set_yticks(places[: len(shown)], labels)
-        axes.set(ylim=(places[-1] + 0.8, -0.8), xlabel="AUC, 95 % interval")
+        lowest = min([0.4, *(part["auc"]["low"] for part in shown)])
+        axes.set(xlim=(lowest - 0.02, 1.01), ylim=(places[-1] + 0.8, -0.8), xlabel="AUC, 95 % interval")
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.spines["left"].set_visible(False)
         axes.grid(visible=True, axis="x")
@@ -117,17 +118,18 @@ def grades_chart(grades: Mapping[str, Sequence[int]]) -> str:
         for grade, shade in enumerate(_GRADE_SHADES):
             left = shares[:, :grade].sum(1)
             axes.barh(places, shares[:, grade], left=left, height=0.62, color=shade, label=f"KL {grade}")
-            for place in places[shares[:, grade] > 0.045]:
+            for place in places[shares[:, grade] > 0.055]:
                 middle = left[place] + shares[place, grade] / 2
                 ink = INK if grade < 3 else "white"
                 axes.text(middle, place, f"{counts[place, grade]:.0f}", ha="center", va="center", color=ink)
-        axes.legend(ncols=5, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, handlelength=1)
+        spread: Any = {"ncols": 5, "handlelength": 0.9, "columnspacing": 1.1, "borderaxespad": 0}
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), **spread)
         axes.set_yticks(places, list(grades))
         axes.set(xlim=(0, 1), ylim=(len(grades) - 0.5, -0.5), xticks=[])
         axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=9.5)
         axes.spines[:].set_visible(False)
 
-    return draw(7.2, 0.55 + 0.42 * len(grades), paint)
+    return draw(4.6, 0.5 + 0.36 * len(grades), paint)
 
 
 def progression_chart(table: pd.DataFrame) -> str:

@@ -49,8 +49,10 @@ def precision_recall_chart(jsl: Mapping[str, Any], colour: str) -> str:
         prevalence = jsl["prevalence"]
         axes.axhline(prevalence, color=FAINT, linewidth=0.9, linestyle=DASHED)
         axes.text(0.02, prevalence - 0.02, f"prevalence {prevalence:.2f}", va="top", fontsize=8, color=MUTED)
-        # The last point, precision 1 at recall 0, is a convention and no measurement.
-        axes.plot(jsl["pr"]["recall"][:-1], jsl["pr"]["precision"][:-1], color=colour, drawstyle="steps-post")
+        recall, precision = np.array(jsl["pr"]["recall"]), np.array(jsl["pr"]["precision"])
+        # Thresholds looser than the one that catches all, and stricter than the first catch, add no recall.
+        useful = slice(np.flatnonzero(recall == 1)[-1], np.flatnonzero(recall > 0)[-1] + 1)
+        axes.plot(recall[useful], precision[useful], color=colour, drawstyle="steps-post")
         if jsl["precision"]["value"] is not None:
             operating_point(axes, jsl["sensitivity"]["value"], jsl["precision"]["value"], colour)
         _headline(axes, f"AP {jsl['ap']['value']:.3f}", 0.98, 0.9)

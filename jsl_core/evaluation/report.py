@@ -30,6 +30,7 @@ from jsl_core.evaluation.plots import (
 )
 from jsl_core.evaluation.published import TITLES
 from jsl_core.evaluation.saliency import JOINT_SPACE_AREA
+from jsl_core.evaluation.short_table import OPTIMISTIC
 from jsl_core.evaluation.style import colour_of
 
 __all__ = ["write_report"]
@@ -51,6 +52,7 @@ def write_report(content: ReportContent, path: Path) -> None:
         content=content,
         overlay=overlay,
         joint_space_area=JOINT_SPACE_AREA,
+        optimistic=OPTIMISTIC,
         settings=json.dumps(content.settings, indent=2, ensure_ascii=False),
         **_tables(content),
         **_charts(content),

@@ -5,9 +5,10 @@ from typing import Any, Literal
 
 from jsl_core.evaluation.published import SEED_AUC, SEED_KL_ACCURACY, TITLES, best_attainable
 
-__all__ = ["overview", "short_table"]
+__all__ = ["OPTIMISTIC", "overview", "short_table"]
 
 DASH = "–"
+OPTIMISTIC = "the kept epochs were chosen on these very knees, so the figures are optimistic"
 
 
 def overview(figures: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -39,14 +40,19 @@ def short_table(figures: Mapping[str, Any], style: Literal["plain", "markdown"] 
         [_pad(cell, width, index) for index, (cell, width) in enumerate(zip(line, widths, strict=True))]
         for line in cells
     ]
-    notes = ["* the notebooks this grew from, on real OAI knees and a balanced test part; not comparable"]
-    published = any(column.endswith("*") for column in columns)
+    notes = (
+        [] if figures["part"] == "test" else [f"Validation knees, as there is no test part: {OPTIMISTIC}."]
+    )
+    if any(column.endswith("*") for column in columns):
+        notes.append(
+            "* the notebooks this grew from, on real OAI knees and a balanced test part; not comparable"
+        )
     if style == "markdown":
         rule = ["-" * width if index == 0 else "-" * (width - 1) + ":" for index, width in enumerate(widths)]
         text = ["| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:])]
-        return "\n".join([*text, "", *notes] if published else text)
+        return "\n".join([*text, "", *notes] if notes else text)
     text = ["  ".join(line).rstrip() for line in (lines[0], ["─" * width for width in widths], *lines[1:])]
-    return "\n".join([*text, *notes] if published else text)
+    return "\n".join([*text, *notes])
 
 
 def number(value: float | None, digits: int = 3) -> str:
