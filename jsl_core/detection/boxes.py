@@ -1,4 +1,4 @@
-"""Boxes: decoding of the heads' maps, overlap, CIoU and non-maximum suppression.
+"""Boxes: decoding of the heads' maps, overlap, CIoU.
 
 Boxes are (x1, y1, x2, y2), x right, y down, in pixels of the image they are about.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from jsl_core.detection.network import Head
 
-__all__ = ["box_iou", "ciou", "decode", "decode_head", "nms", "paired_iou"]
+__all__ = ["box_iou", "ciou", "decode", "decode_head", "paired_iou"]
 
 
 def decode_head(raw: Tensor, head: Head) -> tuple[Tensor, Tensor]:
@@ -73,14 +73,3 @@ def ciou(a: Tensor, b: Tensor) -> Tensor:
     with torch.no_grad():
         weight = shape / (1 - iou + shape).clamp(min=1e-9)
     return iou - distance / diagonal - weight * shape
-
-
-def nms(boxes: Tensor, scores: Tensor, iou: float) -> Tensor:
-    """Indices of the boxes N×4 to keep, best score first: none overlaps a better one by more than `iou`."""
-    order = scores.argsort(descending=True, stable=True)
-    overlap = box_iou(boxes[order], boxes[order])
-    kept: list[int] = []
-    for candidate in range(len(order)):
-        if not kept or bool((overlap[candidate, kept] <= iou).all()):
-            kept.append(candidate)
-    return order[kept]

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from torchvision.ops import nms
 
 from jsl_core.config import CropSettings
-from jsl_core.detection.boxes import decode, nms
+from jsl_core.detection.boxes import decode
 from jsl_core.detection.cfg import read_cfg, write_cfg
 from jsl_core.detection.darknet import load_weights
 from jsl_core.detection.engines import Engine, opencv_engine, torch_engine

@@ -8,7 +8,7 @@ import torch
 import torchvision
 
 from jsl_core.detection.anchors import kmeans_anchors
-from jsl_core.detection.boxes import box_iou, ciou, nms
+from jsl_core.detection.boxes import box_iou, ciou
 from jsl_core.detection.metrics import average_precision, detection_metrics
 
 
@@ -36,11 +36,6 @@ def test_ciou_of_other_shapes_about_one_centre_is_its_closed_form() -> None:
     flat, tall = torch.tensor([[-2.0, -1.0, 2.0, 1.0]]), torch.tensor([[-1.0, -2.0, 1.0, 2.0]])
     iou, shape = 4 / 12, 4 / math.pi**2 * (math.atan(2) - math.atan(0.5)) ** 2
     assert float(ciou(flat, tall)) == pytest.approx(iou - shape**2 / (1 - iou + shape), abs=1e-6)
-
-
-def test_nms_keeps_the_boxes_that_torchvision_keeps() -> None:
-    boxes, scores = _boxes(200, 2), torch.rand(200, generator=torch.Generator().manual_seed(0))
-    assert nms(boxes, scores, 0.5).tolist() == torchvision.ops.nms(boxes, scores, 0.5).tolist()
 
 
 def test_average_precision_of_a_worked_example() -> None:

@@ -1,0 +1,85 @@
+"""How fast a joint is found, from decoded pixels to box, beside OpenCV's importer on the same weights.
+
+python tests/benchmarks/detection.py [--full]   # --full: YOLOv4 too, some seconds a knee
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from jsl_core.config import CropSettings
+from jsl_core.detection import JointDetector
+from jsl_core.detection.architectures import yolov4, yolov4_tiny
+from jsl_core.detection.cfg import Section
+from jsl_core.detection.detector import load_network
+from jsl_core.detection.export import export_detector
+from jsl_core.detection.network import Network
+
+_KNEE = (1400, 900)  # height and width of a split knee in pixels
+_SCORE, _NMS = 0.25, 0.5
+
+
+def _opencv(folder: Path) -> Callable[[np.ndarray], object]:
+    """OpenCV's own way: its importer, its blob, its NMS; stretched to the input, as Darknet does."""
+    net = cv2.dnn.readNetFromDarknet(str(folder / "knee.cfg"), str(folder / "knee.weights"))
+    names = net.getUnconnectedOutLayersNames()
+    channels = load_network(folder / "knee.cfg", folder / "knee.weights").channels
+
+    def run(image: np.ndarray) -> object:
+        pixels = image if channels == 1 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+        net.setInput(cv2.dnn.blobFromImage(pixels, 1 / 255, (416, 416)))
+        rows = np.concatenate(net.forward(names))
+        rows = rows[rows[:, 5] >= _SCORE]
+        boxes = np.concatenate([rows[:, :2] - rows[:, 2:4] / 2, rows[:, 2:4]], 1) * (_KNEE[::-1] * 2)
+        return cv2.dnn.NMSBoxes(boxes.tolist(), rows[:, 5].tolist(), _SCORE, _NMS)
+
+    return run
+
+
+def _ours(folder: Path) -> Callable[[np.ndarray], object]:
+    files = {"cfg": str(folder / "knee.cfg"), "weights": str(folder / "knee.weights")}
+    detector = JointDetector.load(CropSettings(**files, score=_SCORE, nms_iou=_NMS), "cpu")
+    return lambda image: detector.detect([image])
+
+
+def _measure(name: str, network: Network, rounds: int) -> None:
+    """Both in turn, so that a busy machine slows both alike; medians in milliseconds."""
+    image = np.random.default_rng(0).integers(0, 256, _KNEE, np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        export_detector(network, Path(folder), "darknet")
+        runs = {"ours": _ours(Path(folder)), "OpenCV": _opencv(Path(folder))}
+        taken: dict[str, list[float]] = {which: [] for which in runs}
+        for _ in range(rounds + 2):
+            for which, run in runs.items():
+                start = time.perf_counter()
+                run(image)
+                taken[which].append(1000 * (time.perf_counter() - start))
+    median = {which: statistics.median(times[2:]) for which, times in taken.items()}
+    print(f"{name:<12} ours {median['ours']:7.1f} ms   OpenCV {median['OpenCV']:7.1f} ms   per knee")
+
+
+def _untrained(sections: tuple[Section, ...]) -> Network:
+    torch.manual_seed(0)
+    return Network(sections).eval()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true")
+    shipped = JointDetector.load(CropSettings(), "cpu").detector.network
+    full = parser.parse_args().full
+    _measure("shipped", shipped, 30)
+    _measure("YOLOv4-tiny", _untrained(yolov4_tiny()), 20)
+    if full:
+        _measure("YOLOv4", _untrained(yolov4()), 5)
+
+
+if __name__ == "__main__":
+    main()
