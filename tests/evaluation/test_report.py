@@ -1,0 +1,287 @@
+"""The report is one whole page: it asks nothing of the network, hides nothing, and says what it is not."""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jsl_core.config import EvaluateSettings
+from jsl_core.evaluation import compare_models, evaluate_predictions
+from jsl_core.evaluation.content import ReportContent, Shown, StagedKnee, Stages
+from jsl_core.evaluation.report import write_report
+
+KNEES, SIZE = 160, 32
+
+
+class Page(HTMLParser):
+    """A page's text, its elements with their attributes, and what no closing tag was found for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in ("meta", "img", "br", "rect"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    draw = np.random.default_rng(7)
+    grades = draw.integers(0, 5, KNEES)
+    progressed = (draw.random(KNEES) < 0.15 + 0.1 * grades).astype(float)
+    progressed[:5] = np.nan
+    return pd.DataFrame(
+        {
+            "ID": [f"{1000001 + knee // 2}_{knee % 2 + 1}" for knee in range(KNEES)],
+            "participant": [str(1000001 + knee // 2) for knee in range(KNEES)],
+            "side": np.arange(KNEES) % 2 + 1,
+            "split": np.repeat(["train", "val", "test"], [40, 20, 100]),
+            "Age": draw.normal(61, 9, KNEES).round(),
+            "Sex": np.repeat(draw.integers(1, 3, KNEES // 2), 2),
+            "BMI": draw.normal(28.8, 4.8, KNEES).round(1),
+            "BL_KL_grade": grades.astype(float),
+            "JSL_Prog": progressed,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def predictions(table: pd.DataFrame) -> pd.DataFrame:
+    draw = np.random.default_rng(8)
+    grades = table["BL_KL_grade"].to_numpy()
+    chances = np.exp(-np.abs(np.arange(5) - grades[:, None] + draw.normal(0, 0.7, (KNEES, 1))))
+    columns = {f"kl_{grade}": chance for grade, chance in enumerate((chances / chances.sum(1)[:, None]).T)}
+    risk = 1 / (1 + np.exp(1.2 - 0.5 * grades + draw.normal(0, 0.5, KNEES)))
+    return table.assign(**columns, jsl_risk=risk)
+
+
+@pytest.fixture(scope="module")
+def figures(predictions: pd.DataFrame) -> dict[str, Any]:
+    settings = EvaluateSettings(bootstrap=20)
+    grades = [f"kl_{grade}" for grade in range(5)]
+    rows = {
+        "risk-factors": predictions.drop(columns=grades).assign(jsl_risk=predictions["jsl_risk"] ** 2),
+        "multitask": predictions,
+        "kl": predictions.drop(columns="jsl_risk"),
+    }
+    return {
+        "models": {name: evaluate_predictions(one, 0.4, settings) for name, one in rows.items()},
+        "comparisons": compare_models(rows),
+        "best_attainable": {"risk-factors": 0.699, "image": 0.815, "image+factors": 0.865},
+        "part": "test",
+    }
+
+
+@pytest.fixture(scope="module")
+def content(table: pd.DataFrame, figures: dict[str, Any]) -> ReportContent:
+    draw = np.random.default_rng(9)
+    film = draw.integers(0, 256, (500, 600), np.uint8)
+    joint = film[:SIZE, :SIZE]
+    knees = [
+        StagedKnee("1000001_1", (0, 0, 301.0, 500), film[:, :301], (90.5, 180.0, 210.5, 300.0), joint),
+        StagedKnee("1000001_2", (299.0, 0, 600, 500), film[:, 299:], (95.0, 185.0, 215.0, 305.0), joint),
+    ]
+    history = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3],
+            "lr": 0.001,
+            "train_loss": [1.6, 1.2, 1.0],
+            "val_loss": [1.5, 1.3, 1.4],
+            "val_kappa": [0.1, 0.5, 0.4],
+            "kept": [False, True, False],
+        }
+    )
+    rejected = pd.DataFrame(
+        {
+            "file": ["film-7.dcm", "film-9.dcm", "film-11.dcm"],
+            "ID": ["", "", "1000005_2"],
+            "reason": ["too_small", "too_small", "no_joint"],
+            "sentence": ["it has 300 × 200 pixels", "it has 320 × 200 pixels", "no joint was found"],
+        }
+    )
+    saliency = draw.random((SIZE, SIZE), np.float32)
+    return ReportContent(
+        name="a run",
+        date="2026-11-24",
+        phantom=True,
+        figures=figures,
+        table=table,
+        settings={"seed": 0},
+        versions={"JSL": "0.1.0", "dataset": "f" * 64},
+        histories={"kl": history},
+        scans=83,
+        rejected=rejected,
+        stages=Stages(film, knees),
+        grades={2: [joint, joint]},
+        shown=[Shown("multitask", "1000041_1", joint, saliency, "risk 0.81: progresses", "stable", False)],
+        joint_space_share={"multitask": 0.31},
+    )
+
+
+@pytest.fixture(scope="module")
+def page(content: ReportContent, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    return written(content, tmp_path_factory.mktemp("report"))
+
+
+def written(content: ReportContent, folder: Path) -> Page:
+    write_report(content, folder / "report.html")
+    assert [file.name for file in folder.iterdir()] == ["report.html"]
+    return Page(folder / "report.html")
+
+
+def test_the_page_is_well_formed_and_asks_nothing_of_the_network(page: Page) -> None:
+    assert page.open == []
+    for tag in ("script", "link", "iframe", "object", "base"):
+        assert not page.all(tag)
+    addresses = [
+        value for _, attributes in page.elements for name, value in attributes.items() if name == "src"
+    ]
+    assert addresses
+    assert all(address.startswith("data:image/") for address in addresses)
+    assert "url(" not in page.source
+    assert "@import" not in page.source
+    assert "http" not in page.source.replace("http-equiv", "")
+
+
+def test_every_picture_has_words_and_every_link_of_the_contents_a_place(page: Page) -> None:
+    assert all(picture["alt"] for picture in page.all("img"))
+    places = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(places) == len(set(places))
+    links = [link["href"] for link in page.all("a")]
+    assert links
+    assert {link.removeprefix("#") for link in links} <= set(places)
+
+
+def test_headings_descend_one_level_at_a_time(page: Page) -> None:
+    levels = [int(tag[1]) for tag, _ in page.elements if tag in ("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later - level <= 1 for level, later in pairwise(levels))
+
+
+def test_the_same_content_gives_the_same_bytes(content: ReportContent, page: Page, tmp_path: Path) -> None:
+    assert written(content, tmp_path).source == page.source
+
+
+def test_the_page_shows_the_figures_of_the_summary(page: Page, figures: dict[str, Any]) -> None:
+    auc = figures["models"]["multitask"]["jsl"]["auc"]
+    assert f"{auc['value']:.3f} [{auc['low']:.3f}–{auc['high']:.3f}]" in page.text
+    assert "0.815" in page.text  # best attainable from the image
+    assert "0.696" in page.text  # published for multi-task
+    assert f"{figures['models']['kl']['kl']['accuracy']['value']:.3f}" in page.text
+    assert "83 films" in page.text
+
+
+def test_a_film_is_shown_with_the_boxes_it_was_cut_by(page: Page) -> None:
+    boxes = [tuple(float(box[side]) for side in ("x", "y", "width", "height")) for box in page.all("rect")]
+    assert boxes == [(0, 0, 301, 500), (299, 0, 301, 500), (90.5, 180, 120, 120), (95, 185, 120, 120)]
+    assert [view["viewbox"] for view in page.all("svg")] == ["0 0 600 500", "0 0 301 500", "0 0 301 500"]
+
+
+def test_rejected_films_are_counted_by_reason_and_listed_with_their_sentences(page: Page) -> None:
+    assert "too small 2 no joint 1" in page.text
+    assert "film-11.dcm 1000005_2 no joint was found" in page.text
+
+
+def test_phantom_figures_are_never_shown_as_clinical_ones(
+    content: ReportContent, page: Page, tmp_path: Path
+) -> None:
+    warning = "Phantom figures are not clinical figures"
+    assert warning in page.text
+    assert "research use only" in page.text.lower()
+    real = replace(content, phantom=False, figures={**content.figures, "best_attainable": None})
+    text = written(real, tmp_path).text
+    assert warning.lower() not in text.lower()
+    assert "attainable" not in text.lower()
+    assert "research use only" in text.lower()
+
+
+def test_figures_of_validation_knees_are_marked_as_such(content: ReportContent, tmp_path: Path) -> None:
+    chosen = replace(content, figures={**content.figures, "part": "val"})
+    assert "validation knees" in written(chosen, tmp_path).text.lower()
+
+
+def test_names_from_outside_cannot_become_markup(content: ReportContent, tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script>"
+    rejected = content.rejected.assign(file=hostile, sentence=hostile)
+    named = replace(content, name=hostile, rejected=rejected, settings={"store": hostile})
+    page = written(named, tmp_path)
+    assert not page.all("script")
+    assert page.text.count(hostile) >= 5
+
+
+def test_a_run_of_kl_grades_alone_says_nothing_of_progression(
+    content: ReportContent, figures: dict[str, Any], tmp_path: Path
+) -> None:
+    alone = replace(
+        content,
+        figures={
+            "models": {"kl": figures["models"]["kl"]},
+            "comparisons": [],
+            "best_attainable": None,
+            "part": "test",
+        },
+        table=content.table.drop(columns=["Age", "Sex", "BMI"]).assign(JSL_Prog=np.nan),
+        phantom=False,
+        scans=None,
+        rejected=pd.DataFrame(columns=["ID", "code", "reason", "sentence"]),
+        stages=None,
+        grades={},
+        shown=(),
+        joint_space_share={},
+    )
+    page = written(alone, tmp_path)
+    sections = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    assert sections == {"results", "cohort", "grades", "learning", "made"}
+    assert "AUC [95 % CI]" not in page.text
+
+
+def test_a_model_without_figures_says_why(
+    content: ReportContent, figures: dict[str, Any], tmp_path: Path
+) -> None:
+    reason = "of 12 labelled knees 0 progressed: no curve can be drawn"
+    models = {**figures["models"], "multitask": {"kl": None, "jsl": {"reason": reason}}}
+    page = written(replace(content, figures={**figures, "models": models, "comparisons": []}), tmp_path)
+    assert reason in page.text
+
+
+def test_a_page_with_a_large_film_and_a_thousand_rejects_stays_small(
+    content: ReportContent, tmp_path: Path
+) -> None:
+    draw = np.random.default_rng(1)
+    film = draw.integers(0, 256, (2500, 2400), np.uint8)
+    assert content.stages is not None
+    knees = [replace(knee, image=film[:, :1200]) for knee in content.stages.knees]
+    rejected = pd.concat([content.rejected] * 400, ignore_index=True)
+    page = written(replace(content, stages=Stages(film, knees), rejected=rejected), tmp_path)
+    assert len(page.source) < 3_000_000
+    assert "too small 800" in page.text
+    assert "all are in rejected.csv" in page.text
