@@ -25,11 +25,12 @@ def jpeg_uri(image: NDArray[np.uint8], longest: int) -> str:
 def overlay(image: NDArray[np.uint8], saliency: NDArray[np.float32]) -> NDArray[np.uint8]:
     """`saliency` (S×S ≥ 0) as colour over `image` (uint8 S×S), uint8 S×S×3: the more, the less see-through.
 
-    The scale ends at the 99.5th percentile, so that a single pixel cannot hide the rest.
+    The scale runs from the median, below which the image stays as it is, to the 99.5th percentile, so that a
+    single pixel cannot hide the rest.
     """
-    top = float(np.percentile(saliency, 99.5))
-    strength = np.clip(saliency / top, 0, 1) if top > 0 else np.zeros_like(saliency)
-    colour = colormaps["inferno"](0.25 + 0.7 * strength)[..., :3] * 255
+    low, top = np.percentile(saliency, [50, 99.5])
+    strength = np.clip((saliency - low) / (top - low), 0, 1) if top > low else np.zeros_like(saliency)
+    colour = colormaps["inferno"](0.35 + 0.55 * strength)[..., :3] * 255
     alpha = _OPACITY * np.sqrt(strength)[..., None]
     return np.rint((1 - alpha) * image[..., None] + alpha * colour).astype(np.uint8)
 
