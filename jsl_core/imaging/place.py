@@ -71,7 +71,8 @@ class Place:
         for number, outcome in enumerate(do(range(len(files)), False)):
             made = [self._rejected(files[number], outcome)] if isinstance(outcome, BadScan) else outcome
             rows[number] = [self._first_of_its_kind(row, first) for row in made]
-            if not all([self._in_place(row) for row in rows[number]]):
+            placed = [self._in_place(row) for row in rows[number]]
+            if not all(placed):
                 lost.append(number)
             progress(number + 1, len(files))
         for number, outcome in zip(lost, do(lost, True) if lost else (), strict=True):
