@@ -127,7 +127,7 @@ def interval(figure: Figures | None) -> str:
 
 def _spread(rows: pd.DataFrame, column: str) -> str:
     known = rows.get(column, pd.Series(dtype=float)).dropna()
-    return f"{known.mean():.1f} ± {np.std(known):.1f}" if len(known) else DASH
+    return f"{known.mean():.1f} ± {np.std(known):.1f}".replace("-", "−") if len(known) else DASH
 
 
 def _share(rows: pd.DataFrame, column: str, value: float) -> str:

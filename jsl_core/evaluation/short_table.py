@@ -23,7 +23,7 @@ def overview(figures: Mapping[str, Any]) -> list[dict[str, str]]:
                 "Best attainable": number(best_attainable(name, figures)),
                 "Published AUC*": number(SEED_AUC.get(name)),
                 "KL accuracy [95 % CI]": _interval(kl.get("accuracy")),
-                "KL kappa": number((kl.get("kappa") or {}).get("value")),
+                "Kappa": number((kl.get("kappa") or {}).get("value")),
                 "Published accuracy*": number(SEED_KL_ACCURACY.get(name)),
             }
         )
@@ -31,9 +31,14 @@ def overview(figures: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def short_table(figures: Mapping[str, Any], style: Literal["plain", "markdown"] = "plain") -> str:
-    """The overview as text, its figures aligned; columns that no model fills are left out."""
+    """The overview as text, its figures aligned; columns that no model fills are left out.
+
+    The plain one leaves out the published figures, so that it fits into a terminal of 100 columns.
+    """
     rows = overview(figures)
     columns = [column for column in rows[0] if any(row[column] != DASH for row in rows)] if rows else []
+    if style == "plain":
+        columns = [column for column in columns if not column.endswith("*")]
     widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
     cells = [columns, *([row[column] for column in columns] for row in rows)]
     lines = [
