@@ -1,16 +1,18 @@
 """The surest rights and the surest wrongs of a model, with what it looked at."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.evaluation.content import Shown
-from jsl_core.evaluation.saliency import SaliencyMethod, saliency_maps
+from jsl_core.evaluation.saliency import SaliencyMethod, joint_space_share, saliency_maps
 from jsl_core.learning import ModelBundle, PackedDataset
 
-__all__ = ["gallery", "surest"]
+__all__ = ["gallery", "share_in_joint_space", "surest"]
 
 _OUTCOMES = {0: "stable", 1: "progressed"}
 
@@ -30,10 +32,8 @@ def gallery(
     chosen = surest(predictions, bundle.thresholds.get("jsl"), count)
     if chosen.empty:
         return []
-    row_of = pd.Series(np.arange(len(packed.table)), index=packed.table["ID"])
-    rows = row_of[chosen["ID"]].to_numpy()
-    images = np.asarray(packed.images[rows])
-    maps = saliency_maps(bundle, images, packed.table.iloc[rows], method)
+    images, rows = _knees(packed, chosen["ID"])
+    maps = saliency_maps(bundle, images, rows, method)
     words = (chosen[column] for column in ("ID", "said", "true", "right"))
     return [
         Shown(model, name, image, saliency, said, true, right)
@@ -41,11 +41,24 @@ def gallery(
     ]
 
 
+def share_in_joint_space(
+    bundle: ModelBundle,
+    packed: PackedDataset,
+    predictions: pd.DataFrame,
+    method: SaliencyMethod,
+    count: int = 32,
+) -> float:
+    """Mean share of a model's saliency inside the joint space, over up to `count` knees spread evenly."""
+    places = np.unique(np.linspace(0, len(predictions) - 1, count).round().astype(int))
+    images, rows = _knees(packed, predictions["ID"].iloc[places])
+    return float(joint_space_share(saliency_maps(bundle, images, rows, method)).mean())
+
+
 def surest(predictions: pd.DataFrame, threshold: float | None, count: int) -> pd.DataFrame:
     """The knees with most of a margin: half of them right, half wrong, as far as there are so many.
 
     Columns ID, said, true (a few words each), right. Progression is shown where the model has it (the margin
-    is the distance of the risk from `threshold`), else the KL grade (the margin is its probability).
+    is the distance of the risk from `threshold` in log odds), else the KL grade (the margin is its probability).
     """
     told = pd.DataFrame(
         list(_progression(predictions, threshold) if threshold is not None else _grades(predictions)),
@@ -61,7 +74,13 @@ def _progression(predictions: pd.DataFrame, threshold: float) -> Iterator[tuple[
         risk, truth = knee["jsl_risk"], int(knee[PROGRESSION])
         grade = "" if np.isnan(knee[GRADE]) else f", KL {knee[GRADE]:.0f}"
         said = f"risk {risk:.2f}: {'progresses' if risk >= threshold else 'stable'}"
-        yield knee["ID"], said, _OUTCOMES[truth] + grade, (risk >= threshold) == truth, abs(risk - threshold)
+        yield (
+            knee["ID"],
+            said,
+            _OUTCOMES[truth] + grade,
+            (risk >= threshold) == truth,
+            abs(_log_odds(risk) - _log_odds(threshold)),
+        )
 
 
 def _grades(predictions: pd.DataFrame) -> Iterator[tuple[str, str, str, bool, float]]:
@@ -69,3 +88,14 @@ def _grades(predictions: pd.DataFrame) -> Iterator[tuple[str, str, str, bool, fl
         chances = [knee[f"kl_{grade}"] for grade in range(5)]
         guess, truth = int(np.argmax(chances)), int(knee[GRADE])
         yield knee["ID"], f"KL {guess} ({max(chances):.0%})", f"KL {truth}", guess == truth, max(chances)
+
+
+def _log_odds(risk: float) -> float:
+    risk = min(max(risk, 1e-9), 1 - 1e-9)
+    return math.log(risk / (1 - risk))
+
+
+def _knees(packed: PackedDataset, names: "pd.Series[str]") -> tuple[NDArray[np.uint8], pd.DataFrame]:
+    """Images and rows of the table, in the order of the names."""
+    rows = pd.Index(packed.table["ID"]).get_indexer(pd.Index(names))
+    return np.asarray(packed.images[rows]), packed.table.iloc[rows]

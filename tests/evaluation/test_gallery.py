@@ -1,0 +1,92 @@
+"""The gallery shows the surest knees, right and wrong, each with its own image."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from jsl_core.evaluation.gallery import gallery, share_in_joint_space, surest
+from jsl_core.evaluation.saliency import JOINT_SPACE_AREA
+from jsl_core.learning import KneeNetwork, ModelBundle, NetworkSpec, PackedDataset
+
+
+def knees(risk: list[float], progressed: list[float]) -> pd.DataFrame:
+    count = len(risk)
+    return pd.DataFrame(
+        {
+            "ID": [f"{1000001 + i // 2}_{1 + i % 2}" for i in range(count)],
+            "side": [1 + i % 2 for i in range(count)],
+            "BL_KL_grade": 2.0,
+            "JSL_Prog": progressed,
+            "jsl_risk": risk,
+        }
+    )
+
+
+def test_half_of_the_knees_shown_are_the_surest_wrongs() -> None:
+    shown = surest(knees([0.9, 0.1, 0.95, 0.04, 0.55, 0.45], [1, 0, 0, 1, 1, 1]), 0.5, 4)
+    assert shown["right"].tolist() == [True, True, False, False]
+    assert shown["ID"].tolist() == ["1000001_1", "1000001_2", "1000002_2", "1000002_1"]
+
+
+def test_a_risk_is_as_sure_below_the_threshold_as_above_it_by_its_odds() -> None:
+    # Odds of 1 : 3 at the threshold: 1 : 27 below are as sure as 3 : 1 above.
+    shown = surest(knees([3 / 4, 1 / 40], [1, 0]), 1 / 4, 1)
+    assert shown["said"].tolist() == ["risk 0.03: stable"]
+
+
+def test_a_model_without_mistakes_fills_the_gallery_with_rights() -> None:
+    shown = surest(knees([0.9, 0.1, 0.8, 0.2], [1, 0, 1, 0]), 0.5, 4)
+    assert len(shown) == 4
+    assert shown["right"].all()
+
+
+def test_a_knee_without_a_label_is_neither_right_nor_wrong() -> None:
+    assert len(surest(knees([0.9, 0.1], [np.nan, 0]), 0.5, 4)) == 1
+
+
+def test_without_a_threshold_the_grade_is_told() -> None:
+    rows = knees([0.5], [1]).assign(**{f"kl_{grade}": [0.1, 0.1, 0.1, 0.6, 0.1][grade] for grade in range(5)})
+    (shown,) = surest(rows, None, 3).to_dict("records")
+    assert (shown["said"], shown["true"], shown["right"]) == ("KL 3 (60%)", "KL 2", False)
+
+
+@pytest.fixture
+def packed() -> PackedDataset:
+    images = np.random.default_rng(0).integers(0, 255, (8, 32, 32), dtype=np.uint8)
+    return PackedDataset(images, knees([0.5] * 8, [0, 1] * 4), "")
+
+
+@pytest.fixture
+def bundle() -> ModelBundle:
+    torch.manual_seed(0)
+    network = KneeNetwork(NetworkSpec("jslnet", 1, 32, "none", ("jsl",))).eval()
+    return ModelBundle(
+        regime="jsl-image",
+        network=network,
+        factors=None,
+        mirror_left=True,
+        temperature={"jsl": 1.0},
+        prior_shift=0.0,
+        thresholds={"jsl": 0.5},
+        dataset="",
+        parent="",
+        settings={},
+    )
+
+
+def test_every_knee_shown_has_its_own_image(packed: PackedDataset, bundle: ModelBundle) -> None:
+    predictions = knees(np.linspace(0.1, 0.9, 8).tolist(), [0, 1] * 4)
+    shown = gallery("jsl-image", bundle, packed, predictions, "gradcam", 6)
+    assert len(shown) == 6
+    for one in shown:
+        row = packed.table["ID"].tolist().index(one.ID)
+        np.testing.assert_array_equal(one.image, packed.images[row])
+        assert one.saliency.shape == one.image.shape
+
+
+def test_an_untrained_network_looks_at_the_joint_space_by_chance(
+    packed: PackedDataset, bundle: ModelBundle
+) -> None:
+    share = share_in_joint_space(bundle, packed, packed.table, "gradient")
+    assert share == pytest.approx(JOINT_SPACE_AREA, abs=0.04)
