@@ -58,7 +58,7 @@ def surest(predictions: pd.DataFrame, threshold: float | None, count: int) -> pd
     """The knees with most of a margin: half of them right, half wrong, as far as there are so many.
 
     Columns ID, said, true (a few words each), right. Progression is shown where the model has it (the margin
-    is the distance of the risk from `threshold` in log odds), else the KL grade (the margin is its probability).
+    is the log odds ratio of the risk and `threshold`), else the KL grade (the margin is its probability).
     """
     told = pd.DataFrame(
         list(_progression(predictions, threshold) if threshold is not None else _grades(predictions)),
