@@ -35,7 +35,10 @@ def list_scans(source: Path, films: Path | None = None) -> list[Artifact]:
 
 
 def _digest(scan: ScanFile) -> Artifact:
-    return Artifact.of_bytes(scan.read(), scan.name)
+    try:
+        return Artifact.of_bytes(scan.read(), scan.name)
+    except BadScan:  # the convert stage meets the same error, and makes a row of it
+        return Artifact.of_bytes(b"", scan.name)
 
 
 def _digest_named(source: Path, name: str) -> Artifact:

@@ -9,7 +9,7 @@ from tasks.caching import Placement, stage
 __all__ = ["Gathered", "gather"]
 
 # Files that were never radiographs say nothing about the quality of those that were.
-_NOT_SCANS = {"not_dicom", "dicomdir"}
+_NOT_SCANS = {"not_dicom"}
 
 
 class Gathered(BaseModel):
@@ -30,8 +30,10 @@ def gather(
     """Join the buckets; of several films of one knee the first by name is kept, the others are rejected."""
     store = place.open()
     tables = [read_rows(store, stage_tables) for stage_tables in (converted, split, cropped)]
-    joints, repeated = _once(accepted(tables[2]))
-    rows = [*(row for table in tables for row in table), *repeated]
+    copies = _copies(accepted(tables[0]))
+    copied = {row["file"] for row in copies}
+    joints, repeated = _once([row for row in accepted(tables[2]) if row["file"] not in copied])
+    rows = [*(row for table in tables for row in table), *copies, *repeated]
     scans = [row for row in tables[0] if row.get("reason") not in _NOT_SCANS]
     failed = {row["file"] for row in rows if row.get("reason") and row["reason"] not in _NOT_SCANS}
     return Gathered(
@@ -42,15 +44,27 @@ def gather(
     )
 
 
+def _copies(films: list[Row]) -> list[Row]:
+    """A rejection for each film that has the pixels of another, by name earlier, film."""
+    first: dict[str, str] = {}
+    copies = []
+    for film in sorted(films, key=lambda film: film["file"]):
+        known = first.setdefault(film["pixels"], film["file"])
+        if known != film["file"]:
+            copies.append(_duplicate(film["file"], f"has the same pixels as {known}, which is used"))
+    return copies
+
+
 def _once(joints: list[Row]) -> tuple[list[Row], list[Row]]:
     kept: dict[str, Row] = {}
     repeated = []
     for row in sorted(joints, key=lambda row: (row["ID"], row["file"])):
-        if row["ID"] in kept:
-            sentence = f"{kept[row['ID']]['file']} already gave knee {row['ID']}; keep one film of each knee"
-            repeated.append(
-                {"file": row["file"], "ID": row["ID"], "reason": "duplicate", "sentence": sentence}
-            )
-        else:
-            kept[row["ID"]] = row
+        first = kept.setdefault(row["ID"], row)
+        if first is not row:
+            why = f"{first['file']} already gave knee {row['ID']}; keep one film of each knee"
+            repeated.append(_duplicate(row["file"], why) | {"ID": row["ID"]})
     return list(kept.values()), repeated
+
+
+def _duplicate(file: str, sentence: str) -> Row:
+    return {"file": file, "reason": "duplicate", "sentence": sentence}

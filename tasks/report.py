@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pandas as pd
 from jsl_core import __version__
 from jsl_core.config import EvaluateSettings, PipelineSettings
 from jsl_core.evaluation.content import ReportContent, Shown, StagedKnee, Stages
-from jsl_core.evaluation.gallery import gallery
+from jsl_core.evaluation.gallery import gallery, share_in_joint_space
 from jsl_core.evaluation.report import write_report
 from jsl_core.imaging import decode_png
 from jsl_core.learning import ModelBundle, PackedDataset
@@ -45,6 +46,7 @@ def report(
     progress = Progress("report", 1)
     packed = PackedDataset.load(checkout(store, dataset, place.folder("trees")))
     summary = json.loads(store.get(figures))
+    shown, share = _gallery(store, models, packed, summary, settings.evaluate, place)
     content = ReportContent(
         name=name,
         date="",
@@ -58,7 +60,8 @@ def report(
         rejected=_rejected(store, dataset, gathered),
         stages=_stages(store, films, halves, gathered) if gathered else None,
         grades=_montage(packed),
-        shown=_gallery(store, models, packed, summary["part"], settings.evaluate, place),
+        shown=shown,
+        joint_space_share=share,
     )
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "report.html")
@@ -123,15 +126,19 @@ def _gallery(
     store: Store,
     models: Mapping[str, Artifact],
     packed: PackedDataset,
-    part: str,
+    summary: Mapping[str, Any],
     settings: EvaluateSettings,
     place: Placement,
-) -> list[Shown]:
+) -> tuple[list[Shown], dict[str, float]]:
+    """What one model looked at, and, on phantoms, how much of that lies inside the joint space."""
     name = next((name for name in _SHOWN if name in models), None)
     if name is None or not settings.gallery:
-        return []
+        return [], {}
     folder = checkout(store, models[name], place.folder("trees"))
     predictions = pd.read_csv(folder / "predictions.csv", dtype={"participant": str})
+    predictions = predictions[predictions["split"] == summary["part"]]
     bundle = ModelBundle.load(folder)
-    shown = predictions[predictions["split"] == part]
-    return gallery(name, bundle, packed, shown, settings.saliency, settings.gallery)
+    shown = gallery(name, bundle, packed, predictions, settings.saliency, settings.gallery)
+    if summary["best_attainable"] is None:
+        return shown, {}
+    return shown, {name: share_in_joint_space(bundle, packed, predictions, settings.saliency)}
