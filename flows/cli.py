@@ -27,6 +27,8 @@ app.command(imaging.convert)
 app.command(imaging.split)
 app.command(detection.crop)
 app.command(detection.detector)
+app.command("deployments.apply:deploy", name="deploy")
+app.command("deployments.up:up", name="up")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

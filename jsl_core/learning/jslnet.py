@@ -16,8 +16,7 @@ class JslNet(nn.Module):
 
     Joint space is a few pixels wide, so there is no pooling stem: the first stage works at half the
     resolution. And as the joint line lies at the same place in every crop, each feature weighs the places
-    it is seen at (global depthwise convolution, Chen et al. 2018) instead of averaging over them: from few
-    knees it learns several times faster so.
+    it is seen at (global depthwise convolution, Chen et al. 2018) instead of averaging over them.
     """
 
     def __init__(self, channels: int, size: int) -> None:

@@ -1,0 +1,99 @@
+"""`jsl deploy`: the pools, queues, results block and deployments of a server; twice is the same as once."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jsl_core.errors import JslError
+from jsl_core.storage import open_store
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+__all__ = ["POOLS", "PREFECT_FILE", "QUEUES", "RESULTS", "Pool", "deploy"]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A work pool of worker processes; `limit` runs at a time (None: as many as come)."""
+
+    name: str
+    description: str
+    limit: int | None = None
+
+
+PREFECT_FILE = Path(__file__).with_name("prefect.yaml")
+POOLS = (
+    Pool("cpu", "Scans to datasets."),
+    Pool("gpu", "Training: one run at a time has the GPU to itself.", limit=1),
+)
+QUEUES = ("urgent", "default")  # first come first, by priority
+RESULTS = "deployed"
+
+
+def deploy(*, store: str = "jsl-store") -> None:
+    """Apply the deployments to the server that PREFECT_API_URL names; applying twice is applying once.
+
+    Parameters
+    ----------
+    store
+        Where deployed runs keep their results; every worker must reach it under this name.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.settings import get_current_settings
+
+    from tasks.caching import ResultsOnStore
+
+    server = get_current_settings().api.url
+    if server is None:
+        raise JslError("no Prefect server is named; set PREFECT_API_URL, or run jsl up")
+    place = open_store(store).url
+    with get_client(sync_client=True) as client:
+        if trouble := client.api_healthcheck():
+            raise JslError(f"the Prefect server at {server} does not answer ({trouble}); start it first")
+        for pool in POOLS:
+            _make(pool, client)
+    ResultsOnStore(url=place).save(RESULTS, overwrite=True, _sync=True)  # type: ignore[call-arg]
+    _apply(place)
+    print(f"Deployments applied at {server}; results go to {place}")
+
+
+def _make(pool: Pool, client: "SyncPrefectClient") -> None:
+    """Make a pool and its queues where they are missing, and set the pool's limit."""
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        client.read_work_pool(pool.name)
+        client.update_work_pool(
+            pool.name, WorkPoolUpdate(description=pool.description, concurrency_limit=pool.limit)
+        )
+    except ObjectNotFound:
+        client.create_work_pool(
+            WorkPoolCreate(
+                name=pool.name, type="process", description=pool.description, concurrency_limit=pool.limit
+            )
+        )
+    for priority, name in enumerate(QUEUES, start=1):
+        try:
+            client.read_work_queue_by_name(name, work_pool_name=pool.name)
+        except ObjectNotFound:
+            client.create_work_queue(name, priority=priority, work_pool_name=pool.name)
+
+
+def _apply(store: str) -> None:
+    """Hand the file to `prefect deploy`, which knows its format. Raises JslError with what it says."""
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(
+        [*command, "--prefect-file", str(PREFECT_FILE)],
+        env=os.environ | {"JSL_STORE": store, "PREFECT_LOGGING_LEVEL": "ERROR"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        said = done.stdout.strip().splitlines() or ["it says nothing"]
+        raise JslError(f"prefect deploy refused {PREFECT_FILE.name}: {said[-1]}")

@@ -1,0 +1,77 @@
+"""Run a command that ends, with all it started, when this process's standard input closes.
+
+`jsl up` holds the other end: it closes when `jsl up` ends, in whatever way it ends.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["run_on_leash"]
+
+_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_GRACE_SECONDS = 10
+
+
+def run_on_leash(command: Sequence[str]) -> int:
+    """Run the command until it ends or standard input closes; its exit code."""
+    if sys.platform == "linux":
+        # Flow runs have sessions of their own; so they stay our descendants when their worker has gone.
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1)
+    closed = threading.Event()
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        closed.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    while child.poll() is None and not closed.wait(0.2):
+        pass
+    _end_descendants(child)
+    return child.wait()
+
+
+def _end_descendants(child: "subprocess.Popen[bytes]") -> None:
+    """Ask all to end, so that runs tell the server, and kill those that have not after a while."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    _signal(_descendants(), signal.SIGTERM)
+    while (alive := _descendants()) or child.poll() is None:
+        if time.monotonic() > deadline:
+            _signal(alive or {child.pid}, signal.SIGKILL)
+        time.sleep(0.1)
+
+
+def _signal(processes: set[int], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+
+def _descendants() -> set[int]:
+    """The living processes below this one."""
+    parents = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = file.read_text().rpartition(")")[2].split()[:2]
+        except OSError:  # it has just ended
+            continue
+        if state != "Z":
+            parents[int(file.parent.name)] = int(parent)
+    found: set[int] = set()
+    ring = {os.getpid()}
+    while ring:
+        ring = {process for process, parent in parents.items() if parent in ring}
+        found |= ring
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(run_on_leash(sys.argv[1:]))
