@@ -14,27 +14,16 @@ from jsl_core.imaging import convert_folder, split_folder
 
 MARK = "QZX"
 
-TEXTS = (
-    *(
-        "PatientName",
-        "OtherPatientIDs",
-        "PatientAddress",
-        "PatientMotherBirthName",
-        "PatientTelephoneNumbers",
-    ),
-    *("EthnicGroup", "Occupation", "PatientComments", "AdditionalPatientHistory", "ReferringPhysicianName"),
-    *("PerformingPhysicianName", "OperatorsName", "NameOfPhysiciansReadingStudy", "InstitutionName"),
-    *("InstitutionAddress", "StationName", "StudyDescription", "SeriesDescription", "ProtocolName"),
-    *(
-        "ImageComments",
-        "RequestedProcedureDescription",
-        "AdmittingDiagnosesDescription",
-        "DeviceSerialNumber",
-    ),
-    *("ManufacturerModelName", "ViewPosition", "BodyPartExamined", "PerformedProcedureStepDescription"),
-    *("PixelSpacingCalibrationDescription", "AcquisitionDeviceProcessingDescription", "AccessionNumber"),
-    *("StudyID", "RequestedProcedureID", "VOILUTFunction", "PresentationLUTShape"),
-)
+TEXTS = """
+    PatientName OtherPatientIDs PatientAddress PatientMotherBirthName PatientTelephoneNumbers
+    EthnicGroup Occupation PatientComments AdditionalPatientHistory ReferringPhysicianName
+    PerformingPhysicianName OperatorsName NameOfPhysiciansReadingStudy InstitutionName
+    InstitutionAddress StationName StudyDescription SeriesDescription ProtocolName ImageComments
+    RequestedProcedureDescription AdmittingDiagnosesDescription DeviceSerialNumber ManufacturerModelName
+    ViewPosition BodyPartExamined PerformedProcedureStepDescription PixelSpacingCalibrationDescription
+    AcquisitionDeviceProcessingDescription AccessionNumber StudyID RequestedProcedureID VOILUTFunction
+    PresentationLUTShape
+""".split()
 
 
 def marked(number: int) -> Dataset:
