@@ -1,0 +1,190 @@
+"""`jsl up` for real: a server, its workers and deployments, asked over REST as the UI does, and ended."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+JSL = [sys.executable, "-c", "from flows.cli import main; main()"]
+ENDED = ("COMPLETED", "FAILED", "CRASHED")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running `jsl up`."""
+
+    process: "subprocess.Popen[str]"
+    api: str
+    home: Path
+
+    def ask(self, path: str, body: Any) -> Any:
+        """The answer to a POST; the HTTP status where it is refused."""
+        request = urllib.request.Request(
+            f"{self.api}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def processes(self) -> set[Path]:
+        """The processes that carry the lab's own variable, the lab itself among them."""
+        mark = f"JSL_TEST_LAB={self.home}".encode()
+        return {file.parent for file in Path("/proc").glob("[0-9]*/environ") if mark in _bytes(file)}
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def _wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _start(home: Path) -> Lab:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    process = subprocess.Popen(
+        [*JSL, "up", str(home), "--port", str(port)],
+        env=environment | {"JSL_TEST_LAB": str(home), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lab = Lab(process, f"http://127.0.0.1:{port}/api", home)
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "Ctrl-C ends all" in line:
+            return lab
+    pytest.fail(f"jsl up ended: {''.join(said)}")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    lab = _start(tmp_path_factory.mktemp("lab"))
+    yield lab
+    lab.process.kill()
+    lab.process.wait()
+
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
+
+def test_applying_the_deployments_twice_is_applying_them_once(lab: Lab) -> None:
+    def state() -> Any:
+        offers = lab.ask("/deployments/filter", {})
+        pools = lab.ask("/work_pools/filter", {})
+        queues = {pool["name"]: lab.ask(f"/work_pools/{pool['name']}/queues/filter", {}) for pool in pools}
+        return (
+            {(each["id"], each["name"], each["work_pool_name"], len(each["schedules"])) for each in offers},
+            {(each["id"], each["name"], each["concurrency_limit"]) for each in pools},
+            {(pool, each["priority"], each["name"]) for pool, them in queues.items() for each in them},
+            len(lab.ask("/block_documents/filter", {})),
+        )
+
+    once = state()
+    subprocess.run(
+        [*JSL, "deploy", "--store", str(lab.home / "store")],
+        env=os.environ | {"PREFECT_API_URL": lab.api},
+        check=True,
+    )
+    assert state() == once
+    assert {name for _, name, _, _ in once[0]} == {"prepare", "train", "pipeline"}
+    assert {(name, limit) for _, name, limit in once[1]} == {("cpu", None), ("gpu", 1)}
+    assert {(queue, name) for _, queue, name in once[2]} == {(1, "urgent"), (2, "default")}
+
+
+def test_the_weekly_schedule_waits_to_be_switched_on(lab: Lab) -> None:
+    schedules = [
+        each for deployment in lab.ask("/deployments/filter", {}) for each in deployment["schedules"]
+    ]
+    assert [(each["slug"], each["active"]) for each in schedules] == [("weekly", False)]
+
+
+@pytest.mark.parametrize("settings", [{"jobs": -1}, {"jbs": 1}, {"crop": {"box": "round"}}])
+def test_bad_parameters_are_refused_when_a_run_is_asked_for(lab: Lab, settings: dict[str, Any]) -> None:
+    deployment = next(each for each in lab.ask("/deployments/filter", {}) if each["name"] == "prepare")
+    path = f"/deployments/{deployment['id']}/create_flow_run"
+    assert lab.ask(path, {"parameters": {"settings": settings}}) in (409, 422)
+
+
+def test_the_form_has_a_title_and_help_for_every_setting_of_the_run(lab: Lab) -> None:
+    deployment = next(each for each in lab.ask("/deployments/filter", {}) if each["name"] == "pipeline")
+    form = deployment["parameter_openapi_schema"]["definitions"]["PipelineSettings"]["properties"]
+    plain = {name: field for name, field in form.items() if "type" in field}
+    assert {"scans", "cohort", "store", "max_rejected"} <= set(plain)
+    assert all(field["title"] for field in plain.values())
+    assert all(field["description"] or name == "name" for name, field in plain.items() if name != "jobs")
+
+
+def test_a_run_whose_table_is_missing_fails_on_its_worker_and_says_so(lab: Lab) -> None:
+    deployment = next(each for each in lab.ask("/deployments/filter", {}) if each["name"] == "prepare")
+    settings = {"cohort": str(lab.home / "none.csv"), "store": str(lab.home / "store")}
+    body = {"parameters": {"settings": settings}, "work_queue_name": "urgent"}
+    run = lab.ask(f"/deployments/{deployment['id']}/create_flow_run", body)["id"]
+    mine = {"flow_runs": {"id": {"any_": [run]}}}
+    _wait_until(
+        lambda: lab.ask("/flow_runs/filter", mine)[0]["state_type"] in ("COMPLETED", "FAILED", "CRASHED")
+    )
+    (told,) = lab.ask("/flow_runs/filter", mine)
+    assert told["state_type"] == "FAILED"
+    assert "none.csv" in told["state"]["message"]
+
+
+def test_ctrl_c_leaves_no_process_behind(lab: Lab) -> None:
+    assert len(lab.processes()) > 6  # itself, and a leash and a command for each of server, cpu and gpu
+    lab.process.send_signal(signal.SIGINT)
+    assert lab.process.wait(timeout=60) == 0
+    assert lab.processes() == set()
+
+
+def test_kill_9_leaves_no_process_behind_not_even_one_with_a_session_of_its_own(tmp_path: Path) -> None:
+    stubborn = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); signal.pause()"
+    worker = (
+        "import subprocess, sys, signal;"
+        f"subprocess.Popen([sys.executable, '-c', {stubborn!r}], start_new_session=True); signal.pause()"
+    )
+    holder = (
+        "import subprocess, sys, signal;"
+        f"subprocess.Popen([sys.executable, '-m', 'deployments.leash', sys.executable, '-c', {worker!r}],"
+        "stdin=subprocess.PIPE, start_new_session=True); signal.pause()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", holder], env=os.environ | {"JSL_TEST_LAB": str(tmp_path)}, text=True
+    )
+    lab = Lab(process, "", tmp_path)
+    _wait_until(lambda: len(lab.processes()) == 4)  # holder, leash, worker, and the worker's own
+    process.kill()
+    process.wait()
+    _wait_until(lambda: not lab.processes())
+
+
+def test_an_open_door_needs_a_password(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*JSL, "up", str(tmp_path), "--host", "0.0.0.0"],
+        env={name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "PREFECT_SERVER_API_AUTH_STRING" in done.stderr
