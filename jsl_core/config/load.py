@@ -35,6 +35,8 @@ def load_pipeline(
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         where = f"{file}: " if file else ""
+        if first["type"] == "extra_forbidden":
+            raise BadSettings(f"{where}there is no setting {name}; see jsl run --help") from None
         raise BadSettings(f"{where}setting {name}: {first['msg']}; got {first['input']!r}") from None
 
 
