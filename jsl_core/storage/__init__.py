@@ -2,14 +2,19 @@
 
 from jsl_core.storage.artifact import Artifact, sha256_of
 from jsl_core.storage.memo import Memo, artifacts_in, digest_of
+from jsl_core.storage.registry import Decision, Overtaken, Registry, Version
 from jsl_core.storage.store import FolderStore, Store, open_store, write_atomically
 from jsl_core.storage.tree import checkout, put_tree, tree_files
 
 __all__ = [
     "Artifact",
+    "Decision",
     "FolderStore",
     "Memo",
+    "Overtaken",
+    "Registry",
     "Store",
+    "Version",
     "artifacts_in",
     "checkout",
     "digest_of",
