@@ -160,8 +160,8 @@ class Registry:
             champion = champions[-1] if champions else ""
             if over is not None and champion != over:
                 raise Overtaken(
-                    f"store {self._store.url}: the champion of {regime} is {champion or 'none'} and no longer "
-                    f"{over or 'none'}; compare with that one, then decide again"
+                    f"store {self._store.url}: the champion of {regime} is {champion or 'none'}, not "
+                    f"{over or 'none'} any more; compare with that one, then decide again"
                 )
             decision = Decision(
                 action=action,
