@@ -43,3 +43,7 @@ class DetectorTrainSettings(Settings):
     precision: Literal["fp32", "bf16"] = Field("bf16", title="Precision")
     seed: int = Field(0, ge=0, title="Seed")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", title="Device")
+
+    def without_films(self) -> "DetectorTrainSettings":
+        """What a training depends on besides the films themselves: their paths are blank."""
+        return self.model_copy(update={"images": "", "boxes": "", "crops": ""})

@@ -12,7 +12,7 @@ from jsl_core.detection.data import BoxedImage, read_grey
 from jsl_core.detection.limbs import Limb, LimbShape
 from jsl_core.errors import BadTable
 
-__all__ = ["CompositeSampler", "CropConvention", "read_crops"]
+__all__ = ["CompositeSampler", "CropConvention", "crop_files", "read_crops"]
 
 LONG_SIDE = 480  # a little above the detector's 416, so that the later crop and tilt lose nothing
 
@@ -117,19 +117,32 @@ class _View:
 def read_crops(cohort: Path, split: str) -> NDArray[np.uint8]:
     """The crops of one split of a cohort table (`ID`, `Img_path`, `split`), N×S×S, left knees mirrored.
 
-    Raises BadTable where a column is missing or the split is empty.
+    Raises BadTable where a column is missing, the split is empty, or crops differ in size.
     """
+    table = _crop_table(cohort)
+    rows = table[table["split"] == split]
+    if rows.empty:
+        raise BadTable(f"{cohort.name} has no row of split {split}; composites need one.")
+    files = zip(rows["ID"], rows["Img_path"], strict=True)
+    crops = [_as_right(read_grey(cohort.parent / path), knee) for knee, path in files]
+    if len({crop.shape for crop in crops}) > 1:
+        raise BadTable(f"{cohort.name}: its crops differ in size; composites need crops of one size.")
+    return np.stack(crops)
+
+
+def crop_files(cohort: Path) -> list[Path]:
+    """The crops that a cohort table names, in its order. Raises BadTable where a column is missing."""
+    return [cohort.parent / path for path in _crop_table(cohort)["Img_path"]]
+
+
+def _crop_table(cohort: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(cohort, dtype=str)
     except (OSError, ValueError) as error:
         raise BadTable(f"{cohort.name} cannot be read as a cohort table; check the path.") from error
     if missing := [column for column in ("ID", "Img_path", "split") if column not in table.columns]:
         raise BadTable(f"{cohort.name} lacks the column {', '.join(missing)}, which composites need.")
-    rows = table[table["split"] == split]
-    if rows.empty:
-        raise BadTable(f"{cohort.name} has no row of split {split}; composites need one.")
-    files = zip(rows["ID"], rows["Img_path"], strict=True)
-    return np.stack([_as_right(read_grey(cohort.parent / path), knee) for knee, path in files])
+    return table.dropna(subset=["ID", "Img_path", "split"])
 
 
 def _as_right(pixels: NDArray[np.uint8], knee: str) -> NDArray[np.uint8]:

@@ -6,12 +6,19 @@ from pathlib import Path
 import numpy as np
 
 from jsl_core.config import DetectorTrainSettings
-from jsl_core.detection.composites import CompositeSampler, read_crops
-from jsl_core.detection.data import BoxedImage, Sampler, drawing_from, read_box_table, read_yolo_folder
+from jsl_core.detection.composites import CompositeSampler, crop_files, read_crops
+from jsl_core.detection.data import (
+    BoxedImage,
+    Sampler,
+    drawing_from,
+    image_files,
+    read_box_table,
+    read_yolo_folder,
+)
 from jsl_core.detection.phantoms import PhantomSampler, phantom_films
 from jsl_core.errors import DetectorError
 
-__all__ = ["open_sources", "own_films"]
+__all__ = ["open_sources", "own_films", "source_files"]
 
 HELD_OUT = 10  # every tenth film is for validation
 VALIDATION_COMPOSITES = 64
@@ -40,6 +47,21 @@ def open_sources(settings: DetectorTrainSettings) -> tuple[Sampler, list[BoxedIm
     if not samplers:
         raise DetectorError("There are no films to train on; give images, crops, or a number of phantoms.")
     return _mixture(samplers), validation
+
+
+def source_files(settings: DetectorTrainSettings) -> list[Path]:
+    """The files that `open_sources` reads, always in the same order; those that are missing are left out.
+
+    Raises DetectorError or BadTable where a folder or a table cannot be used.
+    """
+    found: list[Path] = []
+    if settings.images:
+        films = image_files(Path(settings.images))
+        texts = [Path(settings.boxes)] if settings.boxes else [film.with_suffix(".txt") for film in films]
+        found += [*films, *texts]
+    if settings.crops:
+        found += [Path(settings.crops), *crop_files(Path(settings.crops))]
+    return [path for path in found if path.is_file()]
 
 
 def own_films(images: Path, boxes: str) -> list[BoxedImage]:

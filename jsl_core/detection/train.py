@@ -1,6 +1,7 @@
 """Training a detector: films in, `detector.cfg` + `detector.safetensors` out, resumable at every epoch."""
 
 import copy
+import io
 import json
 import math
 import os
@@ -25,8 +26,11 @@ from jsl_core.detection.layers import ConvBlock
 from jsl_core.detection.loss import DetectionLoss
 from jsl_core.detection.metrics import DetectionMetrics, detection_metrics
 from jsl_core.detection.network import Network
+from jsl_core.errors import DetectorError
 
-__all__ = ["evaluate_detector", "train_detector"]
+__all__ = ["RESULTS", "evaluate_detector", "train_detector"]
+
+RESULTS = ("detector.cfg", "detector.safetensors", "metrics.json")
 
 ANCHOR_FILMS = 400
 WARM_UP_STEPS = 100
@@ -44,14 +48,14 @@ def train_detector(
 
     `folder` receives `detector.cfg`, `detector.safetensors`, `metrics.json` and `checkpoint.pt`; a run that
     finds its checkpoint there goes on after its last whole epoch and ends with the same bytes as one never
-    stopped.
+    stopped. Raises DetectorError where the checkpoint is damaged or of other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
     device = _device(settings)
     torch.manual_seed(settings.seed)
     augment = Augment((settings.size, settings.size), settings.mosaic)
     checkpoint_file = folder / "checkpoint.pt"
-    checkpoint = torch.load(checkpoint_file, weights_only=True) if checkpoint_file.exists() else None
+    checkpoint = _checkpoint(checkpoint_file, settings, device)
     sections = parse_cfg(checkpoint["cfg"]) if checkpoint else _architecture(sampler, augment, settings)
 
     network = _expecting_little(Network(sections)).to(device).to(memory_format=torch.channels_last)
@@ -87,9 +91,11 @@ def train_detector(
         history.append(row)
         report(row)
         save_detector(average, folder / "detector.cfg", folder / "detector.safetensors")
+        _write(folder / "metrics.json", json.dumps(history, indent=1).encode())
         _save(
             checkpoint_file,
             {
+                "settings": _recipe(settings),
                 "cfg": write_cfg(sections),
                 "network": network.state_dict(),
                 "average": average.state_dict(),
@@ -97,7 +103,6 @@ def train_detector(
                 "history": history,
             },
         )
-        (folder / "metrics.json").write_text(json.dumps(history, indent=1))
     return Detector(average, torch_engine(average), "letterbox")
 
 
@@ -181,7 +186,33 @@ def _device(settings: DetectorTrainSettings) -> torch.device:
     return torch.device(auto if settings.device == "auto" else settings.device)
 
 
+def _recipe(settings: DetectorTrainSettings) -> str:
+    """The settings that a training cannot change on its way; films may move, and so may the training."""
+    return settings.without_films().model_copy(update={"device": "auto"}).model_dump_json()
+
+
+def _checkpoint(path: Path, settings: DetectorTrainSettings, device: torch.device) -> dict[str, Any] | None:
+    """What an earlier, stopped run left; None where there was none. Raises DetectorError."""
+    if not path.exists():
+        return None
+    try:
+        checkpoint = torch.load(path, map_location=device, weights_only=True)
+        recipe = checkpoint["settings"]
+    except Exception as error:
+        raise DetectorError(f"{path} is damaged; delete it to train from the start.") from error
+    if recipe != _recipe(settings):
+        raise DetectorError(f"{path.parent} holds a training with other settings; choose another folder.")
+    return checkpoint
+
+
 def _save(path: Path, state: dict[str, Any]) -> None:
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    _write(path, stream.getvalue())
+
+
+def _write(path: Path, data: bytes) -> None:
+    """The file is whole or as it was before."""
     partial = path.with_name(path.name + ".partial")
-    torch.save(state, partial)
+    partial.write_bytes(data)
     os.replace(partial, path)

@@ -135,3 +135,13 @@ def test_torch_generator_is_left_to_its_owner(draw_knee: Sampler) -> None:
     before = torch.random.get_rng_state()
     Augment((96, 96))(draw_knee, np.random.default_rng(0))
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_folder_with_a_training_of_other_settings_is_refused(draw_knee: Sampler, tmp_path: Path) -> None:
+    brief = SMALL.model_copy(update={"epochs": 1, "films_per_epoch": 8})
+    train_detector(draw_knee, [], brief, tmp_path)
+    with pytest.raises(DetectorError, match="other settings"):
+        train_detector(draw_knee, [], brief.model_copy(update={"lr": 1e-4}), tmp_path)
+    (tmp_path / "checkpoint.pt").write_bytes(b"PK cut short")
+    with pytest.raises(DetectorError, match="damaged"):
+        train_detector(draw_knee, [], brief, tmp_path)
