@@ -17,7 +17,7 @@ def train_models(dataset: Artifact, settings: PipelineSettings) -> dict[str, Art
     """Train every regime that is asked for, after those it starts from, and the baseline without an image."""
     place, training = Placement.of(settings), settings.training
     models: dict[str, Artifact] = {}
-    if training.baseline:
+    if training.baseline and training.factors != "none":
         models["risk-factors"] = train_on_risk_factors(dataset, training.only(), place)
     for regime in _in_order(training):
         start = training.parent_of(regime)
@@ -37,5 +37,5 @@ def _in_order(training: TrainingSettings) -> Iterator[Regime]:
             done.add(regime)
             yield regime
 
-    for regime in training.regimes:
+    for regime in training.wanted():
         yield from visit(regime)

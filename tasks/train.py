@@ -50,4 +50,9 @@ def train_on_risk_factors(dataset: Artifact, settings: TrainingSettings, place: 
 
 def _epoch(regime: Regime, settings: TrainingSettings) -> Callable[[EpochReport], None]:
     progress = Progress(f"train {regime}", settings.of(regime).epochs)
-    return lambda report: progress.step(note=str(report))
+
+    def show(report: EpochReport) -> None:
+        left_out = report.epochs - report.epoch if report.last else 0
+        progress.step(1 + left_out, note=str(report))
+
+    return show

@@ -6,9 +6,11 @@ from pydantic import Field
 
 from jsl_core.config.base import Settings
 
-__all__ = ["Regime", "RegimeSettings", "TrainingSettings"]
+__all__ = ["JOINT", "Regime", "RegimeSettings", "TrainingSettings"]
 
 Regime = Literal["kl", "jsl-image", "jsl-joint-frozen", "jsl-joint", "multitask"]
+
+JOINT: tuple[Regime, ...] = ("jsl-joint-frozen", "jsl-joint")  # those that take risk factors
 
 _IMAGE = (
     "backbone",
@@ -19,6 +21,7 @@ _IMAGE = (
     "augment",
     "inherit_heads",
     "precision",
+    "compile",
     "device",
 )
 _FACTORS = ("factors", "scale_factors")
@@ -37,17 +40,33 @@ class RegimeSettings(Settings):
         description="Learning rate of the CNN as a multiple of the head's.",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", title="Optimizer")
-    schedule: Literal["constant", "step", "cosine", "one-cycle"] = Field("one-cycle", title="Schedule")
+    accumulate: int = Field(
+        1,
+        ge=1,
+        title="Pieces of a batch",
+        description="Each batch is computed in so many pieces: the same step in less memory.",
+    )
+    schedule: Literal["constant", "step", "plateau", "cosine", "one-cycle"] = Field(
+        "one-cycle", title="Schedule"
+    )
     step_epochs: int = Field(
-        5, ge=1, title="Step length", description="Epochs between steps of the step schedule."
+        5,
+        ge=1,
+        title="Step length",
+        description="Epochs between steps of the step schedule; on a plateau, epochs without a lower "
+        "validation loss before a step.",
     )
     step_factor: float = Field(0.5, gt=0, le=1, title="Step factor")
+    warm_up: float = Field(
+        0.0, ge=0, title="Warm-up", description="Epochs in which the rate rises; one-cycle has its own."
+    )
     weight_decay: float = Field(0.01, ge=0, title="Weight decay")
     dropout: float = Field(0.2, ge=0, lt=1, title="Dropout")
-    balance: Literal["none", "halve", "weights"] = Field(
+    balance: Literal["none", "halve", "weights", "sample"] = Field(
         "none",
         title="Balance",
-        description="Halve the stable knees of the training part, weight the loss 1:2, or neither.",
+        description="Drop half of the training part's most frequent class (the seed), weight the loss by "
+        "inverse frequency, draw all classes equally often, or neither.",
     )
     freeze_epochs: int = Field(
         0, ge=0, title="Frozen epochs", description="Epochs at the start in which the CNN stays frozen."
@@ -57,6 +76,14 @@ class RegimeSettings(Settings):
     )
     average: float = Field(
         0.0, ge=0, lt=1, title="Weight average", description="Decay per step of a moving average; 0: none."
+    )
+    keep: Literal["loss", "score"] = Field(
+        "loss",
+        title="Kept epoch",
+        description="The epoch of the lowest validation loss, or of the highest kappa or AUC.",
+    )
+    patience: int = Field(
+        0, ge=0, title="Patience", description="Stop after so many epochs without a better one; 0: never."
     )
 
 
@@ -81,8 +108,11 @@ class TrainingSettings(Settings):
         title="Initial weights",
         description="none, imagenet (downloaded), or the path of a file or bundle.",
     )
-    factors: Literal["all", "clinical"] = Field(
-        "all", title="Risk factors", description="clinical leaves out expert KL grade and alignment."
+    factors: Literal["all", "clinical", "none"] = Field(
+        "all",
+        title="Risk factors",
+        description="clinical leaves out the expert's KL grade and alignment: networks then read the grade "
+        "from the image. none leaves out the models that need any.",
     )
     scale_factors: bool = Field(
         True, title="Scale factors", description="Standardise the risk factors. Off in the seed."
@@ -101,7 +131,17 @@ class TrainingSettings(Settings):
     augment: Literal["none", "seed", "strong"] = Field(
         "strong", title="Augmentation", description="seed: ±5° rotation. strong: affine and photometric."
     )
-    kl_loss: Literal["softmax", "ordinal"] = Field("ordinal", title="KL loss")
+    kl_loss: Literal["softmax", "ordinal", "coral"] = Field(
+        "ordinal",
+        title="KL loss",
+        description="Cross-entropy, the same with soft ordinal targets, or CORAL's cumulative grades.",
+    )
+    kl_weight: float = Field(
+        1.0, gt=0, title="KL weight", description="Weight of the KL loss where it is added to progression's."
+    )
+    jsl_outputs: Literal[1, 2] = Field(
+        1, title="Progression outputs", description="One sigmoid, or two softmax outputs."
+    )
     baseline: bool = Field(
         True, title="Baseline", description="Also fit the risk factors alone, where the table has them."
     )
@@ -115,6 +155,9 @@ class TrainingSettings(Settings):
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", title="Precision", description="auto: bf16 where the processor or GPU has it in hardware."
+    )
+    compile: bool = Field(
+        False, title="Compile", description="Compile the CNN with torch.compile; pays on long runs on a GPU."
     )
     seed: int = Field(0, ge=0, title="Seed")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", title="Device")
@@ -140,6 +183,17 @@ class TrainingSettings(Settings):
         }
         return parents[regime]
 
+    def heads_of(self, regime: Regime) -> tuple[Literal["kl", "jsl"], ...]:
+        """What a regime learns to say; a joint network without the expert's grade reads it from the image."""
+        if regime == "kl":
+            return ("kl",)
+        both = regime == "multitask" or (regime in JOINT and self.factors == "clinical")
+        return ("kl", "jsl") if both else ("jsl",)
+
+    def wanted(self) -> tuple[Regime, ...]:
+        """The regimes to train: without risk factors, none that needs any."""
+        return tuple(name for name in self.regimes if self.factors != "none" or name not in JOINT)
+
     def only(self, regime: Regime | None = None) -> "TrainingSettings":
         """What one regime depends on (None: the baseline without images); all else is set to its default."""
         matters = {"seed"}
@@ -147,8 +201,10 @@ class TrainingSettings(Settings):
             matters |= {*_FACTORS, "risk_model"}
         else:
             matters |= {*_IMAGE, regime.replace("-", "_")}
-        if regime in ("kl", "multitask"):
-            matters |= {"kl_loss"}
-        if regime in ("jsl-joint-frozen", "jsl-joint"):
+        if regime != "kl" and regime is not None:
+            matters |= {"jsl_outputs"}
+        if regime in JOINT:
             matters |= {*_FACTORS, "factor_width", "factor_nonlinear"}
+        if regime is not None and "kl" in self.heads_of(regime):
+            matters |= {"kl_loss"} if regime == "kl" else {"kl_loss", "kl_weight"}
         return TrainingSettings(**{name: getattr(self, name) for name in matters})

@@ -1,4 +1,7 @@
-"""Train on a machine that has a packed dataset and little else: `python -m jsl_core.learning`."""
+"""Train on a machine that has a packed dataset and little else: `python -m jsl_core.learning`.
+
+On several GPUs: `torchrun --nproc-per-node 4 -m jsl_core.learning …`; every batch is shared among them.
+"""
 
 import argparse
 import sys
@@ -10,6 +13,7 @@ from jsl_core.config.training_presets import training_preset
 from jsl_core.errors import JslError
 from jsl_core.learning.regimes import train_regime
 from jsl_core.learning.risk_factors import train_risk_factors
+from jsl_core.learning.team import Team
 from jsl_core.learning.trainer import EpochReport
 
 
@@ -26,20 +30,28 @@ def main(arguments: list[str] | None = None) -> int:
         settings = training_preset(given.preset)
         if given.settings:
             settings = TrainingSettings.model_validate_json(given.settings.read_text())
-        for regime in given.regimes or (*settings.regimes, "risk-factors"):
-            _train(regime, given.dataset, settings, given.out)
+        team = Team.join()
+        for regime in given.regimes or _default(settings):
+            _train(regime, given.dataset, settings, given.out, team)
     except (JslError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _train(regime: str, dataset: Path, settings: TrainingSettings, out: Path) -> None:
-    if (out / regime / "bundle.json").exists():
-        print(f"{regime}: done before")
+def _default(settings: TrainingSettings) -> list[str]:
+    baseline = ["risk-factors"] if settings.baseline and settings.factors != "none" else []
+    return [*settings.wanted(), *baseline]
+
+
+def _train(regime: str, dataset: Path, settings: TrainingSettings, out: Path, team: Team) -> None:
+    if team.agree((out / regime / "bundle.json").exists()):
+        if team.leads:
+            print(f"{regime}: done before")
         return
     if regime == "risk-factors":
-        train_risk_factors(dataset, settings, out / regime)
+        if team.leads:
+            train_risk_factors(dataset, settings, out / regime)
         return
     name: Regime = regime  # type: ignore[assignment]  # argparse let nothing else through
 
@@ -48,7 +60,7 @@ def _train(regime: str, dataset: Path, settings: TrainingSettings, out: Path) ->
 
     parent = settings.parent_of(name)
     if parent is not None:
-        _train(parent, dataset, settings, out)
+        _train(parent, dataset, settings, out, team)
     train_regime(
         name,
         dataset,
@@ -57,7 +69,9 @@ def _train(regime: str, dataset: Path, settings: TrainingSettings, out: Path) ->
         parent=out / parent if parent else None,
         checkpoints=out / ".checkpoints" / regime,
         progress=tell,
+        team=team,
     )
+    team.agree(True)  # none starts from a bundle that the first has not finished
 
 
 if __name__ == "__main__":

@@ -11,31 +11,55 @@ __all__ = ["kl_loss", "progression_loss"]
 _SOFT_GRADES = 0.7
 
 
-def kl_loss(logits: torch.Tensor, grades: torch.Tensor, kind: Literal["softmax", "ordinal"]) -> torch.Tensor:
-    """Mean cross-entropy of B×5 logits and grades B (long, -1 where missing).
+def kl_loss(
+    logits: torch.Tensor,
+    grades: torch.Tensor,
+    kind: Literal["softmax", "ordinal", "coral"],
+    weights: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Mean loss of B×5 logits and grades B (long, -1 where missing), times the `weights` of the grades.
 
-    `ordinal` spreads the target over neighbouring grades: confusing 1 with 2 costs less than 1 with 4
-    (soft ordinal targets, Diaz and Marathe 2019).
+    `softmax` is cross-entropy. `ordinal` spreads the target over neighbouring grades: confusing 1 with 2
+    costs less than 1 with 4 (soft ordinal targets, Diaz and Marathe 2019). `coral` is the cross-entropy of
+    the four questions "at least grade k?", summed (Cao, Mirjalili and Raschka 2020).
     """
     known = grades >= 0
     if not known.any():
         return logits.sum() * 0
     logits, grades = logits[known], grades[known]
-    if kind == "softmax":
-        return functional.cross_entropy(logits, grades)
-    distance = torch.arange(5, device=grades.device)[None] - grades[:, None]
-    targets = torch.softmax(-(distance.float() ** 2) / (2 * _SOFT_GRADES**2), dim=1)
-    return functional.cross_entropy(logits, targets)
+    each = _cumulative(logits, grades) if kind == "coral" else _categorical(logits, grades, kind)
+    return (each if weights is None else each * weights[grades]).mean()
 
 
-def progression_loss(logits: torch.Tensor, progressed: torch.Tensor, weight: float = 1.0) -> torch.Tensor:
+def progression_loss(
+    logits: torch.Tensor, progressed: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """Mean binary cross-entropy of B×1 logits and labels B (float 0 or 1, -1 where missing).
 
-    `weight` multiplies the loss of the knees that progressed.
+    `weights` (stable, progressed) multiply the loss of the knees of either class.
     """
     known = progressed >= 0
     if not known.any():
         return logits.sum() * 0
+    labels = progressed[known]
     return functional.binary_cross_entropy_with_logits(
-        logits[known, 0], progressed[known], pos_weight=torch.tensor(weight, device=logits.device)
+        logits[known, 0], labels, weight=None if weights is None else weights[labels.long()]
     )
+
+
+def _categorical(logits: torch.Tensor, grades: torch.Tensor, kind: str) -> torch.Tensor:
+    if kind == "softmax":
+        return functional.cross_entropy(logits, grades, reduction="none")
+    distance = torch.arange(5, device=grades.device)[None] - grades[:, None]
+    targets = torch.softmax(-(distance.float() ** 2) / (2 * _SOFT_GRADES**2), dim=1)
+    return functional.cross_entropy(logits, targets, reduction="none")
+
+
+def _cumulative(logits: torch.Tensor, grades: torch.Tensor) -> torch.Tensor:
+    chances = torch.log_softmax(logits, dim=1)
+    total = torch.zeros_like(chances[:, 0])
+    for grade in range(1, 5):
+        at_least = torch.logsumexp(chances[:, grade:], dim=1)
+        below = torch.logsumexp(chances[:, :grade], dim=1)
+        total = total - torch.where(grades >= grade, at_least, below)
+    return total

@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 from jsl_core.learning.backbones import build_backbone, feature_count
+from jsl_core.learning.heads import build_head
 
-__all__ = ["HEADS", "KneeNetwork", "NetworkSpec"]
-
-HEADS = {"kl": 5, "jsl": 1}
+__all__ = ["KneeNetwork", "NetworkSpec"]
 
 # Mean over the three channels of the ImageNet statistics that torchvision's networks were trained with.
 _IMAGENET_GREY = (0.449, 0.226)
@@ -18,13 +17,19 @@ _IMAGENET_GREY = (0.449, 0.226)
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """All that is needed to build the network again, JSON-able; `inputs` counts risk factors (0: none)."""
+    """All that is needed to build the network again, JSON-able.
+
+    `inputs` counts the encoded risk factors (0: none). With risk factors and a `kl` head, the grade that the
+    network reads from the image is a risk factor, too.
+    """
 
     backbone: str
     channels: Literal[1, 3]
     size: int
     normalise: Literal["none", "imagenet", "image"]
-    heads: tuple[str, ...]
+    heads: tuple[Literal["kl", "jsl"], ...]
+    kl_head: Literal["linear", "coral"] = "linear"
+    jsl_outputs: Literal[1, 2] = 1
     inputs: int = 0
     factor_width: int = 128
     factor_nonlinear: bool = True
@@ -71,16 +76,22 @@ class KneeNetwork(nn.Module):
         self.spec = spec
         self.normalise = Normalise(spec.normalise, spec.channels)
         self.backbone = build_backbone(spec.backbone, spec.channels, spec.size, weights)
-        width = feature_count(self.backbone, spec.channels, spec.size)
+        seen = width = feature_count(self.backbone, spec.channels, spec.size)
         self.factor_branch: nn.Module | None = None
         if spec.inputs:
-            branch: list[nn.Module] = [nn.Linear(spec.inputs, spec.factor_width)]
+            inputs = spec.inputs + (5 if "kl" in spec.heads else 0)
+            branch: list[nn.Module] = [nn.Linear(inputs, spec.factor_width)]
             if spec.factor_nonlinear:
                 branch.append(nn.ReLU())
             self.factor_branch = nn.Sequential(*branch)
             width += spec.factor_width
         self.dropout = nn.Dropout(spec.dropout)
-        self.heads = nn.ModuleDict({name: nn.Linear(width, HEADS[name]) for name in spec.heads})
+        self.heads = nn.ModuleDict(
+            {
+                label: build_head(label, seen if label == "kl" else width, spec.kl_head, spec.jsl_outputs)
+                for label in spec.heads
+            }
+        )
 
     def forward_features(self, images: torch.Tensor) -> torch.Tensor:
         """Float images in 0…1, B×1×S×S, to features B×D."""
@@ -91,10 +102,17 @@ class KneeNetwork(nn.Module):
         self, features: torch.Tensor, factors: torch.Tensor | None = None
     ) -> dict[str, torch.Tensor]:
         """Features B×D and factors B×F to logits by label."""
-        if self.factor_branch is not None:
+        outputs: dict[str, torch.Tensor] = {}
+        if "kl" in self.heads:
+            outputs["kl"] = self.heads["kl"](self.dropout(features))
+        if self.factor_branch is not None and factors is not None:
+            if "kl" in outputs:  # progression's loss must not bend what the grade means
+                grades = outputs["kl"].detach().softmax(dim=1)
+                factors = torch.cat([factors, grades.to(factors.dtype)], dim=1)
             features = torch.cat([features, self.factor_branch(factors)], dim=1)
-        features = self.dropout(features)
-        return {name: head(features) for name, head in self.heads.items()}
+        if "jsl" in self.heads:
+            outputs["jsl"] = self.heads["jsl"](self.dropout(features))
+        return outputs
 
     def forward(self, images: torch.Tensor, factors: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
         return self.forward_head(self.forward_features(images), factors)
@@ -102,14 +120,20 @@ class KneeNetwork(nn.Module):
     def start_from(self, parent: "KneeNetwork", heads: bool) -> None:
         """Take the parent's backbone and, with `heads`, what its heads make of the image.
 
-        Risk factors then begin without weight, so that the first logits are the parent's.
+        Risk factors then begin without weight, so that the first logits are the parent's. A head of another
+        kind than the parent's begins anew.
         """
         self.backbone.load_state_dict(parent.backbone.state_dict())
         if not heads:
             return
-        with torch.no_grad():
-            for name in self.heads.keys() & parent.heads.keys():
-                given = parent.heads[name].state_dict()
-                weight = torch.zeros_like(self.heads[name].state_dict()["weight"])
-                weight[:, : given["weight"].shape[1]] = given["weight"]
-                self.heads[name].load_state_dict({"weight": weight, "bias": given["bias"]})
+        for name in self.heads.keys() & parent.heads.keys():
+            given, own = parent.heads[name].state_dict(), self.heads[name].state_dict()
+            if given.keys() == own.keys() and all(len(given[key]) == len(own[key]) for key in own):
+                self.heads[name].load_state_dict({key: _widened(given[key], own[key]) for key in own})
+
+
+def _widened(given: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """`given` with columns of zeros for the inputs that only `own` has."""
+    widened = torch.zeros_like(own)
+    widened[..., : given.shape[-1]] = given
+    return widened

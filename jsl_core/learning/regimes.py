@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-import math
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,27 +12,27 @@ import torch
 from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.config import Regime, TrainingSettings
-from jsl_core.errors import BadTable, BundleError
+from jsl_core.config.training import JOINT
+from jsl_core.errors import BadSettings, BadTable, BundleError
 from jsl_core.learning.augment import Augmentation
+from jsl_core.learning.balance import balanced
 from jsl_core.learning.bundle import ModelBundle
 from jsl_core.learning.calibration import best_threshold, sigmoid, temperature
 from jsl_core.learning.checkpoints import Checkpoint
+from jsl_core.learning.curves import Curves
 from jsl_core.learning.dataset import PackedDataset
 from jsl_core.learning.networks import KneeNetwork, NetworkSpec
+from jsl_core.learning.objective import Objective
 from jsl_core.learning.outputs import write_outputs
+from jsl_core.learning.prediction import encode, predict_logits
+from jsl_core.learning.team import Team
 from jsl_core.learning.tensors import DeviceData, pick_device
-from jsl_core.learning.trainer import Progress, Trainer, encode, predict_logits
+from jsl_core.learning.trainer import Progress, Trainer
 
 __all__ = ["train_regime"]
 
-_HEADS: dict[Regime, tuple[str, ...]] = {
-    "kl": ("kl",),
-    "jsl-image": ("jsl",),
-    "jsl-joint-frozen": ("jsl",),
-    "jsl-joint": ("jsl",),
-    "multitask": ("kl", "jsl"),
-}
-_WITH_FACTORS = ("jsl-joint-frozen", "jsl-joint")
+_COLUMNS = {"kl": GRADE, "jsl": PROGRESSION}
+_COUNTS = {"kl": 5, "jsl": 2}
 
 
 def train_regime(
@@ -43,73 +43,93 @@ def train_regime(
     parent: Path | None = None,
     checkpoints: Path | None = None,
     progress: Progress | None = None,
+    team: Team = Team(),
 ) -> None:
     """Train one regime on a packed dataset and write its bundle, learning curve and predictions to `out`.
 
     `parent` is the bundle whose network this one starts from (see `TrainingSettings.parent_of`); in the
-    folder `checkpoints` an interrupted run finds its last whole epoch. On a processor the same inputs give
-    the same bytes. Raises `BadTable`, `BadSettings`, `BundleError`.
+    folder `checkpoints` an interrupted run finds its last whole epoch, and TensorBoard, where it is
+    installed, the curve. Of a `team` only the first process writes. On a processor the same inputs give the
+    same bytes. Raises `BadTable`, `BadSettings`, `BundleError`.
     """
     packed = PackedDataset.load(dataset)
     settings = settings.only(regime)
-    chosen = settings.of(regime)
-    train, val = (_labelled(packed.table, split, regime) for split in ("train", "val"))
-    if chosen.balance == "halve":
-        train = _halve_stable(packed.table, train, settings.seed)
+    chosen, heads, joint = settings.of(regime), settings.heads_of(regime), regime in JOINT
+    if joint and settings.factors == "none":
+        raise BadSettings(f"{regime} learns from risk factors; set factors to all or clinical")
+    train, val = (_labelled(packed.table, split, regime, heads) for split in ("train", "val"))
+    balance = balanced(
+        _classes(packed.table, heads[-1]), train, _COUNTS[heads[-1]], chosen.balance, settings.seed
+    )
     encoder = None
-    if regime in _WITH_FACTORS:
+    if joint and settings.factors != "none":
         encoder = FactorEncoder.fit(packed.table.iloc[train], settings.factors, settings.scale_factors)
     spec = NetworkSpec(
         backbone=settings.backbone,
         channels=settings.channels,
         size=packed.size,
         normalise=settings.normalise,
-        heads=_HEADS[regime],
+        heads=heads,
+        kl_head="coral" if settings.kl_loss == "coral" else "linear",
+        jsl_outputs=settings.jsl_outputs,
         inputs=len(encoder.names) if encoder else 0,
         factor_width=settings.factor_width,
         factor_nonlinear=settings.factor_nonlinear,
         dropout=chosen.dropout,
     )
-    device = pick_device(settings.device)
+    device = pick_device(settings.device, team.gpu)
     network = _initial_network(spec, settings, parent).to(device)
     network.to(memory_format=torch.channels_last)  # convolutions on processors and GPUs are faster so
+    if team.size > 1 and device.type == "cuda":
+        network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     data = DeviceData.of(packed, encoder, settings.mirror_left, device)
     frozen = regime == "jsl-joint-frozen"
     everything = torch.arange(len(packed.table), device=device)
+    features = encode(network, data, everything) if frozen else None
+    weights = None if balance.weights is None else _tensor(balance.weights, device)
     trainer = Trainer(
         network=network,
         data=data,
-        train_rows=torch.from_numpy(train).to(device),
+        train_rows=torch.from_numpy(balance.rows).to(device),
         val_rows=torch.from_numpy(val).to(device),
         settings=chosen,
+        objective=Objective(
+            kl_kind=settings.kl_loss,
+            kl_weight=settings.kl_weight,
+            grade_weights=weights if heads[-1] == "kl" else None,
+            progression_weights=weights if heads[-1] == "jsl" else None,
+        ),
         augmentation=Augmentation.named(settings.augment),
-        kl_kind=settings.kl_loss,
         precision=settings.precision,
         seed=settings.seed,
+        chances=None if balance.chances is None else _tensor(balance.chances, device),
         frozen=frozen,
-        features=encode(network, data, everything) if frozen else None,
+        features=features,
+        compiled=settings.compile,
+        team=team,
     )
     origin = _digest_of(parent)
     key = json.dumps([regime, packed.digest, settings.model_dump(mode="json"), origin], sort_keys=True)
-    history = trainer.run(Checkpoint(checkpoints, key), progress)
-
+    curves = Curves(checkpoints / regime if checkpoints and team.leads else None, progress)
+    history = trainer.run(Checkpoint(checkpoints, key), curves)
+    if not team.leads:
+        return
     logits = {
         name: values.float().cpu().numpy()
-        for name, values in predict_logits(network, data, everything).items()
+        for name, values in predict_logits(network, data, everything, features).items()
     }
-    bundle = _finish(regime, network, encoder, packed, settings, logits, val, origin)
+    bundle = _finish(regime, network, encoder, packed, settings, logits, val, balance.log_odds, origin)
     bundle.save(out)
     write_outputs(out, bundle, packed, logits, history)
 
 
-def _labelled(table: pd.DataFrame, split: str, regime: Regime) -> np.ndarray:
+def _labelled(
+    table: pd.DataFrame, split: str, regime: Regime, heads: tuple[Literal["kl", "jsl"], ...]
+) -> np.ndarray:
     """Rows of a split that have a label the regime learns."""
-    known = pd.Series(False, index=table.index)
-    for head in _HEADS[regime]:
-        known |= table[GRADE if head == "kl" else PROGRESSION].notna()
-    rows = np.flatnonzero((table["split"] == split) & known)
-    for head in _HEADS[regime]:
-        column = GRADE if head == "kl" else PROGRESSION
+    columns = [_COLUMNS[head] for head in heads]
+    rows = np.flatnonzero((table["split"] == split) & table[columns].notna().any(axis=1))
+    for column in columns:
         classes = table[column].iloc[rows].nunique()
         if classes < 2:
             count = "no knee with" if classes == 0 else "only one value of"
@@ -119,10 +139,12 @@ def _labelled(table: pd.DataFrame, split: str, regime: Regime) -> np.ndarray:
     return rows
 
 
-def _halve_stable(table: pd.DataFrame, rows: np.ndarray, seed: int) -> np.ndarray:
-    stable = rows[table[PROGRESSION].iloc[rows].to_numpy() == 0]
-    drop = np.random.default_rng(seed).choice(stable, len(stable) // 2, replace=False)
-    return np.setdiff1d(rows, drop)
+def _classes(table: pd.DataFrame, head: str) -> np.ndarray:
+    return table[_COLUMNS[head]].fillna(-1).to_numpy(int)
+
+
+def _tensor(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(values.astype(np.float32)).to(device)
 
 
 def _initial_network(spec: NetworkSpec, settings: TrainingSettings, parent: Path | None) -> KneeNetwork:
@@ -145,14 +167,14 @@ def _finish(
     settings: TrainingSettings,
     logits: dict[str, np.ndarray],
     val: np.ndarray,
+    log_odds: float,
     origin: str,
 ) -> ModelBundle:
-    """Calibrate on the validation knees."""
-    # Training saw half the stable knees, or weighted the others double: true odds are half as high.
-    shift = 0.0 if settings.of(regime).balance == "none" else -math.log(2)
+    """Undo by how much training saw more progression than there is, and calibrate on the validation knees."""
+    shift = -log_odds if "jsl" in logits else 0.0
     temperatures, thresholds = {}, {}
     for head, values in logits.items():
-        labels = packed.table[GRADE if head == "kl" else PROGRESSION].to_numpy()[val]
+        labels = packed.table[_COLUMNS[head]].to_numpy()[val]
         known = ~np.isnan(labels)
         scores = values[val][known] + (shift if head == "jsl" else 0.0)
         temperatures[head] = temperature(scores, labels[known])
@@ -164,7 +186,7 @@ def _finish(
         factors=encoder,
         mirror_left=settings.mirror_left,
         temperature=temperatures,
-        prior_shift=shift if "jsl" in logits else 0.0,
+        prior_shift=shift,
         thresholds=thresholds,
         dataset=packed.digest,
         parent=origin,

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from jsl_core.cohort.columns import PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.config import TrainingSettings
-from jsl_core.errors import BadTable
+from jsl_core.errors import BadSettings, BadTable
 from jsl_core.learning.bundle import write_json
 from jsl_core.learning.calibration import best_threshold
 from jsl_core.learning.dataset import PackedDataset
@@ -32,6 +32,8 @@ def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path) -> 
     """
     packed = PackedDataset.load(dataset)
     settings = settings.only()
+    if settings.factors == "none":
+        raise BadSettings("the risk-factor model has no inputs; set factors to all or clinical")
     table = packed.table
     progressed = table[PROGRESSION].to_numpy()
     known = ~np.isnan(progressed)

@@ -12,7 +12,9 @@ from jsl_core.errors import BadSettings
 from jsl_core.learning.augment import to_float
 from jsl_core.learning.dataset import PackedDataset
 
-__all__ = ["DeviceData", "autocast", "pick_device"]
+__all__ = ["DeviceData", "Precision", "autocast", "pick_device"]
+
+Precision = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,16 @@ class DeviceData:
         return None if self.factors is None else self.factors[rows]
 
 
-def pick_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
-    """`auto` takes a GPU where there is one. Raises `BadSettings`."""
+def pick_device(wanted: Literal["auto", "cpu", "cuda"], gpu: int = 0) -> torch.device:
+    """`auto` takes GPU number `gpu` where there is one. Raises `BadSettings`."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise BadSettings("no CUDA GPU can be used here; set device to auto or cpu")
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    if wanted == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", gpu)
 
 
-def autocast(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.autocast:
+def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     """Mixed precision: `auto` means bf16 where the hardware multiplies it natively."""
     if precision == "auto":
         # Emulated bf16 is slower than fp32, on processors without AVX512-BF16 as on older GPUs.

@@ -2,31 +2,37 @@
 
 import copy
 import hashlib
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
 from jsl_core.config import RegimeSettings
+from jsl_core.errors import BadSettings
 from jsl_core.learning.augment import Augmentation
 from jsl_core.learning.checkpoints import Checkpoint
-from jsl_core.learning.losses import kl_loss, progression_loss
 from jsl_core.learning.networks import KneeNetwork
+from jsl_core.learning.objective import Objective
 from jsl_core.learning.optimisation import build_optimizer, learning_rate, set_learning_rate
+from jsl_core.learning.prediction import predict_logits
 from jsl_core.learning.scores import validation_scores
-from jsl_core.learning.tensors import DeviceData, autocast
+from jsl_core.learning.steps import Steps
+from jsl_core.learning.team import Team
+from jsl_core.learning.tensors import DeviceData, Precision
 
-__all__ = ["EpochReport", "Progress", "Trainer", "encode", "predict_logits"]
-
-_PREDICT_BATCH = 64
+__all__ = ["EpochReport", "Progress", "Trainer"]
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One line of the learning curve; `scores` are those of the validation knees (`auc`, `kappa`)."""
+    """One line of the learning curve; `scores` are those of the validation knees (`auc`, `kappa`).
+
+    `pieces`: in how many a batch was computed for want of GPU memory (1: none). `last`: training ends here.
+    """
 
     epoch: int
     epochs: int
@@ -35,42 +41,64 @@ class EpochReport:
     val_loss: float
     scores: dict[str, float]
     best: bool
+    last: bool
+    pieces: int
     seconds: float
 
     def __str__(self) -> str:
         scores = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
-        return f"loss {self.train_loss:.3f} / {self.val_loss:.3f} (train / val), {scores}"
+        short = f", batches in {self.pieces} pieces as the GPU's memory is short" if self.pieces > 1 else ""
+        return f"loss {self.train_loss:.3f} / {self.val_loss:.3f} (train / val), {scores}{short}"
 
 
 Progress = Callable[[EpochReport], None]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trainer:
-    """Trains `network` in place on `data`; `frozen` leaves the backbone as it is and runs it only once."""
+    """Trains `network` in place on the `train_rows` of `data`, drawn evenly or with `chances`.
+
+    `frozen` leaves the backbone as it is; `features` of all knees then spare running it.
+    """
 
     network: KneeNetwork
     data: DeviceData
     train_rows: torch.Tensor
     val_rows: torch.Tensor
     settings: RegimeSettings
+    objective: Objective
     augmentation: Augmentation
-    kl_kind: Literal["softmax", "ordinal"]
-    precision: Literal["auto", "fp32", "bf16"]
-    seed: int
+    precision: Precision = "auto"
+    seed: int = 0
+    chances: torch.Tensor | None = None
     frozen: bool = False
-    features: torch.Tensor | None = field(default=None)
+    features: torch.Tensor | None = None
+    compiled: bool = False
+    team: Team = field(default_factory=Team)
+    steps: Steps = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.steps = Steps(
+            self.network,
+            self.data,
+            self.objective,
+            self.augmentation,
+            self.precision,
+            self.team,
+            self.features,
+            self.settings.accumulate,
+            self.compiled,
+        )
 
     def run(self, checkpoint: Checkpoint, progress: Progress | None = None) -> list[EpochReport]:
-        """Train to the last epoch, keep the epoch of the lowest validation loss, return the curve.
+        """Train to the last epoch, keep the best on the validation knees, return the curve.
 
-        Every epoch draws from a seed of its own, so a resumed run repeats a whole one bit for bit.
+        Every epoch draws from a seed of its own, so a resumed run repeats a whole one bit for bit. Raises
+        `BadSettings` where the loss is no longer a number.
         """
         network, settings = self.network, self.settings
         optimizer = build_optimizer(
-            [] if self.frozen else network.backbone.parameters(),
-            [weight for name, weight in network.named_parameters() if not name.startswith("backbone.")],
-            settings,
+            [] if self.frozen else network.backbone.parameters(), self._head_parameters(), settings
         )
         average = copy.deepcopy(network).requires_grad_(False) if settings.average else None
         history: list[EpochReport] = []
@@ -82,117 +110,121 @@ class Trainer:
                 average.load_state_dict(state["average"])
             best, history = state["best"], [EpochReport(**report) for report in state["history"]]
         with torch.random.fork_rng(devices=_gpus(self.data)):
-            for epoch in range(len(history), settings.epochs):
+            while not (history and history[-1].last):
                 started = time.perf_counter()
-                train_loss, rate = self._epoch(epoch, optimizer, average)
+                train_loss, rate = self._epoch(history, optimizer, average)
                 judged = average if average is not None else network
                 val_loss, scores = self._validate(judged)
-                is_best = all(val_loss < earlier.val_loss for earlier in history)
-                if is_best:
-                    best = _copy_of(judged)
                 seconds = time.perf_counter() - started
-                history.append(
-                    EpochReport(
-                        epoch + 1, settings.epochs, rate, train_loss, val_loss, scores, is_best, seconds
+                history.append(self._report(history, rate, train_loss, val_loss, scores, seconds))
+                if history[-1].best:
+                    best = _copy_of(judged)
+                if self.team.leads:
+                    checkpoint.save(
+                        {
+                            "network": network.state_dict(),
+                            "optimizer": optimizer.state_dict(),
+                            "average": average.state_dict() if average is not None else {},
+                            "best": best,
+                            "history": [asdict(report) for report in history],
+                        }
                     )
-                )
-                checkpoint.save(
-                    {
-                        "network": network.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "average": average.state_dict() if average is not None else {},
-                        "best": best,
-                        "history": [asdict(report) for report in history],
-                    }
-                )
-                if progress:
-                    progress(history[-1])
+                    if progress:
+                        progress(history[-1])
         network.load_state_dict(best)
         return history
 
     def _epoch(
-        self, epoch: int, optimizer: torch.optim.Optimizer, average: nn.Module | None
+        self, history: list[EpochReport], optimizer: torch.optim.Optimizer, average: nn.Module | None
     ) -> tuple[float, float]:
-        settings, network = self.settings, self.network
+        """Mean training loss, and the last learning rate."""
+        settings, network, epoch = self.settings, self.network, len(history)
         generator = self._seeded(epoch)
         hold_backbone = self.frozen or epoch < settings.freeze_epochs
         network.train()
         if hold_backbone:
             network.backbone.eval()  # its batch statistics stay as they are, too
-        batches = list(self._batches(generator))
-        total, rate = 0.0, settings.lr
+        learning = self._head_parameters() if hold_backbone else list(network.parameters())
+        batches = self._batches(generator)
+        if not self.team.leads:  # the team draws the same batches, and each its own augmentation
+            generator.manual_seed(generator.initial_seed() + self.team.rank)
+        losses = [report.val_loss for report in history]
+        total, rate = torch.zeros((), device=self.train_rows.device), settings.lr
         for step, rows in enumerate(batches):
-            rate = learning_rate(epoch + step / len(batches), settings)
+            rate = learning_rate(epoch + step / len(batches), settings, losses)
             if epoch < settings.freeze_epochs:
                 rate = settings.freeze_lr
             set_learning_rate(optimizer, rate)
-            with autocast(self.precision, self.data.images.device):
-                with torch.set_grad_enabled(not hold_backbone):
-                    features = self._encode(rows, generator)
-                outputs = network.forward_head(features, self.data.factors_of(rows))
-            loss = self.loss(outputs, rows)
-            optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
+            total += self.steps.gradients(rows, generator, hold_backbone) * len(rows)
+            self.team.sum_gradients(learning)
             optimizer.step()
             if average is not None:
                 _follow(average, network, settings.average)
-            total += loss.item() * len(rows)
-        return total / len(self.train_rows), rate
-
-    def _encode(self, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        if self.features is not None:
-            return self.features[rows]
-        images = self.augmentation(self.data.images[rows], self.data.mirrored[rows], generator)
-        return self.network.forward_features(images.contiguous(memory_format=torch.channels_last))
-
-    def loss(self, outputs: dict[str, torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
-        """Sum of the losses of the network's heads."""
-        parts = []
-        if "kl" in outputs:
-            parts.append(kl_loss(outputs["kl"].float(), self.data.grades[rows], self.kl_kind))
-        if "jsl" in outputs:
-            weight = 2.0 if self.settings.balance == "weights" else 1.0
-            parts.append(progression_loss(outputs["jsl"].float(), self.data.progressed[rows], weight))
-        return torch.stack(parts).sum()
+        for trained in (network, average):
+            if trained is not None:
+                self.team.average_buffers(trained)
+        return float(self.team.sum(total)) / len(self.train_rows), rate
 
     def _validate(self, network: KneeNetwork) -> tuple[float, dict[str, float]]:
-        outputs = predict_logits(network, self.data, self.val_rows, self.features)
+        rows = self.val_rows
+        outputs = predict_logits(network, self.data, rows, self.features, self.team)
         with torch.no_grad():
-            loss = float(self.loss(outputs, self.val_rows))
-        return loss, validation_scores(
-            outputs, self.data.grades[self.val_rows], self.data.progressed[self.val_rows]
+            loss = float(self.objective(outputs, self.data, rows))
+        return loss, validation_scores(outputs, self.data.grades[rows], self.data.progressed[rows])
+
+    def _report(
+        self,
+        history: list[EpochReport],
+        rate: float,
+        train_loss: float,
+        val_loss: float,
+        scores: dict[str, float],
+        seconds: float,
+    ) -> EpochReport:
+        epoch, settings = len(history) + 1, self.settings
+        if not math.isfinite(train_loss + val_loss):
+            raise BadSettings(
+                f"training diverged in epoch {epoch}: the loss is no number; lower lr ({rate:g})"
+            )
+        best = all(self._badness(val_loss, scores) < self._badness(r.val_loss, r.scores) for r in history)
+        latest = epoch if best else max(report.epoch for report in history if report.best)
+        return EpochReport(
+            epoch=epoch,
+            epochs=settings.epochs,
+            lr=rate,
+            train_loss=train_loss,
+            val_loss=val_loss,
+            scores=scores,
+            best=best,
+            last=epoch == settings.epochs or epoch - latest == (settings.patience or math.inf),
+            pieces=self.steps.pieces // settings.accumulate,
+            seconds=seconds,
         )
 
-    def _batches(self, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    def _badness(self, val_loss: float, scores: dict[str, float]) -> float:
+        """What the kept epoch has the least of."""
+        if self.settings.keep == "loss":
+            return val_loss
+        return -scores["auc" if "auc" in scores else "kappa"]
+
+    def _head_parameters(self) -> list[nn.Parameter]:
+        named = self.network.named_parameters()
+        return [parameter for name, parameter in named if not name.startswith("backbone.")]
+
+    def _batches(self, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
         """Shuffled rows in batches of nearly equal size: none is left over to upset batch statistics."""
-        device = self.train_rows.device
-        order = torch.randperm(len(self.train_rows), generator=generator, device=device)
-        yield from self.train_rows[order].tensor_split(-(-len(order) // self.settings.batch))
+        count, device = len(self.train_rows), self.train_rows.device
+        if self.chances is None:
+            order = torch.randperm(count, generator=generator, device=device)
+        else:
+            order = torch.multinomial(self.chances, count, replacement=True, generator=generator)
+        return self.train_rows[order].tensor_split(-(-count // self.settings.batch))
 
     def _seeded(self, epoch: int) -> torch.Generator:
         digest = hashlib.sha256(f"{self.seed}:{epoch}".encode()).digest()
         seed = int.from_bytes(digest[:7], "big")
-        torch.manual_seed(seed)  # dropout knows no other source; `run` restores the caller's state
+        torch.manual_seed(seed + self.team.rank)  # dropout's source; `run` restores the caller's state
         return torch.Generator(self.data.images.device).manual_seed(seed)
-
-
-@torch.no_grad()
-def encode(network: KneeNetwork, data: DeviceData, rows: torch.Tensor) -> torch.Tensor:
-    """Features B×D of `rows` in full precision, without augmentation: all a frozen backbone ever says."""
-    network.eval()
-    return torch.cat(
-        [network.forward_features(data.pixels(batch)) for batch in torch.split(rows, _PREDICT_BATCH)]
-    )
-
-
-@torch.no_grad()
-def predict_logits(
-    network: KneeNetwork, data: DeviceData, rows: torch.Tensor, features: torch.Tensor | None = None
-) -> dict[str, torch.Tensor]:
-    """Logits of the heads for `rows`; `features` of all knees spare the backbone."""
-    network.eval()
-    encoded = encode(network, data, rows) if features is None else features[rows]
-    return network.forward_head(encoded, data.factors_of(rows))
 
 
 def _copy_of(network: nn.Module) -> dict[str, Any]:

@@ -30,8 +30,10 @@ from jsl_core.learning import (
 )
 from jsl_core.learning.augment import Augmentation
 from jsl_core.learning.checkpoints import Checkpoint
+from jsl_core.learning.objective import Objective
+from jsl_core.learning.prediction import encode
 from jsl_core.learning.tensors import DeviceData
-from jsl_core.learning.trainer import Trainer, encode
+from jsl_core.learning.trainer import Trainer
 
 BUNDLE = {"model.safetensors", "bundle.json", "metrics.json", "card.md", "history.csv", "predictions.csv"}
 
@@ -122,7 +124,7 @@ def test_features_computed_once_train_the_same_head_as_the_long_way(dataset: Pat
             val_rows=rows["val"],
             settings=RegimeSettings(epochs=3),
             augmentation=Augmentation(),
-            kl_kind="ordinal",
+            objective=Objective(),
             precision="fp32",
             seed=0,
             frozen=True,
@@ -173,17 +175,17 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from jsl_core.config import TrainingSettings
-from jsl_core.learning import trainer, train_regime
+from jsl_core.learning import objective, train_regime
 torch.set_num_threads(1)
 settings = TrainingSettings.model_validate_json(sys.argv[1])
 dataset, out, checkpoints = map(Path, sys.argv[2:])
-calls, loss = [], trainer.Trainer.loss
+calls, loss = [], objective.Objective.__call__
 def loss_or_death(self, *arguments):
     calls.append(1)
     if len(calls) == 7:  # three training batches and a validation an epoch: the third batch of the second
         os.kill(os.getpid(), signal.SIGKILL)
     return loss(self, *arguments)
-trainer.Trainer.loss = loss_or_death
+objective.Objective.__call__ = loss_or_death
 train_regime("kl", dataset, settings, out, checkpoints=checkpoints)
 """
     arguments = [fast.model_dump_json(), dataset, tmp_path / "out", tmp_path / "checkpoints"]
