@@ -3,10 +3,16 @@
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import yaml
+
+from jsl_core.config import PipelineSettings, load_pipeline
 from jsl_core.errors import JslError
 from jsl_core.storage import open_store
 
@@ -34,13 +40,17 @@ QUEUES = ("urgent", "default")  # first come first, by priority
 RESULTS = "deployed"
 
 
-def deploy(*, store: str = "jsl-store") -> None:
+def deploy(*, settings: Path | None = None, store: str = "") -> None:
     """Apply the deployments to the server that PREFECT_API_URL names; applying twice is applying once.
 
     Parameters
     ----------
+    settings
+        The lab's settings in TOML, as `jsl run` takes them. With scans and a cohort table in it the schedules
+        of watch and retrain are on.
     store
-        Where deployed runs keep their results; every worker must reach it under this name.
+        Where deployed runs keep their results; every worker must reach it under this name. By default what
+        the settings say.
     """
     from prefect.client.orchestration import get_client
     from prefect.settings import get_current_settings
@@ -50,15 +60,16 @@ def deploy(*, store: str = "jsl-store") -> None:
     server = get_current_settings().api.url
     if server is None:
         raise JslError("no Prefect server is named; set PREFECT_API_URL, or run jsl up")
-    place = open_store(store).url
+    lab = load_pipeline(settings and settings.absolute(), options={"store": store} if store else None)
+    lab = lab.model_copy(update={"store": open_store(lab.store).url})
     with get_client(sync_client=True) as client:
         if trouble := client.api_healthcheck():
             raise JslError(f"the Prefect server at {server} does not answer ({trouble}); start it first")
         for pool in POOLS:
             _make(pool, client)
-    ResultsOnStore(url=place).save(RESULTS, overwrite=True, _sync=True)  # type: ignore[call-arg]
-    _apply(place)
-    print(f"Deployments applied at {server}; results go to {place}")
+    ResultsOnStore(url=lab.store).save(RESULTS, overwrite=True, _sync=True)  # type: ignore[call-arg]
+    _apply(lab)
+    print(f"Deployments applied at {server}; results go to {lab.store}")
 
 
 def _make(pool: Pool, client: "SyncPrefectClient") -> None:
@@ -84,16 +95,34 @@ def _make(pool: Pool, client: "SyncPrefectClient") -> None:
             client.create_work_queue(name, priority=priority, work_pool_name=pool.name)
 
 
-def _apply(store: str) -> None:
+def _apply(lab: PipelineSettings) -> None:
     """Hand the file to `prefect deploy`, which knows its format. Raises JslError with what it says."""
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    done = subprocess.run(
-        [*command, "--prefect-file", str(PREFECT_FILE)],
-        env=os.environ | {"JSL_STORE": store, "PREFECT_LOGGING_LEVEL": "ERROR"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with _file_for(lab) as file:
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        done = subprocess.run(
+            [*command, "--prefect-file", str(file)],
+            env=os.environ | {"JSL_STORE": lab.store, "PREFECT_LOGGING_LEVEL": "ERROR"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
     if done.returncode:
         said = done.stdout.strip().splitlines() or ["it says nothing"]
         raise JslError(f"prefect deploy refused {PREFECT_FILE.name}: {said[-1]}")
+
+
+@contextmanager
+def _file_for(lab: PipelineSettings) -> Iterator[Path]:
+    """The file with the lab's settings as the parameters of its deployments, and their schedules on."""
+    told = yaml.safe_load(PREFECT_FILE.read_text())
+    changed = lab.model_dump(mode="json", exclude_defaults=True)
+    for offer in told["deployments"]:
+        given: dict[str, Any] = offer.get("parameters", {})
+        if "settings" in given:
+            offer["parameters"] = given | {"settings": changed | given["settings"]}
+        for schedule in offer.get("schedules", []):
+            schedule["active"] = bool(lab.scans and lab.cohort)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, PREFECT_FILE.name)
+        file.write_text(yaml.safe_dump(told, sort_keys=False))
+        yield file

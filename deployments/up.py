@@ -23,7 +23,14 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 _Service = subprocess.Popen[bytes]
 
 
-def up(home: Path = Path("jsl-home"), *, store: str = "", host: str = "127.0.0.1", port: int = 4200) -> None:
+def up(
+    home: Path = Path("jsl-home"),
+    *,
+    settings: Path | None = None,
+    store: str = "",
+    host: str = "127.0.0.1",
+    port: int = 4200,
+) -> None:
     """Start a Prefect server with its UI, a cpu and a gpu worker, and the deployments; Ctrl-C ends all.
 
     The database is SQLite below the home, or what PREFECT_SERVER_DATABASE_CONNECTION_URL names. Beyond this
@@ -33,8 +40,11 @@ def up(home: Path = Path("jsl-home"), *, store: str = "", host: str = "127.0.0.1
     ----------
     home
         Folder of the server's database and of the logs.
+    settings
+        The lab's settings in TOML, as `jsl run` takes them: what the forms start from. With scans and a
+        cohort table in it new scans are watched for, and models retrained every week.
     store
-        Where runs keep their results; a folder `store` in the home if not given.
+        Where runs keep their results; what the settings say, or a folder `store` in the home.
     host
         The address to listen at.
     port
@@ -55,7 +65,7 @@ def up(home: Path = Path("jsl-home"), *, store: str = "", host: str = "127.0.0.1
 
             start("server", "server", "start", "--host", host, "--port", str(port))
             _await_server(f"{address}/api/health", services["server"], home)
-            deploy(store=store or str(home / "store"))
+            deploy(settings=settings, store=store or ("" if settings else str(home / "store")))
             for pool in POOLS:
                 start(pool.name, "worker", "start", "--pool", pool.name, "--type", "process")
             _await_workers(services, home)

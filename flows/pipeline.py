@@ -5,8 +5,8 @@ from pathlib import Path
 from prefect import flow
 
 from flows.prepare import prepare
-from flows.train import train_models
-from jsl_core.config import PipelineSettings
+from flows.train import models_of
+from jsl_core.config import PipelineSettings, PresetChoice, over_preset
 from jsl_core.errors import BadSettings
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
@@ -18,12 +18,18 @@ __all__ = ["pipeline"]
 
 
 @flow(name="pipeline", persist_result=False)
-def pipeline(settings: PipelineSettings) -> Published:
-    """Prepare the scans, train the regimes, evaluate them, and publish the report and the models."""
+def pipeline(settings: PipelineSettings, preset: PresetChoice = "none") -> Published:
+    """Prepare the scans, train the regimes, evaluate them, and publish the report and the models.
+
+    Args:
+        settings: The whole run, from scans and a table to a report.
+        preset: A recipe for all settings; what you change from its default goes before it.
+    """
+    settings = over_preset(settings, preset)
     place = Placement.of(settings)
     truth = _ingest_truth(settings, place)
     ready = prepare(settings)
-    models = train_models(ready.dataset, settings)
+    models = models_of(ready.dataset, settings)
     figures = evaluate(ready.dataset, models, truth, settings.evaluate, place)
     page = report(
         ready.dataset,

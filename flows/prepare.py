@@ -10,7 +10,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict
 
 from jsl_core.cohort import read_cohort
-from jsl_core.config import PipelineSettings
+from jsl_core.config import PipelineSettings, PresetChoice, over_preset
 from jsl_core.errors import BadSettings, JslError
 from jsl_core.scans import in_buckets, list_scans
 from jsl_core.storage import Artifact
@@ -40,8 +40,14 @@ _RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_worker
 
 
 @flow(name="prepare", task_runner=_RUNNER, persist_result=False)
-def prepare(settings: PipelineSettings) -> Prepared:
-    """Convert, split and crop every scan, and pack the joints that the table names."""
+def prepare(settings: PipelineSettings, preset: PresetChoice = "none") -> Prepared:
+    """Convert, split and crop every scan, and pack the joints that the table names.
+
+    Args:
+        settings: Where scans and table lie, and how the stages treat them.
+        preset: A recipe for all settings; what you change from its default goes before it.
+    """
+    settings = over_preset(settings, preset)
     place = Placement.of(settings)
     cohort = _ingest_table(settings, place)
     if not settings.scans:

@@ -4,17 +4,35 @@ from collections.abc import Iterator
 
 from prefect import flow
 
-from jsl_core.config import PipelineSettings, Regime, TrainingSettings
+from flows.elsewhere import on_a_server_with_pools, run_elsewhere
+from jsl_core.config import PipelineSettings, PresetChoice, Regime, TrainingSettings, over_preset
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.train import train, train_on_risk_factors
 
-__all__ = ["train_models"]
+__all__ = ["models_of", "train_models"]
 
 
-@flow(name="train", persist_result=False)
-def train_models(dataset: Artifact, settings: PipelineSettings) -> dict[str, Artifact]:
-    """Train every regime that is asked for, after those it starts from, and the baseline without an image."""
+def models_of(dataset: Artifact, settings: PipelineSettings) -> dict[str, Artifact]:
+    """The models by regime, trained on pool `gpu` where there are pools, and here where there are none."""
+    if on_a_server_with_pools():
+        models: dict[str, Artifact] = run_elsewhere("train/train", {"dataset": dataset, "settings": settings})
+        return models
+    return train_models(dataset, settings)
+
+
+@flow(name="train")  # its result is kept on a server with pools, for whoever asked for it
+def train_models(
+    dataset: Artifact, settings: PipelineSettings, preset: PresetChoice = "none"
+) -> dict[str, Artifact]:
+    """Train every regime that is asked for, after those it starts from, and the baseline without an image.
+
+    Args:
+        dataset: A packed dataset of the store, as the run of prepare names it.
+        settings: The regimes and how they are trained, and the store.
+        preset: A recipe for all settings; what you change from its default goes before it.
+    """
+    settings = over_preset(settings, preset)
     place, training = Placement.of(settings), settings.training
     models: dict[str, Artifact] = {}
     if training.baseline and training.factors != "none":

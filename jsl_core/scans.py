@@ -11,7 +11,7 @@ from jsl_core.errors import BadScan, BadTable, JslError
 from jsl_core.imaging import ScanFile, open_scan, walk
 from jsl_core.storage import Artifact
 
-__all__ = ["in_buckets", "list_scans"]
+__all__ = ["in_buckets", "list_scans", "scan_artifact"]
 
 _PER_BUCKET = 96  # between 64 and 128 scans a task: the task's own cost vanishes, progress stays visible
 
@@ -28,17 +28,18 @@ def list_scans(source: Path, films: Path | None = None) -> list[Artifact]:
         if films:
             scans = list(pool.map(partial(_digest_named, source), _used(films)))
         else:
-            scans = list(pool.map(_digest, walk(source)))
+            scans = list(pool.map(scan_artifact, walk(source)))
     if not scans:
         raise JslError(f"scans {source}: there are none; give the folder that holds the DICOM files")
     return sorted(scans, key=lambda scan: scan.name)
 
 
-def _digest(scan: ScanFile) -> Artifact:
+def scan_artifact(scan: ScanFile, name: str = "") -> Artifact:
+    """A scan by its content, under another name if one is given."""
     try:
-        return Artifact.of_bytes(scan.read(), scan.name)
+        return Artifact.of_bytes(scan.read(), name or scan.name)
     except BadScan:  # the convert stage meets the same error, and makes a row of it
-        return Artifact.of_bytes(b"", scan.name)
+        return Artifact.of_bytes(b"", name or scan.name)
 
 
 def _digest_named(source: Path, name: str) -> Artifact:

@@ -5,6 +5,7 @@ from anywhere else; secrets come from the environment alone.
 """
 
 from jsl_core.config.base import Settings
+from jsl_core.config.choice import PresetChoice, over_preset
 from jsl_core.config.detector import DetectorTrainSettings
 from jsl_core.config.evaluate import EvaluateSettings
 from jsl_core.config.load import load_pipeline
@@ -26,11 +27,13 @@ __all__ = [
     "PhantomSettings",
     "PipelineSettings",
     "Preset",
+    "PresetChoice",
     "Regime",
     "RegimeSettings",
     "Settings",
     "SplitSettings",
     "TrainingSettings",
     "load_pipeline",
+    "over_preset",
     "pipeline_preset",
 ]

@@ -11,7 +11,7 @@ from threading import Lock
 
 from jsl_core.errors import BadScan, JslError
 
-__all__ = ["STATE", "ScanFile", "open_scan", "walk"]
+__all__ = ["STATE", "ScanFile", "open_scan", "printable", "walk"]
 
 STATE = ".jsl"  # the folder in which commands remember what they did
 _IN_ARCHIVE = "!/"
@@ -52,7 +52,7 @@ def walk(source: Path) -> Iterator[ScanFile]:
     for path in sorted(source.rglob("*")):
         below = path.relative_to(source)
         if path.is_file() and STATE not in below.parts:
-            yield from _scans(path, _printable(below.as_posix()))
+            yield from _scans(path, printable(below.as_posix()))
 
 
 def open_scan(source: Path, name: str) -> bytes:
@@ -113,11 +113,11 @@ def _member(tar: tarfile.TarFile, member: tarfile.TarInfo, lock: Lock) -> bytes:
 
 def _tidy(inner: str) -> str:
     """An inner name that cannot lead out of a folder."""
-    parts = PurePosixPath(_printable(inner).replace("\\", "/")).parts
+    parts = PurePosixPath(printable(inner).replace("\\", "/")).parts
     return "/".join(part for part in parts if part not in ("/", ".."))
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """A name in valid Unicode without control characters, whatever bytes the disk has for it."""
     valid = os.fsencode(name).decode("utf-8", "backslashreplace")
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in valid)

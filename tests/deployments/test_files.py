@@ -35,7 +35,7 @@ def test_a_deployment_names_a_flow_a_pool_a_queue_and_settings_that_exist(offer:
 
 def test_what_trains_goes_to_the_pool_with_one_place_and_is_tagged() -> None:
     gpu = {offer["name"] for offer in OFFERS if offer["work_pool"]["name"] == "gpu"}
-    assert gpu == {"train", "pipeline"} == {offer["name"] for offer in OFFERS if "gpu" in offer["tags"]}
+    assert gpu == {"train"} == {offer["name"] for offer in OFFERS if "gpu" in offer["tags"]}
     assert {pool.name: pool.limit for pool in POOLS} == {"cpu": None, "gpu": 1}
 
 

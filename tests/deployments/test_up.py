@@ -114,13 +114,6 @@ def test_applying_the_deployments_twice_is_applying_them_once(lab: Lab) -> None:
     assert {(queue, name) for _, queue, name in once[2]} == {(1, "urgent"), (2, "default")}
 
 
-def test_the_weekly_schedule_waits_to_be_switched_on(lab: Lab) -> None:
-    schedules = [
-        each for deployment in lab.ask("/deployments/filter", {}) for each in deployment["schedules"]
-    ]
-    assert [(each["slug"], each["active"]) for each in schedules] == [("weekly", False)]
-
-
 @pytest.mark.parametrize("settings", [{"jobs": -1}, {"jbs": 1}, {"crop": {"box": "round"}}])
 def test_bad_parameters_are_refused_when_a_run_is_asked_for(lab: Lab, settings: dict[str, Any]) -> None:
     deployment = next(each for each in lab.ask("/deployments/filter", {}) if each["name"] == "prepare")
