@@ -4,12 +4,26 @@ import re
 from pathlib import Path
 
 _REAL = re.compile(rb"(?<!\d)9\d{6}(?!\d)")
+_ROOT = Path(__file__).parents[1]
+_TEXT = {".py", ".md", ".toml", ".txt", ".csv", ".json", ".yaml", ".yml", ".html", ".css", ".cfg"}
 
 
 def test_no_test_names_a_real_participant() -> None:
-    named = [
-        str(path)
-        for path in sorted(Path(__file__).parent.rglob("*"))
-        if path.is_file() and path.suffix != ".pyc" and _REAL.search(path.read_bytes())
-    ]
-    assert not named
+    assert not [path for path in sorted((_ROOT / "tests").rglob("*")) if _names_one(path)]
+
+
+def test_no_source_document_or_example_names_a_real_participant() -> None:
+    rooms = ("jsl_core", "tasks", "flows", "deployments", "docker", "docs")
+    texts = [path for room in rooms for path in sorted((_ROOT / room).rglob("*")) if path.suffix in _TEXT]
+    assert len(texts) > 100
+    assert not [path for path in [*texts, _ROOT / "README.md"] if _names_one(path)]
+
+
+def test_a_real_participant_would_be_found() -> None:
+    invented = b"9" + b"001234"
+    assert _REAL.search(b"ID " + invented + b"_1")
+    assert not _REAL.search(b"1" + invented)
+
+
+def _names_one(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".pyc" and bool(_REAL.search(path.read_bytes()))

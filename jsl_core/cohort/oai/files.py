@@ -29,10 +29,13 @@ DAMAGED = (
 IN_ARCHIVE = "!/"
 _TAR = re.compile(r"\.(tar|tgz|tar\.gz|tar\.bz2|tar\.xz)$", re.IGNORECASE)
 _ZIP = re.compile(r"\.zip$", re.IGNORECASE)
+_TABLE = re.compile(r"\.(txt|csv|asc)$", re.IGNORECASE)
 _SERIES = re.compile(r"^\d{8}(\.(tar|tgz|tar\.gz))?$", re.IGNORECASE)
 _MR = re.compile(r"(^|/)\d{8}/1\d{7}(\.|/|$)")  # <date>/<barcode>: X-ray barcodes start with 0, MR with 1
 _PLACE = re.compile(r"(?:^|/)(?P<participant>\d{7})/(?P<date>(?:19|20)\d{6})/(?P<barcode>0\d{7})(?:[./]|$)")
-_VISIT = re.compile(r"(?:^|/)(?:(?P<release>\d+)\.[A-Z]\.\d+|(?P<months>\d\d)m)(?=/)")
+_VISIT = re.compile(r"(?:^|/)(?:(?P<release>\d+)\.[A-Z]\.\d+|(?P<months>\d\d)m)(?=/)", re.IGNORECASE)
+
+_NESTED = "films in an archive within an archive are not looked for; unpack the outer one"
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,15 @@ class Entry:
         if not self.member:
             return self.path.read_bytes()
         if self.kind == "zip":
+            outer, _, inner = self.member.partition(IN_ARCHIVE)
             with zipfile.ZipFile(self.path) as archive:
-                return archive.read(self.member)
+                if not inner:
+                    return archive.read(outer)
+                with archive.open(outer) as file, zipfile.ZipFile(file) as nested:
+                    return nested.read(inner)
         with tarfile.open(self.path) as tar:
-            file = tar.extractfile(self.member)
-            return file.read() if file else b""
+            unpacked = tar.extractfile(self.member)
+            return unpacked.read() if unpacked else b""
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,9 @@ def list_entries(release: Path) -> tuple[list[Entry], list[Finding]]:
             entries += _entries(path, name)
         except DAMAGED:
             findings.append(Finding("damaged_archive", name, "the archive cannot be opened; copy it again"))
-    return sorted((e for e in entries if _wanted(e.name)), key=lambda e: e.name), findings
+    entries = sorted((entry for entry in entries if _wanted(entry.name)), key=lambda entry: entry.name)
+    findings += [Finding("nested_archive", e.name, _NESTED) for e in entries if e.member and _nested(e)]
+    return entries, findings
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -119,7 +128,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 def _entries(path: Path, name: str) -> Iterator[Entry]:
     if _ZIP.search(name):
         with zipfile.ZipFile(path) as archive:
-            members = [info.filename for info in archive.infolist() if not info.is_dir()]
+            members = list(_members(archive))
     elif _TAR.search(name) and not _SERIES.match(path.name):
         with tarfile.open(path) as tar:
             members = [member.name for member in tar if member.isfile()]
@@ -128,6 +137,23 @@ def _entries(path: Path, name: str) -> Iterator[Entry]:
         return
     for member in members:
         yield Entry(name + IN_ARCHIVE + member.replace("\\", "/").removeprefix("./"), path, member)
+
+
+def _members(archive: zipfile.ZipFile) -> Iterator[str]:
+    """The files of a zip, and the tables of the zips within it, which a download's folder often holds."""
+    for info in archive.infolist():
+        if _ZIP.search(info.filename):
+            with archive.open(info) as file, zipfile.ZipFile(file) as nested:
+                tables = [member.filename for member in nested.infolist() if _TABLE.search(member.filename)]
+            yield from (f"{info.filename}{IN_ARCHIVE}{table}" for table in tables)
+            if tables:
+                continue
+        if not info.is_dir():
+            yield info.filename
+
+
+def _nested(entry: Entry) -> bool:
+    return bool(_ZIP.search(entry.basename) or _TAR.search(entry.basename))
 
 
 def _wanted(name: str) -> bool:

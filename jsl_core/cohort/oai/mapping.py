@@ -2,11 +2,11 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from jsl_core.cohort.oai.files import Entry
 from jsl_core.cohort.oai.join import MEASURED
@@ -26,6 +26,8 @@ Target = Literal[
     "FU_mJSW_mm", "Replaced_days", "Cohort",
 ]  # fmt: skip
 
+_DECIMAL_COMMA = r"^(-?\d+),(\d{1,2}|\d{4,})$"  # three digits may be thousands
+
 
 class MappedColumn(Settings):
     """Where one column of the cohort table comes from.
@@ -40,6 +42,12 @@ class MappedColumn(Settings):
     codes: dict[str, int] = Field(default={})
     factor: float = 1.0
 
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.column) == bool(self.right and self.left) or bool(self.right) != bool(self.left):
+            raise ValueError("give either column, or both right and left")
+        return self
+
 
 class Mapping(Settings):
     """A mapping file: how a table of another cohort reads.
@@ -53,6 +61,13 @@ class Mapping(Settings):
     side_codes: dict[str, Literal[1, 2]] = Field(default={"1": 1, "2": 2})
     missing: tuple[str, ...] = ()
     columns: dict[Target, MappedColumn] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rows_are_knees_or_participants(self) -> Self:
+        for target, source in self.columns.items():
+            if self.side and not source.column:
+                raise ValueError(f"{target}: where a row is a knee, give column and not right and left")
+        return self
 
 
 def read_mapped(table: Path, mapping: Path, settings: OaiSettings) -> Cohort:
@@ -105,8 +120,9 @@ def _read_rows(path: Path, plan: Mapping) -> pd.DataFrame:
     sources = [name for c in plan.columns.values() for name in (c.column, c.right, c.left)]
     names = dict.fromkeys(name.upper() for name in (plan.participant, plan.side, *sources) if name)
     rows, findings = read_table(Entry(path.name, path), TableSpec(path.stem, tuple(names), ""))
-    if rows is None or findings:
-        raise BadTable(f"{path.name}: {findings[0].sentence}")
+    faults = [finding for finding in findings if finding.kind != "unfinished_table"]
+    if rows is None or faults:
+        raise BadTable(f"{path.name}: {faults[0].sentence}")
     return rows
 
 
@@ -134,12 +150,14 @@ def _values(
 ) -> "np.ndarray":
     """One number a knee, NaN where the cell is missing."""
     if plan.side or source.column:
-        cells = rows[(source.column or source.right).upper()]
+        cells = rows[source.column.upper()]
         cells = cells if plan.side else cells.repeat(2).reset_index(drop=True)
     else:
         right, left = (rows[c.upper()].repeat(2).reset_index(drop=True) for c in (source.right, source.left))
         cells = right.where(sides == 1, left)
     text = cells.str.strip()
+    if not source.codes:
+        text = text.str.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
     blank = text.isin(("", *plan.missing)) | text.str.fullmatch(r"\.[A-Z]?(:.*)?")
     numbers = text.map(source.codes) if source.codes else pd.to_numeric(text, errors="coerce") * source.factor
     unknown = (numbers.isna() & ~blank).to_numpy()

@@ -23,7 +23,7 @@ def project_for(followup_months: int) -> str:
 
 def grades(table: pd.DataFrame, project: str) -> pd.DataFrame:
     """KL grade of each knee in one project: `value`, and `why` there is none. Indexed by knee ID."""
-    readings = _by_project(table, "V00XRKL", 0, 4)
+    readings = _by_project(table, "V00XRKL", 0, 4, whole=True)
     return readings[readings["project"] == project].set_index("knee")[["value", "why"]]
 
 
@@ -62,10 +62,16 @@ def _widths(table: pd.DataFrame | None, visit: str) -> pd.DataFrame:
 
 
 def _by_project(
-    table: pd.DataFrame, column: str, low: float, high: float, unmeasurable: "pd.Series | bool" = False
+    table: pd.DataFrame,
+    column: str,
+    low: float,
+    high: float,
+    unmeasurable: "pd.Series | bool" = False,
+    *,
+    whole: bool = False,
 ) -> pd.DataFrame:
     """One row a knee and project: `knee`, `project`, `value`, `why`."""
-    values = numbers_of(table[column], low, high)
+    values = numbers_of(table[column], low, high, whole=whole)
     project = codes_of(table["READPRJ"]).str.removesuffix(".0") if "READPRJ" in table else ""
     sides = sides_of(table["SIDE"])
     readings = pd.DataFrame(

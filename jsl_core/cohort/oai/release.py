@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from jsl_core.cohort.oai.claims import claims_by_barcode
 from jsl_core.cohort.oai.files import list_entries
 from jsl_core.cohort.oai.films import Film, find_films
@@ -14,10 +16,13 @@ from jsl_core.cohort.oai.schema import checked
 from jsl_core.cohort.oai.screening import Cohort, screen
 from jsl_core.cohort.oai.specs import CONTENTS, IMAGES, specs_for
 from jsl_core.cohort.oai.tables import read_every, read_tables
+from jsl_core.cohort.oai.values import participants_of
 from jsl_core.config import OaiSettings
 from jsl_core.errors import BadTable
 
 __all__ = ["read_release"]
+
+_OF_EVERYONE = {"ALLCLINICAL00", "OUTCOMES99"}
 
 
 def read_release(
@@ -37,6 +42,7 @@ def read_release(
             f"{release}: no usable kxr_sq_bu00.txt or kxr_qjsw_duryea00.txt{told}; "
             "download the OAI's X-ray image assessments (ASCII)"
         )
+    findings += _incomplete(tables)
     knees, why = join(tables, settings.followup_months)
     labels = progression(knees, settings.progression_mm, settings.followup_months)
     for spec in (CONTENTS, IMAGES):
@@ -48,6 +54,20 @@ def read_release(
     films, found = find_films(entries, claims, settings.jobs, progress)
     films, unmatched = _matched(films, set(knees["participant"]))
     return checked(screen(knees, why, labels, films, sorted([*findings, *found, *unmatched])))
+
+
+def _incomplete(tables: dict[str, pd.DataFrame]) -> list[Finding]:
+    """Tables that should name everyone who is enrolled and do not, such as one cut between two rows."""
+    if "ENROLLEES" not in tables:
+        return []
+    enrolled = set(participants_of(tables["ENROLLEES"]["ID"])) - {""}
+    findings = []
+    for name in sorted(_OF_EVERYONE & tables.keys()):
+        absent = len(enrolled - set(participants_of(tables[name]["ID"])))
+        if absent:
+            sentence = f"does not name {absent} of {len(enrolled)} enrolled; if that is many, copy it again"
+            findings.append(Finding("incomplete_table", f"{name.lower()}.txt", sentence))
+    return findings
 
 
 def _matched(films: Sequence[Film], participants: set[str]) -> tuple[list[Film], list[Finding]]:

@@ -1,6 +1,7 @@
 """Which of the release's tables and columns the cohort table is made from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["CONTENTS", "IMAGES", "VISIT_OF", "TableSpec", "specs_for"]
 
@@ -12,13 +13,15 @@ VISIT_OF = {0: "00", 12: "01", 24: "03", 36: "05", 48: "06", 72: "08", 96: "10"}
 class TableSpec:
     """A table by its file's name without suffix and by its columns, in capitals.
 
-    `gives` names what cannot be made without the table, in the words of the cohort table.
+    Without one of `columns` a table is of no use; each of `each` is told if it is absent.
+    `gives` and the words of `each` name what cannot be made without them, as the cohort table calls it.
     """
 
     name: str
     columns: tuple[str, ...]
     gives: str
     optional: tuple[str, ...] = ()
+    each: Mapping[str, str] = field(default_factory=dict)
 
 
 CONTENTS = TableSpec(
@@ -40,9 +43,23 @@ def specs_for(followup_months: int) -> tuple[TableSpec, ...]:
     visit = VISIT_OF[followup_months]
     return (
         TableSpec(
-            "ENROLLEES", ("ID", "P02SEX", "P02RACE"), "Sex, Race, Cohort, Site", ("V00COHORT", "V00SITE")
+            "ENROLLEES",
+            ("ID",),
+            "Sex, Race, Cohort, Site",
+            ("V00COHORT", "V00SITE"),
+            {"P02SEX": "Sex", "P02RACE": "Race"},
         ),
-        TableSpec("ALLCLINICAL00", ("ID", "V00AGE", "P01BMI", "P01INJR", "P01INJL"), "Age, BMI, Knee_Injury"),
+        TableSpec(
+            "ALLCLINICAL00",
+            ("ID",),
+            "Age, BMI, Knee_Injury",
+            each={
+                "V00AGE": "Age",
+                "P01BMI": "BMI",
+                "P01INJR": "Knee_Injury of right knees",
+                "P01INJL": "Knee_Injury of left knees",
+            },
+        ),
         TableSpec("KXR_SQ_BU00", ("ID", "SIDE", "READPRJ", "V00XRKL"), "BL_KL_grade", ("V00BARCDBU",)),
         TableSpec(
             "KXR_QJSW_DURYEA00",
@@ -59,14 +76,18 @@ def specs_for(followup_months: int) -> tuple[TableSpec, ...]:
         TableSpec("KXR_FTA_DURYEA00", ("ID", "SIDE", "V00FTANGLE"), "Alignment_degree", ("READPRJ",)),
         TableSpec(
             "OUTCOMES99",
-            ("ID", "V99ERKDAYS", "V99ELKDAYS"),
+            ("ID",),
             "Replaced_days: knees replaced during follow-up cannot be told from others",
-            tuple(f"V99E{side}K{what}" for side in "RL" for what in ("BLRP", "RPCF", "RPSN")),
+            tuple(f"V99E{side}K{what}" for side in "RL" for what in ("BLRP", "RPCF", "RPSN", "DATE")),
+            {
+                "V99ERKDAYS": "day of a right knee's replacement: a replaced one is left out",
+                "V99ELKDAYS": "day of a left knee's replacement: a replaced one is left out",
+            },
         ),
         TableSpec(
             "XRAY00",
             ("ID", "V00EXAMTP", "V00XRBARCD"),
-            "the films' dates and quality as the clinics recorded them",
+            "record by the clinics of the films' dates and quality",
             ("V00XRDATE", "V00ACCEPT", "V00XRCOMP"),
         ),
     )

@@ -1,5 +1,6 @@
 """Reading the release's tables as they come: any case, delimiter and line end, cut short, twice."""
 
+import codecs
 import csv
 import io
 import re
@@ -16,6 +17,7 @@ from jsl_core.errors import BadTable
 __all__ = ["read_every", "read_table", "read_tables"]
 
 _SUFFIXES = ("TXT", "CSV", "ASC")
+_DOS_END = "\x1a"  # ends a text file of DOS and of SAS on it
 
 
 def read_tables(
@@ -93,47 +95,70 @@ def read_table(entry: Entry, spec: TableSpec) -> tuple[pd.DataFrame | None, list
         return None, [Finding("unreadable_table", entry.name, "the file is damaged; copy it again")]
     rows = _rows(text)
     header = [cell.strip().upper() for cell in next(rows, [])]
-    absent = [column for column in spec.columns if column not in header]
-    if absent:
-        return None, [_absent(entry, absent, header)]
-    wanted = {c: header.index(c) for c in (*spec.columns, *spec.optional, "VERSION") if c in header}
+    if fault := _fault(entry, spec, header):
+        return None, [fault]
+    findings = [
+        Finding("missing_column", entry.name, f"has no column {column}; without it there is no {given}")
+        for column, given in spec.each.items()
+        if column not in header
+    ]
+    names = (*spec.columns, *spec.each, *spec.optional, "VERSION")
+    wanted = {column: header.index(column) for column in names if column in header}
     good: list[list[str]] = []
     bad = 0
     try:
         for row in rows:
+            if len(row) == len(header) + 1 and not row[-1]:
+                row.pop()  # some exports end every row with a delimiter
             if len(row) == len(header):
                 good.append([row[place] for place in wanted.values()])
             elif row:
                 bad += 1
     except csv.Error:
         return None, [Finding("unreadable_table", entry.name, "the file is no text table; copy it again")]
+    if not good:
+        return None, [Finding("empty_table", entry.name, "has no whole row; it is not used, copy it again")]
     table = pd.DataFrame(good, columns=list(wanted), dtype=str)
     if bad:
         sentence = f"{bad} of {bad + len(good)} rows do not have the header's columns; copy the file again"
-        return table, [Finding("truncated_table", entry.name, sentence)]
-    return table, []
+        findings.append(Finding("truncated_table", entry.name, sentence))
+    elif not text.endswith("\n"):
+        sentence = "the last line does not end; if it is cut off, copy the file again"
+        findings.append(Finding("unfinished_table", entry.name, sentence))
+    return table, findings
 
 
 def _decoded(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    """The text with one kind of line end, whatever program wrote it last."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = data.decode("utf-16", "replace")
+    else:
+        data = data.removeprefix(codecs.BOM_UTF8)
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            text = data.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n").rstrip(_DOS_END)
 
 
 def _rows(text: str) -> Iterator[list[str]]:
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    delimiter = max("|,\t;", key=text.partition("\n")[0].count)
-    if delimiter == "|":  # never quoted: some cells begin with a quotation mark of their own
+    header = text.partition("\n")[0]
+    delimiter = max("|,\t;", key=header.count)
+    if delimiter == "|" and not header.startswith('"'):  # a cell may begin with a quotation mark of its own
         return csv.reader(text.split("\n"), delimiter=delimiter, quoting=csv.QUOTE_NONE)
     return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
 
 
-def _absent(entry: Entry, absent: list[str], header: list[str]) -> Finding:
+def _fault(entry: Entry, spec: TableSpec, header: list[str]) -> Finding | None:
+    """Why a table with this header cannot be used."""
+    absent = [column for column in (*spec.columns, *spec.each) if column not in header]
     for column in absent:
         visit = re.match(r"V\d\d", column)
         others = [c for c in header if visit and re.fullmatch(r"V\d\d" + re.escape(column[3:]), c)]
         if others:
             sentence = f"holds visit {others[0][1:3]} under the name of visit {column[1:3]}; it is not used"
             return Finding("wrong_visit", entry.name, sentence)
-    return Finding("missing_column", entry.name, f"has no column {', '.join(absent)}; it is not used")
+    useless = spec.each and not any(column in header for column in (*spec.each, *spec.optional))
+    if useless or any(column not in header for column in spec.columns):
+        return Finding("missing_column", entry.name, f"has no column {', '.join(absent)}; it is not used")
+    return None

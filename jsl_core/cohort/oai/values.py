@@ -23,8 +23,12 @@ _MISSING = re.compile(r"(\.[A-Z]?)\s*(?::.*)?")  # `.` or `.P`, with or without 
 _LABELLED = re.compile(r"'?\s*([^:']*?)\s*'?\s*:.*")
 _PARTICIPANT = re.compile(r"\d{1,12}")
 _BARCODE = re.compile(r"\d{4,12}")
-_AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+_AMERICAN = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>(20)?\d{2})")
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_SAS = re.compile(rf"(?P<day>\d{{1,2}})-?(?P<month>{'|'.join(_MONTHS)})-?(?P<year>(20)?\d{{2}})")
+_TIME = re.compile(r"(?<=\d)[ T]\d.*")
 _PLAIN = re.compile(r"(?:19|20)\d{6}")
+_SIDES = {"R": "1", "RIGHT": "1", "L": "2", "LEFT": "2"}
 _SERIES = 8  # digits of a series folder; a barcode is 0166 and these
 
 
@@ -41,11 +45,13 @@ def codes_of(cells: pd.Series) -> pd.Series:
     return _each(_code_of, cells)
 
 
-def numbers_of(cells: pd.Series, low: float = -np.inf, high: float = np.inf) -> Values:
-    """The numbers between `low` and `high` of a column; others are `unreadable`."""
+def numbers_of(
+    cells: pd.Series, low: float = -np.inf, high: float = np.inf, *, whole: bool = False
+) -> Values:
+    """The numbers between `low` and `high` of a column; others, and those not `whole`, are `unreadable`."""
     codes = codes_of(cells)
     numbers = pd.to_numeric(codes, errors="coerce").astype(float)
-    numbers = numbers.where(numbers.between(low, high))
+    numbers = numbers.where(numbers.between(low, high) & ((numbers % 1 == 0) | (not whole)))
     return Values(numbers, _each(_reason_of, codes).where(numbers.isna(), ""))
 
 
@@ -55,8 +61,8 @@ def participants_of(cells: pd.Series) -> pd.Series:
 
 
 def sides_of(cells: pd.Series) -> pd.Series:
-    """1 right, 2 left, 0 where a cell tells neither."""
-    sides = pd.to_numeric(codes_of(cells), errors="coerce")
+    """1 right, 2 left, 0 where a cell tells neither: `1: Right`, `2`, `L`."""
+    sides = pd.to_numeric(codes_of(cells).replace(_SIDES), errors="coerce")
     return sides.where(sides.isin((1, 2)), 0).astype(int)
 
 
@@ -80,13 +86,18 @@ def barcode_of(cell: str) -> str:
 
 
 def date_of(cell: str) -> str:
-    """A date as YYYYMMDD, "" where a cell holds none: 07/08/2005 (month first), 2005-07-08 or 20050708."""
-    text = cell.strip().split(" ")[0]
-    if american := _AMERICAN.fullmatch(text):
-        month, day, year = american.groups()
-        return f"{year}{month:0>2}{day:0>2}"
-    plain = text.replace("-", "")
-    return plain if _PLAIN.fullmatch(plain) else ""
+    """A date as YYYYMMDD, "" where a cell holds none.
+
+    07/08/2005 (month first), 08JUL05 (as SAS writes it), 2005-07-08 or 20050708. The study began in 2004: a
+    year of two digits is of this century.
+    """
+    text = _TIME.sub("", cell.strip().upper())
+    if not (found := _AMERICAN.fullmatch(text) or _SAS.fullmatch(text)):
+        plain = text.replace("-", "")
+        return plain if _PLAIN.fullmatch(plain) else ""
+    month = found["month"]
+    number = _MONTHS.index(month) + 1 if month in _MONTHS else int(month)
+    return f"20{found['year'][-2:]}{number:02d}{found['day']:0>2}"
 
 
 def _each(function: Callable[[str], str], cells: pd.Series) -> pd.Series:

@@ -2,6 +2,7 @@
 
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,72 @@ def test_no_release_is_refused_with_what_to_download(tmp_path: Path) -> None:
         _read(tmp_path)
     with pytest.raises(BadTable, match="no such file or folder"):
         _read(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        lambda data: b"\xef\xbb\xbf" + data,
+        lambda data: data.decode("latin-1").encode("utf-16"),
+        lambda data: b"\r\n" + data,
+        lambda data: data + b"\x1a",
+        lambda data: data.replace(b"\n", b"\r"),
+        lambda data: b"\n".join(b'"' + line.replace(b"|", b'"|"') + b'"' for line in data.splitlines()),
+        lambda data: data.replace(b"\n", b"|\n").replace(b"|\n", b"\n", 1),
+        lambda data: b"\n".join(b"|".join(reversed(line.split(b"|"))) for line in data.splitlines()),
+    ],
+    ids=["BOM", "UTF-16", "blank line", "Ctrl-Z", "CR", "quoted", "delimiter at the end", "other order"],
+)
+def test_a_table_that_another_program_has_written_again_is_the_same_table(
+    release: Path, rewrite: Callable[[bytes], bytes]
+) -> None:
+    before = _read(release).table
+    for name in (_SQ, f"{_CLINICAL}/AllClinical00.txt"):
+        table = release / name
+        table.write_bytes(rewrite(table.read_bytes().replace(b"\r\n", b"\n")))
+    assert _read(release).table.equals(before)
+
+
+def test_a_table_without_one_of_its_columns_still_gives_the_others(release: Path) -> None:
+    before = _read(release).table
+    table = release / _CLINICAL / "AllClinical00.txt"
+    table.write_bytes(table.read_bytes().replace(b"V00AGE", b"UNKNOWN"))
+    cohort = _read(release)
+    assert "without it there is no Age" in _told(cohort, "missing_column")[0]
+    assert cohort.table["Age"].isna().all()
+    assert cohort.table["Missing"].str.contains("Age no column").any()
+    assert cohort.table["BMI"].equals(before["BMI"])
+
+
+def test_a_file_that_ends_within_a_line_is_told_even_if_no_cell_is_missing(release: Path) -> None:
+    table = release / _SQ
+    table.write_bytes(table.read_bytes()[:-3])
+    assert _told(_read(release), "unfinished_table")
+
+
+def test_a_table_that_lacks_enrolled_participants_is_told_by_their_number(release: Path) -> None:
+    table = release / _CLINICAL / "OUTCOMES99.txt"
+    table.write_bytes(b"".join(table.read_bytes().splitlines(keepends=True)[:11]))
+    [told] = [text for text in _told(_read(release), "incomplete_table") if "outcomes99" in text]
+    assert "does not name 10 of 20 enrolled" in told
+
+
+def test_a_table_of_a_header_alone_counts_as_missing(release: Path) -> None:
+    table = release / _SQ
+    table.write_bytes(table.read_bytes().splitlines(keepends=True)[0])
+    cohort = _read(release)
+    assert _told(cohort, "empty_table")
+    assert "without it there is no BL_KL_grade" in " ".join(_told(cohort, "missing_table"))
+
+
+def test_tables_in_a_zip_within_a_zip_are_read(made: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "download.zip", "w") as archive:
+        for path in sorted(made.rglob("*.*")):
+            archive.write(path, path.relative_to(made.parent))
+        archive.writestr("release/films.zip", b"PK\5\6" + bytes(18))
+    cohort = _read(tmp_path / "download.zip")
+    assert cohort.table.equals(_read(made).table)
+    assert "unpack the outer one" in _told(cohort, "nested_archive")[0]
 
 
 def test_a_damaged_archive_is_told(release: Path) -> None:

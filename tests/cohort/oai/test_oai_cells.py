@@ -5,7 +5,7 @@ import pytest
 
 from jsl_core.cohort.oai.claims import visit_of
 from jsl_core.cohort.oai.files import place_of
-from jsl_core.cohort.oai.values import barcode_of, codes_of, date_of, numbers_of
+from jsl_core.cohort.oai.values import barcode_of, codes_of, date_of, numbers_of, sides_of
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,33 @@ def test_barcodes_keep_their_zeros_or_get_them_back(cell: str, barcode: str) -> 
     assert barcode_of(cell) == barcode
 
 
-@pytest.mark.parametrize("cell", ["20050708", "07/08/2005", "7/8/2005", "2005-07-08", "2005-07-08 00:00:00"])
+@pytest.mark.parametrize(
+    "cell",
+    ["20050708", "07/08/2005", "7/8/05", "07/08/2005 0:00", "2005-07-08", "2005-07-08 00:00:00",
+     "2005-07-08T00:00:00", "08JUL2005", "8-Jul-05"],
+)  # fmt: skip
 def test_dates_are_read_in_every_form(cell: str) -> None:
     assert date_of(cell) == "20050708"
+
+
+def test_october_is_no_time_of_day() -> None:
+    assert date_of("08OCT2005") == "20051008"
+
+
+@pytest.mark.parametrize("cell", ["", ".", "08XXX2005", "July 2005", "1905"])
+def test_what_is_no_date_is_no_date(cell: str) -> None:
+    assert date_of(cell) == ""
+
+
+def test_a_side_is_a_code_a_word_or_a_letter_and_else_unknown() -> None:
+    cells = pd.Series(["1: Right", "2", "Right", "LEFT", "l", "3: Bilateral", "."])
+    assert sides_of(cells).tolist() == [1, 2, 1, 2, 2, 0, 0]
+
+
+def test_a_grade_between_two_grades_is_no_grade() -> None:
+    values = numbers_of(pd.Series(["2.0", "2.5"]), 0, 4, whole=True)
+    assert values.numbers[0] == 2
+    assert values.missing.tolist() == ["", "unreadable"]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +84,7 @@ def test_dates_are_read_in_every_form(cell: str) -> None:
     [
         ("00m/0.C.2/1000001/20050708/00331201/001", True),
         ("0.E.1/1000001/20050708/00331201.tar.gz", True),
+        ("0.e.1/1000001/20050708/00331201/001", True),
         ("images.zip!/0.C.2/1000001/20050708/00331201/001", True),
         ("48m/6.E.1/1000001/20050708/00331201/001", False),
         ("1000001/20050708/00331201/001", None),

@@ -50,6 +50,10 @@ def test_a_replacement_on_an_unknown_day_is_censored() -> None:
     assert replaced.loc["1000001_2", "days"] == 0
 
 
+def test_a_replacement_with_a_date_only_is_censored() -> None:
+    assert _outcome(V99ERKDATE="05/17/2007").loc["1000001_1", "days"] == 0
+
+
 def _table(column: str, *rows: tuple[str, str, str]) -> pd.DataFrame:
     """Rows of side, project and value of one participant."""
     return pd.DataFrame([dict(zip(("SIDE", "READPRJ", column), row, strict=True)) for row in rows]).assign(

@@ -66,6 +66,13 @@ def test_a_row_a_knee_with_labels_of_its_own(tmp_path: Path) -> None:
     assert table["BL_KL_grade"].to_dict() == {"A-1_1": 2, "A-1_2": 1, "B-2_2": 3}
 
 
+def test_a_decimal_comma_is_a_decimal_point(tmp_path: Path) -> None:
+    mapping = _LONG.replace("Age = {column", "BMI = {column")
+    table = _LONG_TABLE.replace(";60;2", ";27,5;2")
+    read = read_mapped(*_write(tmp_path, mapping, table), OaiSettings()).table.set_index("ID")
+    assert read["BMI"].to_dict() == {"A-1_1": 27.5, "A-1_2": 60, "B-2_2": 71}
+
+
 @pytest.mark.parametrize(
     ("mapping", "table", "told"),
     [
@@ -77,6 +84,8 @@ def test_a_row_a_knee_with_labels_of_its_own(tmp_path: Path) -> None:
         (_LONG.replace("Age =", "Weight ="), _LONG_TABLE, "map.toml: columns.Weight"),
         (_LONG.replace("[columns]", "[columns"), _LONG_TABLE, "map.toml: not a TOML file"),
         (_WIDE, _WIDE_TABLE.replace("61,0", "sixty,0"), "row 2: a cell of V0AGE"),
+        (_LONG.replace('Age = {column = "age"}', "Age = {}"), _LONG_TABLE, "either column, or both"),
+        (_LONG.replace('{column = "age"}', '{right = "age", left = "kl"}'), _LONG_TABLE, "a row is a knee"),
     ],
 )
 def test_what_does_not_fit_is_told_with_its_place(
