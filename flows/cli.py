@@ -4,9 +4,11 @@ import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
+from pydantic import ValidationError
 
 from flows.commands import detection, imaging, oai, pipeline
 from jsl_core import __version__
+from jsl_core.config import fault
 from jsl_core.errors import JslError
 
 __all__ = ["app", "main"]
@@ -27,8 +29,8 @@ app.command(imaging.convert)
 app.command(imaging.split)
 app.command(detection.crop)
 app.command(detection.detector)
-app.command("deployments.apply:deploy", name="deploy")
-app.command("deployments.up:up", name="up")
+app.command("deployments.apply:deploy", name="deploy", help="Apply the deployments to a Prefect server.")
+app.command("deployments.up:up", name="up", help="Start a server with its UI, workers and the deployments.")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,8 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:
-        app([word for word in words if word != "--debug"], exit_on_error=False)
-    except CycloptsError:  # cyclopts has told what is wrong
+        app([word for word in words if word != "--debug"], exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        wrong = error.__cause__ if isinstance(error.__cause__, ValidationError) else None
+        said = fault(wrong) if wrong else str(error).rstrip(".")
+        print(f"jsl: {said}; see jsl --help", file=sys.stderr)
         sys.exit(_WRONG_USAGE)
     except JslError as error:
         if debug:

@@ -8,6 +8,7 @@ from jsl_core.config.base import Settings
 from jsl_core.config.choice import PresetChoice, over_preset
 from jsl_core.config.detector import DetectorTrainSettings
 from jsl_core.config.evaluate import EvaluateSettings
+from jsl_core.config.faults import fault
 from jsl_core.config.load import load_pipeline
 from jsl_core.config.oai import OaiSettings
 from jsl_core.config.pack import PackSettings
@@ -33,6 +34,7 @@ __all__ = [
     "Settings",
     "SplitSettings",
     "TrainingSettings",
+    "fault",
     "load_pipeline",
     "over_preset",
     "pipeline_preset",

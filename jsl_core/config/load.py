@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from jsl_core.config.faults import fault
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.presets import PRESETS, Preset, pipeline_preset
 from jsl_core.errors import BadSettings
@@ -32,12 +33,8 @@ def load_pipeline(
     try:
         return PipelineSettings.model_validate(_merged(_merged(start, table), options or {}))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
         where = f"{file}: " if file else ""
-        if first["type"] == "extra_forbidden":
-            raise BadSettings(f"{where}there is no setting {name}; see jsl run --help") from None
-        raise BadSettings(f"{where}setting {name}: {first['msg']}; got {first['input']!r}") from None
+        raise BadSettings(f"{where}{fault(error)}; see jsl run --help") from None
 
 
 def _read(file: Path) -> dict[str, Any]:

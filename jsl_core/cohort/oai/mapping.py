@@ -15,7 +15,7 @@ from jsl_core.cohort.oai.schema import checked
 from jsl_core.cohort.oai.screening import Cohort, screen
 from jsl_core.cohort.oai.specs import TableSpec
 from jsl_core.cohort.oai.tables import read_table
-from jsl_core.config import OaiSettings
+from jsl_core.config import OaiSettings, fault
 from jsl_core.config.base import Settings
 from jsl_core.errors import BadTable
 
@@ -110,8 +110,7 @@ def _read_plan(path: Path) -> Mapping:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadTable(f"{path.name}: not a TOML file ({error}); mend that line") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadTable(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise BadTable(f"{path.name}: {fault(error)}") from None
 
 
 def _read_rows(path: Path, plan: Mapping) -> pd.DataFrame:
