@@ -13,4 +13,4 @@ def fault(error: ValidationError) -> str:
         return f"there is no setting {name}"
     said = first["msg"].removeprefix("Value error, ")
     given = "" if isinstance(first["input"], dict) else f"; got {first['input']!r}"
-    return f"setting {name}: {said}{given}" if name else f"{said}{given}"
+    return f"{name}: {said}{given}" if name else f"{said}{given}"
