@@ -16,7 +16,12 @@ from tasks.progress import Progress
 
 __all__ = ["pack", "pack_images"]
 
-_CODE = ("jsl_core.cohort", "jsl_core.learning.dataset")
+_CODE = (
+    "jsl_core.cohort",
+    "jsl_core.learning.crops",
+    "jsl_core.learning.dataset",
+    "jsl_core.learning.packing",
+)
 
 
 @stage("pack", version=1, code=_CODE)
@@ -25,6 +30,7 @@ def pack(joints: Artifact, cohort: Artifact, settings: PackSettings, place: Plac
     store = place.open()
     rows = read_rows(store, [joints])
     progress = Progress("pack", len(rows))
+    spacing = {row["ID"]: row["spacing_mm"] for row in rows if row["spacing_mm"]}
 
     def crops() -> Iterator[tuple[str, Image]]:
         for row in rows:
@@ -33,7 +39,7 @@ def pack(joints: Artifact, cohort: Artifact, settings: PackSettings, place: Plac
 
     with tempfile.TemporaryDirectory() as folder:
         table = read_cohort(store.fetch(cohort, Path(folder, "cohort", cohort.name)))
-        pack_joints(crops(), table, settings, Path(folder, "dataset"))
+        pack_joints(crops(), table, settings, Path(folder, "dataset"), spacing)
         return put_tree(store, Path(folder, "dataset"), "dataset.json")
 
 

@@ -78,3 +78,55 @@ def test_nothing_to_pack_and_no_dataset_are_one_clear_line_each(tmp_path: Path) 
         pack({}, table, PackSettings(size=SIZE), tmp_path)
     with pytest.raises(BadTable, match="not a packed dataset"):
         PackedDataset.load(tmp_path)
+
+
+def test_the_packed_table_knows_the_mm_of_a_pixel(tmp_path: Path) -> None:
+    _, table = draw_cohort(1)
+    crop = np.zeros((300, 300), np.uint8)
+    pack({"1000001_1": crop, "1000001_2": crop}, table, PackSettings(size=60), tmp_path, {"1000001_1": 0.14})
+    told = PackedDataset.load(tmp_path).table["mm_per_pixel"]
+    assert told[0] == pytest.approx(0.7)
+    assert np.isnan(told[1])
+
+
+def test_a_crop_with_nan_pixels_is_a_row_and_a_16_bit_one_is_scaled(tmp_path: Path) -> None:
+    joints, table = draw_cohort(1)
+    table["Img_path"] = ["nan.tif", "deep.png"]
+    broken = joints["1000001_1"].astype(np.float32)
+    broken[3, 3] = np.nan
+    Image.fromarray(broken).save(tmp_path / "nan.tif")
+    Image.fromarray(joints["1000001_2"].astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    pack_from_paths(table, tmp_path, PackSettings(size=SIZE), tmp_path / "out")
+    np.testing.assert_array_equal(PackedDataset.load(tmp_path / "out").images[0], joints["1000001_2"])
+    rejected = pd.read_csv(tmp_path / "out" / "rejected.csv").iloc[0]
+    assert (rejected["ID"], rejected["reason"]) == ("1000001_1", "not_finite")
+    assert "NaN" in rejected["sentence"]
+
+
+def test_a_table_that_is_not_what_a_cohort_s_is_cannot_be_packed(tmp_path: Path) -> None:
+    joints, table = draw_cohort(2)
+    table["BMI"] = table["BMI"].astype(object)
+    table.loc[1, "BMI"] = "heavy"
+    with pytest.raises(BadTable, match="the cohort table: BMI is not a number everywhere"):
+        pack(joints, table, PackSettings(size=SIZE), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("BL_KL_grade", "7", r"BL_KL_grade of knee 1000001_2 is 7.0; it must be 0, 1, 2, 3, 4"),
+        ("JSL_Prog", "0.5", r"JSL_Prog of knee 1000001_2 is 0.5; it must be 0, 1"),
+        ("split", "tset", r"split of knee 1000001_2 is tset; it must be train, val, test"),
+        ("Age", "old", r"Age is not a number everywhere"),
+    ],
+)
+def test_a_packed_table_edited_to_nonsense_is_one_clear_line(
+    tmp_path: Path, column: str, value: str, told: str
+) -> None:
+    joints, table = draw_cohort(3)
+    pack(joints, table, PackSettings(size=SIZE), tmp_path)
+    edited = pd.read_csv(tmp_path / "table.csv", dtype=str)
+    edited.loc[1, column] = value
+    edited.to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(BadTable, match=told):
+        PackedDataset.load(tmp_path)

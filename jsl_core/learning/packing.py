@@ -1,0 +1,139 @@
+"""From joint crops and the cohort table to a packed dataset."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS
+from jsl_core.cohort.splits import assign_splits
+from jsl_core.config import PackSettings
+from jsl_core.errors import BadScan, BadTable
+from jsl_core.learning.crops import fit_crop, read_crop
+from jsl_core.learning.dataset import FORMAT, check_table
+
+__all__ = ["pack", "pack_from_paths"]
+
+
+def pack(
+    joints: Mapping[str, np.ndarray] | Iterable[tuple[str, np.ndarray]],
+    table: pd.DataFrame,
+    settings: PackSettings,
+    dst: Path,
+    spacing: Mapping[str, float] | None = None,
+) -> None:
+    """Write `images.npy`, `table.csv`, `rejected.csv` and, last, `dataset.json` into the folder `dst`.
+
+    `joints` are crops by knee ID, uint8 H×W of any size; `spacing` has the mm per pixel of those whose film
+    told it; `table` is what `read_cohort` returns. A row without a crop and a crop without a row become rows
+    of `rejected.csv` (ID, reason, sentence). Raises `BadTable` where nothing is left, or a row is not what
+    `read_cohort` lets through.
+    """
+    pairs = joints.items() if isinstance(joints, Mapping) else iter(joints)
+    _pack(((name, crop, None) for name, crop in pairs), table, settings, dst, spacing or {})
+
+
+def pack_from_paths(table: pd.DataFrame, base: Path, settings: PackSettings, dst: Path) -> None:
+    """Pack crops that lie on disk: `Img_path` of each row, relative to `base`; otherwise as `pack`."""
+    _pack(_read_all(table, base), table, settings, dst, {})
+
+
+def _read_all(table: pd.DataFrame, base: Path) -> Iterator[tuple[str, np.ndarray | None, BadScan | None]]:
+    for name, path in zip(table["ID"], table["Img_path"], strict=True):
+        try:
+            yield name, read_crop(base, path), None
+        except BadScan as bad:
+            yield name, None, bad
+
+
+def _pack(
+    joints: Iterator[tuple[str, np.ndarray | None, BadScan | None]],
+    table: pd.DataFrame,
+    settings: PackSettings,
+    dst: Path,
+    spacing: Mapping[str, float],
+) -> None:
+    dst.mkdir(parents=True, exist_ok=True)
+    table = table.sort_values("ID").reset_index(drop=True)
+    row_of = {name: row for row, name in enumerate(table["ID"])}
+    scratch, partial = dst / f".{os.getpid()}.all.npy", dst / f".{os.getpid()}.images.npy"
+    shape = (len(table), settings.size, settings.size)
+    try:
+        crops = np.lib.format.open_memmap(scratch, "w+", np.uint8, shape)
+        packed, rejected = _fill(crops, joints, row_of, settings.size, spacing)
+        for name in sorted(row_of.keys() - packed.keys() - rejected.keys()):
+            rejected[name] = BadScan("no_image", "no joint crop belongs to this row of the table")
+        keep = table["ID"].isin(packed).to_numpy()
+        if not keep.any():
+            raise BadTable("no knee of the table has a joint crop; compare the table's IDs with the scans")
+        images = np.lib.format.open_memmap(partial, "w+", np.uint8, (int(keep.sum()), *shape[1:]))
+        for row, source in enumerate(np.flatnonzero(keep)):
+            images[row] = crops[source]
+        images.flush()
+        os.replace(partial, dst / "images.npy")
+    finally:
+        scratch.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
+    table = assign_splits(table[keep].reset_index(drop=True), settings)
+    table["mm_per_pixel"] = table["ID"].map(packed).round(6)
+    check_table(table, "the cohort table")
+    text = table.to_csv(index=False)
+    _write(dst / "table.csv", text)
+    reasons = [(name, bad.code, str(bad)) for name, bad in sorted(rejected.items())]
+    told = pd.DataFrame(reasons, columns=["ID", "reason", "sentence"])
+    _write(dst / "rejected.csv", told.to_csv(index=False))
+    digest = hashlib.sha256(images.data)
+    digest.update(text.encode())
+    record = {
+        "format": FORMAT,
+        "size": settings.size,
+        "knees": len(table),
+        "participants": int(table["participant"].nunique()),
+        "splits": {split: _counts(table[table["split"] == split]) for split in SPLITS},
+        "rejected": len(rejected),
+        "digest": digest.hexdigest(),
+    }
+    _write(dst / "dataset.json", json.dumps(record, indent=1) + "\n")
+
+
+def _fill(
+    crops: np.ndarray,
+    joints: Iterator[tuple[str, np.ndarray | None, BadScan | None]],
+    row_of: Mapping[str, int],
+    size: int,
+    spacing: Mapping[str, float],
+) -> tuple[dict[str, float], dict[str, BadScan]]:
+    """Fill `crops`; returns the mm per pixel of those packed, and the reasons of those not."""
+    packed: dict[str, float] = {}
+    rejected: dict[str, BadScan] = {}
+    for name, crop, bad in joints:
+        if name not in row_of:
+            rejected[name] = BadScan("no_row", "the cohort table has no row for this knee")
+        elif crop is None:
+            rejected[name] = bad or BadScan("no_image", "no joint crop for this knee")
+        else:
+            crops[row_of[name]] = fit_crop(crop, size)
+            packed[name] = spacing.get(name, math.nan) * crop.shape[1] / size
+    return packed, rejected
+
+
+def _counts(rows: pd.DataFrame) -> dict[str, object]:
+    grades = rows[GRADE].dropna().astype(int).value_counts()
+    progressed = rows[PROGRESSION].dropna()
+    return {
+        "knees": len(rows),
+        "grades": [int(grades.get(grade, 0)) for grade in range(5)],
+        "stable": int((progressed == 0).sum()),
+        "progressed": int((progressed == 1).sum()),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    partial.write_text(text)
+    os.replace(partial, path)
