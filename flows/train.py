@@ -8,7 +8,7 @@ from flows.elsewhere import on_a_server_with_pools, run_elsewhere
 from jsl_core.config import PipelineSettings, PresetChoice, Regime, TrainingSettings, over_preset
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
-from tasks.train import train, train_on_risk_factors
+from tasks.train import gather_folds, train, train_on_risk_factors
 
 __all__ = ["models_of", "train_models"]
 
@@ -34,12 +34,23 @@ def train_models(
     """
     settings = over_preset(settings, preset)
     place, training = Placement.of(settings), settings.training
+    if not training.folds:
+        return _models(dataset, training, place)
+    rounds = [_models(dataset, training, place, fold) for fold in range(training.folds)]
+    return {
+        name: gather_folds(name, [models[name] for models in rounds], dataset, place) for name in rounds[0]
+    }
+
+
+def _models(
+    dataset: Artifact, training: TrainingSettings, place: Placement, fold: int | None = None
+) -> dict[str, Artifact]:
     models: dict[str, Artifact] = {}
     if training.baseline and training.factors != "none":
-        models["risk-factors"] = train_on_risk_factors(dataset, training.only(), place)
+        models["risk-factors"] = train_on_risk_factors(dataset, training.only(), place, fold)
     for regime in _in_order(training):
         start = training.parent_of(regime)
-        models[regime] = train(regime, dataset, start and models[start], training.only(regime), place)
+        models[regime] = train(regime, dataset, start and models[start], training.only(regime), place, fold)
     return models
 
 

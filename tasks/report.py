@@ -135,6 +135,8 @@ def _gallery(
     if name is None or not settings.gallery:
         return [], {}
     folder = checkout(store, models[name], place.folder("trees"))
+    if (folder / "fold-1").is_dir():  # of a cross-validation the first model, on its own test knees
+        folder = folder / "fold-1"
     predictions = pd.read_csv(folder / "predictions.csv", dtype={"participant": str})
     predictions = predictions[predictions["split"] == summary["part"]]
     bundle = ModelBundle.load(folder)

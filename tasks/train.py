@@ -1,16 +1,18 @@
 """Stage 5: the regimes, one model a task."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from jsl_core.config import Regime, TrainingSettings
 from jsl_core.learning import EpochReport, train_regime, train_risk_factors
+from jsl_core.learning import gather_folds as gather
 from jsl_core.storage import Artifact, checkout, digest_of, put_tree
 from tasks.caching import Placement, stage, stage_key
 from tasks.progress import Progress
 
-__all__ = ["train", "train_on_risk_factors"]
+__all__ = ["gather_folds", "train", "train_on_risk_factors"]
 
 _CODE = ("jsl_core.cohort.columns", "jsl_core.cohort.factors", "jsl_core.learning")
 
@@ -22,10 +24,11 @@ def train(
     parent: Artifact | None,
     settings: TrainingSettings,
     place: Placement,
+    fold: int | None = None,
 ) -> Artifact:
     """The bundle of one regime, as a tree. A run that was killed goes on from its last epoch."""
     store = place.open()
-    origin = [stage_key(train, settings), regime, dataset.sha256, parent and parent.sha256]
+    origin = [stage_key(train, settings), regime, dataset.sha256, parent and parent.sha256, fold]
     with tempfile.TemporaryDirectory() as folder:
         train_regime(
             regime,
@@ -34,22 +37,39 @@ def train(
             Path(folder),
             parent=checkout(store, parent, place.folder("trees")) if parent else None,
             checkpoints=place.folder("checkpoints", digest_of(origin)),
-            progress=_epoch(regime, settings),
+            progress=_epoch(regime, settings, fold),
+            fold=fold,
         )
         return put_tree(store, Path(folder), f"{regime}.json")
 
 
 @stage("risk-factors", version=1, code=_CODE)
-def train_on_risk_factors(dataset: Artifact, settings: TrainingSettings, place: Placement) -> Artifact:
+def train_on_risk_factors(
+    dataset: Artifact, settings: TrainingSettings, place: Placement, fold: int | None = None
+) -> Artifact:
     """The bundle of the baseline that sees no image, as a tree."""
     store = place.open()
     with tempfile.TemporaryDirectory() as folder:
-        train_risk_factors(checkout(store, dataset, place.folder("trees")), settings, Path(folder))
+        packed = checkout(store, dataset, place.folder("trees"))
+        train_risk_factors(packed, settings, Path(folder), fold)
         return put_tree(store, Path(folder), "risk-factors.json")
 
 
-def _epoch(regime: Regime, settings: TrainingSettings) -> Callable[[EpochReport], None]:
-    progress = Progress(f"train {regime}", settings.of(regime).epochs)
+@stage("folds", version=1, code=_CODE)
+def gather_folds(regime: str, models: list[Artifact], dataset: Artifact, place: Placement) -> Artifact:
+    """The folds' bundles of one regime, and what each said of knees that it had not seen, as a tree."""
+    store = place.open()
+    trees = [checkout(store, model, place.folder("trees")) for model in models]
+    with tempfile.TemporaryDirectory() as folder:
+        gather(trees, checkout(store, dataset, place.folder("trees")), Path(folder))
+        for number, tree in enumerate(trees, start=1):
+            shutil.copytree(tree, Path(folder, f"fold-{number}"))
+        return put_tree(store, Path(folder), f"{regime}.json")
+
+
+def _epoch(regime: Regime, settings: TrainingSettings, fold: int | None) -> Callable[[EpochReport], None]:
+    which = "" if fold is None else f" fold {fold + 1} of {settings.folds}"
+    progress = Progress(f"train {regime}{which}", settings.of(regime).epochs)
 
     def show(report: EpochReport) -> None:
         left_out = report.epochs - report.epoch if report.last else 0

@@ -9,7 +9,7 @@ import pandas as pd
 from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.config import PackSettings
 
-__all__ = ["assign_splits"]
+__all__ = ["assign_folds", "assign_splits"]
 
 
 def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
@@ -31,11 +31,27 @@ def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
     return table
 
 
-def _stratified(table: pd.DataFrame, unit: pd.Series, settings: PackSettings) -> dict[str, str]:
+def assign_folds(table: pd.DataFrame, folds: int) -> pd.Series:
+    """A fold, 0…`folds` - 1, for every row: by participant, stratified as `assign_splits` does.
+
+    The same participants are always dealt in the same way.
+    """
+    frame = _strata(table, table["participant"], seed=0)
+    order = frame.sort_values(["progressed", "worst", "order"]).index
+    return table["participant"].map({name: place % folds for place, name in enumerate(order)})
+
+
+def _strata(table: pd.DataFrame, unit: pd.Series, seed: int) -> pd.DataFrame:
+    """Per unit its worst grade, whether any knee progressed (-1: unknown), and a seeded hash of its name."""
     worst = table[GRADE].groupby(unit).max().fillna(-1)
     progressed = table[PROGRESSION].groupby(unit).max().fillna(-1)
     frame = pd.DataFrame({"worst": worst, "progressed": progressed})
-    frame["order"] = [_hash(settings.seed, str(name)) for name in frame.index]
+    frame["order"] = [_hash(seed, str(name)) for name in frame.index]
+    return frame
+
+
+def _stratified(table: pd.DataFrame, unit: pd.Series, settings: PackSettings) -> dict[str, str]:
+    frame = _strata(table, unit, settings.seed)
     assigned: dict[str, str] = {}
     wanted = np.array([settings.test, settings.test + settings.val])
     before = 0

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from jsl_core.config.base import Settings
 
@@ -159,6 +159,14 @@ class TrainingSettings(Settings):
     compile: bool = Field(
         False, title="Compile", description="Compile the CNN with torch.compile; pays on long runs on a GPU."
     )
+    folds: int = Field(
+        0,
+        ge=0,
+        le=20,
+        title="Cross-validation",
+        description="Train every model so many times, each knee being tested on once; 0: the one split. A "
+        "test part that the table gives is never learned from, and gets the mean of all models.",
+    )
     seed: int = Field(0, ge=0, title="Seed")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", title="Device")
     kl: RegimeSettings = RegimeSettings()
@@ -166,6 +174,15 @@ class TrainingSettings(Settings):
     jsl_joint_frozen: RegimeSettings = RegimeSettings()
     jsl_joint: RegimeSettings = RegimeSettings()
     multitask: RegimeSettings = RegimeSettings()
+
+    @field_validator("folds")
+    @classmethod
+    def _enough(cls, folds: int) -> int:
+        if folds in (1, 2):
+            raise ValueError(
+                "give 0, or at least 3: one to test on, one to choose on, others to learn from"
+            )
+        return folds
 
     def of(self, regime: Regime) -> RegimeSettings:
         """The settings of one regime, by its name on the command line."""
@@ -196,7 +213,7 @@ class TrainingSettings(Settings):
 
     def only(self, regime: Regime | None = None) -> "TrainingSettings":
         """What one regime depends on (None: the baseline without images); all else is set to its default."""
-        matters = {"seed"}
+        matters = {"seed", "folds"}
         if regime is None:
             matters |= {*_FACTORS, "risk_model"}
         else:

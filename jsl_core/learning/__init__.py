@@ -2,6 +2,7 @@
 
 from jsl_core.learning.bundle import ModelBundle
 from jsl_core.learning.dataset import PackedDataset
+from jsl_core.learning.folds import gather_folds
 from jsl_core.learning.networks import KneeNetwork, NetworkSpec
 from jsl_core.learning.packing import pack, pack_from_paths
 from jsl_core.learning.regimes import train_regime
@@ -14,6 +15,7 @@ __all__ = [
     "ModelBundle",
     "NetworkSpec",
     "PackedDataset",
+    "gather_folds",
     "pack",
     "pack_from_paths",
     "train_regime",

@@ -11,6 +11,7 @@ from typing import get_args
 from jsl_core.config import Regime, TrainingSettings
 from jsl_core.config.training_presets import training_preset
 from jsl_core.errors import JslError
+from jsl_core.learning.folds import gather_folds
 from jsl_core.learning.regimes import train_regime
 from jsl_core.learning.risk_factors import train_risk_factors
 from jsl_core.learning.team import Team
@@ -32,7 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
             settings = TrainingSettings.model_validate_json(given.settings.read_text())
         team = Team.join()
         for regime in given.regimes or _default(settings):
-            _train(regime, given.dataset, settings, given.out, team)
+            if not settings.folds:
+                _train(regime, given.dataset, settings, given.out, team)
+            else:
+                _train_folds(regime, given.dataset, settings, given.out, team)
     except (JslError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -44,23 +48,34 @@ def _default(settings: TrainingSettings) -> list[str]:
     return [*settings.wanted(), *baseline]
 
 
-def _train(regime: str, dataset: Path, settings: TrainingSettings, out: Path, team: Team) -> None:
+def _train_folds(regime: str, dataset: Path, settings: TrainingSettings, out: Path, team: Team) -> None:
+    """Every fold's bundles in a folder of their own; in `out` what they say of knees they had not seen."""
+    places = [out / f"fold-{number + 1}" for number in range(settings.folds)]
+    for fold, place in enumerate(places):
+        _train(regime, dataset, settings, place, team, fold)
+    if team.leads:
+        gather_folds([place / regime for place in places], dataset, out / regime)
+
+
+def _train(
+    regime: str, dataset: Path, settings: TrainingSettings, out: Path, team: Team, fold: int | None = None
+) -> None:
     if team.agree((out / regime / "bundle.json").exists()):
         if team.leads:
-            print(f"{regime}: done before")
+            print(f"{out / regime}: done before")
         return
     if regime == "risk-factors":
         if team.leads:
-            train_risk_factors(dataset, settings, out / regime)
+            train_risk_factors(dataset, settings, out / regime, fold)
         return
     name: Regime = regime  # type: ignore[assignment]  # argparse let nothing else through
 
     def tell(report: EpochReport) -> None:
-        print(f"{regime} {report.epoch}/{report.epochs}: {report}, {report.seconds:.1f} s", flush=True)
+        print(f"{out / regime} {report.epoch}/{report.epochs}: {report}, {report.seconds:.1f} s", flush=True)
 
     parent = settings.parent_of(name)
     if parent is not None:
-        _train(parent, dataset, settings, out, team)
+        _train(parent, dataset, settings, out, team, fold)
     train_regime(
         name,
         dataset,
@@ -70,6 +85,7 @@ def _train(regime: str, dataset: Path, settings: TrainingSettings, out: Path, te
         checkpoints=out / ".checkpoints" / regime,
         progress=tell,
         team=team,
+        fold=fold,
     )
     team.agree(True)  # none starts from a bundle that the first has not finished
 

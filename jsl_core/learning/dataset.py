@@ -1,13 +1,15 @@
 """The packed dataset: every joint at training resolution in one array, beside one table."""
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS
+from jsl_core.cohort.splits import assign_folds
 from jsl_core.errors import BadTable
 
 __all__ = ["FORMAT", "PackedDataset", "check_table"]
@@ -23,11 +25,13 @@ class PackedDataset:
 
     The table has the columns of `read_cohort`, sorted by ID, a split for every row, and `mm_per_pixel` of the
     packed crop (NaN where the film did not tell). The images lie on disk and are read as they are used.
+    `test_given`: the cohort's own table said which knees are the test part.
     """
 
     images: np.ndarray
     table: pd.DataFrame
     digest: str
+    test_given: bool = False
 
     @property
     def size(self) -> int:
@@ -55,7 +59,22 @@ class PackedDataset:
         if not len(images) == len(table) == record["knees"]:
             raise BadTable(f"{folder}: {len(images)} images but {len(table)} rows; pack it again")
         check_table(table, folder / "table.csv")
-        return cls(images, table.fillna({"Img_path": ""}), record["digest"])
+        return cls(images, table.fillna({"Img_path": ""}), record["digest"], "test" in record["given"])
+
+    def fold(self, number: int, folds: int) -> "PackedDataset":
+        """The same knees, split for one round, 0…`folds` - 1, of a cross-validation by participant.
+
+        Fold `number` is the test part, the next one is that for validation, the others are learned from. A
+        test part that the table gives stays what it is in all rounds; fold `number` of the other knees is
+        then for validation.
+        """
+        table = self.table.copy()
+        dealt = ~(table["split"].eq("test") & self.test_given)
+        fold = assign_folds(table[dealt], folds)
+        val = number if self.test_given else (number + 1) % folds
+        table.loc[dealt, "split"] = np.select([fold == val, fold == number], ["val", "test"], "train")
+        digest = hashlib.sha256(f"{self.digest}:{number}/{folds}".encode()).hexdigest()
+        return replace(self, table=table, digest=digest)
 
 
 def check_table(table: pd.DataFrame, where: object) -> None:

@@ -79,6 +79,7 @@ def _pack(
     finally:
         scratch.unlink(missing_ok=True)
         partial.unlink(missing_ok=True)
+    given = set(table.loc[keep, "split"])
     table = assign_splits(table[keep].reset_index(drop=True), settings)
     table["mm_per_pixel"] = table["ID"].map(packed).round(6)
     check_table(table, "the cohort table")
@@ -95,6 +96,7 @@ def _pack(
         "knees": len(table),
         "participants": int(table["participant"].nunique()),
         "splits": {split: _counts(table[table["split"] == split]) for split in SPLITS},
+        "given": [split for split in SPLITS if split in given],
         "rejected": len(rejected),
         "digest": digest.hexdigest(),
     }

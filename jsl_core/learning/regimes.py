@@ -44,15 +44,19 @@ def train_regime(
     checkpoints: Path | None = None,
     progress: Progress | None = None,
     team: Team = Team(),
+    fold: int | None = None,
 ) -> None:
     """Train one regime on a packed dataset and write its bundle, learning curve and predictions to `out`.
 
     `parent` is the bundle whose network this one starts from (see `TrainingSettings.parent_of`); in the
     folder `checkpoints` an interrupted run finds its last whole epoch, and TensorBoard, where it is
-    installed, the curve. Of a `team` only the first process writes. On a processor the same inputs give the
-    same bytes. Raises `BadTable`, `BadSettings`, `BundleError`.
+    installed, the curve. Of a `team` only the first process writes. `fold` is the round of the
+    cross-validation that the settings ask for. On a processor the same inputs give the same bytes. Raises
+    `BadTable`, `BadSettings`, `BundleError`.
     """
     packed = PackedDataset.load(dataset)
+    if fold is not None:
+        packed = packed.fold(fold, settings.folds)
     settings = settings.only(regime)
     chosen, heads, joint = settings.of(regime), settings.heads_of(regime), regime in JOINT
     if joint and settings.factors == "none":

@@ -24,13 +24,16 @@ __all__ = ["train_risk_factors"]
 _INVERSE_PENALTY = 0.3
 
 
-def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path) -> None:
+def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fold: int | None = None) -> None:
     """Fit the baseline on the training knees and write a folder shaped like a bundle to `out`.
 
     `model.safetensors` holds `coefficients` F and `intercept` 1 of the log odds of the encoded factors; the
-    boosted trees are kept as their predictions only. Raises `BadTable`.
+    boosted trees are kept as their predictions only. `fold` is the round of the cross-validation that the
+    settings ask for. Raises `BadTable`.
     """
     packed = PackedDataset.load(dataset)
+    if fold is not None:
+        packed = packed.fold(fold, settings.folds)
     settings = settings.only()
     if settings.factors == "none":
         raise BadSettings("the risk-factor model has no inputs; set factors to all or clinical")

@@ -1,0 +1,73 @@
+"""Cross-validation: every knee is tested on once, by a model that never saw its participant."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jsl_core.config import PackSettings, TrainingSettings
+from jsl_core.learning import ModelBundle, PackedDataset, pack
+from jsl_core.learning.__main__ import main
+
+from .conftest import SIZE, draw_cohort
+
+
+def test_every_participant_is_in_one_fold_s_test_part_and_in_another_s_validation_part(dataset: Path) -> None:
+    packed = PackedDataset.load(dataset)
+    rounds = [packed.fold(number, 5).table for number in range(5)]
+    for part in ("test", "val"):
+        seen = pd.concat([table[table["split"] == part] for table in rounds])
+        assert sorted(seen["ID"]) == sorted(packed.table["ID"])
+    for table in rounds:
+        assert len(table[["participant", "split"]].drop_duplicates()) == 40
+        assert table["split"].value_counts()["train"] == 48
+    assert len({packed.fold(number, 5).digest for number in range(5)}) == 5
+
+
+def test_folds_have_their_share_of_progression_and_of_grades(dataset: Path) -> None:
+    packed = PackedDataset.load(dataset)
+    tested = [packed.fold(number, 4).table.query("split == 'test'") for number in range(4)]
+    shares = [part.groupby("participant")["JSL_Prog"].max().mean() for part in tested]
+    assert max(shares) - min(shares) <= 0.1 + 1e-9  # one of ten participants
+
+
+def test_a_test_part_that_the_table_gives_stays_one(tmp_path: Path) -> None:
+    joints, table = draw_cohort(20)
+    table["split"] = ["test"] * 8 + ["train"] * 22 + ["val"] * 10
+    pack(joints, table, PackSettings(size=SIZE), tmp_path)
+    packed = PackedDataset.load(tmp_path)
+    rounds = [packed.fold(number, 4).table for number in range(4)]
+    given = set(table["ID"][:8])
+    assert all(set(one.query("split == 'test'")["ID"]) == given for one in rounds)
+    chosen = pd.concat([one.query("split == 'val'") for one in rounds])
+    assert sorted(chosen["ID"]) == sorted(set(table["ID"]) - given)
+
+
+def test_predictions_out_of_fold_are_those_of_the_model_that_was_tested_on_the_knee(
+    dataset: Path, fast: TrainingSettings, tmp_path: Path
+) -> None:
+    settings = fast.model_copy(update={"folds": 3, "baseline": True})
+    (tmp_path / "settings.json").write_text(settings.model_dump_json())
+    chosen = ["--settings", str(tmp_path / "settings.json"), "--regimes", "jsl-image", "risk-factors"]
+    assert main([str(dataset), str(tmp_path / "out"), *chosen]) == 0
+    packed = PackedDataset.load(dataset)
+    for regime in ("jsl-image", "risk-factors"):
+        told = pd.read_csv(tmp_path / "out" / regime / "predictions.csv").set_index("ID")
+        assert list(told.index) == list(packed.table["ID"])
+        assert set(told["split"]) == {"test"}
+        for number in range(3):
+            fold = pd.read_csv(tmp_path / "out" / f"fold-{number + 1}" / regime / "predictions.csv")
+            own = fold[fold["split"] == "test"].set_index("ID")["jsl_risk"]
+            np.testing.assert_allclose(told.loc[own.index, "jsl_risk"], own)
+    bundles = [ModelBundle.load(tmp_path / "out" / f"fold-{number}" / "jsl-image") for number in (1, 2, 3)]
+    record = json.loads((tmp_path / "out" / "jsl-image" / "bundle.json").read_text())
+    assert record["folds"] == 3
+    mean = np.mean([bundle.thresholds["jsl"] for bundle in bundles])
+    assert record["thresholds"]["jsl"] == pytest.approx(mean)
+
+
+def test_too_few_folds_are_one_clear_line() -> None:
+    with pytest.raises(ValueError, match="give 0, or at least 3"):
+        TrainingSettings(folds=2)
