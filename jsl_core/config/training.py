@@ -179,9 +179,7 @@ class TrainingSettings(Settings):
     @classmethod
     def _enough(cls, folds: int) -> int:
         if folds in (1, 2):
-            raise ValueError(
-                "give 0, or at least 3: one to test on, one to choose on, others to learn from"
-            )
+            raise ValueError("give 0, or at least 3: one to test on, one to choose on, others to learn from")
         return folds
 
     def of(self, regime: Regime) -> RegimeSettings:
