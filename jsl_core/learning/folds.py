@@ -52,7 +52,7 @@ def _unseen(told: pd.DataFrame) -> pd.DataFrame:
     told = told[told["split"] != "train"]
     tested = told.groupby("ID")["split"].transform(lambda splits: (splits == "test").any())
     told = told[~tested | (told["split"] == "test")]
-    said = [name for name in told if name.startswith(("kl_", "jsl_"))]
+    said = [name for name in map(str, told) if name.startswith(("kl_", "jsl_"))]
     means = told.groupby("ID")[said].mean()
     rows = told.drop(columns=said).drop_duplicates("ID").set_index("ID").sort_index()
     return rows.join(means).reset_index()

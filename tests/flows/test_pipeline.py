@@ -1,5 +1,6 @@
 """The whole pipeline on a small phantom cohort: what is done once is not done again."""
 
+import json
 import shutil
 from collections import Counter
 from datetime import UTC, datetime
@@ -111,6 +112,19 @@ def test_a_changed_setting_runs_what_depends_on_it_and_nothing_else(
     assert states[("train", "Completed")] == 1
     assert states[("train", "Cached")] == 2
     assert {name for name, state in states if state == "Completed"} == {"train", "evaluate", "report"}
+
+
+def test_a_cross_validated_run_tests_on_every_knee_and_keeps_every_model(
+    settings: PipelineSettings, first: Published
+) -> None:
+    training = settings.training.model_copy(update={"folds": 3, "regimes": ("kl",)})
+    published, states = run(settings.model_copy(update={"name": "folds", "training": training}))
+    assert states[("train", "Completed")] == states[("risk-factors", "Completed")] == 3
+    assert states[("folds", "Completed")] == 2
+    figures = json.loads(Path(published.report).with_name("metrics.json").read_text())
+    assert figures["models"]["kl"]["kl"]["n"] == figures["dataset"]["knees"]
+    folds = list(Path(settings.store, "models", "kl").glob("*/fold-*/model.safetensors"))
+    assert sorted(path.parent.name for path in folds) == ["fold-1", "fold-2", "fold-3"]
 
 
 def test_one_new_scan_is_one_scan_converted_split_and_cropped(
