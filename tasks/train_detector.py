@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jsl_core.config import DetectorTrainSettings, PipelineSettings
+from jsl_core.config.detector import FILES
 from jsl_core.detection.sources import open_sources, source_files
 from jsl_core.detection.train import RESULTS, train_detector
 from jsl_core.storage import Artifact, digest_of, put_tree
@@ -22,18 +23,17 @@ class FilmPlaces(Placement):
     images: str = ""
     boxes: str = ""
     crops: str = ""
+    start: str = ""
 
     @classmethod
     def beside(cls, settings: DetectorTrainSettings, store: str, work: str) -> "FilmPlaces":
         """The films that the settings name, as absolute paths, with a store and a work folder."""
-        films = {name: _absolute(getattr(settings, name)) for name in ("images", "boxes", "crops")}
+        films = {name: _absolute(getattr(settings, name)) for name in FILES}
         return cls(**Placement.of(PipelineSettings(store=store, work=work)).model_dump(), **films)
 
     def with_films(self, settings: DetectorTrainSettings) -> DetectorTrainSettings:
         """The settings with the films' paths put back in."""
-        return settings.model_copy(
-            update={name: getattr(self, name) for name in ("images", "boxes", "crops")}
-        )
+        return settings.model_copy(update={name: getattr(self, name) for name in FILES})
 
 
 def list_films(settings: DetectorTrainSettings, place: Placement) -> Artifact:
@@ -71,4 +71,4 @@ def _epoch(settings: DetectorTrainSettings) -> Callable[[dict[str, float]], None
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).absolute()) if path else ""
+    return str(Path(path).absolute()) if path and path != "shipped" else path

@@ -6,7 +6,9 @@ from pydantic import Field
 
 from jsl_core.config.base import Settings
 
-__all__ = ["DetectorTrainSettings"]
+__all__ = ["FILES", "DetectorTrainSettings"]
+
+FILES = ("images", "boxes", "crops", "start")  # settings that say where something lies
 
 
 class DetectorTrainSettings(Settings):
@@ -26,6 +28,12 @@ class DetectorTrainSettings(Settings):
         description="Cohort table (ID, Img_path, split) of real joint crops, for composites; empty for none.",
     )
     phantoms: int = Field(300, ge=0, title="Phantom films", description="Synthetic films of known truth.")
+    start: str = Field(
+        "",
+        title="Start from",
+        description="`shipped`, or a detector's .safetensors or .weights, its .cfg beside it; network, "
+        "width and input size then hold; empty: from nothing.",
+    )
     network: Literal["yolov4-tiny", "yolov4"] = Field("yolov4-tiny", title="Network")
     width: float = Field(
         0.5, gt=0, le=2, title="Width", description="Scales every layer's filters of YOLOv4-tiny."
@@ -45,5 +53,5 @@ class DetectorTrainSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", title="Device")
 
     def without_films(self) -> "DetectorTrainSettings":
-        """What a training depends on besides the films themselves: their paths are blank."""
-        return self.model_copy(update={"images": "", "boxes": "", "crops": ""})
+        """What a training depends on besides its files themselves: their paths are blank."""
+        return self.model_copy(update=dict.fromkeys(FILES, ""))

@@ -62,10 +62,11 @@ class CropSettings(Settings):
     nms_iou: float = Field(
         0.5, gt=0, lt=1, title="NMS", description="Of boxes that overlap more than this, one is kept."
     )
-    resize: Literal["letterbox", "stretch"] = Field(
-        "letterbox",
+    resize: Literal["auto", "letterbox", "stretch"] = Field(
+        "auto",
         title="Resize",
-        description="Keep the aspect ratio (ours), or stretch (Darknet, the seed).",
+        description="Keep the aspect ratio, or stretch (Darknet, seed). Auto: as the detector's cfg says, "
+        "which keeps it where letter_box=1, as ours does.",
     )
     cfg: str = Field(
         "", title="Darknet cfg", description="Your own detector's .cfg; empty for the shipped one."

@@ -24,7 +24,8 @@ class _Layers:
 
     def __init__(self, size: int, channels: int, activation: str) -> None:
         options = {"batch": "64", "subdivisions": "1", "width": str(size), "height": str(size)}
-        self.sections = [Section("net", {**options, "channels": str(channels)})]
+        # Darknet's own mark of what training here does: letterboxed, not stretched.
+        self.sections = [Section("net", {**options, "channels": str(channels), "letter_box": "1"})]
         self.activation = activation
 
     @property

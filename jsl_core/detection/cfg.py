@@ -47,7 +47,8 @@ def parse_cfg(text: str, name: str = "cfg") -> tuple[Section, ...]:
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.split("#")[0].split(";")[0].strip()
         if line.startswith("[") and line.endswith("]"):
-            kind = "net" if line[1:-1] == "network" else line[1:-1].strip()
+            kind = line[1:-1].strip()
+            kind = "net" if kind == "network" else kind
             if kind not in KNOWN_SECTIONS:
                 raise DetectorError(
                     f"{name}, line {number}: section [{kind}] is unknown; "
@@ -67,8 +68,8 @@ def parse_cfg(text: str, name: str = "cfg") -> tuple[Section, ...]:
 def read_cfg(path: Path) -> tuple[Section, ...]:
     """The sections of a cfg file. Raises DetectorError where it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")  # comments may be of any code page
+    except OSError as error:
         raise DetectorError(f"{path.name} cannot be read as a Darknet cfg; check the path.") from error
     return parse_cfg(text, path.name)
 

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from jsl_core.detection.data import BoxedImage, read_grey
 from jsl_core.detection.limbs import Limb, LimbShape
 from jsl_core.errors import BadTable
+from jsl_core.phantom.film import BOX_SIDE, JOINT_LINE
 
-__all__ = ["CompositeSampler", "CropConvention", "crop_files", "read_crops"]
+__all__ = ["CompositeSampler", "CropConvention", "bright_bone", "crop_files", "read_crops"]
 
 LONG_SIDE = 480  # a little above the detector's 416, so that the later crop and tilt lose nothing
 
 
 @dataclass(frozen=True)
 class CropConvention:
-    """Where a crop of side 1 lies against our joint box (1.45 × plateau, joint line at 54 %).
+    """Where a crop of side 1 lies against our joint box.
 
     The defaults are those of knee_kl224, the joint line by eye on 60 of its crops.
     """
@@ -29,11 +30,11 @@ class CropConvention:
 
     @property
     def box_side(self) -> float:
-        return 1.45 * self.plateau
+        return BOX_SIDE * self.plateau
 
     @property
     def box_centre_y(self) -> float:
-        return self.joint_line + (0.5 - 0.54) * self.box_side
+        return self.joint_line + (0.5 - JOINT_LINE) * self.box_side
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,19 @@ class CompositeSampler:
         return BoxedImage(film.clip(0, 255).astype(np.uint8), known)
 
     def _crop(self, rng: np.random.Generator, mirrored: bool) -> NDArray[np.float32]:
-        crop = self.crops[int(rng.integers(len(self.crops)))].astype(np.float32)
-        middle, rim = crop[60:160, 60:160].mean(), crop[100:200, [0, 1, 2, -3, -2, -1]].mean()
-        if middle < rim - 10:
-            crop = 255 - crop  # a MONOCHROME1 film that was never corrected
+        crop = bright_bone(self.crops[int(rng.integers(len(self.crops)))])
         if rng.random() < 0.5:  # raw exposures crowd the greys together; films as shown are often stretched
             low, high = np.percentile(crop, (1, 99.5)).astype(np.float32)
             crop = (crop - low) * np.float32(rng.uniform(150, 240) / max(high - low, 20))
             crop += np.float32(rng.uniform(10, 40))
         return np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
+
+
+def bright_bone(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A crop with its bone brighter than its rim: inverted where a MONOCHROME1 film was never corrected."""
+    pixels = crop.astype(np.float32)
+    middle, rim = pixels[60:160, 60:160].mean(), pixels[100:200, [0, 1, 2, -3, -2, -1]].mean()
+    return 255 - pixels if middle < rim - 10 else pixels
 
 
 @dataclass(frozen=True)

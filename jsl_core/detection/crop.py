@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jsl_core.config import CropSettings
 from jsl_core.detection.detector import Detection
+from jsl_core.detection.legs import joints_of_legs
 from jsl_core.errors import BadScan
 
 __all__ = ["Joint", "crop_joint", "joints_of_film"]
@@ -61,15 +62,15 @@ def joints_of_film(
     spacing_mm: float | None,
     settings: CropSettings,
 ) -> list[Joint]:
-    """The joints of an unsplit film, left on the film first: the best two boxes that lie side by side.
+    """The joints of an unsplit film, left on the film first: the best two boxes that can be two knees'.
 
     A third box nearly as good as the second makes both ambiguous. Raises BadScan `no_joint`.
     """
     if not detections:
         raise BadScan("no_joint", f"no knee joint was found with a score of {settings.score:g} or more")
-    beside = [found for found in detections[1:] if _side_by_side(detections[0], found)]
+    best, *beside = joints_of_legs(detections)
     ambiguous = len(beside) > 1 and beside[1].score > AMBIGUOUS * beside[0].score
-    chosen = sorted([detections[0], *beside[:1]], key=lambda found: found.x1)
+    chosen = sorted([best, *beside[:1]], key=lambda found: found.x1)
     return [_cut(image, found, spacing_mm, settings, ambiguous) for found in chosen]
 
 
@@ -78,11 +79,6 @@ def _centrality(found: Detection, width: int, height: int) -> float:
     dx = (found.x1 + found.x2) / width - 1
     dy = (found.y1 + found.y2) / height - 1
     return 1 - max(abs(dx), abs(dy)) / 2
-
-
-def _side_by_side(a: Detection, b: Detection) -> bool:
-    apart = abs(a.x1 + a.x2 - b.x1 - b.x2) / 2
-    return apart > max(a.x2 - a.x1, b.x2 - b.x1) / 2
 
 
 def _cut(

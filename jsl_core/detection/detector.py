@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +16,15 @@ from jsl_core.detection.boxes import decode
 from jsl_core.detection.cfg import read_cfg, write_cfg
 from jsl_core.detection.darknet import load_weights
 from jsl_core.detection.engines import Engine, opencv_engine, torch_engine
+from jsl_core.detection.legs import joints_of_legs
 from jsl_core.detection.network import Network
 from jsl_core.detection.resize import Resize, fit
 from jsl_core.errors import DetectorError
 
-__all__ = ["Detection", "Detector", "JointDetector", "load_network", "save_detector"]
+__all__ = ["SHIPPED", "Detection", "Detector", "JointDetector", "load_network", "save_detector"]
+
+_WEIGHTS = Path(__file__).with_name("weights")
+SHIPPED = _WEIGHTS / "knee.cfg", _WEIGHTS / "knee.safetensors"
 
 Boxes = NDArray[np.float32]
 
@@ -68,23 +71,31 @@ class Detector:
 
 
 class JointDetector:
-    """Finds knee joints with the shipped network, or with a user's own Darknet one."""
+    """Finds knee joints with the shipped network, or with a user's own Darknet one.
 
-    def __init__(self, detector: Detector, score: float, nms_iou: float, batch: int = 8) -> None:
-        self.detector, self.score, self.nms_iou, self.batch = detector, score, nms_iou, batch
+    `one_film`: boxes that cannot be of the same person's knees as the best one are dropped.
+    """
+
+    def __init__(
+        self, detector: Detector, score: float, nms_iou: float, *, one_film: bool = True, batch: int = 8
+    ) -> None:
+        self.detector, self.score, self.nms_iou = detector, score, nms_iou
+        self.one_film, self.batch = one_film, batch
 
     @classmethod
     def load(cls, settings: CropSettings, device: str = "auto") -> "JointDetector":
-        """The detector the settings name; raises DetectorError where its files are damaged or no pair."""
+        """The detector the settings name; raises DetectorError where its files are damaged or no pair.
+
+        Of the shipped one's boxes only those of one person's knees are kept; a user's own gives all of its.
+        """
         if bool(settings.cfg) != bool(settings.weights):
             raise DetectorError("A detector of your own needs both cfg and weights; give both or neither.")
         if settings.cfg:
             network = load_network(Path(settings.cfg), Path(settings.weights))
         else:
-            with as_file(files("jsl_core.detection") / "weights") as folder:
-                network = load_network(folder / "knee.cfg", folder / "knee.safetensors")
-        detector = Detector(network, _started(network, device), settings.resize)
-        return cls(detector, settings.score, settings.nms_iou)
+            network = load_network(*SHIPPED)
+        detector = Detector(network, _started(network, device), _resize(settings, network))
+        return cls(detector, settings.score, settings.nms_iou, one_film=not settings.cfg)
 
     def detect(self, images: Sequence[NDArray[np.unsignedinteger]]) -> list[list[Detection]]:
         """The detections of each grey image (uint8 or uint16 H×W), in its pixels, best score first."""
@@ -94,7 +105,8 @@ class JointDetector:
                 images[first : first + self.batch], self.score, self.nms_iou
             ):
                 rows = zip(boxes.tolist(), scores.tolist(), strict=True)
-                found.append([Detection(x1, y1, x2, y2, score) for (x1, y1, x2, y2), score in rows])
+                boxed = [Detection(x1, y1, x2, y2, score) for (x1, y1, x2, y2), score in rows]
+                found.append(joints_of_legs(boxed) if self.one_film else boxed)
         return found
 
 
@@ -126,6 +138,13 @@ def save_detector(network: Network, cfg: Path, weights: Path) -> None:
     partial = cfg.with_name(cfg.name + ".partial")
     partial.write_text(write_cfg(network.sections), encoding="utf-8")
     os.replace(partial, cfg)
+
+
+def _resize(settings: CropSettings, network: Network) -> Resize:
+    """As asked for, or as the cfg says the network was trained: stretched, if it says nothing."""
+    if settings.resize != "auto":
+        return settings.resize
+    return "letterbox" if network.sections[0].integer("letter_box", 0) else "stretch"
 
 
 def _started(network: Network, device: str) -> Engine:

@@ -4,11 +4,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from jsl_core.detection.implants import draw_implant
+
 __all__ = ["furnish"]
 
 Image = NDArray[np.float32]
 Boxes = NDArray[np.float32]
 
+IMPLANTS = 0.04  # share of joints, if they lie wholly on the film, that are replaced
 WORDS = ("R", "L", "r", "l", "RT", "LT", "PA", "AP", "WB", "STANDING", "R 10", "L 25", "SEMIFLEXED", "0")
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_PLAIN)
 
@@ -25,6 +28,9 @@ def furnish(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
         _letters(film, boxes, rng)
     if rng.random() < 0.12:
         _metal(film, boxes, rng)
+    for box in boxes:
+        if rng.random() < IMPLANTS and abs((box[2] - box[0]) - (box[3] - box[1])) < 1:
+            draw_implant(film, box, rng)
     if rng.random() < 0.3:
         _collimation(film, boxes, rng)
     if rng.random() < 0.3:

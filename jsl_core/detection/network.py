@@ -7,9 +7,12 @@ from torch import Tensor, nn
 
 from jsl_core.detection.cfg import Section
 from jsl_core.detection.layers import ConvBlock, MaxPool, Route, Shortcut
+from jsl_core.detection.supported import check_supported
 from jsl_core.errors import DetectorError
 
 __all__ = ["Head", "Network"]
+
+LARGEST_KERNEL = 2**27  # numbers in one layer's kernel; YOLOv4's largest has 4.7 million
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Network(nn.Module):
 
     def __init__(self, sections: Sequence[Section]) -> None:
         super().__init__()
+        for section in sections:
+            check_supported(section)
         net = sections[0]
         self.sections = tuple(sections)
         self.size = (net.integer("width", 416), net.integer("height", 416))
@@ -43,6 +48,9 @@ class Network(nn.Module):
                 self.heads += (_head(section, *before),)
         if not self.heads:
             raise DetectorError("The cfg has no [yolo] section; a detector needs at least one.")
+        if any(side % at for side in self.size for _, at in shapes):
+            coarsest = max(at for _, at in shapes)
+            raise DetectorError(f"[net] width and height should be multiples of {coarsest}; correct the cfg.")
         joining = (layer for layer in self.layers if isinstance(layer, Route | Shortcut))
         self.reused = frozenset(source for layer in joining for source in layer.sources)
 
@@ -67,6 +75,7 @@ def _layer(
     channels, stride = before
     match section.kind:
         case "convolutional":
+            _check_convolution(section, number, channels)
             block = ConvBlock(section, channels)
             return block, (block.conv.out_channels, stride * block.conv.stride[0])
         case "maxpool":
@@ -74,16 +83,41 @@ def _layer(
             return pool, (channels, stride * pool.stride)
         case "upsample":
             factor = section.integer("stride", 2)
+            if stride % factor:
+                raise DetectorError(f"Layer {number} of the cfg upsamples beyond the input; correct the cfg.")
             return nn.Upsample(scale_factor=factor, mode="nearest"), (channels, stride // factor)
         case "route":
             sources = tuple(_absolute(int(layer), number) for layer in section.numbers("layers"))
-            groups = section.integer("groups", 1)
-            width = sum(shapes[source][0] // groups for source in sources)
-            return Route(sources, groups, section.integer("group_id", 0)), (width, shapes[sources[0]][1])
+            groups, group = section.integer("groups", 1), section.integer("group_id", 0)
+            joined = [shapes[source] for source in sources]
+            if len({at for _, at in joined}) != 1 or not 0 <= group < groups:
+                raise DetectorError(
+                    f"Layer {number} of the cfg joins layers that do not fit; correct its [route]."
+                )
+            if any(width % groups for width, _ in joined):
+                raise DetectorError(
+                    f"Layer {number} of the cfg has groups={groups}, which do not divide its input."
+                )
+            return Route(sources, groups, group), (sum(width // groups for width, _ in joined), joined[0][1])
         case "shortcut":
-            return Shortcut((number - 1, _absolute(section.integer("from"), number))), before
+            source = _absolute(section.integer("from"), number)
+            if not shapes or shapes[source] != before:
+                raise DetectorError(
+                    f"Layer {number} of the cfg adds layers that do not fit; correct its [shortcut]."
+                )
+            return Shortcut((number - 1, source)), before
         case _:
             return nn.Identity(), before
+
+
+def _check_convolution(section: Section, number: int, channels: int) -> None:
+    filters, groups = section.integer("filters", 1), section.integer("groups", 1)
+    if filters % groups or channels % groups:
+        raise DetectorError(
+            f"Layer {number} of the cfg has groups={groups}, which do not divide its channels."
+        )
+    if filters * channels // groups * section.integer("size", 1) ** 2 > LARGEST_KERNEL:
+        raise DetectorError(f"Layer {number} of the cfg is too large to be meant; correct filters and size.")
 
 
 def _absolute(layer: int, number: int) -> int:
@@ -96,13 +130,11 @@ def _absolute(layer: int, number: int) -> int:
 
 def _head(section: Section, channels: int, stride: int) -> Head:
     values = section.numbers("anchors")
+    if not (values and len(values) % 2 == 0 and min(values) > 0):
+        raise DetectorError("[yolo] anchors should be pairs of a width and a height; correct the cfg.")
     pairs = list(zip(values[::2], values[1::2], strict=False))
     mask = [int(index) for index in section.numbers("mask", range(len(pairs)))]
-    if section.integer("new_coords", 0):
-        raise DetectorError(
-            "[yolo] new_coords=1 is Scaled-YOLOv4's; this detector reads YOLOv4's coordinates."
-        )
-    if not mask or max(mask) >= len(pairs):
+    if not mask or min(mask) < 0 or max(mask) >= len(pairs):
         raise DetectorError(
             f"[yolo] mask names anchor {max(mask, default=0)} of {len(pairs)}; correct the cfg."
         )

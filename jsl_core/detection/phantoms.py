@@ -13,7 +13,7 @@ from jsl_core.errors import BadScan
 from jsl_core.parallel import parallel_map
 from jsl_core.phantom.film import make_film
 
-__all__ = ["PhantomSampler", "phantom_films"]
+__all__ = ["PhantomSampler", "halved", "phantom_films"]
 
 LONG_SIDE = 720  # a half of such a film still fills the detector's 416
 
@@ -25,14 +25,18 @@ class PhantomSampler:
     films: Sequence[BoxedImage]
 
     def __call__(self, rng: np.random.Generator) -> BoxedImage:
-        film = self.films[int(rng.integers(len(self.films)))]
-        if len(film.boxes) != 2 or rng.random() < 0.4:
-            return film
-        left, right = film.boxes[film.boxes[:, 0].argsort()]
-        cut = round(float(left[2] + (right[0] - left[2]) * rng.uniform(0.1, 0.9)))
-        if rng.random() < 0.5:
-            return BoxedImage(film.pixels[:, :cut], _within(left, 0, cut))
-        return BoxedImage(film.pixels[:, cut:], _within(right, cut, film.pixels.shape[1]))
+        return halved(self.films[int(rng.integers(len(self.films)))], rng)
+
+
+def halved(film: BoxedImage, rng: np.random.Generator) -> BoxedImage:
+    """A film, or mostly, if it shows two knees, one knee's part of it as the splitter would cut it."""
+    if len(film.boxes) != 2 or rng.random() < 0.4:
+        return film
+    left, right = film.boxes[film.boxes[:, 0].argsort()]
+    cut = round(float(left[2] + (right[0] - left[2]) * rng.uniform(0.1, 0.9)))
+    if rng.random() < 0.5:
+        return BoxedImage(film.pixels[:, :cut], _within(left, 0, cut))
+    return BoxedImage(film.pixels[:, cut:], _within(right, cut, film.pixels.shape[1]))
 
 
 def phantom_films(count: int, seed: int, jobs: int = 0) -> list[BoxedImage]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from jsl_core.config import DetectorTrainSettings
+from jsl_core.detection.blends import BlendSampler
 from jsl_core.detection.composites import CompositeSampler, crop_files, read_crops
 from jsl_core.detection.data import (
     BoxedImage,
@@ -16,6 +17,7 @@ from jsl_core.detection.data import (
     read_yolo_folder,
 )
 from jsl_core.detection.phantoms import PhantomSampler, phantom_films
+from jsl_core.detection.start import start_files
 from jsl_core.errors import DetectorError
 
 __all__ = ["open_sources", "own_films", "source_files"]
@@ -36,13 +38,16 @@ def open_sources(settings: DetectorTrainSettings) -> tuple[Sampler, list[BoxedIm
         samplers.append(drawing_from(_training(films)))
         validation += films[::HELD_OUT]
     if settings.crops:
-        samplers.append(CompositeSampler(read_crops(Path(settings.crops), "train")))
+        crops = read_crops(Path(settings.crops), "train")
+        samplers.append(CompositeSampler(crops))
         drawn = CompositeSampler(read_crops(Path(settings.crops), "val"))
         rng = np.random.default_rng(settings.seed)
         validation += [drawn(rng) for _ in range(VALIDATION_COMPOSITES)]
     if settings.phantoms:
         films = phantom_films(settings.phantoms, settings.seed)
         samplers.append(PhantomSampler(_training(films)))
+        if settings.crops:
+            samplers.append(BlendSampler(_training(films), crops))
         validation += films[::HELD_OUT]
     if not samplers:
         raise DetectorError("There are no films to train on; give images, crops, or a number of phantoms.")
@@ -61,6 +66,8 @@ def source_files(settings: DetectorTrainSettings) -> list[Path]:
         found += [*films, *texts]
     if settings.crops:
         found += [Path(settings.crops), *crop_files(Path(settings.crops))]
+    if settings.start:
+        found += start_files(settings.start)
     return [path for path in found if path.is_file()]
 
 

@@ -15,24 +15,21 @@ import torch
 from torch import Tensor
 
 from jsl_core.config import DetectorTrainSettings
-from jsl_core.detection.anchors import kmeans_anchors
-from jsl_core.detection.architectures import yolov4, yolov4_tiny
 from jsl_core.detection.augment import Augment
-from jsl_core.detection.cfg import Section, parse_cfg, write_cfg
+from jsl_core.detection.cfg import parse_cfg, write_cfg
 from jsl_core.detection.data import BoxedImage, Sampler
 from jsl_core.detection.detector import Detector, save_detector
 from jsl_core.detection.engines import torch_engine
-from jsl_core.detection.layers import ConvBlock
 from jsl_core.detection.loss import DetectionLoss
 from jsl_core.detection.metrics import DetectionMetrics, detection_metrics
 from jsl_core.detection.network import Network
+from jsl_core.detection.start import first_network
 from jsl_core.errors import DetectorError
 
 __all__ = ["RESULTS", "evaluate_detector", "train_detector"]
 
 RESULTS = ("detector.cfg", "detector.safetensors", "metrics.json")
 
-ANCHOR_FILMS = 400
 WARM_UP_STEPS = 100
 EVALUATION_SCORE = 0.25  # of found joints and false alarms; the seed's threshold
 
@@ -48,17 +45,17 @@ def train_detector(
 
     `folder` receives `detector.cfg`, `detector.safetensors`, `metrics.json` and `checkpoint.pt`; a run that
     finds its checkpoint there goes on after its last whole epoch and ends with the same bytes as one never
-    stopped. Raises DetectorError where the checkpoint is damaged or of other settings.
+    stopped. Raises DetectorError where the checkpoint is damaged or of other settings, or where the detector
+    to start from cannot be used.
     """
     folder.mkdir(parents=True, exist_ok=True)
     device = _device(settings)
     torch.manual_seed(settings.seed)
-    augment = Augment((settings.size, settings.size), settings.mosaic)
     checkpoint_file = folder / "checkpoint.pt"
     checkpoint = _checkpoint(checkpoint_file, settings, device)
-    sections = parse_cfg(checkpoint["cfg"]) if checkpoint else _architecture(sampler, augment, settings)
-
-    network = _expecting_little(Network(sections)).to(device).to(memory_format=torch.channels_last)
+    network = Network(parse_cfg(checkpoint["cfg"])) if checkpoint else first_network(sampler, settings)
+    network = network.to(device).to(memory_format=torch.channels_last)
+    augment = Augment(network.size, settings.mosaic)
     average = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(_groups(network, settings.weight_decay), lr=settings.lr)
     history: list[dict[str, float]] = []
@@ -96,7 +93,7 @@ def train_detector(
             checkpoint_file,
             {
                 "settings": _recipe(settings),
-                "cfg": write_cfg(sections),
+                "cfg": write_cfg(network.sections),
                 "network": network.state_dict(),
                 "average": average.state_dict(),
                 "optimizer": optimizer.state_dict(),
@@ -115,28 +112,6 @@ def evaluate_detector(detector: Detector, films: Sequence[BoxedImage]) -> Detect
         [score for _, score in found],
         EVALUATION_SCORE,
     )
-
-
-def _architecture(sampler: Sampler, augment: Augment, settings: DetectorTrainSettings) -> tuple[Section, ...]:
-    """The cfg with anchors from the first films drawn."""
-    drawn = [
-        augment(sampler, np.random.default_rng([settings.seed, 0, i])).boxes for i in range(ANCHOR_FILMS)
-    ]
-    boxes = np.concatenate(drawn)
-    sizes = boxes[:, 2:] - boxes[:, :2]
-    if settings.network == "yolov4":
-        return yolov4(1, settings.size, 1, kmeans_anchors(sizes, 9))
-    return yolov4_tiny(1, settings.size, 1, kmeans_anchors(sizes, 6), settings.width, spp=True)
-
-
-@torch.no_grad()
-def _expecting_little(network: Network) -> Network:
-    """Heads start from an objectness of 0.01, since nearly all cells are empty (arXiv 1708.02002, 4.1)."""
-    for layer, following in zip(network.layers, network.sections[2:], strict=False):
-        if following.kind == "yolo" and isinstance(layer, ConvBlock) and layer.conv.bias is not None:
-            bias = layer.conv.bias.view(-1, 5 + following.integer("classes", 1))
-            bias[:, 4] = math.log(0.01 / 0.99)
-    return network
 
 
 def _batches(

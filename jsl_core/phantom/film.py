@@ -13,7 +13,7 @@ from jsl_core.phantom.layout import Layout, draw_layout
 from jsl_core.phantom.projection import Placement, project_bones, project_flesh
 from jsl_core.phantom.raster import Image, blurred, resized
 
-__all__ = ["PhantomFilm", "joint_boxes", "make_film", "plan_film"]
+__all__ = ["BOX_SIDE", "JOINT_LINE", "PhantomFilm", "joint_boxes", "make_film", "plan_film"]
 
 Box = tuple[float, float, float, float]
 

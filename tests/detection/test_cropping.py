@@ -10,6 +10,7 @@ import pytest
 from jsl_core.config import CropSettings
 from jsl_core.detection import Detection, crop_joint, joints_of_film
 from jsl_core.detection.folder import CropJob, crop_folder
+from jsl_core.detection.legs import joints_of_legs
 from jsl_core.errors import BadScan, DetectorError, JslError
 
 IMAGE = np.arange(100 * 80, dtype=np.uint32).reshape(100, 80).astype(np.uint8)
@@ -73,6 +74,29 @@ def test_a_full_film_gives_two_joints_left_on_the_film_first() -> None:
 def test_a_box_above_another_is_no_second_joint() -> None:
     joint, patella = Detection(20, 50, 60, 90, 0.9), Detection(25, 5, 55, 35, 0.6)
     assert len(joints_of_film(IMAGE, [joint, patella], None, CropSettings())) == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "kept"),
+    [
+        ((500.0, 120.0, 700.0, 320.0), True),
+        ((500.0, 120.0, 640.0, 260.0), True),  # a smaller knee, still of the same person
+        ((500.0, 120.0, 560.0, 180.0), False),  # a letter
+        ((500.0, 400.0, 700.0, 600.0), False),  # a foot
+        ((120.0, 340.0, 320.0, 540.0), False),  # on the same leg
+        ((150.0, 160.0, 250.0, 260.0), False),  # within the joint
+        ((690.0, 320.0, 890.0, 520.0), True),  # on a tilted film
+    ],
+)
+def test_only_what_can_be_the_same_persons_knee_stands_beside_the_best_joint(
+    other: tuple[float, float, float, float], kept: bool
+) -> None:
+    best, second = Detection(100, 100, 300, 300, 0.9), Detection(*other, 0.6)
+    assert joints_of_legs([best, second]) == ([best, second] if kept else [best])
+
+
+def test_a_film_without_detections_has_no_joints() -> None:
+    assert joints_of_legs([]) == []
 
 
 def test_a_folder_gives_crops_a_table_and_overlays(tmp_path: Path) -> None:

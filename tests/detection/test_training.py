@@ -10,9 +10,11 @@ import torch
 
 from jsl_core.config import DetectorTrainSettings
 from jsl_core.detection.augment import Augment
-from jsl_core.detection.composites import CompositeSampler
+from jsl_core.detection.blends import BlendSampler
+from jsl_core.detection.composites import CompositeSampler, CropConvention
 from jsl_core.detection.data import BoxedImage, Sampler, read_box_table, read_yolo_folder
 from jsl_core.detection.detector import load_network
+from jsl_core.detection.implants import draw_implant
 from jsl_core.detection.resize import fit
 from jsl_core.detection.sources import open_sources
 from jsl_core.detection.train import train_detector
@@ -73,6 +75,61 @@ def test_composites_hold_their_crop_inside_the_box() -> None:
         assert (film.boxes >= 0).all()
         assert (film.boxes <= [width, height, width, height]).all()
         assert len(film.boxes) <= 2
+
+
+def test_a_blend_shows_the_crop_where_the_drawn_joint_was() -> None:
+    columns = np.arange(260, dtype=np.float32)
+    leg = np.tile(60 + 90 * np.exp(-(((columns - 130) / 50) ** 2)), (300, 1)).astype(np.uint8)
+    grain = np.random.default_rng(0).normal(0, 1, (28, 28)).astype(np.float32)
+    crop = np.clip(128 + 30 * cv2.resize(grain, (224, 224)), 0, 255).astype(np.uint8)
+    film = BoxedImage(leg.copy(), np.array([[50, 70, 210, 230]], np.float32))
+    side = round(160 / CropConvention().box_side)
+    x, y = round(130 - side / 2), round(70 + 0.54 * 160 - CropConvention().joint_line * side)
+    middle = slice(side // 4, 3 * side // 4)
+    small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)[middle, middle]
+    for seed in range(6):
+        drawn = BlendSampler([film], crop[None])(np.random.default_rng(seed))
+        np.testing.assert_array_equal(drawn.boxes, film.boxes)
+        np.testing.assert_array_equal(drawn.pixels[:y], leg[:y])
+        np.testing.assert_array_equal(drawn.pixels[:, x + side :], leg[:, x + side :])
+        joint = drawn.pixels[y : y + side, x : x + side]
+        right, left = joint[middle, middle], joint[:, ::-1][middle, middle]
+        assert max(np.corrcoef(seen.ravel(), small.ravel())[0, 1] for seen in (right, left)) > 0.8
+    np.testing.assert_array_equal(film.pixels, leg)
+
+
+def test_a_joint_cut_by_the_films_edge_is_not_blended() -> None:
+    leg = np.tile(np.linspace(40, 200, 200, dtype=np.uint8), (200, 1))
+    film = BoxedImage(leg, np.array([[0, 40, 90, 160]], np.float32))
+    drawn = BlendSampler([film], np.zeros((1, 224, 224), np.uint8))(np.random.default_rng(0))
+    np.testing.assert_array_equal(drawn.pixels, leg)
+
+
+def test_an_implant_stays_in_its_joints_box() -> None:
+    box = np.array([40, 50, 140, 150], np.float32)
+    for seed in range(20):
+        film = np.zeros((200, 180), np.float32)
+        draw_implant(film, box, np.random.default_rng(seed))
+        rows, columns = np.nonzero(film)
+        assert len(rows) > 200
+        assert (rows.min() >= 50) & (rows.max() < 150) & (columns.min() >= 40) & (columns.max() < 140)
+
+
+def test_a_training_goes_on_from_an_earlier_detector(draw_knee: Sampler, tmp_path: Path) -> None:
+    brief = SMALL.model_copy(update={"epochs": 1, "films_per_epoch": 8})
+    first = train_detector(draw_knee, [], brief, tmp_path / "first").network
+    start = str(tmp_path / "first" / "detector.safetensors")
+    slow = brief.model_copy(update={"start": start, "lr": 1e-9, "size": 128, "width": 1.0})
+    second = train_detector(draw_knee, [], slow, tmp_path / "second").network
+    assert second.sections == first.sections
+    for before, after in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(after, before, atol=1e-3, rtol=1e-3)  # half precision lies between
+
+
+def test_a_start_that_is_missing_is_one_error(draw_knee: Sampler, tmp_path: Path) -> None:
+    gone = SMALL.model_copy(update={"start": str(tmp_path / "gone.weights")})
+    with pytest.raises(DetectorError, match=r"gone\.cfg"):
+        train_detector(draw_knee, [], gone, tmp_path / "out")
 
 
 @pytest.mark.parametrize("how", ["letterbox", "stretch"])
