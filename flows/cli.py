@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
-from flows.commands import detection, imaging, oai, pipeline
+from flows.commands import detection, imaging, oai, pipeline, sweep
 from jsl_core import __version__
 from jsl_core.config import fault
 from jsl_core.errors import JslError
@@ -24,6 +24,7 @@ app.command(pipeline.demo)
 app.command(pipeline.run)
 app.command(pipeline.train)
 app.command(pipeline.phantom)
+app.command(sweep.sweep)
 app.command(oai.oai)
 app.command(imaging.convert)
 app.command(imaging.split)

@@ -22,15 +22,15 @@ def on_a_server_with_pools() -> bool:
     return bool(runtime.deployment.id)
 
 
-def run_elsewhere(deployment: str, parameters: dict[str, Any]) -> Any:
-    """Run a deployment to its end and return its result; a caller may do so once for each deployment.
+def run_elsewhere(deployment: str, parameters: dict[str, Any], which: str = "") -> Any:
+    """Run a deployment to its end and return its result; a caller may do so once for each `which`.
 
     A caller that is killed and runs again finds the run that it started; one that has failed is started anew.
     Cancelling the caller cancels the run. Raises JslError with what a failed run said.
     """
     plain = TypeAdapter(dict[str, Any]).dump_python(parameters, mode="json")
     with get_client(sync_client=True) as client:
-        run = _started(deployment, plain)
+        run = _started(deployment, plain, which)
         try:
             run = _ended(client, run)
         except BaseException:
@@ -42,10 +42,10 @@ def run_elsewhere(deployment: str, parameters: dict[str, Any]) -> Any:
     return run.state.result()
 
 
-def _started(deployment: str, parameters: dict[str, Any]) -> FlowRun:
+def _started(deployment: str, parameters: dict[str, Any], which: str) -> FlowRun:
     """The latest of the runs that the caller has started, each time it ran one at most."""
     for attempt in range(max(int(runtime.flow_run.run_count or 1), 1)):
-        key = f"{runtime.flow_run.id}:{deployment}:{attempt}"
+        key = f"{runtime.flow_run.id}:{deployment}{which}:{attempt}"
         run = cast(
             "FlowRun", run_deployment(deployment, parameters=parameters, timeout=0, idempotency_key=key)
         )

@@ -10,7 +10,7 @@ from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.train import gather_folds, train, train_on_risk_factors
 
-__all__ = ["models_of", "train_models"]
+__all__ = ["models_of", "train_models", "trained"]
 
 
 def models_of(dataset: Artifact, settings: PipelineSettings) -> dict[str, Artifact]:
@@ -33,6 +33,11 @@ def train_models(
         preset: A recipe for all settings; what you change from its default goes before it.
     """
     settings = over_preset(settings, preset)
+    return trained(dataset, settings)
+
+
+def trained(dataset: Artifact, settings: PipelineSettings) -> dict[str, Artifact]:
+    """The models by regime, as tasks of the run that calls."""
     place, training = Placement.of(settings), settings.training
     if not training.folds:
         return _models(dataset, training, place)

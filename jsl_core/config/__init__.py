@@ -16,6 +16,7 @@ from jsl_core.config.phantom import PhantomSettings
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
 from jsl_core.config.presets import Preset, pipeline_preset
+from jsl_core.config.sweep import SweepSettings, load_sweep
 from jsl_core.config.training import Regime, RegimeSettings, TrainingSettings
 
 __all__ = [
@@ -33,9 +34,11 @@ __all__ = [
     "RegimeSettings",
     "Settings",
     "SplitSettings",
+    "SweepSettings",
     "TrainingSettings",
     "fault",
     "load_pipeline",
+    "load_sweep",
     "over_preset",
     "pipeline_preset",
 ]

@@ -12,7 +12,7 @@ from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.presets import PRESETS, Preset, pipeline_preset
 from jsl_core.errors import BadSettings
 
-__all__ = ["load_pipeline"]
+__all__ = ["load_pipeline", "merged", "read_table", "settings_of"]
 
 _PATHS = ("scans", "cohort", "films", "truth", "store", "work")
 
@@ -24,20 +24,27 @@ def load_pipeline(
 
     Raises BadSettings if the file cannot be read, or a setting is unknown or out of its range.
     """
-    table = _read(file) if file else {}
-    named = preset or table.pop("preset", None)
-    table.pop("preset", None)
+    return settings_of(read_table(file) if file else {}, preset, options, f"{file}: " if file else "")
+
+
+def settings_of(
+    table: Mapping[str, Any], preset: Preset | None, options: Mapping[str, Any] | None, where: str
+) -> PipelineSettings:
+    """The same of a table that was read; `where` says in errors whose table it is."""
+    told = dict(table)
+    named = preset or told.pop("preset", None)
+    told.pop("preset", None)
     if named is not None and named not in PRESETS:
-        raise BadSettings(f"{file}: preset {named!r} is unknown; choose one of {', '.join(PRESETS)}")
+        raise BadSettings(f"{where}preset {named!r} is unknown; choose one of {', '.join(PRESETS)}")
     start: dict[str, Any] = pipeline_preset(named).model_dump() if named else {}
     try:
-        return PipelineSettings.model_validate(_merged(_merged(start, table), options or {}))
+        return PipelineSettings.model_validate(merged(merged(start, told), options or {}))
     except ValidationError as error:
-        where = f"{file}: " if file else ""
         raise BadSettings(f"{where}{fault(error)}; see jsl run --help") from None
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_table(file: Path) -> dict[str, Any]:
+    """A TOML file, its paths made relative to where the program runs. Raises `BadSettings`."""
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -50,12 +57,12 @@ def _read(file: Path) -> dict[str, Any]:
     return table
 
 
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """`above` over `below`, table by table."""
-    merged = dict(below)
+    both = dict(below)
     for name, value in above.items():
-        old = merged.get(name)
+        old = both.get(name)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
-            value = _merged(old, value)
-        merged[name] = value
-    return merged
+            value = merged(old, value)
+        both[name] = value
+    return both
