@@ -14,6 +14,7 @@ from jsl_core.errors import BadScan
 
 __all__ = ["Joint", "crop_joint", "joints_of_film"]
 
+EDGE = 1.0  # pixels from the image's border within which a box is taken to be cut by it
 AMBIGUOUS = 0.5  # a second joint of more than this share of the first one's merit makes the choice ambiguous
 
 Box = tuple[float, float, float, float]
@@ -88,8 +89,8 @@ def _cut(
     settings: CropSettings,
     ambiguous: bool,
 ) -> Joint:
-    wanted = _shaped(found, spacing_mm, settings)
     height, width = image.shape
+    wanted = _shaped(found, (width, height), spacing_mm, settings)
     x1, y1, x2, y2 = (
         math.floor(wanted[0]),
         math.floor(wanted[1]),
@@ -107,17 +108,30 @@ def _cut(
     return Joint(np.ascontiguousarray(image[np.ix_(rows, columns)]), inside, found.score, padded, ambiguous)
 
 
-def _shaped(found: Detection, spacing_mm: float | None, settings: CropSettings) -> Box:
-    """The box to cut: as predicted, squared, or of the wanted millimetres; the first two with the margin."""
-    x, y = (found.x1 + found.x2) / 2, (found.y1 + found.y2) / 2
-    half_width, half_height = (found.x2 - found.x1) / 2, (found.y2 - found.y1) / 2
-    if settings.box == "mm" and spacing_mm:
-        half_width = half_height = settings.box_mm / spacing_mm / 2
-    else:
-        if settings.box != "predicted":
-            half_width = half_height = max(half_width, half_height)
-        half_width, half_height = half_width + settings.margin_px, half_height + settings.margin_px
-    return x - half_width, y - half_height, x + half_width, y + half_height
+def _shaped(found: Detection, size: tuple[int, int], spacing_mm: float | None, settings: CropSettings) -> Box:
+    """The box to cut: as predicted, squared, or of the wanted millimetres; the first two with the margin.
+
+    `size`: width and height of the image.
+    """
+    margin = settings.margin_px
+    if settings.box == "predicted":
+        return found.x1 - margin, found.y1 - margin, found.x2 + margin, found.y2 + margin
+    side = max(found.x2 - found.x1, found.y2 - found.y1)
+    x = _middle(found.x1, found.x2, size[0], side)
+    y = _middle(found.y1, found.y2, size[1], side)
+    known = settings.box == "mm" and spacing_mm
+    half = settings.box_mm / known / 2 if known else side / 2 + margin
+    return x - half, y - half, x + half, y + half
+
+
+def _middle(low: float, high: float, length: int, side: float) -> float:
+    """The middle of a joint of `side` pixels along one axis; one that the image cuts goes on beyond it."""
+    cut_low, cut_high = low <= EDGE, high >= length - EDGE
+    if cut_low and not cut_high:
+        return high - side / 2
+    if cut_high and not cut_low:
+        return low + side / 2
+    return (low + high) / 2
 
 
 def _mirrored(start: int, stop: int, length: int) -> NDArray[np.intp]:

@@ -1,5 +1,6 @@
 """Darknet's `.weights`: a header, then the float32 parameters of each convolution in the cfg's order."""
 
+import copy
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from jsl_core.detection.layers import ConvBlock
 from jsl_core.detection.network import Network
 from jsl_core.errors import DetectorError
 
-__all__ = ["load_weights", "save_weights", "weights_bytes"]
+__all__ = ["load_weights", "save_weights", "settled", "weights_bytes"]
 
 HEADER_BYTES = 20  # major, minor, revision as int32, then images seen as uint64 (int32 before version 0.2)
 OLD_HEADER_BYTES = 16
@@ -65,6 +66,20 @@ def load_weights(network: Network, path: Path) -> None:
             stop = start + tensor.numel()
             tensor.copy_(torch.from_numpy(numbers[start:stop].copy()).view_as(tensor))
             start = stop
+
+
+def settled(network: Network) -> Network:
+    """A copy that computes the same with variances of 1 in its batch norms.
+
+    Darknet adds 1e-5 to a variance, OpenCV's importer 1e-6, which tells where a channel hardly varies.
+    """
+    copied = copy.deepcopy(network)
+    for layer in copied.layers:
+        if isinstance(layer, ConvBlock) and (norm := layer.norm) is not None and norm.running_var is not None:
+            with torch.no_grad():
+                norm.weight.mul_(((1 + norm.eps) / (norm.running_var + norm.eps)).sqrt())
+                norm.running_var.fill_(1.0)
+    return copied
 
 
 def weights_bytes(network: Network) -> bytes:

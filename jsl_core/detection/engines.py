@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jsl_core.detection.cfg import write_cfg
-from jsl_core.detection.darknet import weights_bytes
+from jsl_core.detection.darknet import settled, weights_bytes
 from jsl_core.detection.network import Network
 
 __all__ = ["Engine", "opencv_engine", "torch_engine"]
@@ -39,7 +39,7 @@ def torch_engine(network: Network) -> Engine:
 def opencv_engine(network: Network) -> Engine:
     """A copy of the network in OpenCV's DNN module, fp32."""
     cfg = np.frombuffer(write_cfg(network.sections).encode(), np.uint8)
-    net = cv2.dnn.readNetFromDarknet(cfg, np.frombuffer(weights_bytes(network), np.uint8))
+    net = cv2.dnn.readNetFromDarknet(cfg, np.frombuffer(weights_bytes(settled(network)), np.uint8))
     kinds = [section.kind for section in network.sections[1:]]
     # OpenCV names a layer by its number; a head's raw map is what the layer before its [yolo] gives.
     heads = [f"conv_{number - 1}" for number, kind in enumerate(kinds) if kind == "yolo"]

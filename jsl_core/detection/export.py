@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from jsl_core.detection.cfg import write_cfg
-from jsl_core.detection.darknet import save_weights
+from jsl_core.detection.darknet import save_weights, settled
 from jsl_core.detection.network import Network
 from jsl_core.detection.onnx import save_onnx
 
@@ -21,5 +21,5 @@ def export_detector(network: Network, folder: Path, how: Format) -> list[Path]:
         return [folder / "knee.onnx"]
     cfg, weights = folder / "knee.cfg", folder / "knee.weights"
     cfg.write_text(write_cfg(network.sections), encoding="utf-8")
-    save_weights(network, weights)
+    save_weights(settled(network), weights)
     return [cfg, weights]

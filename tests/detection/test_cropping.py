@@ -51,6 +51,27 @@ def test_a_crop_beyond_the_border_is_mirrored_and_says_so() -> None:
     np.testing.assert_array_equal(joint.pixels[:5, 5:], IMAGE[4::-1, :35])
 
 
+@pytest.mark.parametrize(
+    ("cut", "box"),
+    [
+        (Detection(0, 20, 30, 60, 0.9), (-10, 20, 30, 60)),
+        (Detection(50, 20, 80, 60, 0.9), (50, 20, 90, 60)),
+        (Detection(10, 0, 50, 25, 0.9), (10, -15, 50, 25)),
+        (Detection(10, 80, 50, 100, 0.9), (10, 80, 50, 120)),
+        (Detection(0, 0, 80, 90, 0.9), (-5, 0, 85, 90)),  # cut on both sides: about the middle
+    ],
+)
+def test_a_joint_that_the_film_cuts_stays_in_the_middle_of_its_square(
+    cut: Detection, box: tuple[int, int, int, int]
+) -> None:
+    joint = crop_joint(IMAGE, [cut], None, CropSettings(margin_px=0))
+    assert joint.pixels.shape == (box[3] - box[1], box[2] - box[0])
+    assert joint.box == (max(box[0], 0), max(box[1], 0), min(box[2], 80), min(box[3], 100))
+    in_millimetres = crop_joint(IMAGE, [cut], 1.0, CropSettings(box="mm", box_mm=20)).box
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    assert in_millimetres == (max(x - 10, 0), max(y - 10, 0), min(x + 10, 80), min(y + 10, 100))
+
+
 def test_a_crop_larger_than_the_whole_image_still_has_its_size() -> None:
     joint = crop_joint(IMAGE, [INNER], 0.1, CropSettings(box="mm", box_mm=50))
     assert joint.pixels.shape == (500, 500)

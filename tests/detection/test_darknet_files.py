@@ -14,6 +14,7 @@ from jsl_core.detection.architectures import yolov4, yolov4_tiny
 from jsl_core.detection.boxes import decode_head
 from jsl_core.detection.cfg import Section, parse_cfg, write_cfg
 from jsl_core.detection.darknet import load_weights, save_weights
+from jsl_core.detection.detector import load_network
 from jsl_core.detection.export import export_detector
 from jsl_core.detection.network import Network
 from jsl_core.errors import DetectorError
@@ -81,6 +82,18 @@ def test_opencv_finds_the_same_boxes_with_the_shipped_weights(tmp_path: Path) ->
     export_detector(network, tmp_path, "darknet")
     image = np.random.default_rng(2).random((1, 1, 416, 416), np.float32)
     np.testing.assert_allclose(_our_boxes(network, image)[0], _opencv_boxes(tmp_path, image)[0], atol=0.5)
+
+
+def test_channels_that_hardly_vary_give_the_same_boxes_elsewhere(tiny: Network, tmp_path: Path) -> None:
+    for module in tiny.modules():
+        if isinstance(module, torch.nn.BatchNorm2d) and module.running_var is not None:
+            module.running_var[::4] = 2e-6  # below Darknet's floor, above that of OpenCV's importer
+            module.weight.data[::4] *= 0.003
+    export_detector(tiny, tmp_path, "darknet")
+    image = np.random.default_rng(3).random((1, 1, 128, 128), np.float32)
+    np.testing.assert_allclose(_our_boxes(tiny, image)[0], _opencv_boxes(tmp_path, image)[0], atol=0.01)
+    back = load_network(tmp_path / "knee.cfg", tmp_path / "knee.weights")
+    np.testing.assert_allclose(_our_boxes(back, image)[0], _our_boxes(tiny, image)[0], atol=0.01)
 
 
 def test_weights_come_back_as_they_were_written(tiny: Network, tmp_path: Path) -> None:

@@ -174,9 +174,11 @@ def test_a_users_weights_find_what_the_seed_found_with_them(shape: tuple[int, in
     expected = _as_the_seed(files, image)
     found = JointDetector.load(_settings(files, resize="stretch"), "cpu").detect([image])[0]
     assert len(found) == len(expected) > 3
-    for ours, (score, corners) in zip(found, expected, strict=True):
-        assert ours.score == pytest.approx(score, abs=1e-4)
-        np.testing.assert_allclose(ours.box, corners.clip(0, shape[::-1] * 2), atol=0.5)
+    boxes = np.array([ours.box for ours in found])
+    for score, corners in expected:  # scores are close together, so that the order is left to rounding
+        off = np.abs(boxes - corners.clip(0, shape[::-1] * 2)).max(1)
+        assert off.min() < 0.5
+        assert found[int(off.argmin())].score == pytest.approx(score, abs=1e-4)
 
 
 def test_the_engines_agree_on_a_users_network(tmp_path: Path) -> None:
