@@ -19,6 +19,7 @@ app = App(
     name="jsl",
     help="Knee radiographs to joint-space-loss risk and Kellgren-Lawrence grade. Research use only.",
     version=__version__,
+    suppress_keyboard_interrupt=False,  # `main` has a line for it
 )
 app.command(pipeline.demo)
 app.command(pipeline.run)

@@ -1,5 +1,11 @@
 """What the command line says to a mistake: one line and an exit code."""
 
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from flows.cli import main
@@ -36,3 +42,20 @@ def test_every_command_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -
     for name in ("demo", "deploy", "up"):
         line = next(line for line in text.splitlines() if line.startswith(f"│ {name} "))
         assert len(line.strip("│ ").split()) > 3
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
+    cohort = tmp_path / "cohort"
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "phantom", str(cohort)]
+    with subprocess.Popen(
+        [*command, "--patients", "500"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as running:
+        while not cohort.exists() and running.poll() is None:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=60)[1]
+    assert running.returncode == 130
+    assert said.strip().splitlines()[-1].startswith("jsl: interrupted; what is finished is kept")
