@@ -1,9 +1,10 @@
 """The store, artifacts and what is remembered of them."""
 
 from jsl_core.storage.artifact import Artifact, sha256_of
+from jsl_core.storage.folder import FolderStore, write_atomically
 from jsl_core.storage.memo import Memo, artifacts_in, digest_of
 from jsl_core.storage.registry import Decision, Overtaken, Registry, Version
-from jsl_core.storage.store import FolderStore, Store, open_store, write_atomically
+from jsl_core.storage.store import Store, open_store
 from jsl_core.storage.tree import checkout, put_tree, tree_files
 
 __all__ = [

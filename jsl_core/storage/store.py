@@ -1,30 +1,28 @@
-"""The store: bytes by content, and a few readable keys, in a folder.
+"""What every store offers, and the one that a URL names."""
 
-Every write is atomic (a temporary file in the same folder, then a rename), so that a process killed at any
-moment leaves nothing half-written under a final name. Every read of an artifact checks its digest.
-"""
-
-import errno
+import functools
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from jsl_core.errors import StoreError
-from jsl_core.storage.artifact import Artifact, sha256_of
+from jsl_core.storage.artifact import Artifact
+from jsl_core.storage.folder import FolderStore
 
-__all__ = ["FolderStore", "Store", "open_store", "write_atomically"]
+__all__ = ["Store", "open_store"]
 
 
 class Store(Protocol):
-    """What every back end offers. Keys are relative POSIX paths."""
+    """Bytes by content, and a few readable keys. Keys are relative POSIX paths."""
 
     @property
     def url(self) -> str:
-        """What `open_store` was given."""
+        """What `open_store` was given; a folder is absolute."""
+        ...
+
+    def check(self) -> None:
+        """Try the place before a run begins. Raises StoreError if it cannot be written and read."""
         ...
 
     def put(self, data: bytes, name: str) -> Artifact:
@@ -47,6 +45,10 @@ class Store(Protocol):
         """Whether an object of the artifact's digest and size is there; its bytes are not read."""
         ...
 
+    def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
+        """Those that `has` would deny, asked for together."""
+        ...
+
     def write(self, key: str, data: bytes) -> None:
         """Put bytes under a readable key, replacing what was there in one step."""
         ...
@@ -55,148 +57,60 @@ class Store(Protocol):
         """The bytes under a readable key, or None."""
         ...
 
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Some of an object's bytes, fewer at its end; the caller checks them. Raises StoreError."""
+        ...
+
     def publish(self, artifact: Artifact, key: str) -> str:
         """Copy an artifact to a readable key, and say where that is."""
+        ...
+
+    def link(self, key: str) -> str:
+        """Where a browser finds a readable key, for a day where that needs leave."""
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys below a prefix, sorted."""
         ...
 
+    def sizes(self, prefix: str) -> Iterator[tuple[str, int, float]]:
+        """As `keys`, with each object's size in bytes and its age in seconds."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; removing what is not there is no error."""
+        ...
+
+    def gather(self, table: Artifact, members: Iterable[Artifact]) -> None:
+        """Also keep the small artifacts that a table names as one object, where each costs a request."""
+        ...
+
+    def prefetch(self, table: Artifact, members: Iterable[Artifact]) -> None:
+        """Bring what `gather` kept of a table near, where that saves requests."""
+        ...
+
 
 def open_store(url: str) -> Store:
-    """The store at a folder's path or `file://` URL.
+    """The store at a folder's path, a `file://` or an `s3://bucket/prefix` URL; nothing is asked of it yet.
 
     Raises StoreError where the place cannot be a store.
     """
     if url.startswith("file://"):
         return FolderStore(Path(url.removeprefix("file://")))
+    if url.startswith("s3://"):
+        return _bucket(url.rstrip("/"), os.getpid())
     if "://" in url:
-        raise StoreError(f"store {url}: only a folder or a file:// URL can be a store so far")
+        kind = url.partition("://")[0]
+        raise StoreError(f"store {kind}://…: only a folder, file:// or s3://bucket/prefix can be a store")
     return FolderStore(Path(url))
 
 
-class FolderStore:
-    """A store in a folder, which is made when first written to."""
+@functools.lru_cache(maxsize=8)
+def _bucket(url: str, process: int) -> Store:
+    """One per process: connections must not be shared with a forked one, and cost time to make."""
+    # The folder store, and all that only trains, does without boto3.
+    from jsl_core.storage.cache import LocalCache
+    from jsl_core.storage.cached import CachedStore
+    from jsl_core.storage.s3 import S3Store
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.expanduser().absolute()
-        if self.root.exists() and not self.root.is_dir():
-            raise StoreError(f"store {self.root}: is a file; name a folder")
-
-    @property
-    def url(self) -> str:
-        return str(self.root)
-
-    def put(self, data: bytes, name: str) -> Artifact:
-        artifact = Artifact.of_bytes(data, name)
-        if not self.has(artifact):
-            self.write(artifact.key, data)
-        return artifact
-
-    def put_file(self, path: Path, name: str = "") -> Artifact:
-        artifact = Artifact.of_file(path, name)
-        if not self.has(artifact):
-            with write_atomically(self._path(artifact.key)) as target, path.open("rb") as source:
-                shutil.copyfileobj(source, target, 1 << 20)
-        return artifact
-
-    def get(self, artifact: Artifact) -> bytes:
-        data = self.read(artifact.key)
-        if data is None:
-            raise self._missing(artifact)
-        if Artifact.of_bytes(data, artifact.name).sha256 != artifact.sha256:
-            raise self._damaged(artifact)
-        return data
-
-    def fetch(self, artifact: Artifact, destination: Path) -> Path:
-        try:
-            source = self._path(artifact.key).open("rb")
-        except FileNotFoundError:
-            raise self._missing(artifact) from None
-        with source, write_atomically(destination) as target:
-            digest, _ = sha256_of(_Tee(source, target))
-            if digest != artifact.sha256:
-                raise self._damaged(artifact)
-        return destination
-
-    def has(self, artifact: Artifact) -> bool:
-        try:
-            return self._path(artifact.key).stat().st_size == artifact.size
-        except FileNotFoundError:
-            return False
-
-    def write(self, key: str, data: bytes) -> None:
-        with write_atomically(self._path(key)) as file:
-            file.write(data)
-
-    def read(self, key: str) -> bytes | None:
-        try:
-            return self._path(key).read_bytes()
-        except FileNotFoundError:
-            return None
-
-    def publish(self, artifact: Artifact, key: str) -> str:
-        return str(self.fetch(artifact, self._path(key)))
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        for path in sorted(self._path(prefix).rglob("*")):
-            if path.is_file() and not path.name.startswith(".tmp-"):
-                yield path.relative_to(self.root).as_posix()
-
-    def _path(self, key: str) -> Path:
-        path = self.root / key
-        if ".." in path.parts:
-            raise StoreError(f"store {self.root}: {key!r} is no key of a store")
-        return path
-
-    def _missing(self, artifact: Artifact) -> StoreError:
-        what = f"{artifact.name} ({artifact.key})"
-        return StoreError(f"store {self.root}: {what} is missing; run again to make it")
-
-    def _damaged(self, artifact: Artifact) -> StoreError:
-        return StoreError(
-            f"store {self.root}: {artifact.name} ({artifact.key}) is damaged; delete that file and run again"
-        )
-
-
-class _Tee:
-    """A reader that copies all it reads to a second file, so that copying and hashing are one pass."""
-
-    def __init__(self, source: IO[bytes], target: IO[bytes]) -> None:
-        self._source, self._target = source, target
-
-    def read(self, size: int) -> bytes:
-        chunk = self._source.read(size)
-        self._target.write(chunk)
-        return chunk
-
-
-@contextmanager
-def write_atomically(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under its name only when the block ends without an error.
-
-    Raises StoreError, with the place and the cause, where the file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _unwritable(path: Path, error: OSError) -> StoreError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        what = "the disk is full; free some space and run again (what is done is kept)"
-        return StoreError(f"{path.parent}: {what}")
-    what = f"cannot be written ({error.strerror}); choose another place or mend its permissions"
-    return StoreError(f"{path}: {what}")
+    return CachedStore(S3Store(url), LocalCache.of_this_machine())

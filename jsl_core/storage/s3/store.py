@@ -1,0 +1,254 @@
+"""The store in a bucket. Keys by content make every write safe to repeat; no conditional write is needed."""
+
+import mimetypes
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
+
+from jsl_core.errors import StoreError
+from jsl_core.storage.artifact import Artifact, sha256_of
+from jsl_core.storage.folder import write_atomically
+from jsl_core.storage.keys import checked
+from jsl_core.storage.s3.client import CONNECTIONS, connect
+from jsl_core.storage.s3.errors import NotFound, attempt
+from jsl_core.storage.s3.place import Place
+from jsl_core.storage.s3.presence import Presence
+from jsl_core.storage.s3.probe import probe
+
+__all__ = ["S3Store"]
+
+T = TypeVar("T")
+
+_PART = 16 << 20  # bytes; larger objects travel in parallel parts of this size
+_LINK_SECONDS = 24 * 3600
+_UNASKED = 256 << 10  # bytes up to which an object is sent again rather than asked for
+_COPY_AT_ONCE = 4 << 30  # bytes; S3 copies up to 5 GiB in one request
+_TRANSFER = TransferConfig(
+    multipart_threshold=_PART,
+    multipart_chunksize=_PART,
+    max_concurrency=10,
+    preferred_transfer_client="classic",
+)
+
+
+class S3Store:
+    """A store in a bucket; objects below its prefix."""
+
+    def __init__(self, url: str) -> None:
+        place = Place.of(url)
+        self._client = connect(place)
+        self._place = Place(place.bucket, place.prefix, self._client.meta.endpoint_url)
+        self._presence = Presence(self._head, self._list)
+
+    def __repr__(self) -> str:
+        return f"S3Store({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        return self._place.url
+
+    def check(self) -> None:
+        probe(connect(self._place, attempts=3), self._place)
+
+    def put(self, data: bytes, name: str) -> Artifact:
+        artifact = Artifact.of_bytes(data, name)
+        if artifact.size <= _UNASKED or not self.has(artifact):
+            self._upload(artifact.key, data)
+            self._presence.add(artifact)
+        return artifact
+
+    def put_file(self, path: Path, name: str = "") -> Artifact:
+        before = path.stat()
+        artifact = Artifact.of_file(path, name)
+        if self.has(artifact):
+            return artifact
+        if artifact.size <= _PART:
+            return self.put(path.read_bytes(), artifact.name)
+        self._do(lambda: self._transfer("upload", str(path), artifact.key), artifact.key)
+        if (path.stat().st_size, path.stat().st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            self.delete(artifact.key)  # what was sent may not be what was digested
+            raise StoreError(f"{path}: changed while it was being stored; run again")
+        self._presence.add(artifact)
+        return artifact
+
+    def get(self, artifact: Artifact) -> bytes:
+        for _ in range(2):  # damage on the way here is gone the second time
+            data = self.read(artifact.key)
+            if data is None:
+                raise self._missing(artifact)
+            if Artifact.of_bytes(data, artifact.name).sha256 == artifact.sha256:
+                return data
+        raise self._damaged(artifact)
+
+    def fetch(self, artifact: Artifact, destination: Path) -> Path:
+        with write_atomically(destination) as file:
+            if artifact.size <= _PART:
+                file.write(self.get(artifact))
+                return destination
+            try:
+                self._do(lambda: self._transfer("download", file, artifact.key), artifact.key)
+            except NotFound:
+                raise self._missing(artifact) from None
+            file.seek(0)
+            if sha256_of(file) != (artifact.sha256, artifact.size):
+                raise self._damaged(artifact)
+        return destination
+
+    def has(self, artifact: Artifact) -> bool:
+        return self._head(artifact)
+
+    def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
+        return self._presence.missing(list(artifacts))
+
+    def write(self, key: str, data: bytes) -> None:
+        self._upload(key, data)
+
+    def read(self, key: str) -> bytes | None:
+        try:
+            return self._do(lambda: self._request("get_object", key)["Body"].read(), key)
+        except NotFound:
+            return None
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        wanted = f"bytes={start}-{start + length - 1}"
+        try:
+            answer, data = self._do(lambda: _with_body(self._request("get_object", key, Range=wanted)), key)
+        except NotFound:
+            raise StoreError(f"store {self._place.told(key)}: is missing") from None
+        # A server that knows no ranges sends everything.
+        return data if "ContentRange" in answer else data[start : start + length]
+
+    def publish(self, artifact: Artifact, key: str) -> str:
+        source = {"Bucket": self._place.bucket, "Key": self._full(artifact.key)}
+        extra = {"MetadataDirective": "REPLACE", "ContentType": _content_type(key)}
+        try:
+            if artifact.size <= _COPY_AT_ONCE:
+                self._do(lambda: self._request("copy_object", key, CopySource=source, **extra), key)
+            else:
+                self._do(lambda: self._copy_in_parts(source, key, extra), key)
+        except NotFound:
+            raise self._missing(artifact) from None
+        return f"{self.url}/{key}"
+
+    def link(self, key: str) -> str:
+        wanted = {"Bucket": self._place.bucket, "Key": self._full(key)}
+        return self._do(
+            lambda: self._client.generate_presigned_url("get_object", wanted, ExpiresIn=_LINK_SECONDS), key
+        )
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        return (key for key, _, _ in self.sizes(prefix))
+
+    def sizes(self, prefix: str) -> Iterator[tuple[str, int, float]]:
+        yield from sorted(entry for page in self._list(f"{prefix}/" if prefix else "") for entry in page)
+
+    def delete(self, key: str) -> None:
+        self._presence.forget(key)
+        self._do(lambda: self._request("delete_object", key), key)
+
+    def each(self, work: Callable[[T], object], items: Iterable[T]) -> None:
+        """Do something with every item, as many at a time as there are connections."""
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            for _ in pool.map(work, items):
+                pass
+
+    def abandoned(self, seconds: float) -> int:
+        """Remove the parts of uploads that were killed at least so long ago; how many uploads there were."""
+        pages = self._client.get_paginator("list_multipart_uploads")
+        where = {"Bucket": self._place.bucket, "Prefix": self._place.prefix}
+        found = self._do(lambda: [one for page in pages.paginate(**where) for one in page.get("Uploads", ())])
+        old = [one for one in found if (datetime.now(UTC) - one["Initiated"]).total_seconds() >= seconds]
+        for one in old:
+            key = one["Key"].removeprefix(self._place.prefix)
+            abort = partial(self._request, "abort_multipart_upload", key, UploadId=one["UploadId"])
+            self._do(abort, key)
+        return len(old)
+
+    def _upload(self, key: str, data: bytes) -> None:
+        # The signature covers the bytes' digest, so that a server takes them whole or not at all.
+        self._do(
+            lambda: self._request("put_object", key, Body=data, ContentType=_content_type(key)),
+            key,
+        )
+
+    def _transfer(self, direction: str, file: Any, key: str) -> None:
+        with create_transfer_manager(self._client, _TRANSFER) as manager:
+            if direction == "download":
+                file.seek(0)
+                file.truncate()
+                manager.download(self._place.bucket, self._full(key), file).result()
+            else:
+                manager.upload(file, self._place.bucket, self._full(key)).result()
+
+    def _copy_in_parts(self, source: dict[str, str], key: str, extra: dict[str, str]) -> None:
+        with create_transfer_manager(self._client, _TRANSFER) as manager:
+            manager.copy(source, self._place.bucket, self._full(key), extra).result()
+
+    def _head(self, artifact: Artifact) -> bool:
+        try:
+            answer = self._do(lambda: self._request("head_object", artifact.key), artifact.key)
+        except NotFound:
+            return False
+        return bool(answer["ContentLength"] == artifact.size)
+
+    def _list(self, prefix: str) -> Iterator[list[tuple[str, int, float]]]:
+        """Pages of keys below a prefix, with size and age; a thousand keys to a request."""
+        more: dict[str, str] = {}
+        full = self._place.prefix + checked(prefix, self.url)
+        while True:
+            ask = {"Bucket": self._place.bucket, "Prefix": full} | more
+            answer = self._do(partial(self._client.list_objects_v2, **ask), prefix)
+            # Ages are by the server's clock, as its dates are.
+            now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+            yield [
+                (
+                    entry["Key"].removeprefix(self._place.prefix),
+                    entry["Size"],
+                    (now - entry["LastModified"]).total_seconds(),
+                )
+                for entry in answer.get("Contents", ())
+            ]
+            if not answer.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def _request(self, name: str, key: str, **arguments: Any) -> Any:
+        return getattr(self._client, name)(Bucket=self._place.bucket, Key=self._full(key), **arguments)
+
+    def _do(self, operation: Callable[[], T], key: str = "") -> T:
+        return attempt(operation, self._place, key)
+
+    def _full(self, key: str) -> str:
+        return self._place.prefix + checked(key, self.url)
+
+    def _missing(self, artifact: Artifact) -> StoreError:
+        what = f"{artifact.name} is missing; run again to make it"
+        return StoreError(f"store {self._place.told(artifact.key)}: {what}")
+
+    def _damaged(self, artifact: Artifact) -> StoreError:
+        what = f"{artifact.name} is damaged; delete that object and run again"
+        return StoreError(f"store {self._place.told(artifact.key)}: {what}")
+
+
+def _with_body(answer: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    return answer, answer["Body"].read()
+
+
+def _content_type(key: str) -> str:
+    kind = _KINDS.get(os.path.splitext(key)[1]) or mimetypes.guess_type(key)[0]
+    return kind or "application/octet-stream"
+
+
+_KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".md": "text/markdown; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".toml": "application/toml",
+}
