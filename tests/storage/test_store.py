@@ -13,7 +13,7 @@ import pytest
 
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, FolderStore, Memo, artifacts_in, checkout, open_store, put_tree
-from jsl_core.storage import store as store_module
+from jsl_core.storage import folder as folder_module
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(
     def full(source: str, target: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(store_module.os, "replace", full)
+    monkeypatch.setattr(folder_module.os, "replace", full)
     with pytest.raises(StoreError, match="the disk is full; free some space and run again"):
         store.put(b"knee", "knee.png")
     assert [path for path in store.root.rglob("*") if path.is_file()] == []
