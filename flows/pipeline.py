@@ -14,7 +14,7 @@ from tasks.evaluate import evaluate
 from tasks.publish import Published, publish
 from tasks.report import report
 
-__all__ = ["pipeline"]
+__all__ = ["ingest_truth", "pipeline"]
 
 
 @flow(name="pipeline", persist_result=False)
@@ -27,7 +27,7 @@ def pipeline(settings: PipelineSettings, preset: PresetChoice = "none") -> Publi
     """
     settings = over_preset(settings, preset)
     place = Placement.of(settings)
-    truth = _ingest_truth(settings, place)
+    truth = ingest_truth(settings, place)
     ready = prepare(settings)
     models = models_of(ready.dataset, settings)
     figures = evaluate(ready.dataset, models, truth, settings.evaluate, place)
@@ -45,7 +45,8 @@ def pipeline(settings: PipelineSettings, preset: PresetChoice = "none") -> Publi
     return publish(ready.dataset, models, ready.gathered, figures, page, settings, place)
 
 
-def _ingest_truth(settings: PipelineSettings, place: Placement) -> Artifact | None:
+def ingest_truth(settings: PipelineSettings, place: Placement) -> Artifact | None:
+    """What is known of a phantom cohort; None for real films."""
     if not settings.truth:
         return None
     if not Path(settings.truth).is_file():

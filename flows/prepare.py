@@ -9,7 +9,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict
 
-from jsl_core.cohort import read_cohort
+from jsl_core.cohort import read_cohort, with_frozen_test
 from jsl_core.config import PipelineSettings, PresetChoice, over_preset
 from jsl_core.errors import BadSettings, JslError
 from jsl_core.scans import in_buckets, list_scans
@@ -21,7 +21,7 @@ from tasks.gather import Gathered, gather
 from tasks.pack import pack, pack_images
 from tasks.split import split
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["RUNNER", "Prepared", "prepare", "to_joints"]
 
 
 class Prepared(BaseModel):
@@ -36,38 +36,51 @@ class Prepared(BaseModel):
     gathered: Gathered | None = None
 
 
-_RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=2))
+RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=2))
 
 
-@flow(name="prepare", task_runner=_RUNNER, persist_result=False)
-def prepare(settings: PipelineSettings, preset: PresetChoice = "none") -> Prepared:
+@flow(name="prepare", task_runner=RUNNER, persist_result=False)
+def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: str = "") -> Prepared:
     """Convert, split and crop every scan, and pack the joints that the table names.
 
     Args:
         settings: Where scans and table lie, and how the stages treat them.
         preset: A recipe for all settings; what you change from its default goes before it.
+        frozen: Key of the store that lists the test participants, as retrain keeps it; empty for none.
     """
     settings = over_preset(settings, preset)
     place = Placement.of(settings)
-    cohort = _ingest_table(settings, place)
+    cohort = _ingest_table(settings, frozen, place)
     if not settings.scans:
         return Prepared(dataset=pack_images(_list_images(settings, place), cohort, settings.pack, place))
     buckets = in_buckets(list_scans(Path(settings.scans), Path(settings.films) if settings.films else None))
-    converted = convert.map(buckets, unmapped(settings.convert), unmapped(place)).result()
-    halves = split.map(converted, unmapped(settings.split), unmapped(place)).result()
-    cropped = crop.map(halves, unmapped(settings.crop), unmapped(place)).result()
+    converted, halves, cropped = to_joints(buckets, settings, place)
     gathered = gather(converted, halves, cropped, place)
     _stop_if_too_many_failed(gathered, settings, place)
     dataset = pack(gathered.joints, cohort, settings.pack, place)
     return Prepared(dataset=dataset, converted=converted, split=halves, cropped=cropped, gathered=gathered)
 
 
-def _ingest_table(settings: PipelineSettings, place: Placement) -> Artifact:
-    """Check the table before any scan is touched, and keep its bytes."""
+def to_joints(
+    buckets: list[list[Artifact]], settings: PipelineSettings, place: Placement
+) -> tuple[list[Artifact], list[Artifact], list[Artifact]]:
+    """The tables of the convert, split and crop stage, one a bucket; within a flow that uses RUNNER."""
+    converted = convert.map(buckets, unmapped(settings.convert), unmapped(place)).result()
+    halves = split.map(converted, unmapped(settings.split), unmapped(place)).result()
+    cropped = crop.map(halves, unmapped(settings.crop), unmapped(place)).result()
+    return converted, halves, cropped
+
+
+def _ingest_table(settings: PipelineSettings, frozen: str, place: Placement) -> Artifact:
+    """Check the table before any scan is touched, and keep its bytes, or it with the frozen test part."""
     if not settings.cohort:
         raise BadSettings("cohort is empty; give the path of the cohort table (CSV)")
-    read_cohort(Path(settings.cohort))
-    return place.open().put_file(Path(settings.cohort))
+    table, store = read_cohort(Path(settings.cohort)), place.open()
+    names = store.read(frozen) if frozen else None
+    if names is None:
+        return store.put_file(Path(settings.cohort))
+    split = with_frozen_test(table, frozenset(json.loads(names)), settings.pack)
+    return store.put(split.drop(columns=["participant", "side"]).to_csv(index=False).encode(), "cohort.csv")
 
 
 def _list_images(settings: PipelineSettings, place: Placement) -> Artifact:

@@ -20,7 +20,7 @@ from jsl_core.imaging.sources import printable
 from jsl_core.scans import scan_artifact
 from jsl_core.storage import Artifact, Store, digest_of
 
-__all__ = ["Batch", "FolderLanding", "Landed", "Landing", "Ledger", "settled", "take"]
+__all__ = ["Batch", "FolderLanding", "Landed", "Landing", "Ledger", "open_landing", "settled", "take"]
 
 _MOST = 512  # files of a batch: a landing place of a million is taken in parts that several workers share
 
@@ -128,6 +128,15 @@ class Ledger:
         """Writing an entry again writes the same bytes."""
         self._store.write(self._key(number), batch.model_dump_json(indent=1).encode())
 
+    def joints_key(self, number: int) -> str:
+        """Where the work on an entry says which joints it found: once it is there, that work is done."""
+        return f"landing/{self.name}/joints/{number:06d}.json"
+
+    def joints(self) -> list[Artifact]:
+        """The tables of joints of all entries whose work is done."""
+        found = [self._store.read(key) for key in self._store.keys(f"landing/{self.name}/joints")]
+        return [Artifact.model_validate_json(data) for data in found if data]
+
     def _key(self, number: int) -> str:
         return f"landing/{self.name}/{number:06d}.json"
 
@@ -172,3 +181,8 @@ def _read(landing: Landing, files: Sequence[Landed], used: Set[Artifact]) -> Bat
     read = {file: found for file in files if (found := landing.scans(file)) is not None}
     new = dict.fromkeys(scan for found in read.values() for scan in found if scan not in used)
     return Batch(files=tuple(read), scans=tuple(new))
+
+
+def open_landing(scans: str) -> Landing:
+    """The place where scans land. Raises JslError if it cannot be one."""
+    return FolderLanding(Path(scans))

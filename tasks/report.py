@@ -40,6 +40,7 @@ def report(
     name: str,
     settings: PipelineSettings,
     place: Placement,
+    decision: dict[str, Any] | None = None,
 ) -> Artifact:
     """The page of one run; `films` and `halves` are the tables of the convert and the split stage."""
     store = place.open()
@@ -62,6 +63,7 @@ def report(
         grades=_montage(packed),
         shown=shown,
         joint_space_share=share,
+        decision=decision,
     )
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "report.html")

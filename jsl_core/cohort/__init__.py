@@ -2,7 +2,17 @@
 
 from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS
 from jsl_core.cohort.factors import FactorEncoder
+from jsl_core.cohort.frozen import with_frozen_test
 from jsl_core.cohort.splits import assign_splits
 from jsl_core.cohort.table import read_cohort
 
-__all__ = ["FACTORS", "GRADE", "PROGRESSION", "SPLITS", "FactorEncoder", "assign_splits", "read_cohort"]
+__all__ = [
+    "FACTORS",
+    "GRADE",
+    "PROGRESSION",
+    "SPLITS",
+    "FactorEncoder",
+    "assign_splits",
+    "read_cohort",
+    "with_frozen_test",
+]

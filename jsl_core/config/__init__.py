@@ -16,6 +16,7 @@ from jsl_core.config.phantom import PhantomSettings
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
 from jsl_core.config.presets import Preset, pipeline_preset
+from jsl_core.config.retrain import RetrainSettings, WatchSettings
 from jsl_core.config.sweep import SweepSettings, load_sweep
 from jsl_core.config.training import Regime, RegimeSettings, TrainingSettings
 
@@ -32,10 +33,12 @@ __all__ = [
     "PresetChoice",
     "Regime",
     "RegimeSettings",
+    "RetrainSettings",
     "Settings",
     "SplitSettings",
     "SweepSettings",
     "TrainingSettings",
+    "WatchSettings",
     "fault",
     "load_pipeline",
     "load_sweep",

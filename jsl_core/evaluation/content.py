@@ -64,6 +64,7 @@ class ReportContent:
     and `dataset`. `table` is the packed dataset's; `histories` the learning curves (`history.csv`) by model;
     `rejected` has file, ID, reason, sentence; `grades` a few joints, uint8 S×S, by KL grade;
     `joint_space_share` the mean share of saliency inside the joint space by model, where it was measured.
+    `decision` is what a retraining decided about its model, as the registry keeps it.
     `settings` is JSON, `versions` names what made the report and from which dataset.
     """
 
@@ -81,3 +82,4 @@ class ReportContent:
     grades: Mapping[int, Sequence[Image]] = field(default_factory=dict)
     shown: Sequence[Shown] = ()
     joint_space_share: Mapping[str, float] = field(default_factory=dict)
+    decision: Mapping[str, Any] | None = None

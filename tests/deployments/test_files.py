@@ -27,7 +27,7 @@ def test_a_deployment_names_a_flow_a_pool_a_queue_and_settings_that_exist(offer:
     assert offer["work_pool"]["name"] in {pool.name for pool in POOLS}
     assert offer["work_pool"]["work_queue_name"] in QUEUES
     assert set(offer["parameters"]) <= set(flow.parameters.properties)
-    assert set(offer["parameters"]["settings"]) <= set(PipelineSettings.model_fields)
+    assert set(offer["parameters"].get("settings", {})) <= set(PipelineSettings.model_fields)
     environment = offer["work_pool"]["job_variables"]["env"]
     block = f"{ResultsOnStore._block_type_slug}/{RESULTS}"
     assert environment["PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK"] == block
@@ -35,7 +35,7 @@ def test_a_deployment_names_a_flow_a_pool_a_queue_and_settings_that_exist(offer:
 
 def test_what_trains_goes_to_the_pool_with_one_place_and_is_tagged() -> None:
     gpu = {offer["name"] for offer in OFFERS if offer["work_pool"]["name"] == "gpu"}
-    assert gpu == {"train"} == {offer["name"] for offer in OFFERS if "gpu" in offer["tags"]}
+    assert gpu == {"train", "train-detector"} == {offer["name"] for offer in OFFERS if "gpu" in offer["tags"]}
     assert {pool.name: pool.limit for pool in POOLS} == {"cpu": None, "gpu": 1}
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from deployments.apply import PREFECT_FILE
 
 JSL = [sys.executable, "-c", "from flows.cli import main; main()"]
 ENDED = ("COMPLETED", "FAILED", "CRASHED")
@@ -109,7 +112,9 @@ def test_applying_the_deployments_twice_is_applying_them_once(lab: Lab) -> None:
         check=True,
     )
     assert state() == once
-    assert {name for _, name, _, _ in once[0]} == {"prepare", "train", "pipeline"}
+    assert {name for _, name, _, _ in once[0]} == {
+        each["name"] for each in yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
+    }
     assert {(name, limit) for _, name, limit in once[1]} == {("cpu", None), ("gpu", 1)}
     assert {(queue, name) for _, queue, name in once[2]} == {(1, "urgent"), (2, "default")}
 

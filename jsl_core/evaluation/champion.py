@@ -1,0 +1,104 @@
+"""Champion and challenger on the same knees: may the new model take the old one's place?"""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from jsl_core.errors import JslError
+from jsl_core.evaluation.bootstrap import bootstrap_intervals
+from jsl_core.evaluation.delong import auc_difference, auc_interval
+from jsl_core.evaluation.metrics import grade_scores
+
+__all__ = ["Comparison", "compare_with_champion"]
+
+_KL = [f"kl_{grade}" for grade in range(5)]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A figure (larger is better) of both models on the same knees, their difference with its 95 % interval.
+
+    `not_worse` is the claim of a non-inferiority test: the whole interval of the difference (challenger less
+    champion) lies above -`margin`.
+    """
+
+    figure: Literal["AUC", "quadratic kappa"]
+    challenger: float
+    champion: float
+    difference: float
+    low: float
+    high: float
+    margin: float
+    knees: int
+    participants: int
+
+    @property
+    def not_worse(self) -> bool:
+        return self.low >= -self.margin
+
+
+def compare_with_champion(
+    challenger: pd.DataFrame, champion: pd.DataFrame, frozen: Set[str], margin: float
+) -> Comparison:
+    """Compare two models' predictions on the knees of the frozen participants that both have.
+
+    Both tables have ID, participant, BL_KL_grade, JSL_Prog and jsl_risk, or kl_0…kl_4 where there is no risk.
+    AUC by DeLong's paired test; kappa by 2,000 bootstrap samples of participants. Raises JslError if these
+    knees allow no comparison.
+    """
+    risk = "jsl_risk" in challenger and "jsl_risk" in champion
+    columns = ["jsl_risk"] if risk else _KL
+    label = "JSL_Prog" if risk else "BL_KL_grade"
+    if not set(columns) <= set(challenger) & set(champion):
+        raise JslError("champion and challenger predict different things; choose another regime to retrain")
+    both = challenger.merge(champion[["ID", *columns]], on="ID", suffixes=("", "_champion"))
+    both = both[both["participant"].isin(frozen) & both[label].notna()].dropna(subset=columns)
+    truth = both[label].to_numpy()
+    if len(np.unique(truth)) < 2:
+        raise JslError(
+            f"the frozen test part has {len(both)} knees with {label} and not two kinds of them, so that "
+            "models cannot be compared; are its participants still in the cohort table?"
+        )
+    participants = both["participant"].to_numpy()
+    return (_auc if risk else _kappa)(both, truth, participants, margin)
+
+
+def _auc(both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, margin: float) -> Comparison:
+    new, old = both["jsl_risk"].to_numpy(float), both["jsl_risk_champion"].to_numpy(float)
+    test = auc_difference(truth == 1, new, old)
+    return Comparison(
+        "AUC",
+        auc_interval(truth == 1, new).value,
+        auc_interval(truth == 1, old).value,
+        test.value,
+        test.low,
+        test.high,
+        margin,
+        len(both),
+        len(np.unique(participants)),
+    )
+
+
+def _kappa(both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, margin: float) -> Comparison:
+    def kappas(truth: np.ndarray, new: np.ndarray, old: np.ndarray) -> dict[str, float]:
+        a, b = grade_scores(truth, new)["kappa"], grade_scores(truth, old)["kappa"]
+        return {"new": a, "old": b, "difference": a - b}
+
+    new = both[_KL].to_numpy().argmax(axis=1)
+    old = both[[f"{name}_champion" for name in _KL]].to_numpy().argmax(axis=1)
+    drawn = bootstrap_intervals(kappas, participants, truth.astype(np.int64), new, old, resamples=2000)
+    difference = drawn["difference"]
+    return Comparison(
+        "quadratic kappa",
+        drawn["new"].value,
+        drawn["old"].value,
+        difference.value,
+        difference.low,
+        difference.high,
+        margin,
+        len(both),
+        len(np.unique(participants)),
+    )

@@ -1,0 +1,116 @@
+"""Champion and challenger: the frozen test part, both models' predictions on it, and the decision."""
+
+import io
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+from prefect.artifacts import create_markdown_artifact
+
+from jsl_core.config import RetrainSettings
+from jsl_core.errors import JslError
+from jsl_core.evaluation.champion import Comparison, compare_with_champion
+from jsl_core.learning import ModelBundle, PackedDataset
+from jsl_core.storage import Artifact, Store, checkout, tree_files
+from jsl_core.storage.registry import Decision, Registry, Version
+from tasks.caching import Placement, stage
+
+__all__ = ["decide", "freeze", "frozen_key", "predict", "size_of"]
+
+
+def frozen_key(regime: str) -> str:
+    """Where the store keeps the participants on whom the models of a line are compared."""
+    return f"registry/{regime}/frozen-test.json"
+
+
+def freeze(tree: Artifact, regime: str, place: Placement) -> frozenset[str]:
+    """The frozen test participants of a line; chosen once, as the test part of a dataset or of a model's."""
+    store, key = place.open(), frozen_key(regime)
+    kept = store.read(key)
+    if kept is None:
+        files = tree_files(store, tree)
+        table = store.get(files.get("predictions.csv") or files["table.csv"])
+        rows = pd.read_csv(io.BytesIO(table), dtype={"participant": str, "split": str})
+        names = sorted(set(rows.loc[rows["split"] == "test", "participant"]))
+        if not names:
+            raise JslError(
+                "no participant is in the test part, so models cannot be compared; raise pack.test"
+            )
+        kept = json.dumps(names).encode()
+        store.write(key, kept)
+    return frozenset(json.loads(kept))
+
+
+def size_of(model: Artifact, store: Store) -> int:
+    """Side in pixels of the crops that a model takes."""
+    bundle = json.loads(store.get(tree_files(store, model)["bundle.json"]))
+    size: int = bundle["network"]["size"]
+    return size
+
+
+@stage("predict", version=1, code=("jsl_core.learning",))
+def predict(model: Artifact, dataset: Artifact, place: Placement) -> Artifact:
+    """What a model says of every knee of a dataset, beside the labels: `predictions.csv`."""
+    store = place.open()
+    packed = PackedDataset.load(checkout(store, dataset, place.folder("trees")))
+    bundle = ModelBundle.load(checkout(store, model, place.folder("trees")))
+    said = bundle.predict(packed.images, packed.table)
+    labels = packed.table[["ID", "participant", "split", "BL_KL_grade", "JSL_Prog"]]
+    rows = pd.concat([labels.reset_index(drop=True), said.reset_index(drop=True)], axis=1)
+    return store.put(rows.to_csv(index=False).encode(), "predictions.csv")
+
+
+def decide(
+    challenger: Version,
+    champion: Version | None,
+    predictions: tuple[Artifact, Artifact] | None,
+    frozen: frozenset[str],
+    rule: RetrainSettings,
+    place: Placement,
+) -> Decision:
+    """Promote the challenger if it is not worse than the champion, and write down why.
+
+    `predictions` are the challenger's and the champion's, None where there is no champion. A decision that
+    was made before a run was killed stands. Raises Overtaken if the champion changed meanwhile.
+    """
+    registry = Registry(place.open())
+    made = [each for each in registry.history(rule.regime) if each.version == challenger.name]
+    if made:
+        decision = made[-1]
+    elif champion is None or predictions is None:
+        figures = {"why": "the first model of its line"}
+        decision = registry.promote(rule.regime, challenger.name, figures, over="")
+    else:
+        tables = [_read(place.open(), each) for each in predictions]
+        found = compare_with_champion(tables[0], tables[1], frozen, rule.margin)
+        settle = registry.promote if found.not_worse else registry.keep
+        decision = settle(rule.regime, challenger.name, _figures(found), over=champion.name)
+    create_markdown_artifact(_told(decision), key="decision", description="Champion and challenger")
+    return decision
+
+
+def _read(store: Store, predictions: Artifact) -> pd.DataFrame:
+    return pd.read_csv(io.BytesIO(store.get(predictions)), dtype={"participant": str})
+
+
+def _figures(found: Comparison) -> dict[str, Any]:
+    return asdict(found) | {"why": "not worse" if found.not_worse else "not shown to be as good"}
+
+
+def _told(decision: Decision) -> str:
+    """The decision for the run's page."""
+    figures = decision.figures
+    said = {"promote": "is champion now", "keep": "is not promoted", "rollback": "is champion again"}
+    lines = [f"**{decision.version} {said[decision.action]}**: {figures['why']}.", ""]
+    if "figure" in figures:
+        interval = f"[{figures['low']:+.3f}, {figures['high']:+.3f}]"
+        lines += [
+            f"| {figures['figure']}, {figures['knees']} frozen test knees | |",
+            "|---|---|",
+            f"| challenger {decision.version} | {figures['challenger']:.3f} |",
+            f"| champion {decision.over} | {figures['champion']:.3f} |",
+            f"| difference [95 %] | {figures['difference']:+.3f} {interval} |",
+            f"| margin | {figures['margin']:.3f} |",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,34 @@
+"""The knees of a batch that have no label yet, as a cohort table."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from jsl_core.cohort import GRADE, PROGRESSION, read_cohort
+from jsl_core.config import Regime
+from jsl_core.records import read_rows
+from jsl_core.storage import Artifact
+from tasks.caching import Placement
+
+__all__ = ["label_of", "unlabelled"]
+
+
+def label_of(regime: Regime) -> str:
+    """The column that a regime learns from."""
+    return GRADE if regime == "kl" else PROGRESSION
+
+
+def unlabelled(joints: Artifact, cohort: Path, regime: Regime, place: Placement) -> Artifact | None:
+    """Those of the joints whose knee has no label in the table yet, with what it says of them; None for none.
+
+    A knee that the table does not know is a row of blanks.
+    """
+    store = place.open()
+    table = read_cohort(cohort)
+    names = pd.Series([row["ID"] for row in read_rows(store, [joints])], name="ID", dtype=str)
+    labelled = set(table.loc[table[label_of(regime)].notna(), "ID"])
+    rows = names[~names.isin(labelled)].to_frame().merge(table, on="ID", how="left")
+    if rows.empty:
+        return None
+    blank = rows.drop(columns=["participant", "side", "split", "Img_path"])
+    return store.put(blank.to_csv(index=False).encode(), "unlabelled.csv")
