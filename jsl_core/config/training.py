@@ -154,7 +154,7 @@ class TrainingSettings(Settings):
         description="A head that the parent has too goes on from there. Off in the seed: heads start anew.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", title="Precision", description="auto: bf16 where the processor or GPU has it in hardware."
+        "auto", title="Precision", description="auto: bf16 where the processor or GPU is faster so."
     )
     compile: bool = Field(
         False, title="Compile", description="Compile the CNN with torch.compile; pays on long runs on a GPU."

@@ -66,7 +66,7 @@ class Steps:
         for rows in mine.tensor_split(min(self.pieces, len(mine)) or 1):
             if not len(rows):  # a team larger than the batch
                 break
-            with autocast(self._precision, batch.device):
+            with autocast(self._precision, batch.device, self._network):
                 with torch.set_grad_enabled(not hold_backbone):
                     features = self._encode(rows, generator)
                 outputs = self._network.forward_head(features, self._data.factors_of(rows))

@@ -11,6 +11,7 @@ from jsl_core.config.training_presets import training_preset
 from jsl_core.errors import BadSettings, BundleError
 from jsl_core.learning import KneeNetwork, NetworkSpec
 from jsl_core.learning.backbones import build_backbone
+from jsl_core.learning.tensors import autocast
 
 
 def spec(backbone: str, heads: tuple[str, ...] = ("kl",), **more: object) -> NetworkSpec:
@@ -84,3 +85,23 @@ def test_imagenet_weights_offline_are_one_clear_line(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(BundleError, match="ImageNet weights of vgg16 cannot be downloaded"):
         build_backbone("vgg16", 3, 64, "imagenet")
+
+
+def test_on_a_processor_networks_with_depthwise_convolutions_stay_in_full_precision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    device = torch.device("cpu")
+    enabled = {
+        name: autocast("auto", device, build_backbone(name, 1, 64))._enabled
+        for name in ("resnet18", "jslnet", "mobilenet_v3_small", "efficientnet_b0")
+    }
+    assert enabled == {
+        "resnet18": True,
+        "jslnet": True,
+        "mobilenet_v3_small": False,
+        "efficientnet_b0": False,
+    }
+    assert autocast("bf16", device, build_backbone("mobilenet_v3_small", 1, 64))._enabled
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert not autocast("auto", device, build_backbone("resnet18", 1, 64))._enabled
