@@ -57,7 +57,9 @@ class CropSettings(Settings):
         title="Crop size in mm",
         description="Side of the crop where shape is mm and the spacing is known.",
     )
-    margin_px: int = Field(5, ge=0, title="Margin", description="Pixels added on every side of the box.")
+    margin_px: int = Field(
+        0, ge=0, title="Margin", description="Pixels added on every side of the box; the seed adds 5."
+    )
     score: float = Field(0.25, gt=0, lt=1, title="Score", description="Boxes below this score are dropped.")
     nms_iou: float = Field(
         0.5, gt=0, lt=1, title="NMS", description="Of boxes that overlap more than this, one is kept."

@@ -27,7 +27,7 @@ def pipeline_preset(name: Preset) -> PipelineSettings:
     return PipelineSettings(
         name="seed",
         split=SplitSettings(at="half"),
-        crop=CropSettings(box="predicted", margin_px=5, resize="stretch"),
+        crop=CropSettings(box="predicted", margin_px=5),
         pack=PackSettings(size=224, split_by="knee", val=300 / 4163, test=300 / 4163),
         training=training_preset(name),
     )

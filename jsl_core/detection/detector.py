@@ -18,7 +18,7 @@ from jsl_core.detection.darknet import load_weights
 from jsl_core.detection.engines import Engine, opencv_engine, torch_engine
 from jsl_core.detection.legs import joints_of_legs
 from jsl_core.detection.network import Network
-from jsl_core.detection.resize import Resize, fit
+from jsl_core.detection.resize import Resize, eight_bits, fit
 from jsl_core.errors import DetectorError
 
 __all__ = ["SHIPPED", "Detection", "Detector", "JointDetector", "load_network", "save_detector"]
@@ -56,7 +56,7 @@ class Detector:
         """Boxes N×4 in pixels of each image H×W, clipped to it, and scores N ≥ `score`, best first."""
         if not images:
             return []
-        fitted = [fit(_eight_bits(image), self.network.size, self.resize) for image in images]
+        fitted = [fit(eight_bits(image), self.network.size, self.resize) for image in images]
         found, scores = decode(self.engine(np.stack([canvas for canvas, _ in fitted])), self.network.heads)
         results = []
         for image, (_, place), box, value in zip(
@@ -152,7 +152,3 @@ def _started(network: Network, device: str) -> Engine:
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
         return torch_engine(network.to("cuda", torch.float16).to(memory_format=torch.channels_last))
     return opencv_engine(network)
-
-
-def _eight_bits(image: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:
-    return image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)

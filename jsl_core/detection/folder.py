@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from jsl_core.config import ConvertSettings, CropSettings
 from jsl_core.detection.crop import Joint, crop_joint, joints_of_film
 from jsl_core.detection.detector import JointDetector
+from jsl_core.detection.resize import eight_bits
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging import ScanRecord, convert_scan, decode_png, encode_png, open_scan, walk
 from jsl_core.parallel import parallel_map
@@ -27,7 +28,7 @@ __all__ = ["CropJob", "crop_folder"]
 
 COLUMNS = ["file", "ID", "side", "x1", "y1", "x2", "y2", "score", "reason"]
 NO_PICTURE = frozenset({".csv", ".json", ".txt", ".md", ".html"})
-PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff")
+PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"II*\0", b"MM\0*")  # also WebP, BMP, TIFF
 KNEE = re.compile(r"(?P<participant>.+)_(?P<side>[12])$")
 RIGHT, LEFT = 1, 2
 
@@ -101,8 +102,11 @@ def _detector(settings: CropSettings) -> JointDetector:
 
 def _read(data: bytes, file: str) -> tuple[NDArray[np.uint8], float | None, ScanRecord | None]:
     """A picture, its mm per pixel where known, and a DICOM file's record."""
-    if data.startswith(PICTURE_STARTS):
-        return decode_png(data), _spacing(data), None
+    if data.startswith(PICTURE_STARTS) and data[128:132] != b"DICM":
+        pixels = decode_png(data)
+        if pixels.dtype not in (np.uint8, np.uint16):
+            raise BadScan("undecodable", "the picture holds no grey levels of 8 or 16 bits")
+        return pixels, _spacing(data), None
     scan, png = convert_scan(data, file, ConvertSettings(any_view=True))
     return decode_png(png), _spacing(png), scan
 
@@ -139,7 +143,7 @@ def _stem(file: str) -> str:
 
 
 def _overlay(image: NDArray[np.uint8], joints: list[Joint]) -> bytes:
-    drawn = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    drawn = cv2.cvtColor(eight_bits(image), cv2.COLOR_GRAY2BGR)
     thick = max(2, max(image.shape) // 400)
     for joint in joints:
         x1, y1, x2, y2 = (round(value) for value in joint.box)

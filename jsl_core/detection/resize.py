@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PAD", "Fit", "Resize", "fit"]
+__all__ = ["PAD", "Fit", "Resize", "eight_bits", "fit"]
 
 Resize = Literal["letterbox", "stretch"]
 PAD = 127  # Darknet's letterbox grey
@@ -61,3 +61,11 @@ def fit(image: NDArray[np.uint8], size: tuple[int, int], how: Resize) -> tuple[N
     x, y = int(found.offset[0]), int(found.offset[1])
     canvas[y : y + inner[1], x : x + inner[0]] = small
     return canvas, found
+
+
+def eight_bits(image: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:
+    """A grey image in 8 bits: of 16 bits the upper ones that are used, since 12-bit films come in 16."""
+    if image.dtype == np.uint8:
+        return image.astype(np.uint8, copy=False)
+    used = int(image.max(initial=0)).bit_length()
+    return (image >> max(0, used - 8)).astype(np.uint8)

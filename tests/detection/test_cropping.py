@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jsl_core.config import CropSettings
+from jsl_core.config import CropSettings, PhantomSettings
 from jsl_core.detection import Detection, crop_joint, joints_of_film
 from jsl_core.detection.folder import CropJob, crop_folder
 from jsl_core.detection.legs import joints_of_legs
+from jsl_core.detection.metrics import iou_matrix
 from jsl_core.errors import BadScan, DetectorError, JslError
+from jsl_core.phantom.film import make_film
 
 IMAGE = np.arange(100 * 80, dtype=np.uint32).reshape(100, 80).astype(np.uint8)
 INNER = Detection(20, 30, 60, 60, 0.9)
@@ -133,6 +135,24 @@ def test_a_folder_gives_crops_a_table_and_overlays(tmp_path: Path) -> None:
         "1000001_2.png": "no_joint",
         "1000002_1.png": "undecodable",
     }
+
+
+@pytest.mark.parametrize(("bits", "suffix"), [(8, "bmp"), (12, "png"), (16, "tif")])
+def test_pictures_of_any_depth_give_the_joints_of_the_film(bits: int, suffix: str, tmp_path: Path) -> None:
+    film = make_film(1, 0, PhantomSettings(long_side=(500, 500)))
+    pixels = film.display.astype(np.uint16) << (bits - 8) if bits > 8 else film.display
+    source = tmp_path / "in"
+    source.mkdir()
+    cv2.imwrite(str(source / f"film.{suffix}"), pixels)
+    job = CropJob(tmp_path / "out", CropSettings(), full_film=True, overlay=True)
+    table = crop_folder(source, job, jobs=1)
+    found, truth = (
+        table[["x1", "y1", "x2", "y2"]].to_numpy(np.float32, copy=True),
+        sorted(film.boxes.values()),
+    )
+    assert list(table["ID"]) == ["film_1", "film_2"]
+    assert (iou_matrix(np.array(truth, np.float32), found).diagonal() > 0.85).all()
+    assert cv2.imread(str(tmp_path / "out" / "overlay" / "film.jpg")).max() > 200
 
 
 def test_an_empty_folder_or_a_missing_detector_is_one_error(tmp_path: Path) -> None:
