@@ -57,7 +57,8 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
     converted, halves, cropped = to_joints(buckets, settings, place)
     gathered = gather(converted, halves, cropped, place)
     _stop_if_too_many_failed(gathered, settings, place)
-    dataset = pack(gathered.joints, cohort, settings.pack, place)
+    together = place.model_copy(update={"bundles": tuple(cropped)})
+    dataset = pack(gathered.joints, cohort, settings.pack, together)
     return Prepared(dataset=dataset, converted=converted, split=halves, cropped=cropped, gathered=gathered)
 
 

@@ -130,6 +130,6 @@ def _winner(chosen: PipelineSettings, settings: PipelineSettings) -> str:
     """What `jsl run` reads, with all regimes again."""
     kept = {"regimes": settings.training.regimes, "baseline": settings.training.baseline}
     chosen = chosen.model_copy(update={"training": chosen.training.model_copy(update=kept)})
-    places = {"scans", "cohort", "films", "truth", "store", "work", "jobs"}
+    places = {"scans", "cohort", "films", "truth", "store", "work", "publish", "jobs"}
     told = chosen.model_dump(mode="json", exclude=places)
     return "# The sweep's best settings; scans, cohort and store are yours to add.\n" + to_toml(told)

@@ -39,7 +39,7 @@ def work_through(
 
     `work` takes the items left to do and yields, in their order, the rows of each or why it failed.
     """
-    known = [memo.get(item) for item in items]
+    known = memo.get_all(items)
     todo = [item for item, rows in zip(items, known, strict=True) if rows is None]
     progress(len(items) - len(todo))
     fresh = _remembering(todo, work(todo), memo, progress) if todo else iter(())

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core.config import PipelineSettings
 from jsl_core.errors import StoreError
-from jsl_core.storage import Store, artifacts_in, digest_of, open_store
+from jsl_core.storage import Artifact, Store, artifacts_in, digest_of, open_store, work_folder
 
 __all__ = ["Placement", "ResultsOnStore", "results_block", "stage", "stage_key"]
 
@@ -40,6 +40,7 @@ class Placement(BaseModel):
     work: str
     scans: str = ""
     jobs: int = 0
+    bundles: tuple[Artifact, ...] = ()  # the tables whose crops travel together
 
     @classmethod
     def of(cls, settings: PipelineSettings) -> "Placement":
@@ -48,7 +49,7 @@ class Placement(BaseModel):
         scans = Path(settings.scans) if settings.scans else Path(settings.cohort).parent
         return cls(
             store=store.url,
-            work=str(Path(settings.work or Path(store.url, "work")).absolute()),
+            work=str(work_folder(store.url, settings.work)),
             scans=str(scans.absolute()),
             jobs=settings.jobs,
         )
@@ -176,8 +177,10 @@ def _jsonable(value: Any) -> Any:
 
 
 def _check_whole(store: Store, value: Any, path: str) -> None:
-    for artifact in artifacts_in(value):
-        if not store.has(artifact):
+    named = artifacts_in(value)
+    while named:
+        for artifact in store.missing(named):
             raise StoreError(f"store {store.url}: result {path} names {artifact.key}, which is gone")
-        if artifact.name.endswith(".json"):  # records and manifests name artifacts in their turn
-            _check_whole(store, json.loads(store.get(artifact)), path)
+        # Records and manifests name artifacts in their turn.
+        tables = [store.get(artifact) for artifact in named if artifact.name.endswith(".json")]
+        named = artifacts_in([json.loads(table) for table in tables])

@@ -7,7 +7,7 @@ from jsl_core.detection import Detection, JointDetector, crop_joint
 from jsl_core.errors import BadScan
 from jsl_core.imaging import Image, decode_png, encode_png
 from jsl_core.records import Outcome, Row, accepted, read_rows, work_through, write_rows
-from jsl_core.storage import Artifact, Memo, Store
+from jsl_core.storage import Artifact, Memo, Store, artifacts_in
 from tasks.caching import Placement, stage, stage_key
 from tasks.progress import Progress
 
@@ -32,7 +32,9 @@ def crop(split: Artifact, settings: CropSettings, place: Placement) -> Artifact:
 
     memo = Memo(store, stage_key(crop, settings))
     rows = work_through(knees, work, memo, Progress("crop", len(knees)).step)
-    return write_rows(store, rows, "cropped.json")
+    table = write_rows(store, rows, "cropped.json")
+    store.gather(table, artifacts_in(rows))
+    return table
 
 
 def _joint(

@@ -10,7 +10,7 @@ from jsl_core.imaging import Image, decode_png
 from jsl_core.learning import pack as pack_joints
 from jsl_core.learning import pack_from_paths
 from jsl_core.records import read_rows
-from jsl_core.storage import Artifact, put_tree
+from jsl_core.storage import Artifact, artifacts_in, put_tree
 from tasks.caching import Placement, stage
 from tasks.progress import Progress
 
@@ -29,6 +29,8 @@ def pack(joints: Artifact, cohort: Artifact, settings: PackSettings, place: Plac
     """The packed dataset of all joints that have a row in the cohort table, as a tree."""
     store = place.open()
     rows = read_rows(store, [joints])
+    for bundle in place.bundles:
+        store.prefetch(bundle, artifacts_in(read_rows(store, [bundle])))
     progress = Progress("pack", len(rows))
     spacing = {row["ID"]: row["spacing_mm"] for row in rows if row["spacing_mm"]}
 

@@ -12,7 +12,7 @@ from jsl_core.evaluation.overview_plots import forest_png
 from jsl_core.evaluation.pictures import data_uri
 from jsl_core.evaluation.short_table import overview, short_table
 from jsl_core.records import read_rows
-from jsl_core.storage import Artifact, Store, tree_files
+from jsl_core.storage import Artifact, Store, open_store, publish_all, tree_files
 from tasks.caching import Placement
 from tasks.gather import Gathered
 
@@ -40,16 +40,21 @@ def publish(
     """Copy a run's results to `runs/`, `models/` and `datasets/`, and show them on the run's page."""
     store = place.open()
     run = f"runs/{date.today():%Y-%m-%d}-{settings.name}"
-    store.write(f"{run}/settings.json", settings.model_dump_json(indent=1).encode())
-    store.publish(figures, f"{run}/metrics.json")
+    files = {
+        f"{run}/metrics.json": figures,
+        f"{run}/report.html": page,
+        **_of_tree(store, dataset, f"datasets/{dataset.sha256[:12]}", only={"table.csv", "rejected.csv"}),
+    }
     if gathered:
-        store.publish(gathered.rejected, f"{run}/rejected.csv")
+        files[f"{run}/rejected.csv"] = gathered.rejected
         for row in read_rows(store, [gathered.joints]):
-            store.publish(Artifact.model_validate(row["png"]), f"{run}/joints/{row['ID']}.png")
+            files[f"{run}/joints/{row['ID']}.png"] = Artifact.model_validate(row["png"])
     for name, model in models.items():
-        _publish_tree(store, model, f"models/{name}/{model.sha256[:12]}")
-    _publish_tree(store, dataset, f"datasets/{dataset.sha256[:12]}", only={"table.csv", "rejected.csv"})
-    where = store.publish(page, f"{run}/report.html")
+        files |= _of_tree(store, model, f"models/{name}/{model.sha256[:12]}")
+    for target in map(open_store, dict.fromkeys((store.url, settings.publish or store.url))):
+        target.write(f"{run}/settings.json", settings.model_dump_json(indent=1).encode())
+        publish_all(store, target, files, f"{run}/published.json")
+    where = f"{target.url}/{run}/report.html"
     summary = json.loads(store.get(figures))
     create_markdown_artifact(f"{short_table(summary, 'markdown')}\n\nReport: {where}", key="summary")
     create_table_artifact(overview(summary), key="regimes", description="All models on the test knees")
@@ -59,7 +64,9 @@ def publish(
     return Published(report=where, table=short_table(summary))
 
 
-def _publish_tree(store: Store, tree: Artifact, key: str, only: set[str] | None = None) -> None:
-    for path, file in tree_files(store, tree).items():
-        if only is None or path in only:
-            store.publish(file, f"{key}/{path}")
+def _of_tree(store: Store, tree: Artifact, key: str, only: set[str] | None = None) -> dict[str, Artifact]:
+    return {
+        f"{key}/{path}": file
+        for path, file in tree_files(store, tree).items()
+        if only is None or path in only
+    }

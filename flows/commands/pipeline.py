@@ -9,6 +9,7 @@ from flows.commands.oai import oai as make_table
 from flows.embedded import embedded_prefect
 from flows.terminal import Bars
 from jsl_core.config import PhantomSettings, PipelineSettings, Preset, Regime, load_pipeline
+from jsl_core.storage import open_store, work_folder
 
 __all__ = ["demo", "phantom", "run", "train"]
 
@@ -25,7 +26,7 @@ def demo(
     folder
         Where the phantom films, the store and the report go.
     """
-    chosen = load_pipeline(preset="demo", options=_given(settings))
+    chosen = _loaded(None, "demo", {"store": str(folder / "store")} | _given(settings))
     films = PhantomSettings(patients=120, seed=0, long_side=(900, 1300))
     cohort = folder / "phantom"
     phantom(cohort, settings=films)
@@ -33,7 +34,7 @@ def demo(
         "scans": str(cohort / "scans"),
         "cohort": str(cohort / "JSL.csv"),
         "truth": str(cohort / "truth.json"),
-        "store": str(folder / "store"),
+        "store": chosen.store,
     }
     _run(chosen.model_copy(update=places))
 
@@ -56,9 +57,9 @@ def run(
     preset
         The settings to start from; `preset = "…"` in the file does the same.
     """
-    chosen = load_pipeline(file, preset, _given(settings))
+    chosen = _loaded(file, preset, _given(settings))
     if oai:
-        table = Path(chosen.work or Path(chosen.store, "work"), "oai", "JSL.csv")
+        table = work_folder(chosen.store, chosen.work) / "oai" / "JSL.csv"
         make_table(oai, table)
         films = table.with_name("JSL_scans.csv")
         chosen = chosen.model_copy(update={"scans": str(oai), "cohort": str(table), "films": str(films)})
@@ -82,7 +83,7 @@ def train(
     """
     options = _given(settings)
     options.setdefault("training", {})["regimes"] = (regime,)
-    _run(load_pipeline(None, preset, options))
+    _run(_loaded(None, preset, options))
 
 
 def phantom(
@@ -113,8 +114,16 @@ def _given(settings: PipelineSettings | None) -> dict[str, Any]:
     return settings.model_dump(exclude_unset=True) if settings else {}
 
 
+def _loaded(file: Path | None, preset: Preset | None, options: dict[str, Any]) -> PipelineSettings:
+    """The settings, after a try whether their stores can be used: hours of work are to be kept there."""
+    settings = load_pipeline(file, preset, options)
+    for url in filter(None, (settings.store, settings.publish)):
+        open_store(url).check()
+    return settings
+
+
 def _run(settings: PipelineSettings) -> None:
-    home = Path(settings.work or Path(settings.store, "work"), "prefect")
+    home = work_folder(settings.store, settings.work) / "prefect"
     with Bars() as bars, bars.following(), embedded_prefect(home):
         # Prefect reads its environment when it is imported.
         from flows.pipeline import pipeline

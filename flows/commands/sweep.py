@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from flows.embedded import embedded_prefect
 from flows.terminal import Bars
 from jsl_core.config import PipelineSettings, Preset, load_sweep
+from jsl_core.storage import open_store, work_folder
 
 __all__ = ["sweep"]
 
@@ -29,7 +30,8 @@ def sweep(
     """
     given = settings.model_dump(exclude_unset=True) if settings else {}
     chosen, search = load_sweep(file, preset, given)
-    home = Path(chosen.work or Path(chosen.store, "work"), "prefect")
+    open_store(chosen.store).check()
+    home = work_folder(chosen.store, chosen.work) / "prefect"
     with Bars() as bars, bars.following(), embedded_prefect(home):
         # Prefect reads its environment when it is imported.
         from flows.sweep import sweep as run_sweep

@@ -14,7 +14,7 @@ from jsl_core.errors import BadSettings
 
 __all__ = ["load_pipeline", "merged", "read_table", "settings_of"]
 
-_PATHS = ("scans", "cohort", "films", "truth", "store", "work")
+_PATHS = ("scans", "cohort", "films", "truth", "store", "work", "publish")
 
 
 def load_pipeline(

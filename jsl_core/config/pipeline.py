@@ -39,6 +39,11 @@ class PipelineSettings(Settings):
         title="Work folder",
         description="Folder on this machine for what can be made again. Empty: inside the store's folder.",
     )
+    publish: str = Field(
+        "",
+        title="Publish to",
+        description="Another folder, or s3://bucket/prefix, that also gets reports, models, joints, tables.",
+    )
     jobs: int = Field(0, ge=0, title="Worker processes", description="0: one per processor core.")
     max_rejected: float = Field(
         0.1,
@@ -57,5 +62,5 @@ class PipelineSettings(Settings):
     def placeless(self) -> "PipelineSettings":
         """What the results depend on: where things lie, and how many hands there are, set to the default."""
         default = PipelineSettings()
-        places = ("scans", "cohort", "films", "truth", "store", "work", "jobs")
+        places = ("scans", "cohort", "films", "truth", "store", "work", "publish", "jobs")
         return self.model_copy(update={name: getattr(default, name) for name in places})

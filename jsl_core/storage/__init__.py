@@ -3,6 +3,8 @@
 from jsl_core.storage.artifact import Artifact, sha256_of
 from jsl_core.storage.folder import FolderStore, write_atomically
 from jsl_core.storage.memo import Memo, artifacts_in, digest_of
+from jsl_core.storage.places import work_folder
+from jsl_core.storage.publishing import publish_all
 from jsl_core.storage.registry import Decision, Overtaken, Registry, Version
 from jsl_core.storage.store import Store, open_store
 from jsl_core.storage.tree import checkout, put_tree, tree_files
@@ -20,8 +22,10 @@ __all__ = [
     "checkout",
     "digest_of",
     "open_store",
+    "publish_all",
     "put_tree",
     "sha256_of",
     "tree_files",
+    "work_folder",
     "write_atomically",
 ]

@@ -10,18 +10,13 @@ from pathlib import Path
 from jsl_core.errors import BadSettings, StoreError
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.folder import FolderStore
+from jsl_core.storage.places import cache_folder
 
-__all__ = ["LocalCache", "cache_folder"]
+__all__ = ["LocalCache"]
 
 _GB = 20.0
 _ROOM = 0.9  # of the limit is what a clearing leaves
 _STEP = 64  # a clearing is looked into each time a process has added this fraction of the limit
-
-
-def cache_folder() -> Path:
-    """JSL_CACHE_DIR, else `jsl` in the user's cache folder: a machine's furniture is no run's setting."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("JSL_CACHE_DIR") or Path(base, "jsl")).absolute()
 
 
 class LocalCache:

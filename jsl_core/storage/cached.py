@@ -60,6 +60,9 @@ class CachedStore:
     def write(self, key: str, data: bytes) -> None:
         self._far.write(key, data)
 
+    def write_file(self, key: str, path: Path) -> None:
+        self._far.write_file(key, path)
+
     def read(self, key: str) -> bytes | None:
         return self._far.read(key)
 

@@ -21,6 +21,9 @@ from jsl_core.storage.keys import checked
 __all__ = ["FolderStore", "write_atomically"]
 
 
+_COPY = 1 << 20  # bytes at a time
+
+
 class FolderStore:
     """A store in a folder, which is made when first written to."""
 
@@ -80,6 +83,10 @@ class FolderStore:
     def write(self, key: str, data: bytes) -> None:
         with write_atomically(self._path(key)) as file:
             file.write(data)
+
+    def write_file(self, key: str, path: Path) -> None:
+        with path.open("rb") as source, write_atomically(self._path(key)) as file:
+            shutil.copyfileobj(source, file, _COPY)
 
     def read(self, key: str) -> bytes | None:
         try:

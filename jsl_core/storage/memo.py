@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.store import Store
 
 __all__ = ["Memo", "artifacts_in", "digest_of"]
+
+_HANDS = 16  # requests at a time, where the store is far away
 
 
 def digest_of(value: Any) -> str:
@@ -38,11 +42,15 @@ class Memo:
 
     def get(self, item: Any) -> Any | None:
         """What was stored for the item, or None where nothing was or where an artifact it names is gone."""
-        data = self._store.read(self._key(item))
-        if data is None:
-            return None
-        value = json.loads(data)
-        return value if all(self._store.has(artifact) for artifact in artifacts_in(value)) else None
+        return self.get_all([item])[0]
+
+    def get_all(self, items: Sequence[Any]) -> list[Any | None]:
+        """The same of many items at once."""
+        with ThreadPoolExecutor(_HANDS) as pool:
+            found = list(pool.map(self._store.read, map(self._key, items)))
+        values = [json.loads(data) if data else None for data in found]
+        gone = set(self._store.missing(artifacts_in(values)))
+        return [None if gone.intersection(artifacts_in(value)) else value for value in values]
 
     def put(self, item: Any, value: Any) -> None:
         self._store.write(self._key(item), json.dumps(value, sort_keys=True).encode())

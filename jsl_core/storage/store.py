@@ -53,6 +53,10 @@ class Store(Protocol):
         """Put bytes under a readable key, replacing what was there in one step."""
         ...
 
+    def write_file(self, key: str, path: Path) -> None:
+        """As `write`, from a file that need not fit into memory."""
+        ...
+
     def read(self, key: str) -> bytes | None:
         """The bytes under a readable key, or None."""
         ...

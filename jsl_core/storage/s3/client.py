@@ -13,9 +13,9 @@ from botocore.exceptions import BotoCoreError
 from jsl_core.errors import StoreError
 from jsl_core.storage.s3.place import Place
 
-__all__ = ["CONNECTIONS", "connect"]
+__all__ = ["connect"]
 
-CONNECTIONS = 24  # requests at a time
+_CONNECTIONS = 24  # requests at a time
 _ATTEMPTS = 8  # with botocore's pauses that bridges some ten seconds; its default, three, bridges none
 
 
@@ -31,7 +31,7 @@ def connect(place: Place, attempts: int = _ATTEMPTS) -> Any:
             retries={"mode": "standard", "total_max_attempts": min(int(chosen), attempts)},
             request_checksum_calculation="when_required",  # the newer trailers are unknown to many servers
             response_checksum_validation="when_required",
-            max_pool_connections=CONNECTIONS,
+            max_pool_connections=_CONNECTIONS,
             connect_timeout=10,
             read_timeout=60,
             tcp_keepalive=True,

@@ -3,7 +3,6 @@
 import mimetypes
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -16,7 +15,7 @@ from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact, sha256_of
 from jsl_core.storage.folder import write_atomically
 from jsl_core.storage.keys import checked
-from jsl_core.storage.s3.client import CONNECTIONS, connect
+from jsl_core.storage.s3.client import connect
 from jsl_core.storage.s3.errors import NotFound, attempt
 from jsl_core.storage.s3.place import Place
 from jsl_core.storage.s3.presence import Presence
@@ -110,6 +109,12 @@ class S3Store:
     def write(self, key: str, data: bytes) -> None:
         self._upload(key, data)
 
+    def write_file(self, key: str, path: Path) -> None:
+        if path.stat().st_size <= _PART:
+            self._upload(key, path.read_bytes())
+        else:
+            self._do(lambda: self._transfer("upload", str(path), key), key)
+
     def read(self, key: str) -> bytes | None:
         try:
             return self._do(lambda: self._request("get_object", key)["Body"].read(), key)
@@ -153,12 +158,6 @@ class S3Store:
         self._presence.forget(key)
         self._do(lambda: self._request("delete_object", key), key)
 
-    def each(self, work: Callable[[T], object], items: Iterable[T]) -> None:
-        """Do something with every item, as many at a time as there are connections."""
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
-            for _ in pool.map(work, items):
-                pass
-
     def abandoned(self, seconds: float) -> int:
         """Remove the parts of uploads that were killed at least so long ago; how many uploads there were."""
         pages = self._client.get_paginator("list_multipart_uploads")
@@ -185,7 +184,8 @@ class S3Store:
                 file.truncate()
                 manager.download(self._place.bucket, self._full(key), file).result()
             else:
-                manager.upload(file, self._place.bucket, self._full(key)).result()
+                extra = {"ContentType": _content_type(key)}
+                manager.upload(file, self._place.bucket, self._full(key), extra).result()
 
     def _copy_in_parts(self, source: dict[str, str], key: str, extra: dict[str, str]) -> None:
         with create_transfer_manager(self._client, _TRANSFER) as manager:
