@@ -39,6 +39,7 @@ def train(
             checkpoints=place.folder("checkpoints", digest_of(origin)),
             progress=_epoch(regime, settings, fold),
             fold=fold,
+            features=place.folder("features"),
         )
         return put_tree(store, Path(folder), f"{regime}.json")
 

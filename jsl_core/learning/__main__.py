@@ -25,12 +25,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("out", type=Path, help="folder for the bundles")
     parser.add_argument("--regimes", nargs="+", choices=[*get_args(Regime), "risk-factors"])
     parser.add_argument("--preset", choices=["demo", "seed", "best"], default="best")
+    parser.add_argument("--folds", type=int, help="cross-validate so many times, instead of the one split")
     parser.add_argument("--settings", type=Path, help="JSON file of training settings, instead of a preset")
     given = parser.parse_args(arguments)
     try:
         settings = training_preset(given.preset)
         if given.settings:
             settings = TrainingSettings.model_validate_json(given.settings.read_text())
+        if given.folds is not None:
+            settings = TrainingSettings.model_validate(settings.model_dump() | {"folds": given.folds})
         team = Team.join()
         for regime in given.regimes or _default(settings):
             if not settings.folds:
@@ -86,6 +89,7 @@ def _train(
         progress=tell,
         team=team,
         fold=fold,
+        features=out / ".features",
     )
     team.agree(True)  # none starts from a bundle that the first has not finished
 

@@ -21,10 +21,11 @@ from jsl_core.learning.calibration import best_threshold, sigmoid, temperature
 from jsl_core.learning.checkpoints import Checkpoint
 from jsl_core.learning.curves import Curves
 from jsl_core.learning.dataset import PackedDataset
+from jsl_core.learning.features import kept_features
 from jsl_core.learning.networks import KneeNetwork, NetworkSpec
 from jsl_core.learning.objective import Objective
 from jsl_core.learning.outputs import write_outputs
-from jsl_core.learning.prediction import encode, predict_logits
+from jsl_core.learning.prediction import predict_logits
 from jsl_core.learning.team import Team
 from jsl_core.learning.tensors import DeviceData, pick_device
 from jsl_core.learning.trainer import Progress, Trainer
@@ -45,14 +46,15 @@ def train_regime(
     progress: Progress | None = None,
     team: Team = Team(),
     fold: int | None = None,
+    features: Path | None = None,
 ) -> None:
     """Train one regime on a packed dataset and write its bundle, learning curve and predictions to `out`.
 
     `parent` is the bundle whose network this one starts from (see `TrainingSettings.parent_of`); in the
     folder `checkpoints` an interrupted run finds its last whole epoch, and TensorBoard, where it is
     installed, the curve. Of a `team` only the first process writes. `fold` is the round of the
-    cross-validation that the settings ask for. On a processor the same inputs give the same bytes. Raises
-    `BadTable`, `BadSettings`, `BundleError`.
+    cross-validation that the settings ask for; the folder `features` keeps what a frozen CNN says. On a
+    processor the same inputs give the same bytes. Raises `BadTable`, `BadSettings`, `BundleError`.
     """
     packed = PackedDataset.load(dataset)
     if fold is not None:
@@ -89,7 +91,7 @@ def train_regime(
     data = DeviceData.of(packed, encoder, settings.mirror_left, device)
     frozen = regime == "jsl-joint-frozen"
     everything = torch.arange(len(packed.table), device=device)
-    features = encode(network, data, everything) if frozen else None
+    encoded = kept_features(network, data, features, packed.digest) if frozen else None
     weights = None if balance.weights is None else _tensor(balance.weights, device)
     trainer = Trainer(
         network=network,
@@ -108,7 +110,7 @@ def train_regime(
         seed=settings.seed,
         chances=None if balance.chances is None else _tensor(balance.chances, device),
         frozen=frozen,
-        features=features,
+        features=encoded,
         compiled=settings.compile,
         team=team,
     )
@@ -120,7 +122,7 @@ def train_regime(
         return
     logits = {
         name: values.float().cpu().numpy()
-        for name, values in predict_logits(network, data, everything, features).items()
+        for name, values in predict_logits(network, data, everything, encoded).items()
     }
     bundle = _finish(regime, network, encoder, packed, settings, logits, val, balance.log_odds, origin)
     bundle.save(out)

@@ -48,9 +48,16 @@ def test_a_test_part_that_the_table_gives_stays_one(tmp_path: Path) -> None:
 def test_predictions_out_of_fold_are_those_of_the_model_that_was_tested_on_the_knee(
     dataset: Path, fast: TrainingSettings, tmp_path: Path
 ) -> None:
-    settings = fast.model_copy(update={"folds": 3, "baseline": True})
-    (tmp_path / "settings.json").write_text(settings.model_dump_json())
-    chosen = ["--settings", str(tmp_path / "settings.json"), "--regimes", "jsl-image", "risk-factors"]
+    (tmp_path / "settings.json").write_text(fast.model_dump_json())
+    chosen = [
+        "--settings",
+        str(tmp_path / "settings.json"),
+        "--folds",
+        "3",
+        "--regimes",
+        "jsl-image",
+        "risk-factors",
+    ]
     assert main([str(dataset), str(tmp_path / "out"), *chosen]) == 0
     packed = PackedDataset.load(dataset)
     for regime in ("jsl-image", "risk-factors"):

@@ -275,3 +275,37 @@ def test_left_knees_are_mirrored_on_the_way_in(bundles: Path, dataset: Path) -> 
     pd.testing.assert_frame_equal(
         bundle.predict(packed.images, packed.table), bundle.predict(mirrored, as_right), rtol=1e-6
     )
+
+
+def test_a_frozen_cnn_looks_at_every_knee_once_for_all_heads_that_are_tried(
+    bundles: Path, dataset: Path, fast: TrainingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    forward = KneeNetwork.forward_features
+
+    def counted(self: KneeNetwork, images: torch.Tensor) -> torch.Tensor:
+        looked.append(len(images))
+        return forward(self, images)
+
+    def frozen(out: str, parent: str = "jsl-image", **regime: float) -> bytes:
+        chosen = fast.jsl_joint_frozen.model_copy(update=regime)
+        settings = fast.model_copy(update={"jsl_joint_frozen": chosen})
+        looked.clear()
+        kept = tmp_path / "features"
+        train_regime("jsl-joint-frozen", dataset, settings, tmp_path / out, bundles / parent, features=kept)
+        return (tmp_path / out / "model.safetensors").read_bytes()
+
+    monkeypatch.setattr(KneeNetwork, "forward_features", counted)
+    long_way = (bundles / "jsl-joint-frozen" / "model.safetensors").read_bytes()
+    assert frozen("first") == long_way
+    assert sum(looked) == 80
+    assert frozen("again") == long_way
+    assert not looked
+    assert frozen("other head", lr=1e-2) != long_way
+    assert not looked
+    frozen("other cnn", parent="multitask")
+    assert sum(looked) == 80
+    for file in (tmp_path / "features").iterdir():
+        file.write_bytes(b"cut short")
+    assert frozen("damaged") == long_way
+    assert sum(looked) == 80
