@@ -1,4 +1,4 @@
-"""The presets `demo`, `seed` and `best` of a whole run."""
+"""The presets `demo`, `seed`, `best` and `kl` of a whole run."""
 
 from typing import Literal, get_args
 
@@ -9,21 +9,22 @@ from jsl_core.config.training_presets import training_preset
 
 __all__ = ["PRESETS", "Preset", "pipeline_preset"]
 
-Preset = Literal["demo", "seed", "best"]
+Preset = Literal["demo", "seed", "best", "kl"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 
 def pipeline_preset(name: Preset) -> PipelineSettings:
     """The settings of a preset.
 
-    `demo` fits phantom films and two processor cores; `best` fits thousands of knees and a GPU; `seed` is the
-    recipe of the notebooks that the project began as: films cut at the middle, the detector's box with five
-    pixels around it, and splits by knee, with 300 of 4,163 knees each to choose and to test on.
+    `demo` fits phantom films and two processor cores; `best` fits thousands of knees and a GPU; `kl` learns
+    to grade knees from thousands of them on two cores within an hour; `seed` is the recipe of the notebooks
+    that the project began as: films cut at the middle, the detector's box with five pixels around it, and
+    splits by knee, with 300 of 4,163 knees each to choose and to test on.
     """
     if name == "demo":
         return PipelineSettings(name="demo", pack=PackSettings(size=112), training=training_preset(name))
-    if name == "best":
-        return PipelineSettings(name="best", training=training_preset(name))
+    if name in ("best", "kl"):
+        return PipelineSettings(name=name, training=training_preset(name))
     return PipelineSettings(
         name="seed",
         split=SplitSettings(at="half"),

@@ -18,6 +18,7 @@ _IMAGE = (
     "weights",
     "normalise",
     "mirror_left",
+    "band",
     "augment",
     "inherit_heads",
     "precision",
@@ -74,6 +75,15 @@ class RegimeSettings(Settings):
     freeze_lr: float = Field(
         1e-3, gt=0, title="Frozen rate", description="Learning rate of the head in the frozen epochs."
     )
+    small_epochs: int = Field(
+        0,
+        ge=0,
+        title="Small epochs",
+        description="Epochs at the start that see reduced images: the same learned in less time.",
+    )
+    small: float = Field(
+        0.67, gt=0.1, le=1, title="Small", description="Side of the reduced images, as a share of the whole."
+    )
     average: float = Field(
         0.0, ge=0, lt=1, title="Weight average", description="Decay per step of a moving average; 0: none."
     )
@@ -98,7 +108,8 @@ class TrainingSettings(Settings):
     backbone: str = Field(
         "jslnet",
         title="Backbone",
-        description="jslnet (small, for processors), or any classification network of torchvision by name.",
+        description="jslnet (small, for processors), any classification network of torchvision by name, or "
+        "timm/ and one of timm.",
     )
     channels: Literal[1, 3] = Field(
         1, title="Channels", description="Show the network one grey channel, or three equal ones (the seed)."
@@ -106,7 +117,8 @@ class TrainingSettings(Settings):
     weights: str = Field(
         "none",
         title="Initial weights",
-        description="none, imagenet (downloaded), or the path of a file or bundle.",
+        description="none, imagenet (downloaded, or from an installed package), or the path of a file or "
+        "bundle.",
     )
     factors: Literal["all", "clinical", "none"] = Field(
         "all",
@@ -128,8 +140,17 @@ class TrainingSettings(Settings):
         description="Standardise each image, use ImageNet's statistics, or neither (the seed).",
     )
     mirror_left: bool = Field(True, title="Mirror left knees", description="Off in the seed.")
-    augment: Literal["none", "seed", "strong"] = Field(
-        "strong", title="Augmentation", description="seed: ±5° rotation. strong: affine and photometric."
+    band: tuple[float, float] = Field(
+        (0.0, 1.0),
+        title="Rows seen",
+        description="From and to, as shares of the crop's height: networks see those rows. The joint "
+        "space and its osteophytes take up the middle.",
+    )
+    augment: Literal["none", "seed", "moderate", "strong"] = Field(
+        "strong",
+        title="Augmentation",
+        description="seed: ±5° rotation. strong: affine and photometric, a part cut out. moderate: "
+        "nothing cut out, every second knee seen from the other side.",
     )
     kl_loss: Literal["softmax", "ordinal", "coral"] = Field(
         "ordinal",
@@ -174,6 +195,13 @@ class TrainingSettings(Settings):
     jsl_joint_frozen: RegimeSettings = RegimeSettings()
     jsl_joint: RegimeSettings = RegimeSettings()
     multitask: RegimeSettings = RegimeSettings()
+
+    @field_validator("band")
+    @classmethod
+    def _some_rows(cls, band: tuple[float, float]) -> tuple[float, float]:
+        if not (0 <= band[0] < band[1] <= 1 and band[1] - band[0] >= 0.1):
+            raise ValueError("give two shares of the height, at least 0.1 apart, such as 0.23 and 0.875")
+        return band
 
     @field_validator("folds")
     @classmethod

@@ -1,4 +1,4 @@
-"""The recipes `demo`, `seed` and `best` of the training stage, as data."""
+"""The recipes `demo`, `seed`, `best` and `kl` of the training stage, as data."""
 
 from typing import Literal
 
@@ -7,11 +7,13 @@ from jsl_core.config.training import RegimeSettings, TrainingSettings
 __all__ = ["training_preset"]
 
 
-def training_preset(name: Literal["demo", "seed", "best"]) -> TrainingSettings:
+def training_preset(name: Literal["demo", "seed", "best", "kl"]) -> TrainingSettings:
     """The training settings of a preset.
 
     `demo` learns five regimes from a few hundred small crops, from scratch, on two processor cores.
-    `best` is for a cohort of thousands, ImageNet weights and a GPU.
+    `best` is for a cohort of thousands, ImageNet weights and a GPU. `kl` grades knees only: ImageNet weights
+    from a package, a network and a field of view that two processor cores fine-tune within an hour
+    (docs/kl.md).
 
     `seed` is the notebooks' recipe with its flaws: ImageNet weights without ImageNet's normalisation, left
     knees not mirrored, ±5° rotation as the only augmentation, no decay, no dropout, risk factors unscaled
@@ -20,7 +22,7 @@ def training_preset(name: Literal["demo", "seed", "best"]) -> TrainingSettings:
     no random seed, imputation from all rows, a missing sex read as female, test sets of halved prevalence,
     KL trained on another split. Splitting by knee is `PackSettings.split_by`.
     """
-    return {"demo": _demo, "seed": _seed, "best": _best}[name]()
+    return {"demo": _demo, "seed": _seed, "best": _best, "kl": _kl}[name]()
 
 
 def _demo() -> TrainingSettings:
@@ -91,4 +93,18 @@ def _best() -> TrainingSettings:
         jsl_joint_frozen=RegimeSettings(epochs=60, batch=64, lr=1e-3, weight_decay=0.1, dropout=0.3),
         jsl_joint=recipe(15, 2e-4).model_copy(update={"freeze_epochs": 1}),
         multitask=recipe(20, 3e-4),
+    )
+
+
+def _kl() -> TrainingSettings:
+    return TrainingSettings(
+        regimes=("kl",),
+        backbone="timm/tf_efficientnet_lite0",
+        weights="imagenet",
+        band=(52 / 224, 196 / 224),  # of crops of 1.25 plateau widths, down to the head of the fibula
+        augment="moderate",
+        baseline=False,
+        kl=RegimeSettings(
+            epochs=11, batch=32, lr=1e-3, weight_decay=0.02, average=0.997, small_epochs=6, small=2 / 3
+        ),
     )

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("dataset", type=Path, help="folder made by the pack stage")
     parser.add_argument("out", type=Path, help="folder for the bundles")
     parser.add_argument("--regimes", nargs="+", choices=[*get_args(Regime), "risk-factors"])
-    parser.add_argument("--preset", choices=["demo", "seed", "best"], default="best")
+    parser.add_argument("--preset", choices=["demo", "seed", "best", "kl"], default="best")
     parser.add_argument("--folds", type=int, help="cross-validate so many times, instead of the one split")
     parser.add_argument("--settings", type=Path, help="JSON file of training settings, instead of a preset")
     given = parser.parse_args(arguments)

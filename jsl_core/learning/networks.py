@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from jsl_core.learning.backbones import build_backbone, feature_count
 from jsl_core.learning.heads import build_head
@@ -13,6 +14,7 @@ __all__ = ["KneeNetwork", "NetworkSpec"]
 
 # Mean over the three channels of the ImageNet statistics that torchvision's networks were trained with.
 _IMAGENET_GREY = (0.449, 0.226)
+_EVEN = 8  # sides of reduced images are multiples of it: strides then lose no border
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class NetworkSpec:
     """All that is needed to build the network again, JSON-able.
 
     `inputs` counts the encoded risk factors (0: none). With risk factors and a `kl` head, the grade that the
-    network reads from the image is a risk factor, too.
+    network reads from the image is a risk factor, too. Of each crop the network sees all columns, and the
+    rows of `band`: from and to, as shares of its height.
     """
 
     backbone: str
@@ -34,13 +37,15 @@ class NetworkSpec:
     factor_width: int = 128
     factor_nonlinear: bool = True
     dropout: float = 0.0
+    band: tuple[float, float] = (0.0, 1.0)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "NetworkSpec":
-        return cls(**{**record, "heads": tuple(record["heads"])})
+        band = tuple(record.get("band", (0.0, 1.0)))  # bundles of old have none
+        return cls(**{**record, "heads": tuple(record["heads"]), "band": band})
 
 
 class Normalise(nn.Module):
@@ -76,7 +81,8 @@ class KneeNetwork(nn.Module):
         self.spec = spec
         self.normalise = Normalise(spec.normalise, spec.channels)
         self.backbone = build_backbone(spec.backbone, spec.channels, spec.size, weights)
-        seen = width = feature_count(self.backbone, spec.channels, spec.size)
+        height = self.view(torch.zeros(1, 1, spec.size, spec.size)).shape[2]
+        seen = width = feature_count(self.backbone, spec.channels, height, spec.size)
         self.factor_branch: nn.Module | None = None
         if spec.inputs:
             inputs = spec.inputs + (5 if "kl" in spec.heads else 0)
@@ -93,9 +99,24 @@ class KneeNetwork(nn.Module):
             }
         )
 
-    def forward_features(self, images: torch.Tensor) -> torch.Tensor:
-        """Float images in 0…1, B×1×S×S, to features B×D."""
-        features: torch.Tensor = self.backbone(self.normalise(images))
+    def view(self, images: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+        """The rows B×1×H×S of B×1×S×S that the backbone sees, with `scale` below 1 in fewer pixels."""
+        top, bottom = (round(share * images.shape[2]) for share in self.spec.band)
+        seen = images[:, :, top:bottom]
+        if scale == 1:
+            return seen
+        size = [max(_EVEN, round(side * scale / _EVEN) * _EVEN) for side in seen.shape[2:]]
+        return functional.interpolate(seen, size=size, mode="bilinear", antialias=True)
+
+    def check_scale(self, scale: float) -> None:
+        """Raise `BadSettings` where the backbone takes no images reduced by `scale`."""
+        side = self.spec.size
+        height, width = self.view(torch.zeros(1, 1, side, side), scale).shape[2:]
+        feature_count(self.backbone, self.spec.channels, height, width)
+
+    def forward_features(self, images: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+        """Float images in 0…1, B×1×S×S, to features B×D; `scale` is that of `view`."""
+        features: torch.Tensor = self.backbone(self.normalise(self.view(images, scale)))
         return features
 
     def forward_head(

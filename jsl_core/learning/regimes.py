@@ -82,9 +82,13 @@ def train_regime(
         factor_width=settings.factor_width,
         factor_nonlinear=settings.factor_nonlinear,
         dropout=chosen.dropout,
+        band=settings.band,
     )
     device = pick_device(settings.device, team.gpu)
-    network = _initial_network(spec, settings, parent).to(device)
+    network = _initial_network(spec, settings, parent)
+    if chosen.small_epochs:
+        network.check_scale(chosen.small)
+    network.to(device)
     network.to(memory_format=torch.channels_last)  # convolutions on processors and GPUs are faster so
     if team.size > 1 and device.type == "cuda":
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]

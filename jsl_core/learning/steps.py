@@ -15,7 +15,8 @@ __all__ = ["Steps"]
 class Steps:
     """Fills the gradients of `network`; `pieces` grows where the GPU's memory ends.
 
-    `features` of all knees, where given, stand in for the backbone.
+    `features` of all knees, where given, stand in for the backbone. `scale` reduces the images (see
+    `KneeNetwork.view`).
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Steps:
         self._features = features
         self._forward = torch.compile(network.forward_features) if compiled else network.forward_features
         self.pieces = pieces
+        self.scale = 1.0
 
     def gradients(self, batch: torch.Tensor, generator: torch.Generator, hold_backbone: bool) -> torch.Tensor:
         """Backpropagate the loss of `batch`, and return this process's part of it.
@@ -79,5 +81,7 @@ class Steps:
         if self._features is not None:
             return self._features[rows]
         images = self._augmentation(self._data.images[rows], self._data.mirrored[rows], generator)
-        features: torch.Tensor = self._forward(images.contiguous(memory_format=torch.channels_last))
+        features: torch.Tensor = self._forward(
+            images.contiguous(memory_format=torch.channels_last), self.scale
+        )
         return features

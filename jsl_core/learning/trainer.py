@@ -141,6 +141,7 @@ class Trainer:
         settings, network, epoch = self.settings, self.network, len(history)
         generator = self._seeded(epoch)
         hold_backbone = self.frozen or epoch < settings.freeze_epochs
+        self.steps.scale = settings.small if epoch < settings.small_epochs else 1.0
         network.train()
         if hold_backbone:
             network.backbone.eval()  # its batch statistics stay as they are, too
@@ -232,11 +233,14 @@ def _copy_of(network: nn.Module) -> dict[str, Any]:
 
 
 def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the averaged weights towards the trained ones; batch statistics are averages already."""
+    """Move the averaged weights, and with them their batch statistics, towards the trained ones."""
     with torch.no_grad():
         torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
         for mean, latest in zip(average.buffers(), network.buffers(), strict=True):
-            mean.copy_(latest)
+            if mean.is_floating_point():
+                mean.lerp_(latest, 1 - decay)
+            else:
+                mean.copy_(latest)
 
 
 def _gpus(data: DeviceData) -> list[int]:

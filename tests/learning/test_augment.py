@@ -53,3 +53,13 @@ def test_the_generator_alone_decides() -> None:
     strong = Augmentation.named("strong")
     torch.testing.assert_close(apply(strong, batch(), False, 5), apply(strong, batch(), False, 5))
     assert (apply(strong, batch(), False, 5) - apply(strong, batch(), False, 6)).abs().mean() > 0.01
+
+
+def test_with_flip_half_of_the_knees_are_seen_from_the_other_side() -> None:
+    images = batch(64)
+    seen = apply(Augmentation(flip=True), images, left=False, seed=1)
+    plain, mirrored = images / 255, images.flip(-1) / 255
+    as_they_are = [bool((one - other).abs().max() < 1e-4) for one, other in zip(seen, plain, strict=True)]
+    from_behind = [bool((one - other).abs().max() < 1e-4) for one, other in zip(seen, mirrored, strict=True)]
+    assert [not same for same in as_they_are] == from_behind
+    assert 16 < sum(from_behind) < 48

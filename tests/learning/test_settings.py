@@ -48,6 +48,12 @@ def trained(
         {"kl_loss": "coral", "normalise": "none", "mirror_left": False, "augment": "seed"},
         {"precision": "bf16", "augment": "none"},
         {"precision": "fp32", "backbone": "squeezenet1_1"},
+        {
+            "of": {"epochs": 2, "small_epochs": 1, "small": 0.5},
+            "band": (0.25, 0.75),
+            "augment": "moderate",
+            "backbone": "mobilenet_v3_small",
+        },
     ],
     ids=str,
 )
@@ -175,10 +181,10 @@ def test_short_gpu_memory_halves_the_batch_and_says_so(
     forward = KneeNetwork.forward_features
 
     def fits(most: int) -> None:
-        def limited(self: KneeNetwork, images: torch.Tensor) -> torch.Tensor:
+        def limited(self: KneeNetwork, images: torch.Tensor, scale: float = 1) -> torch.Tensor:
             if torch.is_grad_enabled() and len(images) > most:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return forward(self, images)
+            return forward(self, images, scale)
 
         monkeypatch.setattr(KneeNetwork, "forward_features", limited)
 
