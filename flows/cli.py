@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
-from flows.commands import detection, imaging, oai, pipeline, sweep
+from flows.commands import detection, imaging, oai, pipeline, scoring, sweep
 from jsl_core import __version__
 from jsl_core.config import fault
 from jsl_core.errors import JslError
@@ -26,6 +26,8 @@ app.command(pipeline.run)
 app.command(pipeline.train)
 app.command(pipeline.phantom)
 app.command(sweep.sweep)
+app.command(scoring.evaluate)
+app.command(scoring.score)
 app.command(oai.oai)
 app.command(imaging.convert)
 app.command(imaging.split)

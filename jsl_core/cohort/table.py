@@ -23,12 +23,12 @@ _CODES: dict[str, tuple[int, ...]] = {
 _RANGES: dict[str, tuple[float, float]] = {"Age": (0, 120), "BMI": (5, 120), "Alignment_degree": (-60, 60)}
 
 
-def read_cohort(path: Path, needs: Sequence[str] = ()) -> pd.DataFrame:
+def read_cohort(path: Path, needs: Sequence[str] = (), any_split: bool = False) -> pd.DataFrame:
     """Read and check a cohort table.
 
     Comma, semicolon, tab or pipe separated; UTF-8 (with or without BOM) or Latin-1; blanks and codes that
     start with a dot (`.`, `.P`) are missing values; other columns are left out. `needs` names columns that
-    must be there besides `ID`.
+    must be there besides `ID`. With `any_split` splits may have other names than train, val and test.
 
     Returns one row per knee in the file's order with `ID`, `participant`, `side` (1 right, 2 left), `split`
     and `Img_path` ("" where missing), the six factors, `BL_KL_grade` and `JSL_Prog` (float, NaN where
@@ -36,7 +36,7 @@ def read_cohort(path: Path, needs: Sequence[str] = ()) -> pd.DataFrame:
     """
     table = _known_columns(_parse(path), path.name, needs)
     table = _typed(table, path.name)
-    _check(table, path.name)
+    _check(table, path.name, any_split)
     identity = table["ID"].str.extract(r"^(?P<participant>.+)_(?P<side>[12])$")
     table.insert(1, "participant", identity["participant"])
     table.insert(2, "side", identity["side"].astype(int))
@@ -104,12 +104,14 @@ def _typed(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table
 
 
-def _check(table: pd.DataFrame, name: str) -> None:
+def _check(table: pd.DataFrame, name: str, any_split: bool) -> None:
     import pandera.pandas as pa  # here, as reading is the only thing in this room that needs it
 
     shape = pa.Check.str_matches(r"^.+_[12]$", error="it must be <participant>_1 (right) or _2 (left)")
     known_split = pa.Check.isin(["", *SPLITS], error="it must be train, val, test or blank")
-    columns = {"ID": pa.Column(str, shape, unique=True), "split": pa.Column(str, known_split)}
+    columns = {"ID": pa.Column(str, shape, unique=True), "split": pa.Column(str)}
+    if not any_split:
+        columns["split"] = pa.Column(str, known_split)
     for column, codes in _CODES.items():
         allowed = pa.Check.isin(codes, error=f"it must be {', '.join(map(str, codes))} or blank")
         columns[column] = pa.Column(float, allowed, nullable=True)

@@ -17,6 +17,7 @@ from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
 from jsl_core.config.presets import Preset, pipeline_preset
 from jsl_core.config.retrain import RetrainSettings, WatchSettings
+from jsl_core.config.score import PredictSettings, ScoreSettings
 from jsl_core.config.sweep import SweepSettings, load_sweep
 from jsl_core.config.training import Regime, RegimeSettings, TrainingSettings
 
@@ -29,11 +30,13 @@ __all__ = [
     "PackSettings",
     "PhantomSettings",
     "PipelineSettings",
+    "PredictSettings",
     "Preset",
     "PresetChoice",
     "Regime",
     "RegimeSettings",
     "RetrainSettings",
+    "ScoreSettings",
     "Settings",
     "SplitSettings",
     "SweepSettings",

@@ -11,13 +11,14 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
+from jsl_core import __version__
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError
 from jsl_core.learning.augment import to_float
 from jsl_core.learning.calibration import sigmoid, softmax
 from jsl_core.learning.networks import KneeNetwork, NetworkSpec
 
-__all__ = ["ModelBundle", "probabilities", "write_json"]
+__all__ = ["ModelBundle", "probabilities", "read_record", "write_json"]
 
 _FORMAT = 1
 
@@ -28,7 +29,9 @@ class ModelBundle:
 
     `temperature` divides the logits of a head; `prior_shift` is added to those of `jsl`, as training saw
     more progression than there is; `thresholds` holds the operating point of `jsl`; `dataset` is the digest
-    of the packed dataset, and `parent` that of the weights it started from ("" for none).
+    of the packed dataset, and `parent` that of the weights it started from ("" for none). With `flip` the
+    logits are the mean of those of a crop and of its mirror image. `mm_per_pixel` is how much of a knee one
+    pixel of the input shows, None where the crops had no known scale. `version` is the program's.
     """
 
     regime: str
@@ -41,6 +44,14 @@ class ModelBundle:
     dataset: str
     parent: str
     settings: dict[str, Any]
+    flip: bool = False
+    mm_per_pixel: float | None = None
+    version: str = __version__
+
+    @property
+    def size(self) -> int:
+        """Side of the crops in pixels."""
+        return self.network.spec.size
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and, last, `bundle.json`; the same model gives the same bytes."""
@@ -62,20 +73,16 @@ class ModelBundle:
             "dataset": self.dataset,
             "parent": self.parent,
             "settings": self.settings,
+            "flip": self.flip,
+            "mm_per_pixel": self.mm_per_pixel,
+            "version": self.version,
         }
         write_json(folder / "bundle.json", record)
 
     @classmethod
     def load(cls, folder: Path) -> "ModelBundle":
         """Read a bundle of an image regime, in evaluation mode on the CPU. Raises `BundleError`."""
-        try:
-            record = json.loads((folder / "bundle.json").read_text())
-        except (OSError, ValueError) as error:
-            raise BundleError(f"{folder}: not a model bundle; bundle.json cannot be read") from error
-        if record.get("format") != _FORMAT:
-            raise BundleError(
-                f"{folder}: bundle format {record.get('format')}, not {_FORMAT}; train it again"
-            )
+        record = read_record(folder)
         if record.get("network") is None:
             raise BundleError(f"{folder}: a {record['regime']} bundle has no network; name an image model")
         network = KneeNetwork(NetworkSpec.from_json(record["network"]))
@@ -94,29 +101,56 @@ class ModelBundle:
             record["dataset"],
             record["parent"],
             record["settings"],
+            # Earlier bundles lack these three.
+            record.get("flip", False),
+            record.get("mm_per_pixel"),
+            record.get("version", ""),
         )
 
-    @torch.no_grad()
-    def predict(self, images: np.ndarray, table: pd.DataFrame, batch: int = 64) -> pd.DataFrame:
+    def predict(
+        self, images: np.ndarray, table: pd.DataFrame, flip: bool | None = None, batch: int = 64
+    ) -> pd.DataFrame:
         """Calibrated `kl_0`…`kl_4` and `jsl_risk` (those the regime has), one row per knee.
 
-        `images` uint8 N×S×S as on the film; `table` gives `side`, and the risk factors where needed.
-        Raises `BundleError` where the size differs.
+        `images` uint8 N×S×S as on the film; `table` gives `side`, and the risk factors where needed; `flip`
+        overrides the bundle's own. Raises `BundleError` where the size differs.
         """
-        size = self.network.spec.size
-        if images.shape[1:] != (size, size):
-            raise BundleError(f"the model takes crops of {size} pixels, not {images.shape[1]}; pack them so")
+        logits = self.logits(images, table, batch)
+        if self.flip if flip is None else flip:
+            mirrored = self.logits(images[:, :, ::-1], table, batch)
+            logits = {name: (values + mirrored[name]) / 2 for name, values in logits.items()}
+        return probabilities(logits, self.temperature, self.prior_shift)
+
+    @torch.inference_mode()
+    def logits(self, images: np.ndarray, table: pd.DataFrame, batch: int = 64) -> dict[str, np.ndarray]:
+        """What each head says, float32 N×K by its name; arguments and errors are those of `predict`."""
+        if images.shape[1:] != (self.size, self.size):
+            raise BundleError(
+                f"the model takes crops of {self.size} pixels, not {images.shape[1]}; pack them so"
+            )
+        device = self.network.normalise.mean.device
         left = torch.from_numpy((table["side"].to_numpy() == 2) & self.mirror_left)
         factors = torch.from_numpy(self.factors.transform(table)) if self.factors else None
         parts: list[dict[str, np.ndarray]] = []
         for start in range(0, len(images), batch):
             rows = slice(start, start + batch)
-            pixels = to_float(torch.from_numpy(images[rows]).unsqueeze(1), left[rows])
+            grey = torch.from_numpy(np.ascontiguousarray(images[rows])).unsqueeze(1)
+            pixels = to_float(grey.to(device), left[rows].to(device))
             pixels = pixels.contiguous(memory_format=torch.channels_last)
-            outputs = self.network(pixels, None if factors is None else factors[rows])
-            parts.append({name: logits.numpy() for name, logits in outputs.items()})
-        logits = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return probabilities(logits, self.temperature, self.prior_shift)
+            outputs = self.network(pixels, None if factors is None else factors[rows].to(device))
+            parts.append({name: logits.float().cpu().numpy() for name, logits in outputs.items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What `bundle.json` says. Raises `BundleError` where it is missing or of another format."""
+    try:
+        record: dict[str, Any] = json.loads((folder / "bundle.json").read_text())
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder}: not a model bundle; bundle.json cannot be read") from error
+    if record.get("format") != _FORMAT:
+        raise BundleError(f"{folder}: bundle format {record.get('format')}, not {_FORMAT}; train it again")
+    return record
 
 
 def probabilities(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,10 @@ __all__ = ["train_regime"]
 
 _COLUMNS = {"kl": GRADE, "jsl": PROGRESSION}
 _COUNTS = {"kl": 5, "jsl": 2}
+
+# A second look at every knee, mirrored, must lower the validation loss by this share to be worth its time.
+_FLIP_GAIN = 0.01
+_SAME_SCALE = 1.01  # crops of one size in mm differ by the rounding of their pixels
 
 
 def train_regime(
@@ -124,11 +129,9 @@ def train_regime(
     history = trainer.run(Checkpoint(checkpoints, key), curves)
     if not team.leads:
         return
-    logits = {
-        name: values.float().cpu().numpy()
-        for name, values in predict_logits(network, data, everything, encoded).items()
-    }
-    bundle = _finish(regime, network, encoder, packed, settings, logits, val, balance.log_odds, origin)
+    outputs, flip = _with_flip_if_better(trainer, everything)
+    logits = {name: values.float().cpu().numpy() for name, values in outputs.items()}
+    bundle = _finish(regime, network, encoder, packed, settings, logits, val, balance.log_odds, origin, flip)
     bundle.save(out)
     write_outputs(out, bundle, packed, logits, history)
 
@@ -169,6 +172,34 @@ def _initial_network(spec: NetworkSpec, settings: TrainingSettings, parent: Path
     return network
 
 
+def _with_flip_if_better(trainer: Trainer, rows: torch.Tensor) -> tuple[dict[str, torch.Tensor], bool]:
+    """The logits of `rows`, and whether they are means over each knee and its mirror image.
+
+    Features that were computed beforehand have no mirror image.
+    """
+    network, data, val, loss = trainer.network, trainer.data, trainer.val_rows, trainer.objective
+    outputs = predict_logits(network, data, rows, trainer.features)
+    if trainer.features is not None:
+        return outputs, False
+    mirror = replace(data, mirrored=~data.mirrored)
+    straight = {name: logits[val] for name, logits in outputs.items()}
+    both = _mean(straight, predict_logits(network, mirror, val))
+    with torch.no_grad():
+        flip = bool(loss(both, data, val) < (1 - _FLIP_GAIN) * loss(straight, data, val))
+    return (_mean(outputs, predict_logits(network, mirror, rows)) if flip else outputs), flip
+
+
+def _mean(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: (one[name] + other[name]) / 2 for name in one}
+
+
+def _scale_of(table: pd.DataFrame) -> float | None:
+    """Millimetres that a pixel of every crop shows, None where they differ or no film told."""
+    known = table["mm_per_pixel"].dropna()
+    same = len(known) and known.max() <= _SAME_SCALE * known.min()
+    return round(float(known.median()), 6) if same else None
+
+
 def _finish(
     regime: Regime,
     network: KneeNetwork,
@@ -179,6 +210,7 @@ def _finish(
     val: np.ndarray,
     log_odds: float,
     origin: str,
+    flip: bool,
 ) -> ModelBundle:
     """Undo by how much training saw more progression than there is, and calibrate on the validation knees."""
     shift = -log_odds if "jsl" in logits else 0.0
@@ -201,6 +233,8 @@ def _finish(
         dataset=packed.digest,
         parent=origin,
         settings=settings.model_dump(mode="json"),
+        flip=flip,
+        mm_per_pixel=_scale_of(packed.table),
     )
 
 

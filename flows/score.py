@@ -1,0 +1,47 @@
+"""From films and trained models to a table of scores."""
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from flows.prepare import RUNNER, to_joints
+from jsl_core.config import PipelineSettings, ScoreSettings
+from jsl_core.errors import BadSettings
+from jsl_core.scans import in_buckets, list_scans
+from jsl_core.scoring import view_of
+from tasks.caching import Placement
+from tasks.gather import gather
+from tasks.score import field_of, put_models
+from tasks.score import score as score_joints
+
+__all__ = ["score"]
+
+
+@flow(name="score", task_runner=RUNNER, persist_result=False)
+def score(settings: ScoreSettings) -> str:
+    """Find the joints in films and score them; returns where `scores.csv` lies.
+
+    Args:
+        settings: Films, models and how they are asked.
+    """
+    if not settings.scans:
+        raise BadSettings("scans is empty; give the folder or archive of the films to score")
+    preparing = _preparing(settings)
+    place = Placement.of(preparing)
+    models = put_models(settings.models, place)
+    factors = place.open().put_file(Path(settings.factors)) if settings.factors else None
+    crop = view_of(settings.crop, field_of(models, place))
+    buckets = in_buckets(list_scans(Path(settings.scans)))
+    gathered = gather(*to_joints(buckets, preparing.model_copy(update={"crop": crop}), place), place)
+    scores = score_joints(gathered.joints, gathered.rejected, models, factors, settings.predict, place)
+    where = place.open().publish(scores, f"runs/{settings.name}/scores.csv")
+    told = f"{gathered.scans} scans, {gathered.failed} rejected. Scores: {where}"
+    create_markdown_artifact(told, key="scores", description="What the models say of these films")
+    return where
+
+
+def _preparing(settings: ScoreSettings) -> PipelineSettings:
+    """The settings of the stages up to the joints."""
+    shared = ("name", "scans", "store", "work", "jobs", "convert", "split", "crop")
+    return PipelineSettings(**{name: getattr(settings, name) for name in shared})

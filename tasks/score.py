@@ -1,0 +1,89 @@
+"""Trained models at work: what several of them, averaged, say of every joint of a batch of films."""
+
+import io
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from jsl_core.cohort import read_cohort
+from jsl_core.config import PredictSettings
+from jsl_core.errors import BundleError
+from jsl_core.imaging import decode_png
+from jsl_core.learning.ensemble import Ensemble
+from jsl_core.records import Row, read_rows
+from jsl_core.scoring import Knee, score_knees, scores_csv
+from jsl_core.storage import Artifact, Store, checkout, put_tree
+from tasks.caching import Placement, stage
+from tasks.progress import Progress
+
+__all__ = ["field_of", "put_models", "score"]
+
+_NAMES = ("file", "participant", "ID", "side")
+
+
+def put_models(models: tuple[str, ...], place: Placement) -> list[Artifact]:
+    """The bundles in these folders, or below these keys of the store, as trees. Raises BundleError."""
+    if not models:
+        raise BundleError(
+            "models is empty; name a bundle's folder, or its key such as models/kl/0123456789ab"
+        )
+    store = place.open()
+    return [_put(model, store) for model in models]
+
+
+def _put(model: str, store: Store) -> Artifact:
+    if Path(model).is_dir():
+        return put_tree(store, Path(model), "bundle.json")
+    with tempfile.TemporaryDirectory() as folder:
+        for key in store.keys(model.strip("/")):
+            file = Path(folder, key.removeprefix(f"{model.strip('/')}/"))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(store.read(key) or b"")
+        if not Path(folder, "bundle.json").is_file():
+            raise BundleError(f"{model}: no bundle's folder, nor a bundle's key in the store")
+        return put_tree(store, Path(folder), "bundle.json")
+
+
+def field_of(models: list[Artifact], place: Placement) -> float | None:
+    """Side in mm of the crops that the models look at, None where they know no scale."""
+    return _ensemble(models, place).field_mm
+
+
+@stage("score", version=1, code=("jsl_core.scoring", "jsl_core.learning"))
+def score(
+    joints: Artifact,
+    rejected: Artifact,
+    models: list[Artifact],
+    factors: Artifact | None,
+    settings: PredictSettings,
+    place: Placement,
+) -> Artifact:
+    """`scores.csv`: a row for every joint with what the models say, and for every reject with its reason."""
+    store = place.open()
+    ensemble = _ensemble(models, place, settings)
+    rows = read_rows(store, [joints])
+    progress = Progress("score", len(rows))
+    table = None
+    if factors:
+        with tempfile.TemporaryDirectory() as folder:
+            table = read_cohort(store.fetch(factors, Path(folder, factors.name)))
+    ensemble.check_factors(table, "factors")
+
+    def knees() -> Iterator[Knee | Row]:
+        for row in rows:
+            pixels = decode_png(store.get(Artifact.model_validate(row["png"])))
+            yield Knee(**{name: row[name] for name in _NAMES}, crop=pixels)
+            progress.step()
+        told = pd.read_csv(io.BytesIO(store.get(rejected)), dtype=str, keep_default_na=False)
+        yield from ({str(name): value for name, value in row.items()} for row in told.to_dict("records"))
+
+    return store.put(scores_csv(score_knees(ensemble, knees(), table, settings.flip)), "scores.csv")
+
+
+def _ensemble(
+    models: list[Artifact], place: Placement, settings: PredictSettings = PredictSettings()
+) -> Ensemble:
+    store = place.open()
+    return Ensemble.load([checkout(store, model, place.folder("trees")) for model in models], settings.device)
