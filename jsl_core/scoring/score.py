@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -77,9 +77,15 @@ def score_knees(
 def scores_csv(rows: Iterable[Row]) -> bytes:
     """`scores.csv`: what `score_knees` yields, blank where a model says nothing."""
     text = io.StringIO()
-    table = pd.DataFrame(list(rows), dtype=object).reindex(columns=COLUMNS)
-    table.to_csv(text, index=False, float_format="%.6f", lineterminator="\n")
+    short = ({name: _short(value) for name, value in row.items()} for row in rows)
+    pd.DataFrame(list(short), dtype=object).reindex(columns=COLUMNS).to_csv(
+        text, index=False, lineterminator="\n"
+    )
     return text.getvalue().encode()
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.6f}" if isinstance(value, float) else value
 
 
 def _refused(knee: Knee, factors: pd.DataFrame | None, seen: dict[str, str]) -> Row | None:

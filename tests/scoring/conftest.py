@@ -1,0 +1,33 @@
+"""Two small KL models and a joint one, and their knees as files."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from jsl_core.config import PackSettings, RegimeSettings, TrainingSettings
+from jsl_core.learning import pack, train_regime
+from tests.learning.conftest import SIZE, draw_cohort
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `cohort.csv`, its crops as PNG, and the bundles `a`, `b` (kl) and `joint`."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("lab")
+    joints, table = draw_cohort()
+    (folder / "crops").mkdir()
+    for name, crop in joints.items():
+        Image.fromarray(crop).save(folder / "crops" / f"{name}.png")
+    table["Img_path"] = [f"crops/{name}.png" for name in table["ID"]]
+    table["split"] = ["test" if int(name[4:7]) > 30 else "train" for name in table["participant"]]
+    table.loc[table["participant"].str[-1] == "5", "split"] = "val"
+    table.drop(columns=["participant", "side"]).to_csv(folder / "cohort.csv", index=False)
+    pack(joints, table, PackSettings(size=SIZE), folder / "packed")
+    regime = RegimeSettings(epochs=8, batch=16, lr=3e-3)
+    kl = TrainingSettings(kl=regime, jsl_joint=regime, device="cpu", augment="none")
+    train_regime("kl", folder / "packed", kl, folder / "a")
+    train_regime("kl", folder / "packed", kl.model_copy(update={"seed": 1}), folder / "b")
+    train_regime("jsl-joint", folder / "packed", kl, folder / "joint", parent=folder / "a")
+    return folder

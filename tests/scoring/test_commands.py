@@ -1,0 +1,123 @@
+"""`jsl score` says of knees what training said of them; `jsl evaluate` measures it as scikit-learn does."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.metrics import accuracy_score, cohen_kappa_score, roc_auc_score
+
+from flows.cli import main
+
+GRADES = [f"kl_{grade}" for grade in range(5)]
+
+
+def jsl(*words: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"participant": str})
+
+
+def test_crops_are_scored_as_training_scored_them(lab: Path, tmp_path: Path) -> None:
+    assert jsl("score", lab / "cohort.csv", "--model", lab / "a", "--out", tmp_path / "s.csv") == 0
+    scores, told = read(tmp_path / "s.csv"), read(lab / "a" / "predictions.csv")
+    both = scores.merge(told, on="ID", suffixes=("", "_told"))
+    assert len(both) == len(scores) == 80
+    for name in GRADES:
+        np.testing.assert_allclose(both[name], both[f"{name}_told"], atol=1e-5)
+    assert list(scores["kl_grade"]) == list(scores[GRADES].to_numpy().argmax(axis=1))
+
+
+def test_several_models_are_averaged(lab: Path, tmp_path: Path) -> None:
+    for name, models in {"a": ["a"], "b": ["b"], "both": ["a", "b"]}.items():
+        places = [lab / model for model in models]
+        assert jsl("score", lab / "cohort.csv", "--model", *places, "--out", tmp_path / f"{name}.csv") == 0
+    a, b, both = (read(tmp_path / f"{name}.csv")[GRADES] for name in ("a", "b", "both"))
+    np.testing.assert_allclose(both, (a + b) / 2, atol=2e-6)
+    assert np.abs(a - b).to_numpy().max() > 0.01
+
+
+def test_figures_are_those_of_scikit_learn_on_the_test_part(lab: Path, tmp_path: Path) -> None:
+    files = ("--json", tmp_path / "f.json", "--predictions", tmp_path / "p.csv")
+    assert jsl("evaluate", lab / "a", lab / "joint", "--cohort", lab / "cohort.csv", *files) == 0
+    figures, told = json.loads((tmp_path / "f.json").read_text()), read(tmp_path / "p.csv")
+    assert figures["part"] == "test"
+    assert set(told["split"]) == {"test"}
+    grades = told[told["model"] == "a"]
+    truth, guess = grades["BL_KL_grade"], grades[GRADES].to_numpy().argmax(axis=1)
+    measured = figures["models"]["a"]["kl"]
+    assert measured["n"] == len(grades) == figures["knees"]
+    assert measured["accuracy"]["value"] == pytest.approx(accuracy_score(truth, guess))
+    kappa = cohen_kappa_score(truth, guess, weights="quadratic", labels=range(5))
+    assert measured["kappa"]["value"] == pytest.approx(kappa)
+    risks = told[told["model"] == "joint"]
+    auc = roc_auc_score(risks["JSL_Prog"], risks["jsl_risk"])
+    assert figures["models"]["joint"]["jsl"]["auc"]["value"] == pytest.approx(auc, abs=1e-6)
+
+
+def test_knees_a_model_has_learned_from_are_told(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert jsl("evaluate", lab / "a", "--cohort", lab / "cohort.csv", "--split", "train") == 0
+    assert "its figures mean little" in capsys.readouterr().out
+    assert jsl("evaluate", lab / "a", "--cohort", lab / "cohort.csv") == 0
+    assert "mean little" not in capsys.readouterr().out
+
+
+def test_an_unreadable_crop_is_a_row_with_its_reason(lab: Path, tmp_path: Path) -> None:
+    shutil.copytree(lab / "crops", tmp_path / "crops")
+    shutil.copy(lab / "cohort.csv", tmp_path)
+    (tmp_path / "crops" / "1000003_1.png").write_bytes(b"\x89PNG, but not for long")
+    assert jsl("score", tmp_path / "cohort.csv", "--model", lab / "a", "--out", tmp_path / "s.csv") == 0
+    scores = read(tmp_path / "s.csv").set_index("ID")
+    assert scores.loc["1000003_1", "reason"] == "unreadable_image"
+    assert scores["reason"].notna().sum() == 1
+    assert scores[GRADES].notna().all(axis=1).sum() == len(scores) - 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["score", "cohort.csv", "--model", "nowhere"], "nowhere"),
+        (["score", "cohort.csv", "--model", "a", "a"], "a model is named twice"),
+        (["score", "cohort.csv", "--model", "joint"], "give --factors"),
+        (["evaluate", "a", "--cohort", "nowhere.csv"], "nowhere.csv: cannot be read"),
+        (["evaluate", "a", "--cohort", "cohort.csv", "--split", "tst"], "there are test, train, val"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    lab: Path,
+    words: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(lab)
+    assert jsl(*words) == 1
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.count("\n") == 1
+
+
+def test_overlays_lie_beside_the_scores(lab: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(lab / "cohort.csv").head(3)
+    table["Img_path"] = [str(lab / path) for path in table["Img_path"]]
+    table.to_csv(tmp_path / "three.csv", index=False)
+    assert (
+        jsl("score", tmp_path / "three.csv", "--model", lab / "a", "--out", tmp_path / "s.csv", "--overlay")
+        == 0
+    )
+    for name in table["ID"]:
+        saliency = np.load(tmp_path / "s_overlays" / f"{name}.npy")
+        picture = Image.open(tmp_path / "s_overlays" / f"{name}.png")
+        assert saliency.shape == (32, 32)
+        assert picture.mode == "RGB"
+        assert saliency.min() >= 0
