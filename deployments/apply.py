@@ -6,13 +6,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from jsl_core.config import PipelineSettings, load_pipeline
+from deployments.automations import automate
+from jsl_core.config import Lab, PipelineSettings, load_lab
 from jsl_core.errors import JslError
 from jsl_core.storage import open_store
 
@@ -40,7 +41,7 @@ QUEUES = ("urgent", "default")  # first come first, by priority
 RESULTS = "deployed"
 
 
-def deploy(*, settings: Path | None = None, store: str = "") -> None:
+def deploy(*, settings: Path | None = None, store: str = "", gpus: int = 1) -> None:
     """Apply the deployments to the server that PREFECT_API_URL names; applying twice is applying once.
 
     Parameters
@@ -51,6 +52,8 @@ def deploy(*, settings: Path | None = None, store: str = "") -> None:
     store
         Where deployed runs keep their results; every worker must reach it under this name. By default what
         the settings say.
+    gpus
+        How many GPUs the workers of pool gpu have: so many of its runs go on at a time.
     """
     from prefect.client.orchestration import get_client
     from prefect.settings import get_current_settings
@@ -60,16 +63,23 @@ def deploy(*, settings: Path | None = None, store: str = "") -> None:
     server = get_current_settings().api.url
     if server is None:
         raise JslError("no Prefect server is named; set PREFECT_API_URL, or run jsl up")
-    lab = load_pipeline(settings and settings.absolute(), options={"store": store} if store else None)
-    lab = lab.model_copy(update={"store": open_store(lab.store).url})
+    lab = load_lab(settings and settings.absolute(), {"store": store} if store else None)
+    lab = replace(lab, settings=_at_its_store(lab.settings))
     with get_client(sync_client=True) as client:
         if trouble := client.api_healthcheck():
             raise JslError(f"the Prefect server at {server} does not answer ({trouble}); start it first")
         for pool in POOLS:
-            _make(pool, client)
-    ResultsOnStore(url=lab.store).save(RESULTS, overwrite=True, _sync=True)  # type: ignore[call-arg]
+            _make(pool if pool.limit is None else replace(pool, limit=gpus), client)
+    ResultsOnStore(url=lab.settings.store).save(RESULTS, overwrite=True, _sync=True)  # type: ignore[call-arg]
     _apply(lab)
-    print(f"Deployments applied at {server}; results go to {lab.store}")
+    with get_client(sync_client=True) as client:
+        automate(client, client.read_deployment_by_name("retrain/retrain").id)
+    print(f"Deployments applied at {server}; results go to {lab.settings.store}")
+
+
+def _at_its_store(settings: PipelineSettings) -> PipelineSettings:
+    """The settings with the store by the name that holds on every worker."""
+    return settings.model_copy(update={"store": open_store(settings.store).url})
 
 
 def _make(pool: Pool, client: "SyncPrefectClient") -> None:
@@ -95,13 +105,13 @@ def _make(pool: Pool, client: "SyncPrefectClient") -> None:
             client.create_work_queue(name, priority=priority, work_pool_name=pool.name)
 
 
-def _apply(lab: PipelineSettings) -> None:
+def _apply(lab: Lab) -> None:
     """Hand the file to `prefect deploy`, which knows its format. Raises JslError with what it says."""
     with _file_for(lab) as file:
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
         done = subprocess.run(
             [*command, "--prefect-file", str(file)],
-            env=os.environ | {"JSL_STORE": lab.store, "PREFECT_LOGGING_LEVEL": "ERROR"},
+            env=os.environ | {"JSL_STORE": lab.settings.store, "PREFECT_LOGGING_LEVEL": "ERROR"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -112,16 +122,20 @@ def _apply(lab: PipelineSettings) -> None:
 
 
 @contextmanager
-def _file_for(lab: PipelineSettings) -> Iterator[Path]:
+def _file_for(lab: Lab) -> Iterator[Path]:
     """The file with the lab's settings as the parameters of its deployments, and their schedules on."""
     told = yaml.safe_load(PREFECT_FILE.read_text())
-    changed = lab.model_dump(mode="json", exclude_defaults=True)
+    changed = {
+        name: part.model_dump(mode="json", exclude_defaults=True)
+        for name, part in (("settings", lab.settings), ("watching", lab.watching), ("rule", lab.rule))
+    }
     for offer in told["deployments"]:
-        given: dict[str, Any] = offer.get("parameters", {})
-        if "settings" in given:
-            offer["parameters"] = given | {"settings": changed | given["settings"]}
+        given: dict[str, Any] = offer["parameters"]
+        offer["parameters"] = {
+            name: changed[name] | value if name in changed else value for name, value in given.items()
+        }
         for schedule in offer.get("schedules", []):
-            schedule["active"] = bool(lab.scans and lab.cohort)
+            schedule["active"] = bool(lab.settings.scans and lab.settings.cohort)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, PREFECT_FILE.name)
         file.write_text(yaml.safe_dump(told, sort_keys=False))

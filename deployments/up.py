@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from jsl_core.errors import JslError
 __all__ = ["up"]
 
 _START_SECONDS = 120
+_SOON_SECONDS = 15  # a worker that ends sooner has a fault of its own
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 _Service = subprocess.Popen[bytes]
@@ -63,14 +64,17 @@ def up(
             def start(name: str, *command: str) -> None:
                 services[name] = stack.enter_context(_service(command, home / "logs" / f"{name}.log"))
 
+            def work(pool: str) -> None:
+                start(pool, "worker", "start", "--pool", pool, "--type", "process")
+
             start("server", "server", "start", "--host", host, "--port", str(port))
             _await_server(f"{address}/api/health", services["server"], home)
             deploy(settings=settings, store=store or ("" if settings else str(home / "store")))
             for pool in POOLS:
-                start(pool.name, "worker", "start", "--pool", pool.name, "--type", "process")
+                work(pool.name)
             _await_workers(services, home)
             print(f"{_gpu()}\nUI: {address}   Logs: {home / 'logs'}   Ctrl-C ends all.", flush=True)
-            _watch(services, home)
+            _watch(services, work, home)
     except KeyboardInterrupt:
         print("jsl up: all ended", flush=True)
 
@@ -148,9 +152,18 @@ def _await_workers(services: dict[str, _Service], home: Path) -> None:
                 time.sleep(0.5)
 
 
-def _watch(services: dict[str, _Service], home: Path) -> None:
+def _watch(services: dict[str, _Service], work: Callable[[str], None], home: Path) -> None:
+    """Start a worker again that was killed, unless it ends at once. Raises JslError."""
+    started = dict.fromkeys(services, time.monotonic())
     while True:
-        _refuse_ended(services, home)
+        for name, service in list(services.items()):
+            if service.poll() is None:
+                continue
+            if name == "server" or time.monotonic() - started[name] < _SOON_SECONDS:
+                _refuse_ended(services, home)
+            print(f"jsl up: the {name} worker has ended; it is started again", flush=True)
+            work(name)
+            started[name] = time.monotonic()
         time.sleep(1)
 
 

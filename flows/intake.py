@@ -4,16 +4,26 @@ from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
 from pydantic import BaseModel, ConfigDict
 
-from flows.prepare import RUNNER, to_joints
-from jsl_core.config import PipelineSettings, PresetChoice, Regime, over_preset
-from jsl_core.landing import Batch
+from flows.due import retrain_if_due
+from flows.joints import RUNNER, to_joints
+from jsl_core.config import (
+    PipelineSettings,
+    PresetChoice,
+    Regime,
+    RetrainSettings,
+    WatchSettings,
+    over_preset,
+)
+from jsl_core.landing import Batch, Ledger, open_landing
 from jsl_core.scans import in_buckets
 from jsl_core.storage import Artifact
 from jsl_core.storage.registry import Registry
 from tasks.caching import Placement
 from tasks.champion import predict, size_of
+from tasks.fetch import fetch_scans
 from tasks.gather import Gathered, gather
 from tasks.pack import pack
 from tasks.unlabelled import unlabelled
@@ -33,34 +43,48 @@ class Taken(BaseModel):
 @flow(name="intake", task_runner=RUNNER, persist_result=False)
 def intake(
     batch: Artifact,
-    name: str,
+    number: int,
     settings: PipelineSettings,
     preset: PresetChoice = "none",
-    regime: Regime = "jsl-joint",
+    watching: WatchSettings = WatchSettings(),
+    rule: RetrainSettings = RetrainSettings(),
 ) -> Taken:
     """Find the joints in a batch of scans, and score the knees that have no label yet with the champion.
 
     Args:
         batch: The batch as watch has put it into the store.
-        name: Its place in the ledger, such as 1a2b3c4d5e6f/000001.
+        number: Its number in the ledger.
         settings: Where scans and table lie, and how the stages treat them.
         preset: A recipe for all settings; what you change from its default goes before it.
-        regime: Whose champion scores.
+        watching: How many labels start a retraining.
+        rule: Whose champion scores, and how a new one is found.
     """
     settings = over_preset(settings, preset)
     place = Placement.of(settings)
     store = place.open()
+    ledger = Ledger(store, open_landing(settings.scans, place.folder()))
     scans = Batch.model_validate_json(store.get(batch)).scans
-    gathered = gather(*to_joints(in_buckets(scans), settings, place), place)
+    buckets = in_buckets(scans)
+    fetch_scans(buckets, settings, place)
+    gathered = gather(*to_joints(buckets, settings, place), place)
+    scores = _scored(gathered, settings, rule.regime, place)
+    where = store.publish(scores, f"{ledger.key(number)}-scores.csv") if scores else ""
+    ledger.finish(number, gathered.joints)
+    told = f"{gathered.scans} scans, {gathered.failed} rejected. Scores: {where or 'none'}"
+    create_markdown_artifact(told, key="intake", description="What became of the scans")
+    with get_client(sync_client=True) as client:
+        retrain_if_due(client, ledger, settings, watching, rule)
+    return Taken(gathered=gathered, scores=where)
+
+
+def _scored(
+    gathered: Gathered, settings: PipelineSettings, regime: Regime, place: Placement
+) -> Artifact | None:
+    """What the champion, if there is one, says of the knees without a label, if there are any."""
+    store = place.open()
     champion = Registry(store).champion(regime)
     table = unlabelled(gathered.joints, Path(settings.cohort), regime, place) if champion else None
-    scores = ""
-    if champion and table:
-        crops = settings.pack.model_copy(update={"size": size_of(champion.model, store)})
-        said = predict(champion.model, pack(gathered.joints, table, crops, place), place)
-        scores = store.publish(said, f"landing/{name}-scores.csv")
-    ledger, _, number = name.partition("/")
-    store.write(f"landing/{ledger}/joints/{number}.json", gathered.joints.model_dump_json().encode())
-    told = f"{gathered.scans} scans, {gathered.failed} rejected. Scores: {scores or 'none'}"
-    create_markdown_artifact(told, key="intake", description="What became of the scans")
-    return Taken(gathered=gathered, scores=scores)
+    if champion is None or table is None:
+        return None
+    crops = settings.pack.model_copy(update={"size": size_of(champion.model, store)})
+    return predict(champion.model, pack(gathered.joints, table, crops, place), place)

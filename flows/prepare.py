@@ -2,26 +2,23 @@
 
 import json
 from pathlib import Path
-from typing import Any, cast
 
-from prefect import flow, unmapped
-from prefect.futures import PrefectFuture
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
+from flows.joints import RUNNER, to_joints
+from flows.shards import with_many_hands
 from jsl_core.cohort import read_cohort, with_frozen_test
 from jsl_core.config import PipelineSettings, PresetChoice, over_preset
 from jsl_core.errors import BadSettings, JslError
 from jsl_core.scans import in_buckets, list_scans
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
-from tasks.convert import convert
-from tasks.crop import crop
+from tasks.fetch import fetch_all
 from tasks.gather import Gathered, gather
 from tasks.pack import pack, pack_images
-from tasks.split import split
 
-__all__ = ["RUNNER", "Prepared", "prepare", "to_joints"]
+__all__ = ["Prepared", "prepare"]
 
 
 class Prepared(BaseModel):
@@ -34,9 +31,6 @@ class Prepared(BaseModel):
     split: list[Artifact] = []
     cropped: list[Artifact] = []
     gathered: Gathered | None = None
-
-
-RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=2))
 
 
 @flow(name="prepare", task_runner=RUNNER, persist_result=False)
@@ -53,23 +47,16 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
     cohort = _ingest_table(settings, frozen, place)
     if not settings.scans:
         return Prepared(dataset=pack_images(_list_images(settings, place), cohort, settings.pack, place))
-    buckets = in_buckets(list_scans(Path(settings.scans), Path(settings.films) if settings.films else None))
+    buckets = in_buckets(
+        list_scans(fetch_all(settings, place), Path(settings.films) if settings.films else None)
+    )
+    with_many_hands(buckets, settings, place)
     converted, halves, cropped = to_joints(buckets, settings, place)
     gathered = gather(converted, halves, cropped, place)
     _stop_if_too_many_failed(gathered, settings, place)
     together = place.model_copy(update={"bundles": tuple(cropped)})
     dataset = pack(gathered.joints, cohort, settings.pack, together)
     return Prepared(dataset=dataset, converted=converted, split=halves, cropped=cropped, gathered=gathered)
-
-
-def to_joints(
-    buckets: list[list[Artifact]], settings: PipelineSettings, place: Placement
-) -> tuple[list[Artifact], list[Artifact], list[Artifact]]:
-    """The tables of the convert, split and crop stage, one a bucket; within a flow that uses RUNNER."""
-    converted = convert.map(buckets, unmapped(settings.convert), unmapped(place)).result()
-    halves = split.map(converted, unmapped(settings.split), unmapped(place)).result()
-    cropped = crop.map(halves, unmapped(settings.crop), unmapped(place)).result()
-    return converted, halves, cropped
 
 
 def _ingest_table(settings: PipelineSettings, frozen: str, place: Placement) -> Artifact:

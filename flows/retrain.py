@@ -15,7 +15,7 @@ from tasks.evaluate import evaluate
 from tasks.publish import publish
 from tasks.report import report
 
-__all__ = ["Retrained", "retrain"]
+__all__ = ["Retrained", "for_the_line", "retrain"]
 
 
 class Retrained(BaseModel):
@@ -38,7 +38,7 @@ def retrain(
         preset: A recipe for all settings; what you change from its default goes before it.
         rule: Which model is kept up to date, and when a new one takes its place.
     """
-    settings = _for_the_line(over_preset(settings, preset), rule.regime)
+    settings = for_the_line(over_preset(settings, preset), rule.regime)
     place = Placement.of(settings)
     registry = Registry(place.open())
     first = registry.champion(rule.regime)
@@ -66,7 +66,7 @@ def retrain(
     return Retrained(decision=decision, report=published.report)
 
 
-def _for_the_line(settings: PipelineSettings, regime: Regime) -> PipelineSettings:
+def for_the_line(settings: PipelineSettings, regime: Regime) -> PipelineSettings:
     """The settings, with the champion's regime among those trained, and one model of each: no folds, as those
     would train on the frozen test part."""
     regimes = dict.fromkeys((*settings.training.regimes, regime))

@@ -111,7 +111,7 @@ def look(places: tuple[Path, Path], office: Office) -> list[Batch]:
 def test_scans_are_used_once_while_watchers_overlap_and_die_at_any_step(
     places: tuple[Path, Path], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jsl_core.landing._MOST", 3)
+    monkeypatch.setattr("jsl_core.landing.ledger._MOST", 3)
     dice, office = random.Random(seed), Office()
     contents: set[tuple[str, str]] = set()
     watchers: list[Watcher] = []

@@ -16,7 +16,7 @@ from jsl_core.config.phantom import PhantomSettings
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
 from jsl_core.config.presets import Preset, pipeline_preset
-from jsl_core.config.retrain import RetrainSettings, WatchSettings
+from jsl_core.config.retrain import Lab, RetrainSettings, WatchSettings, load_lab
 from jsl_core.config.score import PredictSettings, ScoreSettings
 from jsl_core.config.sweep import SweepSettings, load_sweep
 from jsl_core.config.training import Regime, RegimeSettings, TrainingSettings
@@ -26,6 +26,7 @@ __all__ = [
     "CropSettings",
     "DetectorTrainSettings",
     "EvaluateSettings",
+    "Lab",
     "OaiSettings",
     "PackSettings",
     "PhantomSettings",
@@ -43,6 +44,7 @@ __all__ = [
     "TrainingSettings",
     "WatchSettings",
     "fault",
+    "load_lab",
     "load_pipeline",
     "load_sweep",
     "over_preset",

@@ -18,7 +18,9 @@ class PipelineSettings(Settings):
         "run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", title="Name", description="Names the run's folder."
     )
     scans: str = Field(
-        "", title="Scans", description="Folder of DICOM scans. Empty: the table's Img_path is used."
+        "",
+        title="Scans",
+        description="Folder, or s3://bucket/prefix, of DICOM scans. Empty: the table's Img_path is used.",
     )
     cohort: str = Field(
         "", title="Cohort table", description="CSV with ID, risk factors, BL_KL_grade and JSL_Prog."

@@ -1,94 +1,17 @@
 """`jsl up` for real: a server, its workers and deployments, asked over REST as the UI does, and ended."""
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from lab import ENDED, JSL, Lab, wait_until
 
 from deployments.apply import PREFECT_FILE
-
-JSL = [sys.executable, "-c", "from flows.cli import main; main()"]
-ENDED = ("COMPLETED", "FAILED", "CRASHED")
-
-
-@dataclass(frozen=True)
-class Lab:
-    """A running `jsl up`."""
-
-    process: "subprocess.Popen[str]"
-    api: str
-    home: Path
-
-    def ask(self, path: str, body: Any) -> Any:
-        """The answer to a POST; the HTTP status where it is refused."""
-        request = urllib.request.Request(
-            f"{self.api}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code
-
-    def processes(self) -> set[Path]:
-        """The processes that carry the lab's own variable, the lab itself among them."""
-        mark = f"JSL_TEST_LAB={self.home}".encode()
-        return {file.parent for file in Path("/proc").glob("[0-9]*/environ") if mark in _bytes(file)}
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""
-
-
-def _wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def _start(home: Path) -> Lab:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    process = subprocess.Popen(
-        [*JSL, "up", str(home), "--port", str(port)],
-        env=environment | {"JSL_TEST_LAB": str(home), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    lab = Lab(process, f"http://127.0.0.1:{port}/api", home)
-    assert process.stdout is not None
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if "Ctrl-C ends all" in line:
-            return lab
-    pytest.fail(f"jsl up ended: {''.join(said)}")
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    lab = _start(tmp_path_factory.mktemp("lab"))
-    yield lab
-    lab.process.kill()
-    lab.process.wait()
-
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -141,9 +64,7 @@ def test_a_run_whose_table_is_missing_fails_on_its_worker_and_says_so(lab: Lab) 
     body = {"parameters": {"settings": settings}, "work_queue_name": "urgent"}
     run = lab.ask(f"/deployments/{deployment['id']}/create_flow_run", body)["id"]
     mine = {"flow_runs": {"id": {"any_": [run]}}}
-    _wait_until(
-        lambda: lab.ask("/flow_runs/filter", mine)[0]["state_type"] in ("COMPLETED", "FAILED", "CRASHED")
-    )
+    wait_until(lambda: lab.ask("/flow_runs/filter", mine)[0]["state_type"] in ENDED)
     (told,) = lab.ask("/flow_runs/filter", mine)
     assert told["state_type"] == "FAILED"
     assert "none.csv" in told["state"]["message"]
@@ -171,10 +92,10 @@ def test_kill_9_leaves_no_process_behind_not_even_one_with_a_session_of_its_own(
         [sys.executable, "-c", holder], env=os.environ | {"JSL_TEST_LAB": str(tmp_path)}, text=True
     )
     lab = Lab(process, "", tmp_path)
-    _wait_until(lambda: len(lab.processes()) == 4)  # holder, leash, worker, and the worker's own
+    wait_until(lambda: len(lab.processes()) == 4)  # holder, leash, worker, and the worker's own
     process.kill()
     process.wait()
-    _wait_until(lambda: not lab.processes())
+    wait_until(lambda: not lab.processes())
 
 
 def test_an_open_door_needs_a_password(tmp_path: Path) -> None:

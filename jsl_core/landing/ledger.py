@@ -8,19 +8,14 @@ when they die, provided that claiming is atomic; the server's idempotency keys a
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
-from pathlib import Path
+from collections.abc import Callable, Sequence, Set
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from jsl_core.errors import JslError
-from jsl_core.imaging import walk
-from jsl_core.imaging.sources import printable
-from jsl_core.scans import scan_artifact
 from jsl_core.storage import Artifact, Store, digest_of
 
-__all__ = ["Batch", "FolderLanding", "Landed", "Landing", "Ledger", "open_landing", "settled", "take"]
+__all__ = ["Batch", "Landed", "Landing", "Ledger", "settled", "take"]
 
 _MOST = 512  # files of a batch: a landing place of a million is taken in parts that several workers share
 
@@ -61,48 +56,6 @@ class Landing(Protocol):
         ...
 
 
-class FolderLanding:
-    """A folder on a disk that all workers share."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.absolute()
-        self._paths: dict[str, Path] = {}  # not every name on a disk is printable
-
-    @property
-    def url(self) -> str:
-        return str(self._folder)
-
-    def files(self) -> list[Landed]:
-        if not self._folder.is_dir():
-            raise JslError(f"scans {self._folder}: no such folder; give the folder in which scans land")
-        return sorted(self._look(), key=lambda file: file.name)
-
-    def _look(self) -> Iterator[Landed]:
-        for path in self._folder.rglob("*"):
-            # Copying programs write under a name that begins with a dot, and rename what is whole.
-            hidden = any(part.startswith(".") for part in path.relative_to(self._folder).parts)
-            if not hidden and path.is_file() and (file := self._landed(path)):
-                yield file
-
-    def _landed(self, path: Path) -> Landed | None:
-        try:
-            about = path.stat()
-        except OSError:  # it has just gone
-            return None
-        stamp = f"{about.st_mtime_ns}-{about.st_ino}"
-        name = printable(path.relative_to(self._folder).as_posix())
-        self._paths[name] = path
-        return Landed(name=name, size=about.st_size, stamp=stamp)
-
-    def scans(self, file: Landed) -> list[Artifact] | None:
-        path, above = self._paths[file.name], Path(file.name).parent
-        try:
-            scans = [scan_artifact(scan, printable((above / scan.name).as_posix())) for scan in walk(path)]
-        except (JslError, OSError):
-            return None
-        return scans if self._landed(path) == file else None
-
-
 def settled(landing: Landing, seconds: float, sleep: Callable[[float], None] = time.sleep) -> list[Landed]:
     """The files that were the same at two looks so far apart: none of them is still being written."""
     before = set(landing.files())
@@ -128,17 +81,24 @@ class Ledger:
         """Writing an entry again writes the same bytes."""
         self._store.write(self._key(number), batch.model_dump_json(indent=1).encode())
 
-    def joints_key(self, number: int) -> str:
-        """Where the work on an entry says which joints it found: once it is there, that work is done."""
-        return f"landing/{self.name}/joints/{number:06d}.json"
+    def finish(self, number: int, joints: Artifact) -> None:
+        """Say which joints the work on an entry has found: that work is done."""
+        self._store.write(self._joints(f"{number:06d}.json"), joints.model_dump_json().encode())
 
     def joints(self) -> list[Artifact]:
         """The tables of joints of all entries whose work is done."""
-        found = [self._store.read(key) for key in self._store.keys(f"landing/{self.name}/joints")]
+        found = [self._store.read(key) for key in self._store.keys(self._joints())]
         return [Artifact.model_validate_json(data) for data in found if data]
 
+    def key(self, number: int) -> str:
+        """What the keys that belong to an entry begin with."""
+        return f"landing/{self.name}/{number:06d}"
+
     def _key(self, number: int) -> str:
-        return f"landing/{self.name}/{number:06d}.json"
+        return f"{self.key(number)}.json"
+
+    def _joints(self, name: str = "") -> str:
+        return f"landing/{self.name}/joints" + (f"/{name}" if name else "")
 
 
 def take(
@@ -181,8 +141,3 @@ def _read(landing: Landing, files: Sequence[Landed], used: Set[Artifact]) -> Bat
     read = {file: found for file in files if (found := landing.scans(file)) is not None}
     new = dict.fromkeys(scan for found in read.values() for scan in found if scan not in used)
     return Batch(files=tuple(read), scans=tuple(new))
-
-
-def open_landing(scans: str) -> Landing:
-    """The place where scans land. Raises JslError if it cannot be one."""
-    return FolderLanding(Path(scans))

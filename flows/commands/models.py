@@ -1,0 +1,116 @@
+"""`jsl models`: the versions of each line of models, who is champion, and why."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import App
+
+from jsl_core.errors import JslError
+
+if TYPE_CHECKING:
+    from jsl_core.storage.registry import Decision, Registry
+
+__all__ = ["models", "promote", "rollback", "show", "table"]
+
+models = App(name="models", help="The registry of models: what there is, who is champion, and why.")
+
+_STORE = "jsl-home/store"
+
+
+@models.command(name="list")
+def table(store: str = _STORE) -> None:
+    """List the versions of all lines of models; a * marks the champion.
+
+    Parameters
+    ----------
+    store
+        Folder, or s3://bucket/prefix.
+    """
+    registry = _registry(store)
+    regimes = registry.regimes()
+    if not regimes:
+        raise JslError(f"store {store}: no models are registered; retrain registers them")
+    for regime in regimes:
+        champion = registry.champion(regime)
+        for version in registry.versions(regime):
+            mark = "*" if version == champion else " "
+            print(f"{mark} {regime:<18}{version.name}  {version.registered}")
+
+
+@models.command
+def show(regime: str, version: str = "", *, store: str = _STORE) -> None:
+    """Show a version, by default the champion, and every decision about it.
+
+    Parameters
+    ----------
+    regime
+        The line of models, such as jsl-joint.
+    version
+        The start of the version's name.
+    store
+        Folder, or s3://bucket/prefix.
+    """
+    registry = _registry(store)
+    chosen = registry.find(regime, version) if version else registry.champion(regime)
+    if chosen is None:
+        raise JslError(f"store {store}: {regime} has no champion yet; name a version (jsl models list)")
+    print(json.dumps(chosen.model_dump(), indent=1))
+    for decision in registry.history(regime):
+        if chosen.name in (decision.version, decision.over):
+            print(_line(decision))
+
+
+@models.command
+def promote(regime: str, version: str, *, why: str, store: str = _STORE) -> None:
+    """Make a version the champion.
+
+    Parameters
+    ----------
+    regime
+        The line of models, such as jsl-joint.
+    version
+        The start of the version's name.
+    why
+        Goes into the registry.
+    store
+        Folder, or s3://bucket/prefix.
+    """
+    print(_line(_registry(store).promote(regime, version, {"why": why})))
+
+
+@models.command
+def rollback(regime: str, *, why: str, store: str = _STORE) -> None:
+    """Return to the champion before the present one.
+
+    Parameters
+    ----------
+    regime
+        The line of models, such as jsl-joint.
+    why
+        Goes into the registry.
+    store
+        Folder, or s3://bucket/prefix.
+    """
+    print(_line(_registry(store).rollback(regime, why)))
+
+
+def _registry(store: str) -> "Registry":
+    from jsl_core.storage import open_store
+    from jsl_core.storage.registry import Registry
+
+    return Registry(open_store(store))
+
+
+def _line(decision: "Decision") -> str:
+    over = f" over {decision.over}" if decision.over else ""
+    return f"{decision.when} {decision.action} {decision.version}{over}: {_figures(decision.figures)}"
+
+
+def _figures(figures: dict[str, Any]) -> str:
+    if "figure" not in figures:
+        return str(figures.get("why", ""))
+    return (
+        f"{figures['why']} ({figures['figure']} {figures['challenger']:.3f} against "
+        f"{figures['champion']:.3f}, difference {figures['difference']:+.3f} "
+        f"[{figures['low']:+.3f}, {figures['high']:+.3f}], margin {figures['margin']:.3f})"
+    )

@@ -1,0 +1,61 @@
+"""Scans that land in a folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from jsl_core.errors import JslError
+from jsl_core.imaging import walk
+from jsl_core.imaging.sources import printable
+from jsl_core.landing.ledger import Landed
+from jsl_core.scans import scan_artifact
+from jsl_core.storage import Artifact
+
+__all__ = ["FolderLanding", "scans_in"]
+
+
+class FolderLanding:
+    """A folder on a disk that all workers share."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        self._paths: dict[str, Path] = {}  # not every name on a disk is printable
+
+    @property
+    def url(self) -> str:
+        return str(self._folder)
+
+    def files(self) -> list[Landed]:
+        if not self._folder.is_dir():
+            raise JslError(f"scans {self._folder}: no such folder; give the folder in which scans land")
+        return sorted(self._look(), key=lambda file: file.name)
+
+    def _look(self) -> Iterator[Landed]:
+        for path in self._folder.rglob("*"):
+            # Copying programs write under a name that begins with a dot, and rename what is whole.
+            hidden = any(part.startswith(".") for part in path.relative_to(self._folder).parts)
+            if not hidden and path.is_file() and (file := self._landed(path)):
+                yield file
+
+    def _landed(self, path: Path) -> Landed | None:
+        try:
+            about = path.stat()
+        except OSError:  # it has just gone
+            return None
+        stamp = f"{about.st_mtime_ns}-{about.st_ino}"
+        name = printable(path.relative_to(self._folder).as_posix())
+        self._paths[name] = path
+        return Landed(name=name, size=about.st_size, stamp=stamp)
+
+    def scans(self, file: Landed) -> list[Artifact] | None:
+        path = self._paths[file.name]
+        scans = scans_in(path, file.name)
+        return scans if self._landed(path) == file else None
+
+
+def scans_in(path: Path, name: str) -> list[Artifact] | None:
+    """The scan in a file, or those in an archive, that is `name` below its place; None if it has gone."""
+    above = Path(name).parent
+    try:
+        return [scan_artifact(scan, printable((above / scan.name).as_posix())) for scan in walk(path)]
+    except (JslError, OSError):
+        return None

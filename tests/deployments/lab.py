@@ -1,0 +1,98 @@
+"""A running `jsl up`, asked over REST as the UI does."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ENDED", "JSL", "Lab", "start", "wait_until"]
+
+JSL = [sys.executable, "-c", "from flows.cli import main; main()"]
+ENDED = ("COMPLETED", "FAILED", "CRASHED")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running `jsl up`."""
+
+    process: "subprocess.Popen[str]"
+    api: str
+    home: Path
+
+    def ask(self, path: str, body: Any) -> Any:
+        """The answer to a POST; the HTTP status where it is refused."""
+        request = urllib.request.Request(
+            f"{self.api}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def run(self, deployment: str, parameters: dict[str, Any] | None = None, **more: Any) -> str:
+        """Start a run of a deployment as the form does, and say its id."""
+        mine = {"deployments": {"name": {"any_": [deployment]}}}
+        (found,) = self.ask("/deployments/filter", mine)
+        body = {"parameters": parameters or {}, **more}
+        made: str = self.ask(f"/deployments/{found['id']}/create_flow_run", body)["id"]
+        return made
+
+    def runs(self, deployment: str) -> list[Any]:
+        """All runs of a deployment, oldest first."""
+        mine = {"deployments": {"name": {"any_": [deployment]}}, "sort": "START_TIME_ASC"}
+        found: list[Any] = self.ask("/flow_runs/filter", mine)
+        return found
+
+    def state(self, run: str) -> Any:
+        """The state of a run."""
+        (told,) = self.ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+        return told["state"]
+
+    def processes(self) -> set[Path]:
+        """The processes that carry the lab's own variable, the lab itself among them."""
+        mark = f"JSL_TEST_LAB={self.home}".encode()
+        return {file.parent for file in Path("/proc").glob("[0-9]*/environ") if mark in _bytes(file)}
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def start(home: Path, *options: str) -> Lab:
+    """`jsl up` on a port of its own, once it says that all is up."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    process = subprocess.Popen(
+        [*JSL, "up", str(home), "--port", str(port), *options],
+        env=environment | {"JSL_TEST_LAB": str(home), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lab = Lab(process, f"http://127.0.0.1:{port}/api", home)
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "Ctrl-C ends all" in line:
+            return lab
+    raise AssertionError(f"jsl up ended: {''.join(said)}")

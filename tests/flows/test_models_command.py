@@ -1,0 +1,86 @@
+"""`jsl models`: who is champion and why, for people; what people decide goes into the registry too."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.cli import main
+from jsl_core.storage import Registry, open_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    """A line of two versions; the first is champion."""
+    store = open_store(str(tmp_path / "store"))
+    registry = Registry(store)
+    for content in (b"1", b"2"):
+        registry.register("jsl-joint", store.put(content, "bundle.json"), {})
+    first, second = (version.name for version in registry.versions("jsl-joint"))
+    registry.promote("jsl-joint", first, {"why": "the first of its line"}, over="")
+    figures = {
+        "figure": "AUC", "challenger": 0.7, "champion": 0.75, "difference": -0.05, "low": -0.1, "high": 0.0,
+        "margin": 0.03, "why": "not shown to be as good",
+    }  # fmt: skip
+    registry.keep("jsl-joint", second, figures, over=first)
+    return store.url
+
+
+def jsl(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    return int(ended.value.code or 0)
+
+
+def names(store: str) -> list[str]:
+    return [version.name for version in Registry(open_store(store)).versions("jsl-joint")]
+
+
+def test_the_list_marks_the_champion(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert jsl("models", "list", "--store", store) == 0
+    marked = [line.split()[2] for line in capsys.readouterr().out.splitlines() if line.startswith("*")]
+    assert marked == names(store)[:1]
+
+
+def test_show_tells_what_was_decided_and_with_which_figures(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert jsl("models", "show", "jsl-joint", "--store", store) == 0
+    told = capsys.readouterr().out
+    assert "the first of its line" in told
+    assert "AUC 0.700 against 0.750, difference -0.050 [-0.100, +0.000], margin 0.030" in told
+
+
+def test_people_promote_and_roll_back_with_a_reason(store: str) -> None:
+    first, second = names(store)
+    registry = Registry(open_store(store))
+    assert jsl("models", "promote", "jsl-joint", second[:6], "--why", "a reader study", "--store", store) == 0
+    champion = registry.champion("jsl-joint")
+    assert champion is not None
+    assert champion.name == second
+    assert jsl("models", "rollback", "jsl-joint", "--why", "it drifts", "--store", store) == 0
+    champion = registry.champion("jsl-joint")
+    assert champion is not None
+    assert champion.name == first
+    assert registry.history("jsl-joint")[-1].figures == {"why": "it drifts"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("show", "kl"), "kl has no champion yet"),
+        (("promote", "jsl-joint", "ffff", "--why", "x"), "no one version 'ffff'"),
+        (("rollback", "jsl-joint", "--why", "x"), "no earlier champion"),
+    ],
+)
+def test_what_is_not_there_is_one_line(
+    store: str, words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert jsl("models", *words, "--store", store) == 1
+    said = capsys.readouterr().err
+    assert told in said
+    assert len(said.splitlines()) == 1
+
+
+def test_an_empty_registry_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert jsl("models", "list", "--store", str(tmp_path)) == 1
+    assert "no models are registered" in capsys.readouterr().err

@@ -1,0 +1,93 @@
+"""Scans that land in a bucket are taken as those in a folder are, and read from copies on this machine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from jsl_core.landing import Batch, BucketLanding, Ledger, open_landing, settled, take
+from jsl_core.storage import Artifact, open_store
+
+moto = pytest.importorskip("moto.server", reason="moto is not installed")
+
+URL = "s3://landing/knees"
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of a fresh bucket of a server that the environment names."""
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="landing")
+    yield client
+    server.stop()
+
+
+def put(bucket: Any, name: str, content: bytes) -> None:
+    bucket.put_object(Bucket="landing", Key=f"knees/{name}", Body=content)
+
+
+def look(tmp_path: Path, started: dict[int, Batch]) -> list[Batch]:
+    landing = open_landing(URL, tmp_path / "work")
+    ledger = Ledger(open_store(str(tmp_path / "store")), landing)
+    return take(landing, ledger, settled(landing, 0), started.setdefault, lambda number, batch: None)
+
+
+def test_each_object_is_taken_once_again_when_replaced_and_not_when_only_written_anew(
+    bucket: Any, tmp_path: Path
+) -> None:
+    started: dict[int, Batch] = {}
+    put(bucket, "a.dcm", b"first")
+    put(bucket, "deep/b.dcm", b"second")
+    look(tmp_path, started)
+    assert look(tmp_path, started) == []
+    put(bucket, "a.dcm", b"third")
+    put(bucket, "c.dcm", b"first")
+    look(tmp_path, started)
+    assert [[(scan.name, scan.sha256) for scan in batch.scans] for batch in started.values()] == [
+        [(name, Artifact.of_bytes(content, "").sha256) for name, content in batch]
+        for batch in (
+            [("a.dcm", b"first"), ("deep/b.dcm", b"second")],
+            [("a.dcm", b"third"), ("c.dcm", b"first")],
+        )
+    ]
+
+
+def test_an_object_replaced_between_look_and_read_waits(bucket: Any, tmp_path: Path) -> None:
+    put(bucket, "a.dcm", b"first")
+    landing = open_landing(URL, tmp_path)
+    (seen,) = landing.files()
+    put(bucket, "a.dcm", b"another")
+    assert landing.scans(seen) is None
+    bucket.delete_object(Bucket="landing", Key="knees/a.dcm")
+    assert landing.scans(seen) is None
+    assert landing.files() == []
+
+
+def test_folders_markers_and_names_that_lead_elsewhere_are_no_scans(bucket: Any, tmp_path: Path) -> None:
+    for name in ("", "folder/", "../../etc/passwd", "/abs", ".part-1", "a/.hidden/b", "good.dcm"):
+        put(bucket, name, b"x")
+    assert [file.name for file in open_landing(URL, tmp_path).files()] == ["good.dcm"]
+
+
+def test_the_mirror_shows_what_the_bucket_has(bucket: Any, tmp_path: Path) -> None:
+    put(bucket, "gone.dcm", b"1")
+    put(bucket, "kept.dcm", b"2")
+    landing = BucketLanding(URL, tmp_path / "mirror")
+    landing.bring_all()
+    bucket.delete_object(Bucket="landing", Key="knees/gone.dcm")
+    put(bucket, "kept.dcm", b"3")
+    landing.bring_all()
+    there = {path.name: path.read_bytes() for path in (tmp_path / "mirror").rglob("*") if path.is_file()}
+    assert there == {"kept.dcm": b"3"}
