@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core.config import PipelineSettings
 from jsl_core.errors import StoreError
+from jsl_core.landing import folder_of
 from jsl_core.storage import Artifact, Store, artifacts_in, digest_of, open_store, work_folder
 
 __all__ = ["Placement", "ResultsOnStore", "results_block", "stage", "stage_key"]
@@ -46,11 +47,12 @@ class Placement(BaseModel):
     def of(cls, settings: PipelineSettings) -> "Placement":
         """Absolute places, which mean the same to worker processes; crops lie beside their table."""
         store = open_store(settings.store)
-        scans = Path(settings.scans) if settings.scans else Path(settings.cohort).parent
+        work = work_folder(store.url, settings.work)
+        beside = str(Path(settings.cohort).parent)
         return cls(
             store=store.url,
-            work=str(work_folder(store.url, settings.work)),
-            scans=str(scans.absolute()),
+            work=str(work),
+            scans=str(folder_of(settings.scans or beside, work)),
             jobs=settings.jobs,
         )
 

@@ -31,6 +31,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     client = boto3.client("s3", region_name="us-east-1")
     client.create_bucket(Bucket="landing")
     yield client
+    for entry in client.list_objects_v2(Bucket="landing").get("Contents", ()):  # the next server has them too
+        client.delete_object(Bucket="landing", Key=entry["Key"])
     server.stop()
 
 

@@ -11,11 +11,13 @@ from jsl_core.landing.folder import scans_in
 from jsl_core.landing.ledger import Landed
 from jsl_core.storage import Artifact
 from jsl_core.storage.folder import write_atomically
-from jsl_core.storage.s3.client import CONNECTIONS, connect
+from jsl_core.storage.s3.client import connect
 from jsl_core.storage.s3.errors import NotFound, attempt
 from jsl_core.storage.s3.place import Place
 
 __all__ = ["BucketLanding"]
+
+_AT_ONCE = 16  # downloads
 
 
 class BucketLanding:
@@ -74,7 +76,7 @@ class BucketLanding:
         return copy
 
     def _bring_each(self, files: Sequence[Landed]) -> None:
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(self.bring, files))
 
     def _listed(self) -> Iterator[Landed]:

@@ -10,7 +10,7 @@ from lab import Lab, start
 from jsl_core.config import PhantomSettings
 from jsl_core.phantom import write_phantom
 
-_SETTINGS = """
+SETTINGS = """
 name = "lab"
 scans = "landing"
 cohort = "JSL.csv"
@@ -23,7 +23,7 @@ pack = {{ size = 64, val = 0.2, test = 0.4 }}
 backbone = "jslnet"
 regimes = ["multitask"]
 baseline = false
-multitask = {{ epochs = 3, batch = 8, lr = 1e-3 }}
+multitask = {{ epochs = 30, batch = 8, lr = 1e-3 }}
 
 [watch]
 settle_seconds = 0.2
@@ -49,7 +49,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, cohort: Path) -> Iterator[Lab]
     home = tmp_path_factory.mktemp("lab")
     (home / "landing").mkdir()
     shutil.copy(cohort / "JSL.csv", home)
-    (home / "lab.toml").write_text(_SETTINGS.format(store=home / "store"))
+    (home / "lab.toml").write_text(SETTINGS.format(store=home / "store"))
     lab = start(home, "--settings", str(home / "lab.toml"))
     yield lab
     lab.process.kill()
