@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from deployments.automations import automate
-from jsl_core.config import Lab, PipelineSettings, load_lab
+from jsl_core.config import Lab, PipelineSettings, ScoreSettings, load_lab
 from jsl_core.errors import JslError
 from jsl_core.storage import open_store
 
@@ -129,10 +129,14 @@ def _file_for(lab: Lab) -> Iterator[Path]:
         name: part.model_dump(mode="json", exclude_defaults=True)
         for name, part in (("settings", lab.settings), ("watching", lab.watching), ("rule", lab.rule))
     }
+    shared = {
+        name: value for name, value in changed["settings"].items() if name in ScoreSettings.model_fields
+    }
     for offer in told["deployments"]:
         given: dict[str, Any] = offer["parameters"]
+        laid = changed if offer["name"] != "score" else {"settings": shared}
         offer["parameters"] = {
-            name: changed[name] | value if name in changed else value for name, value in given.items()
+            name: laid[name] | value if name in laid else value for name, value in given.items()
         }
         for schedule in offer.get("schedules", []):
             schedule["active"] = bool(lab.settings.scans and lab.settings.cohort)
