@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
-from flows.commands import detection, imaging, models, oai, pipeline, scoring, sweep
+from flows.commands import detection, imaging, models, oai, pipeline, scoring, store, sweep
 from jsl_core import __version__
 from jsl_core.config import fault
 from jsl_core.errors import JslError
@@ -34,6 +34,10 @@ app.command(imaging.split)
 app.command(detection.crop)
 app.command(detection.detector)
 app.command(models.models)
+app.command(store.lineage)
+app.command(store.why)
+app.command(store.diff)
+app.command(store.gc)
 app.command("deployments.apply:deploy", name="deploy", help="Apply the deployments to a Prefect server.")
 app.command("deployments.up:up", name="up", help="Start a server with its UI, workers and the deployments.")
 

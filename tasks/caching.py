@@ -25,6 +25,8 @@ from jsl_core.config import PipelineSettings
 from jsl_core.errors import StoreError
 from jsl_core.landing import folder_of
 from jsl_core.storage import Artifact, Store, artifacts_in, digest_of, open_store, work_folder
+from jsl_core.storage.history import Step
+from tasks.noting import note_step
 
 __all__ = ["Placement", "ResultsOnStore", "results_block", "stage", "stage_key"]
 
@@ -136,6 +138,11 @@ class _StageKey(CachePolicy):
     def identity(self, task: Task[..., Any]) -> list[Any]:
         return [self.stage, self.version, inspect.getsource(task.fn), *map(_code_digest, self.code)]
 
+    def parts(self, task: Task[..., Any]) -> dict[str, str]:
+        """The same by name, for people."""
+        own = hashlib.sha256(inspect.getsource(task.fn).encode()).hexdigest()
+        return {"version": str(self.version), "task": own} | {name: _code_digest(name) for name in self.code}
+
     def compute_key(
         self,
         task_ctx: Any,
@@ -146,7 +153,16 @@ class _StageKey(CachePolicy):
         parameters = {
             name: _jsonable(value) for name, value in inputs.items() if not isinstance(value, Placement)
         }
-        return f"{self.stage}/{digest_of([self.identity(task_ctx.task), parameters])}"
+        step = Step(
+            stage=self.stage,
+            digest=digest_of([self.identity(task_ctx.task), parameters]),
+            code=self.parts(task_ctx.task),
+            parameters=parameters,
+        )
+        for value in inputs.values():
+            if isinstance(value, Placement):
+                note_step(step, value.open(), task_ctx.task_run.flow_run_id)
+        return step.key
 
 
 @cache

@@ -15,6 +15,7 @@ from jsl_core.records import read_rows
 from jsl_core.storage import Artifact, Store, open_store, publish_all, tree_files
 from tasks.caching import Placement
 from tasks.gather import Gathered
+from tasks.noting import note_end
 
 __all__ = ["Published", "publish"]
 
@@ -61,6 +62,7 @@ def publish(
     if any(model["jsl"] for model in summary["models"].values()):
         picture = data_uri(forest_png(summary), "image/png")
         create_image_artifact(picture, key="auc", description="AUC with 95 % intervals")
+    note_end(store)
     return Published(report=where, table=short_table(summary))
 
 

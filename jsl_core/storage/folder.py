@@ -41,15 +41,15 @@ class FolderStore:
 
     def put(self, data: bytes, name: str) -> Artifact:
         artifact = Artifact.of_bytes(data, name)
-        if not self.has(artifact):
+        if not self._renewed(artifact):
             self.write(artifact.key, data)
         return artifact
 
     def put_file(self, path: Path, name: str = "") -> Artifact:
         artifact = Artifact.of_file(path, name)
-        if not self.has(artifact):
+        if not self._renewed(artifact):
             with write_atomically(self._path(artifact.key)) as target, path.open("rb") as source:
-                shutil.copyfileobj(source, target, 1 << 20)
+                shutil.copyfileobj(source, target, _COPY)
         return artifact
 
     def get(self, artifact: Artifact) -> bytes:
@@ -128,6 +128,14 @@ class FolderStore:
 
     def prefetch(self, table: Artifact, members: Iterable[Artifact]) -> None:
         """Nothing: a folder's small files are near enough."""
+
+    def _renewed(self, artifact: Artifact) -> bool:
+        """Whether it is there; if so, it is as young as if it had just been stored."""
+        there = self.has(artifact)
+        if there:
+            with suppress(OSError):  # another user's file in a shared store has its age from them
+                os.utime(self._path(artifact.key))
+        return there
 
     def _path(self, key: str) -> Path:
         return self.root / checked(key, self.url)

@@ -1,5 +1,6 @@
 """The store in a bucket. Keys by content make every write safe to repeat; no conditional write is needed."""
 
+import math
 import mimetypes
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,7 @@ T = TypeVar("T")
 _PART = 16 << 20  # bytes; larger objects travel in parallel parts of this size
 _LINK_SECONDS = 24 * 3600
 _UNASKED = 256 << 10  # bytes up to which an object is sent again rather than asked for
+_YOUNG = 12 * 3600.0  # seconds; `jsl gc` spares what is younger than a day
 _COPY_AT_ONCE = 4 << 30  # bytes; S3 copies up to 5 GiB in one request
 _TRANSFER = TransferConfig(
     multipart_threshold=_PART,
@@ -58,7 +60,7 @@ class S3Store:
 
     def put(self, data: bytes, name: str) -> Artifact:
         artifact = Artifact.of_bytes(data, name)
-        if artifact.size <= _UNASKED or not self.has(artifact):
+        if artifact.size <= _UNASKED or not self._young(artifact):
             self._upload(artifact.key, data)
             self._presence.add(artifact)
         return artifact
@@ -66,7 +68,7 @@ class S3Store:
     def put_file(self, path: Path, name: str = "") -> Artifact:
         before = path.stat()
         artifact = Artifact.of_file(path, name)
-        if self.has(artifact):
+        if self._young(artifact):
             return artifact
         if artifact.size <= _PART:
             return self.put(path.read_bytes(), artifact.name)
@@ -191,12 +193,17 @@ class S3Store:
         with create_transfer_manager(self._client, _TRANSFER) as manager:
             manager.copy(source, self._place.bucket, self._full(key), extra).result()
 
-    def _head(self, artifact: Artifact) -> bool:
+    def _head(self, artifact: Artifact, younger_than: float = math.inf) -> bool:
         try:
             answer = self._do(lambda: self._request("head_object", artifact.key), artifact.key)
         except NotFound:
             return False
-        return bool(answer["ContentLength"] == artifact.size)
+        age = (_date_of(answer) - answer["LastModified"]).total_seconds()
+        return bool(answer["ContentLength"] == artifact.size and age < younger_than)
+
+    def _young(self, artifact: Artifact) -> bool:
+        """Whether it is there and need not be sent again to be as young as what has just been stored."""
+        return self._head(artifact, _YOUNG)
 
     def _list(self, prefix: str) -> Iterator[list[tuple[str, int, float]]]:
         """Pages of keys below a prefix, with size and age; a thousand keys to a request."""
@@ -205,8 +212,7 @@ class S3Store:
         while True:
             ask = {"Bucket": self._place.bucket, "Prefix": full} | more
             answer = self._do(partial(self._client.list_objects_v2, **ask), prefix)
-            # Ages are by the server's clock, as its dates are.
-            now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+            now = _date_of(answer)
             yield [
                 (
                     entry["Key"].removeprefix(self._place.prefix),
@@ -235,6 +241,11 @@ class S3Store:
     def _damaged(self, artifact: Artifact) -> StoreError:
         what = f"{artifact.name} is damaged; delete that object and run again"
         return StoreError(f"store {self._place.told(artifact.key)}: {what}")
+
+
+def _date_of(answer: dict[str, Any]) -> datetime:
+    """Ages are by the server's clock, as its dates are."""
+    return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
 
 def _with_body(answer: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

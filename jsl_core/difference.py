@@ -1,0 +1,40 @@
+"""What two packed datasets differ in, knee by knee."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jsl_core.learning.dataset import PackedDataset
+
+__all__ = ["dataset_difference"]
+
+_COLUMNS = ["ID", "what", "old", "new"]
+
+
+def dataset_difference(old: PackedDataset, new: PackedDataset) -> pd.DataFrame:
+    """One row a change: `ID`, `what` (`added`, `gone`, `crop`, or a column of the table), `old`, `new`."""
+    return pd.DataFrame(_rows(old, new), columns=_COLUMNS)
+
+
+def _rows(old: PackedDataset, new: PackedDataset) -> Iterator[tuple[str, str, object, object]]:
+    before, after = old.table.set_index("ID"), new.table.set_index("ID")
+    for knee in after.index.difference(before.index):
+        yield knee, "added", "", ""
+    for knee in before.index.difference(after.index):
+        yield knee, "gone", "", ""
+    both = before.index.intersection(after.index)
+    for column in before.columns.union(after.columns, sort=False):
+        a, b = (_column(table, column)[both] for table in (before, after))
+        for knee in both[(a != b) & ~(a.isna() & b.isna())]:
+            yield knee, column, a[knee], b[knee]
+    rows = {ID: row for row, ID in enumerate(new.table["ID"])}
+    for row, knee in enumerate(old.table["ID"]):
+        if knee in rows and not np.array_equal(old.images[row], new.images[rows[knee]]):
+            yield knee, "crop", "", "other pixels"
+
+
+def _column(table: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    """A column, empty where the table has none of that name."""
+    return table[name] if name in table else pd.Series(None, index=table.index, dtype=object)

@@ -1,0 +1,42 @@
+"""What each run asked for, noted in the store: for `jsl lineage`, `jsl why` and `jsl gc`."""
+
+from contextlib import suppress
+from functools import lru_cache
+from uuid import UUID
+
+from prefect import runtime
+from prefect.client.orchestration import get_client
+
+from jsl_core.errors import StoreError
+from jsl_core.storage import Store, open_store
+from jsl_core.storage.history import History, Step
+
+__all__ = ["note_end", "note_step"]
+
+
+def note_step(step: Step, store: Store, flow_run: UUID | None) -> None:
+    """Note a step of the run to which a flow run belongs; a task outside a flow belongs to none."""
+    if flow_run:
+        with suppress(StoreError):  # the step itself will meet the same trouble, and tell it
+            History(store).note(_begun(str(flow_run), store.url), step)
+
+
+def note_end(store: Store) -> None:
+    """Note that the run at work here has got to its end."""
+    if runtime.flow_run.id:
+        History(store).end(_begun(runtime.flow_run.id, store.url))
+
+
+@lru_cache(maxsize=64)
+def _begun(flow_run: str, url: str) -> str:
+    """The id of the run at the root of a flow run, which is noted the first time."""
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(UUID(flow_run))
+        while run.parent_task_run_id:
+            parent = client.read_task_run(run.parent_task_run_id)
+            if parent.flow_run_id is None:
+                break
+            run = client.read_flow_run(parent.flow_run_id)
+        flow = client.read_flow(run.flow_id)
+    History(open_store(url)).begin(str(run.id), run.name, flow.name)
+    return str(run.id)

@@ -1,0 +1,159 @@
+"""What a store tells of how its artifacts came about, and what it can do without."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jsl_core.difference import dataset_difference
+from jsl_core.errors import StoreError
+from jsl_core.learning import PackedDataset
+from jsl_core.storage import Artifact, FolderStore, Memo, Registry
+from jsl_core.storage.gc import collect, find_garbage
+from jsl_core.storage.history import History, Step
+from jsl_core.storage.lineage import Lineage, as_mermaid, as_text
+from jsl_core.storage.why import why
+
+DAY = 86400.0
+SCANS = [Artifact.of_bytes(name.encode(), name) for name in ("1000001.dcm", "1000002.dcm")]
+
+
+def make(
+    store: FolderStore, run: str, stage: str, made: Artifact, code: str = "a", **parameters: object
+) -> Step:
+    """One step as the pipeline notes it, with its result."""
+    plain = json.loads(json.dumps(parameters, default=lambda value: value.model_dump()))
+    step = Step(
+        stage=stage, digest=f"{stage}-{run}-{code}", code={"jsl_core.imaging": code}, parameters=plain
+    )
+    History(store).note(run, step)
+    result = {"metadata": {}, "result": json.dumps({"__class__": "x", "data": made.model_dump()})}
+    store.write(f"results/{step.key}", json.dumps(result).encode())
+    return step
+
+
+def pipeline(
+    store: FolderStore, run: str, scans: list[Artifact] = SCANS, code: str = "a"
+) -> dict[str, Artifact]:
+    """Scans to joints to a dataset, as one run."""
+    History(store).begin(run, f"name-{run}", "pipeline")
+    pngs = [store.put(f"png {code} {scan.name}".encode(), f"{scan.name}.png") for scan in scans]
+    rows = [{"file": scan.name, "png": png.model_dump()} for scan, png in zip(scans, pngs, strict=True)]
+    joints = store.put(json.dumps(rows).encode(), "cropped.json")
+    for row in rows:
+        Memo(store, "crop" + code).put(row["file"], [row])
+    make(store, run, "crop", joints, code, scans=scans, settings={"margin": 5})
+    dataset = store.put(json.dumps({"tree": {}, "of": code}).encode(), "dataset.json")
+    make(store, run, "pack", dataset, code, joints=joints)
+    return {"png": pngs[0], "joints": joints, "dataset": dataset}
+
+
+def aged(store: FolderStore, days: float) -> None:
+    """Everything that is there was written so long ago."""
+    for path in store.root.rglob("*"):
+        if path.is_file():
+            then = path.stat().st_mtime - days * DAY
+            os.utime(path, (then, then))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "store")
+
+
+def test_a_dataset_and_a_single_crop_are_followed_down_to_their_scans(store: FolderStore) -> None:
+    made = pipeline(store, "r1")
+    text = as_text(Lineage(store).of(made["dataset"].sha256[:10]))
+    assert [line.split()[0] for line in text.splitlines()] == [
+        "dataset.json", "by", "cropped.json", "by", "with", "1000001.dcm", "1000002.dcm",
+    ]  # fmt: skip
+    assert 'with settings {"margin": 5}' in text
+    crop = as_text(Lineage(store).of(made["png"].sha256))
+    assert "1000001.dcm.png" in crop.splitlines()[0]
+    assert SCANS[0].sha256[:12] in crop
+    assert SCANS[1].sha256[:12] not in crop
+    picture = as_mermaid(Lineage(store).of(made["dataset"].sha256))
+    assert picture.startswith("graph LR")
+    assert picture.count("-->") == 3
+
+
+def test_an_unknown_or_short_digest_is_one_clear_line(store: FolderStore) -> None:
+    pipeline(store, "r1")
+    with pytest.raises(StoreError, match="no run has made or used"):
+        Lineage(store).of("0" * 12)
+    with pytest.raises(StoreError, match="too short"):
+        Lineage(store).of("ab")
+
+
+def test_why_names_the_part_of_the_key_that_changed(store: FolderStore) -> None:
+    pipeline(store, "r1")
+    aged(store, 1)
+    another = Artifact.of_bytes(b"three", "1000003.dcm")
+    pipeline(store, "r2", [*SCANS, another], code="b")
+    told = why(store, "name-r2", "crop")
+    assert told[0].endswith("of run name-r1 (pipeline, r1)")
+    assert told[1:] == [
+        "  code jsl_core.imaging: a → b",
+        "  scans: 1 added, such as 1000003.dcm",
+    ]
+    assert why(store, "r1", "crop")[0].endswith("no earlier run had this task")
+    with pytest.raises(StoreError, match="had no task 'train'; it had crop, pack"):
+        why(store, "latest", "train")
+    with pytest.raises(StoreError, match=r"no run is called 'x'.*name-r2"):
+        why(store, "x", "crop")
+
+
+def test_garbage_is_what_no_kept_run_reaches_and_no_run_in_progress_needs(store: FolderStore) -> None:
+    old = pipeline(store, "old", code="a")
+    History(store).end("old")
+    model = store.put(b'{"tree": {}}', "kl.json")
+    Registry(store).register("kl", model, {"dataset": old["dataset"].model_dump()})
+    aged(store, 40)
+    dead = pipeline(store, "dead", code="dead")
+    aged(store, 20)
+    working = pipeline(store, "working", code="working")
+    aged(store, 3)
+    new = pipeline(store, "new", code="new")
+    History(store).end("new")
+    aged(store, 2)
+    fresh = store.put(b"stored a moment ago", "x")
+
+    garbage = find_garbage(store, keep_last=1)
+    assert {run.id for run in garbage.gone} == {"old", "dead"}
+    keys = set(store.keys(""))
+    assert set(garbage.keys) < keys
+    collect(store, garbage)
+    assert store.missing([*new.values(), *working.values(), fresh, model, old["dataset"]]) == []
+    assert store.missing([old["png"], old["joints"], *dead.values()]) == [
+        old["png"], old["joints"], *dead.values(),
+    ]  # fmt: skip
+    assert Memo(store, "cropnew").get("1000001.dcm") is not None
+    assert {run.id for run in History(store).runs()} == {"working", "new"}
+    assert find_garbage(store, keep_last=1).keys == ()
+
+
+def test_storing_again_makes_young(store: FolderStore) -> None:
+    artifact = store.put(b"cohort", "cohort.csv")
+    aged(store, 5)
+    assert find_garbage(store, keep_last=1).keys == (artifact.key,)
+    store.put(b"cohort", "cohort.csv")
+    assert find_garbage(store, keep_last=1).keys == ()
+
+
+def test_datasets_differ_by_knees_labels_and_pixels() -> None:
+    def packed(grades: dict[str, float], flipped: str = "") -> PackedDataset:
+        table = pd.DataFrame({"ID": list(grades), "BL_KL_grade": list(grades.values())})
+        images = np.stack([np.full((4, 4), 7 + (flipped == ID), np.uint8) for ID in grades])
+        return PackedDataset(images, table, "digest")
+
+    old = packed({"1000001_1": 2, "1000001_2": 3, "1000002_1": float("nan")})
+    new = packed({"1000001_2": 4, "1000002_1": float("nan"), "1000003_1": 0}, flipped="1000002_1")
+    assert dataset_difference(old, new).to_numpy().tolist() == [
+        ["1000003_1", "added", "", ""],
+        ["1000001_1", "gone", "", ""],
+        ["1000001_2", "BL_KL_grade", 3.0, 4.0],
+        ["1000002_1", "crop", "", "other pixels"],
+    ]
