@@ -21,9 +21,7 @@ DAY = 86400.0
 SCANS = [Artifact.of_bytes(name.encode(), name) for name in ("1000001.dcm", "1000002.dcm")]
 
 
-def make(
-    store: FolderStore, run: str, stage: str, made: Artifact, code: str = "a", **parameters: object
-) -> Step:
+def make(store: FolderStore, run: str, stage: str, made: Artifact, code: str, **parameters: object) -> Step:
     """One step as the pipeline notes it, with its result."""
     plain = json.loads(json.dumps(parameters, default=lambda value: value.model_dump()))
     step = Step(
