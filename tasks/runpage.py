@@ -1,4 +1,4 @@
-"""What a run of prepare shows on its page: counts, reasons, a few joints; no names, as a database keeps it."""
+"""What a run of prepare shows on its page: counts, reasons and joints, no names, as a database keeps it."""
 
 from collections import Counter
 
