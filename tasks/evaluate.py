@@ -6,7 +6,7 @@ import json
 import pandas as pd
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation import compare_models, evaluate_predictions
+from jsl_core.evaluation import compare_grades, compare_models, evaluate_predictions
 from jsl_core.storage import Artifact, Store, tree_files
 from tasks.caching import Placement, stage
 from tasks.progress import Progress
@@ -14,7 +14,7 @@ from tasks.progress import Progress
 __all__ = ["evaluate", "predictions_of"]
 
 
-@stage("evaluate", version=1, code=("jsl_core.evaluation",))
+@stage("evaluate", version=2, code=("jsl_core.evaluation",))
 def evaluate(
     dataset: Artifact,
     models: dict[str, Artifact],
@@ -29,15 +29,17 @@ def evaluate(
     predictions = {name: predictions_of(store, model, table) for name, model in models.items()}
     part = "test" if (table["split"] == "test").any() else "val"
     progress = Progress("evaluate", len(models))
-    figures = {}
+    figures, thresholds = {}, {}
     for name, rows in predictions.items():
         bundle = json.loads(store.get(tree_files(store, models[name])["bundle.json"]))
-        figures[name] = evaluate_predictions(rows, bundle["thresholds"].get("jsl"), settings, part)
+        thresholds[name] = bundle["thresholds"].get("jsl")
+        figures[name] = evaluate_predictions(rows, thresholds[name], settings, part)
         progress.step()
     summary = {
         "models": figures,
         "part": part,
-        "comparisons": compare_models(predictions, part),
+        "comparisons": compare_models(predictions, thresholds, settings, part),
+        "grade_comparisons": compare_grades(predictions, settings, part),
         "best_attainable": json.loads(store.get(truth))["attainable_auc"] if truth else None,
         "dataset": json.loads(store.get(packed["dataset.json"])),
     }

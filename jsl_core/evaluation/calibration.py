@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Bin", "expected_calibration_error", "reliability"]
+__all__ = ["Bin", "calibration_scores", "expected_calibration_error", "reliability"]
+
+_LEAST = 1e-9  # a risk of exactly 0 or 1 has no log odds
+_STEPS = 50
+_STEEPEST = 50.0  # beyond, the outcomes are separated by the risk and the slope is not defined
 
 
 @dataclass(frozen=True)
@@ -41,3 +45,45 @@ def expected_calibration_error(positive: ArrayLike, risk: ArrayLike, bins: int =
     filled = reliability(positive, risk, bins)
     total = sum(one.n for one in filled)
     return sum(one.n / total * abs(one.mean - one.observed) for one in filled)
+
+
+def calibration_scores(positive: ArrayLike, risk: ArrayLike) -> dict[str, float]:
+    """Intercept and slope of the log odds, Brier score, and its skill over always saying the prevalence.
+
+    `intercept` is calibration in the large: what must be added to all log odds so that as many progress as
+    predicted, 0 at best, negative where risks are too high. `slope` is that of a logistic regression of the
+    outcome on the log odds, 1 at best, below 1 where risks are too extreme (Cox, Biometrika 45 (1958) 562;
+    van Calster et al., BMC Medicine 17 (2019) 230). NaN where there is no such figure.
+    """
+    y, p = np.asarray(positive, float), np.asarray(risk, float)
+    clipped = np.clip(p, _LEAST, 1 - _LEAST)
+    odds = np.log(clipped) - np.log1p(-clipped)
+    brier, prevalence = float(np.mean((p - y) ** 2)), float(y.mean())
+    chance = prevalence * (1 - prevalence)
+    return {
+        "intercept": float(_logistic(np.ones((len(y), 1)), y, odds)[0]),
+        "slope": float(_logistic(np.stack([np.ones(len(y)), odds], axis=1), y, np.zeros(len(y)))[1]),
+        "brier": brier,
+        "brier_skill": 1 - brier / chance if chance else float("nan"),
+    }
+
+
+def _logistic(
+    inputs: NDArray[np.float64], y: NDArray[np.float64], offset: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Maximum-likelihood weights of inputs N×F by Newton's method, NaN where there are none."""
+    weights, none = np.zeros(inputs.shape[1]), np.full(inputs.shape[1], np.nan)
+    if not 0 < y.mean() < 1:
+        return none
+    for _ in range(_STEPS):
+        chance = 1 / (1 + np.exp(-(offset + inputs @ weights)))
+        curvature = (inputs * (chance * (1 - chance))[:, None]).T @ inputs
+        if np.linalg.cond(curvature) > 1e12:
+            return none
+        step = np.linalg.solve(curvature, inputs.T @ (y - chance))
+        weights = weights + step
+        if np.abs(weights).max() > _STEEPEST:
+            return none
+        if np.abs(step).max() < 1e-10:
+            return weights
+    return none

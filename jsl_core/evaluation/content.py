@@ -60,10 +60,11 @@ class ReportContent:
 
     `figures` is the summary that the evaluate stage writes: `models` (by name, of
     `evaluate_predictions`), the `part` they were tried on (`test`, or `val` where there is none),
-    `comparisons` (of `compare_models`), `best_attainable` (AUC by set of information, or None on real films)
-    and `dataset`. `table` is the packed dataset's; `histories` the learning curves (`history.csv`) by model;
-    `rejected` has file, ID, reason, sentence; `grades` a few joints, uint8 S×S, by KL grade;
-    `joint_space_share` the mean share of saliency inside the joint space by model, where it was measured.
+    `comparisons` (of `compare_models`), `grade_comparisons` (of `compare_grades`), `best_attainable` (AUC by
+    set of information, or None on real films) and `dataset`. `table` is the packed dataset's; `histories` the
+    learning curves (`history.csv`) by model; `rejected` has file, ID, reason, sentence; `grades` a few
+    joints, uint8 S×S, by KL grade; `joint_space_share` the mean share of saliency inside the joint space by
+    model, where it was measured.
     `decision` is what a retraining decided about its model, as the registry keeps it.
     `settings` is JSON, `versions` names what made the report and from which dataset.
     """

@@ -1,7 +1,9 @@
 """The area under the ROC curve, its variance and the paired test of two models by DeLong's method.
 
 DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837; computed by midranks as in Sun and Xu,
-IEEE Signal Processing Letters 21 (2014) 1389.
+IEEE Signal Processing Letters 21 (2014) 1389. Where it is said whose knee each is, the variance is that of
+Obuchowski, Biometrics 53 (1997) 567, for clustered data: a participant's two knees are not independent. With
+one knee each, both are the same.
 """
 
 import math
@@ -38,12 +40,14 @@ class Difference:
     p: float
 
 
-def auc_interval(positive: ArrayLike, score: ArrayLike) -> Interval:
+def auc_interval(positive: ArrayLike, score: ArrayLike, participant: ArrayLike | None = None) -> Interval:
     """AUC of one model, its interval on the logit scale so that it stays inside (0, 1).
 
-    `positive` bool N, `score` float N. Raises ValueError unless both classes occur.
+    `positive` bool N, `score` float N, `participant` N says whose knee each is; without it knees count as
+    independent. Raises ValueError unless both classes occur.
     """
-    auc, covariance = _auc_and_covariance(positive, np.atleast_2d(np.asarray(score, np.float64)))
+    scores = np.atleast_2d(np.asarray(score, np.float64))
+    auc, covariance = _auc_and_covariance(positive, scores, participant)
     value, deviation = float(auc[0]), math.sqrt(max(float(covariance[0, 0]), 0.0))
     if deviation == 0 or value in (0.0, 1.0):
         return Interval(value, value, value)
@@ -52,9 +56,15 @@ def auc_interval(positive: ArrayLike, score: ArrayLike) -> Interval:
     return Interval(value, low, high)
 
 
-def auc_difference(positive: ArrayLike, score: ArrayLike, other: ArrayLike) -> Difference:
-    """The paired test of two models on the same knees: `positive` bool N, both scores float N."""
-    auc, covariance = _auc_and_covariance(positive, np.stack([np.asarray(score), np.asarray(other)]))
+def auc_difference(
+    positive: ArrayLike, score: ArrayLike, other: ArrayLike, participant: ArrayLike | None = None
+) -> Difference:
+    """The paired test of two models on the same knees: `positive` bool N, both scores float N.
+
+    `participant` as of `auc_interval`.
+    """
+    scores = np.stack([np.asarray(score, np.float64), np.asarray(other, np.float64)])
+    auc, covariance = _auc_and_covariance(positive, scores, participant)
     value = float(auc[0] - auc[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     if variance <= 0:
@@ -64,7 +74,9 @@ def auc_difference(positive: ArrayLike, score: ArrayLike, other: ArrayLike) -> D
     return Difference(value, value - _Z95 * deviation, value + _Z95 * deviation, p)
 
 
-def _auc_and_covariance(positive: ArrayLike, scores: Floats) -> tuple[Floats, Floats]:
+def _auc_and_covariance(
+    positive: ArrayLike, scores: Floats, participant: ArrayLike | None
+) -> tuple[Floats, Floats]:
     """AUC (M) of M models' scores (M×N) and their covariance (M×M)."""
     positive = np.asarray(positive, bool)
     cases, controls = scores[:, positive], scores[:, ~positive]
@@ -74,8 +86,26 @@ def _auc_and_covariance(positive: ArrayLike, scores: Floats) -> tuple[Floats, Fl
     everywhere = rankdata(np.concatenate([cases, controls], axis=1), axis=1)
     of_cases = (everywhere[:, :m] - rankdata(cases, axis=1)) / n
     of_controls = 1 - (everywhere[:, m:] - rankdata(controls, axis=1)) / m
-    covariance = np.zeros((len(scores), len(scores)))
-    for placements, count in ((of_cases, m), (of_controls, n)):
-        if count > 1:
-            covariance += np.atleast_2d(np.cov(placements)) / count
-    return of_cases.mean(axis=1), covariance
+    auc = of_cases.mean(axis=1)
+    names = np.arange(len(positive)) if participant is None else np.asarray(participant)
+    whose = np.unique(names, return_inverse=True)[1]
+    people = int(whose.max()) + 1
+    a, some_case = _by_cluster(of_cases - auc[:, None], whose[positive], people)
+    b, some_control = _by_cluster(of_controls - auc[:, None], whose[~positive], people)
+    across = (a @ b.T + b @ a.T) / (m * n)
+    covariance = (
+        _unbiased(some_case) * (a @ a.T) / m**2
+        + _unbiased(some_control) * (b @ b.T) / n**2
+        + _unbiased(people) * across
+    )
+    return auc, covariance
+
+
+def _by_cluster(values: Floats, whose: NDArray[np.intp], people: int) -> tuple[Floats, int]:
+    """Sums (M×people) of values (M×K) by cluster, and how many clusters have any."""
+    sums = np.stack([np.bincount(whose, row, people).astype(np.float64) for row in values])
+    return sums, len(np.unique(whose))
+
+
+def _unbiased(count: int) -> float:
+    return count / (count - 1) if count > 1 else 0.0

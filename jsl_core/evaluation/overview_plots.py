@@ -15,6 +15,7 @@ from jsl_core.evaluation.style import DASHED, FAINT, INK, colour_of, draw, draw_
 
 __all__ = [
     "all_roc_chart",
+    "decision_chart",
     "forest_chart",
     "forest_png",
     "grades_chart",
@@ -106,6 +107,30 @@ def subgroup_chart(parts: Sequence[Mapping[str, Any]], overall: Mapping[str, flo
         axes.grid(visible=True, axis="x")
 
     return draw(6.0, 0.8 + 0.25 * len(places), paint)
+
+
+def decision_chart(figures: Mapping[str, Any]) -> str:
+    """Net benefit of acting on each model's risk, of treating all knees and treating none, by threshold."""
+
+    def paint(axes: Axes) -> None:
+        top = 0.0
+        for name, jsl in _progression(figures).items():
+            curve = jsl["decision"]
+            axes.plot(
+                curve["threshold"],
+                curve["model"],
+                color=colour_of(name),
+                linestyle=_DASHES.get(name, "-"),
+                label=TITLES.get(name, name),
+            )
+            axes.plot(curve["threshold"], curve["all"], color=FAINT, linewidth=0.9, linestyle=DASHED)
+            top = max(top, *curve["model"], curve["all"][0])
+        axes.axhline(0, color=FAINT, linewidth=0.9)
+        axes.set(xlabel="Threshold risk", ylabel="Net benefit", xlim=(0, 0.8), ylim=(-0.15 * top, 1.08 * top))
+        axes.grid(visible=True)
+        axes.legend(loc="upper right", handlelength=2)
+
+    return draw(5.4, 4.2, paint)
 
 
 def grades_chart(grades: Mapping[str, Sequence[int]]) -> str:

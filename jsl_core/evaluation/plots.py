@@ -75,6 +75,8 @@ def calibration_chart(jsl: Mapping[str, Any], colour: str) -> str:
         axes.vlines(predicted, low, high, color=colour, linewidth=1.1)
         axes.plot(predicted, observed, "o-", color=colour, linewidth=1, markersize=6, markeredgecolor="white")
         _headline(axes, f"ECE {jsl['ece']:.3f}", 0.98, 0.05)
+        if jsl["slope"]["value"] is not None:
+            _headline(axes, f"slope {jsl['slope']['value']:.2f}", 0.98, 0.15)
 
     return draw(_SIDE, _SIDE, paint)
 

@@ -15,6 +15,7 @@ from jsl_core.evaluation import report_tables as tables
 from jsl_core.evaluation.content import ReportContent
 from jsl_core.evaluation.overview_plots import (
     all_roc_chart,
+    decision_chart,
     forest_chart,
     grades_chart,
     progression_chart,
@@ -70,8 +71,11 @@ def _tables(content: ReportContent) -> dict[str, Any]:
         "unmeasured": list(_unmeasured(content.figures)),
         "cohort": tables.cohort_table(content.table),
         "operating": tables.operating_table(progression),
+        "points": tables.points_table(progression),
+        "calibration": tables.calibration_table(progression),
         "comparisons": tables.comparison_table(content.figures["comparisons"]),
         "grading": tables.grade_table(grading),
+        "grade_comparisons": tables.grade_comparison_table(content.figures["grade_comparisons"]),
         "subgroups": tables.subgroup_table(progression),
         "reasons": tables.reason_table(content.rejected),
         "rejected": tables.rejected_table(content.rejected),
@@ -85,6 +89,7 @@ def _charts(content: ReportContent) -> dict[str, Any]:
     return {
         "forest": forest_chart(figures) if progression else None,
         "all_roc": all_roc_chart(figures) if progression else None,
+        "decision": decision_chart(figures) if progression else None,
         "mix": grades_chart(tables.grades_by_split(table)),
         "outcome": progression_chart(table) if table[PROGRESSION].notna().any() else None,
         "progression": {

@@ -11,12 +11,15 @@ from jsl_core.evaluation.published import TITLES
 from jsl_core.evaluation.short_table import DASH, number, overview
 
 __all__ = [
+    "calibration_table",
     "cohort_table",
     "comparison_table",
+    "grade_comparison_table",
     "grade_table",
     "grades_by_split",
     "operating_table",
     "overview_table",
+    "points_table",
     "reason_table",
     "rejected_table",
     "subgroup_table",
@@ -51,10 +54,10 @@ def _characteristics(table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
 
 
 def operating_table(models: Mapping[str, Figures]) -> Rows:
-    """What each model's threshold catches and misses, and how far its risks can be believed."""
+    """What each model's threshold catches and misses."""
     head = ["AUC, by participant", "Threshold", "Sensitivity", "Specificity", "Precision"]
     return [
-        ["", *head, "Precision, balanced", "Brier", "ECE"],
+        ["", *head, "Precision, balanced"],
         *(
             [
                 TITLES.get(name, name),
@@ -62,7 +65,40 @@ def operating_table(models: Mapping[str, Figures]) -> Rows:
                 number(jsl["threshold"], 2),
                 *(interval(jsl[key]) for key in ("sensitivity", "specificity", "precision")),
                 interval(jsl["precision_balanced"]),
-                number(jsl["brier"]),
+            ]
+            for name, jsl in models.items()
+        ),
+    ]
+
+
+def points_table(models: Mapping[str, Figures]) -> Rows:
+    """What the thresholds catch that promised a sensitivity or specificity on the validation knees."""
+    keys = ("sensitivity", "specificity", "ppv", "npv", "flagged")
+    return [
+        ["", "Aim", "Threshold", "Sensitivity", "Specificity", "PPV", "NPV", "Flagged"],
+        *(
+            [
+                TITLES.get(name, name),
+                point["aim"],
+                number(point["threshold"], 2),
+                *(interval(point[key]) for key in keys),
+            ]
+            for name, jsl in models.items()
+            for point in jsl["points"]
+        ),
+    ]
+
+
+def calibration_table(models: Mapping[str, Figures]) -> Rows:
+    """How far each model's risks can be believed."""
+    return [
+        ["", "Intercept", "Slope", "Brier", "Brier skill", "ECE"],
+        *(
+            [
+                TITLES.get(name, name),
+                *(interval(jsl[key]) for key in ("intercept", "slope")),
+                interval(jsl["brier"], 3),
+                interval(jsl["brier_skill"]),
                 number(jsl["ece"]),
             ]
             for name, jsl in models.items()
@@ -72,16 +108,18 @@ def operating_table(models: Mapping[str, Figures]) -> Rows:
 
 def grade_table(models: Mapping[str, Figures]) -> Rows:
     """Agreement with the expert's KL grade, and the share of each grade that is recognised."""
-    head = ["", "Accuracy", "Balanced", "Kappa", "Mean error", *(f"KL {grade}" for grade in range(5))]
+    head = ["", "Accuracy", "Balanced", "Kappa", "Mean error", "AUC, KL ≥ 2"]
+    head += [f"KL {grade}" for grade in range(5)]
     return [
         head,
         *(
             [
                 TITLES.get(name, name),
                 interval(kl["accuracy"]),
-                number(kl["balanced_accuracy"], 2),
+                interval(kl["balanced_accuracy"]),
                 interval(kl["kappa"]),
-                number(kl["mae"], 2),
+                interval(kl["mae"]),
+                interval(kl["osteoarthritis"]),
                 *(DASH if recall is None else f"{recall:.0%}" for recall in kl["recall"]),
             ]
             for name, kl in models.items()
@@ -103,26 +141,56 @@ def subgroup_table(models: Mapping[str, Figures]) -> Rows:
 
 
 def comparison_table(comparisons: list[Figures]) -> Rows:
-    """Every pair of models: the difference of their AUC on the same knees, its interval and its p."""
+    """Every pair of models: the difference of their AUC on the same knees, and what the first improves."""
     rows = [
         [
-            f"{TITLES.get(pair['a'], pair['a'])} − {TITLES.get(pair['b'], pair['b'])}",
-            f"{pair['difference']:+.3f}".replace("-", "−"),
-            f"{pair['low']:+.3f} to {pair['high']:+.3f}".replace("-", "−"),
-            "< 0.001" if pair["p"] < 0.001 else f"{pair['p']:.3f}",
+            _pair(pair),
+            signed(pair["difference"]),
+            f"{signed(pair['low'])} to {signed(pair['high'])}",
+            _p(pair["p"]),
+            _p(pair["by_participant"]["p"]),
+            *(_signed_interval(pair[key]) for key in ("idi", "nri", "nri_at_threshold")),
         ]
         for pair in comparisons
     ]
-    return [["", "Difference", "95 % interval", "p"], *rows]
+    head = ["Difference", "95 % interval", "p", "p, by participant", "IDI", "NRI", "NRI at threshold"]
+    return [["", *head], *rows]
 
 
-def interval(figure: Figures | None) -> str:
-    """A figure with its interval, two digits, or a dash."""
+def grade_comparison_table(comparisons: list[Figures]) -> Rows:
+    """Every pair of models: the differences of their agreement with the expert on the same knees."""
+    keys = ("accuracy", "balanced_accuracy", "kappa", "mae")
+    rows = [[_pair(pair), *(_signed_interval(pair[key]) for key in keys)] for pair in comparisons]
+    return [["", "Accuracy", "Balanced", "Kappa", "Mean error"], *rows]
+
+
+def _pair(pair: Figures) -> str:
+    return f"{TITLES.get(pair['a'], pair['a'])} − {TITLES.get(pair['b'], pair['b'])}"
+
+
+def signed(value: float | None) -> str:
+    """A difference with its sign, three digits, or a dash."""
+    return DASH if value is None else f"{value:+.3f}".replace("-", "−")
+
+
+def _signed_interval(figure: Figures) -> str:
+    if figure["low"] is None:
+        return signed(figure["value"])
+    return f"{signed(figure['value'])} [{signed(figure['low'])} to {signed(figure['high'])}]"
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def interval(figure: Figures | None, digits: int = 2) -> str:
+    """A figure with its interval, or a dash."""
     if not figure or figure["value"] is None:
         return DASH
     if figure["low"] is None:
-        return number(figure["value"], 2)
-    return f"{number(figure['value'], 2)} [{number(figure['low'], 2)}–{number(figure['high'], 2)}]"
+        return number(figure["value"], digits)
+    value, low, high = (number(figure[key], digits) for key in ("value", "low", "high"))
+    return f"{value} [{low}–{high}]"
 
 
 def _spread(rows: pd.DataFrame, column: str) -> str:

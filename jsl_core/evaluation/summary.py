@@ -1,8 +1,6 @@
 """All figures of the models of one dataset, as JSON: what the report, the console and the registry show."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,85 +8,52 @@ import pandas as pd
 
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.bootstrap import bootstrap_intervals
-from jsl_core.evaluation.calibration import expected_calibration_error, reliability
-from jsl_core.evaluation.delong import auc_difference, auc_interval
-from jsl_core.evaluation.metrics import (
-    confusion_matrix,
-    detection_scores,
-    grade_scores,
-    operating_curve,
-    recall_by_grade,
-    sensitivity_at,
-)
+from jsl_core.evaluation.calibration import calibration_scores, expected_calibration_error, reliability
+from jsl_core.evaluation.delong import auc_interval
+from jsl_core.evaluation.grading import KL, grade_figures
+from jsl_core.evaluation.metrics import detection_scores, operating_curve, sensitivity_at
+from jsl_core.evaluation.operating import chosen_thresholds, point_scores
+from jsl_core.evaluation.shown import number_or_none, shown
 from jsl_core.evaluation.subgroups import subgroups
+from jsl_core.evaluation.utility import DECISIONS, net_benefit
 
-__all__ = ["compare_models", "evaluate_predictions"]
+__all__ = ["evaluate_predictions"]
 
 Figures = dict[str, Any]
 
-_KL = [f"kl_{grade}" for grade in range(5)]
 _FALSE_RATES = np.linspace(0, 1, 41)
 _FEWEST = 5  # knees of either outcome, below which a subgroup's AUC says nothing
 
 
 def evaluate_predictions(
-    predictions: pd.DataFrame, threshold: float | None, settings: EvaluateSettings, split: str = "test"
+    predictions: pd.DataFrame,
+    threshold: float | None,
+    settings: EvaluateSettings,
+    split: str = "test",
+    validation: pd.DataFrame | None = None,
 ) -> Figures:
     """KL and progression figures of one model on one split, at the prevalence it has.
 
     `predictions`: one row per knee with ID, participant, split, BL_KL_grade, JSL_Prog, and kl_0…kl_4 or
     jsl_risk or both; factor columns too if subgroups are wanted. `threshold` of the risk was chosen on the
-    validation part. A figure that the rows do not allow is a section with a `reason`.
+    validation part. Further operating points are chosen on `validation` (JSL_Prog and jsl_risk), by default
+    the rows whose split is `val`. A figure that the rows do not allow is a section with a `reason`.
     """
+    if validation is None:
+        validation = predictions[predictions["split"] == "val"]
     rows = predictions[predictions["split"] == split]
     figures: Figures = {"kl": None, "jsl": None}
-    if set(_KL) <= set(rows):
-        figures["kl"] = _grades(rows[rows["BL_KL_grade"].notna() & rows["kl_0"].notna()], settings)
+    if set(KL) <= set(rows):
+        figures["kl"] = grade_figures(rows[rows["BL_KL_grade"].notna() & rows["kl_0"].notna()], settings)
     if "jsl_risk" in rows:
         labelled = rows[rows["JSL_Prog"].notna() & rows["jsl_risk"].notna()]
-        figures["jsl"] = _progression(labelled, threshold, settings)
+        figures["jsl"] = _progression(labelled, threshold, settings, validation)
     return figures
 
 
-def compare_models(predictions: Mapping[str, pd.DataFrame], split: str = "test") -> list[Figures]:
-    """Every two models' AUC on the knees both have, by DeLong's paired test."""
-    risks = {
-        name: rows[(rows["split"] == split) & rows["JSL_Prog"].notna() & rows["jsl_risk"].notna()]
-        for name, rows in predictions.items()
-        if "jsl_risk" in rows
-    }
-    pairs = []
-    for a, b in combinations(risks, 2):
-        both = risks[a].merge(risks[b][["ID", "jsl_risk"]], on="ID", suffixes=("_a", "_b"))
-        positive = both["JSL_Prog"].to_numpy() == 1
-        if 0 < positive.sum() < len(positive):
-            test = auc_difference(positive, both["jsl_risk_a"].to_numpy(), both["jsl_risk_b"].to_numpy())
-            pairs.append(
-                {"a": a, "b": b, "difference": test.value, "low": test.low, "high": test.high, "p": test.p}
-            )
-    return pairs
-
-
-def _grades(rows: pd.DataFrame, settings: EvaluateSettings) -> Figures:
-    if rows.empty:
-        return {"reason": "no knee of this part has a KL grade"}
-    truth = rows["BL_KL_grade"].to_numpy(np.int64)
-    guess = rows[_KL].to_numpy().argmax(axis=1)
-    intervals = bootstrap_intervals(
-        grade_scores, rows["participant"].to_numpy(), truth, guess, resamples=settings.bootstrap
-    )
-    return {
-        "n": len(rows),
-        "accuracy": _shown(intervals["accuracy"]),
-        "balanced_accuracy": intervals["balanced_accuracy"].value,
-        "kappa": _shown(intervals["kappa"]),
-        "mae": intervals["mae"].value,
-        "recall": recall_by_grade(truth, guess),
-        "confusion": confusion_matrix(truth, guess).tolist(),
-    }
-
-
-def _progression(rows: pd.DataFrame, threshold: float | None, settings: EvaluateSettings) -> Figures:
+def _progression(
+    rows: pd.DataFrame, threshold: float | None, settings: EvaluateSettings, validation: pd.DataFrame
+) -> Figures:
     positive, risk = rows["JSL_Prog"].to_numpy() == 1, rows["jsl_risk"].to_numpy(float)
     if not 0 < positive.sum() < len(rows):
         return {"reason": f"of {len(rows)} labelled knees {positive.sum()} progressed: no curve can be drawn"}
@@ -97,16 +62,16 @@ def _progression(rows: pd.DataFrame, threshold: float | None, settings: Evaluate
     intervals = bootstrap_intervals(
         detection_scores, participant, positive, risk, risk >= cut, resamples=settings.bootstrap
     )
-    shown = {name: _shown(interval) for name, interval in intervals.items()}
+    told = {name: shown(interval) for name, interval in intervals.items()}
     true, false = operating_curve(positive, risk)
     return {
         "n": len(rows),
         "participants": int(rows["participant"].nunique()),
         "prevalence": float(positive.mean()),
-        "auc_by_participant": shown.pop("auc"),
-        "auc": _shown(auc_interval(positive, risk)),
-        **shown,
-        "brier": float(np.mean((risk - positive) ** 2)),
+        "auc_by_participant": told.pop("auc"),
+        "auc": shown(auc_interval(positive, risk)),
+        **told,
+        **{name: shown(one) for name, one in _calibration(participant, positive, risk, settings).items()},
         "ece": expected_calibration_error(positive, risk),
         "threshold": cut,
         "roc": {"fpr": (false / false[-1]).tolist(), "tpr": (true / true[-1]).tolist()},
@@ -115,8 +80,49 @@ def _progression(rows: pd.DataFrame, threshold: float | None, settings: Evaluate
             "recall": (true[::-1] / true[-1]).tolist(),
             "precision": [*(true[:0:-1] / (true + false)[:0:-1]).tolist(), 1.0],
         },
+        "points": _points(participant, positive, risk, settings, validation),
+        "decision": _decision(participant, positive, risk, settings),
         "reliability": [asdict(one) for one in reliability(positive, risk)],
         "subgroups": [_subgroup(group, level, rows[mask]) for group, level, mask in subgroups(rows)],
+    }
+
+
+def _calibration(participant: Any, positive: Any, risk: Any, settings: EvaluateSettings) -> dict[str, Any]:
+    return bootstrap_intervals(calibration_scores, participant, positive, risk, resamples=settings.bootstrap)
+
+
+def _points(
+    participant: Any, positive: Any, risk: Any, settings: EvaluateSettings, validation: pd.DataFrame
+) -> list[Figures]:
+    """What the thresholds that validation knees chose catch among these knees."""
+    if "jsl_risk" not in validation:
+        return []
+    known = validation[validation["JSL_Prog"].notna() & validation["jsl_risk"].notna()]
+    if known.empty:
+        return []
+    cuts = chosen_thresholds(known["JSL_Prog"].to_numpy() == 1, known["jsl_risk"].to_numpy(float))
+    points = []
+    for aim, cut in cuts.items():
+        scores = bootstrap_intervals(
+            point_scores, participant, positive, risk >= cut, resamples=settings.bootstrap
+        )
+        points.append({"aim": aim, "threshold": cut} | {name: shown(one) for name, one in scores.items()})
+    return points
+
+
+def _decision(participant: Any, positive: Any, risk: Any, settings: EvaluateSettings) -> Figures:
+    """Net benefit of the model, with its interval by participant, and of treating all, by threshold."""
+
+    def benefits(positive: Any, risk: Any) -> dict[str, float]:
+        return dict(zip(map(str, DECISIONS), net_benefit(positive, risk, DECISIONS).tolist(), strict=True))
+
+    drawn = bootstrap_intervals(benefits, participant, positive, risk, resamples=settings.bootstrap).values()
+    return {
+        "threshold": DECISIONS.tolist(),
+        "model": [one.value for one in drawn],
+        "low": [one.low for one in drawn],
+        "high": [one.high for one in drawn],
+        "all": net_benefit(positive, np.ones(len(risk)), DECISIONS).tolist(),
     }
 
 
@@ -130,22 +136,13 @@ def _band(participant: Any, positive: Any, risk: Any, settings: EvaluateSettings
     band = bootstrap_intervals(heights, participant, positive, risk, resamples=settings.bootstrap).values()
     return {
         "fpr": _FALSE_RATES.tolist(),
-        "low": [_number(one.low) for one in band],
-        "high": [_number(one.high) for one in band],
+        "low": [number_or_none(one.low) for one in band],
+        "high": [number_or_none(one.high) for one in band],
     }
 
 
 def _subgroup(group: str, level: str, rows: pd.DataFrame) -> Figures:
     positive = rows["JSL_Prog"].to_numpy() == 1
     enough = min(positive.sum(), (~positive).sum()) >= _FEWEST
-    auc = _shown(auc_interval(positive, rows["jsl_risk"].to_numpy())) if enough else None
+    auc = shown(auc_interval(positive, rows["jsl_risk"].to_numpy())) if enough else None
     return {"group": group, "level": level, "n": len(rows), "progressed": int(positive.sum()), "auc": auc}
-
-
-def _shown(interval: Any) -> Figures:
-    return {name: _number(value) for name, value in asdict(interval).items()}
-
-
-def _number(value: float) -> float | None:
-    """JSON has no NaN."""
-    return None if np.isnan(value) else float(value)

@@ -18,7 +18,7 @@ from jsl_core.learning.calibration import best_threshold
 from jsl_core.learning.crops import fit_crop
 from jsl_core.learning.tensors import pick_device
 
-__all__ = ["GRADES", "INTERVAL", "Ensemble", "Member"]
+__all__ = ["GRADES", "INTERVAL", "Ensemble", "Member", "validation_risks"]
 
 GRADES = [f"kl_{grade}" for grade in range(5)]
 INTERVAL = ["jsl_risk_low", "jsl_risk_high"]
@@ -153,18 +153,26 @@ def _short_names(folders: Sequence[Path]) -> list[str]:
     return ["/".join(part[-length:]) for part in parts]
 
 
-def _threshold(members: Sequence[Member]) -> float | None:
-    """The best threshold of the mean risk of the knees that members were chosen on, each by those it was.
+def validation_risks(members: Sequence[Member]) -> pd.DataFrame:
+    """The mean `jsl_risk` and the outcome of the knees that members were chosen on, each by those it was.
 
     Of members that share a validation part that is the ensemble's own; of the folds of a cross-validation,
-    that of the predictions out of fold. Without such predictions it is the mean of the members' thresholds.
+    the predictions out of fold. Empty unless every member that tells a risk has kept its predictions.
     """
+    telling = [member for member in members if "jsl" in member.bundle.thresholds]
+    told = [member.seen for member in telling if "jsl_risk" in member.seen]
+    if not told or len(told) < len(telling):
+        return pd.DataFrame(columns=["jsl_risk", PROGRESSION])
+    chosen = pd.concat([seen[(seen["split"] == "val") & seen[PROGRESSION].notna()] for seen in told])
+    return chosen.groupby("ID")[["jsl_risk", PROGRESSION]].mean()
+
+
+def _threshold(members: Sequence[Member]) -> float | None:
+    """The best threshold of `validation_risks`; where there are none, the mean of the members' thresholds."""
     own = [member.bundle.thresholds["jsl"] for member in members if "jsl" in member.bundle.thresholds]
     if len(own) < 2:
         return own[0] if own else None
-    told = [member.seen for member in members if "jsl_risk" in member.seen]
-    chosen = [seen[(seen["split"] == "val") & seen[PROGRESSION].notna()] for seen in told]
-    pooled = pd.concat(chosen).groupby("ID")[["jsl_risk", PROGRESSION]].mean() if chosen else pd.DataFrame()
-    if len(told) < len(own) or pooled.empty or pooled[PROGRESSION].nunique() < 2:
+    pooled = validation_risks(members)
+    if pooled[PROGRESSION].nunique() < 2:
         return float(np.mean(own))
     return best_threshold(pooled["jsl_risk"].to_numpy(), pooled[PROGRESSION].to_numpy())

@@ -7,8 +7,8 @@ import pandas as pd
 
 from jsl_core.config import EvaluateSettings
 from jsl_core.errors import BadTable
-from jsl_core.evaluation import compare_models, evaluate_predictions
-from jsl_core.learning.ensemble import Ensemble, Member
+from jsl_core.evaluation import compare_grades, compare_models, evaluate_predictions
+from jsl_core.learning.ensemble import Ensemble, Member, validation_risks
 from jsl_core.records import Row
 from jsl_core.scoring.score import Knee
 
@@ -42,27 +42,31 @@ def measure(
     """All figures of every member and, of two or more, of their ensemble, as JSON; and what was predicted.
 
     `cohort` holds the rows to measure on, `knees` their joints; knees of others are left out. Besides
-    `models`, `comparisons` and `rejected` (rows with a reason) the figures count the knees, and those on
-    which a model was trained or chosen. The predictions have a column `model`. Raises BadTable.
+    `models`, `comparisons`, `grade_comparisons` and `rejected` (rows with a reason) the figures count the
+    knees, and those on which a model was trained or chosen. The predictions have a column `model`. Raises
+    BadTable.
     """
     ensemble.check_factors(cohort, "the cohort table")
     told, rejected = _predict(ensemble, knees, cohort, flip, progress)
     if not told:
         why = rejected[0]["sentence"] if rejected else "no joint belongs to a row of the table"
         raise BadTable(f"no knee of the cohort can be scored ({why})")
-    figures = {}
-    for name, predictions in told.items():
+    figures, thresholds = {}, {}
+    measured = {name: predictions.assign(split="") for name, predictions in told.items()}
+    for name, rows in measured.items():
         known = next((one for one in ensemble.members if one.name == name), None)
-        threshold = known.bundle.thresholds.get("jsl") if known else ensemble.threshold
-        rows = predictions.assign(split="")
+        thresholds[name] = known.bundle.thresholds.get("jsl") if known else ensemble.threshold
         members = [known] if known else list(ensemble.members)
-        figures[name] = evaluate_predictions(rows, threshold, settings, "") | _seen(members, rows)
+        chosen = validation_risks(members)
+        figures[name] = evaluate_predictions(rows, thresholds[name], settings, "", chosen)
+        figures[name] |= _seen(members, rows)
     first = next(iter(told.values()))
     summary = {
         "knees": len(first),
         "participants": int(first["participant"].nunique()),
         "models": figures,
-        "comparisons": compare_models({name: rows.assign(split="") for name, rows in told.items()}, ""),
+        "comparisons": compare_models(measured, thresholds, settings, ""),
+        "grade_comparisons": compare_grades(measured, settings, ""),
         "rejected": rejected,
     }
     return summary, pd.concat([rows.assign(model=name) for name, rows in told.items()], ignore_index=True)

@@ -12,15 +12,21 @@ _KL = {
     "Balanced": "balanced_accuracy",
     "QW kappa": "kappa",
     "MAE": "mae",
+    "AUC, KL ≥ 2": "osteoarthritis",
 }
 _JSL = {
     "AUC": "auc",
     "AP": "ap",
-    "Brier": "brier",
-    "ECE": "ece",
     "Sensitivity": "sensitivity",
     "Specificity": "specificity",
     "Precision": "precision",
+}
+_CALIBRATION = {
+    "Intercept": "intercept",
+    "Slope": "slope",
+    "Brier": "brier",
+    "Brier skill": "brier_skill",
+    "ECE": "ece",
 }
 
 
@@ -29,7 +35,11 @@ def figures_text(figures: Mapping[str, Any]) -> str:
     parts = [f"{figures['knees']} knees of {figures['participants']} participants"]
     if figures["rejected"]:
         parts[0] += f"; {len(figures['rejected'])} could not be scored ({figures['rejected'][0]['sentence']})"
-    for title, section, columns in (("KL grade", "kl", _KL), ("Progression", "jsl", _JSL)):
+    for title, section, columns in (
+        ("KL grade", "kl", _KL),
+        ("Progression", "jsl", _JSL),
+        ("Calibration of the risk", "jsl", _CALIBRATION),
+    ):
         rows = [
             {"Model": name}
             | {head: _shown(model[section].get(key)) for head, key in columns.items()}
@@ -39,15 +49,18 @@ def figures_text(figures: Mapping[str, Any]) -> str:
         ]
         if rows:
             parts.append(f"{title}\n{aligned(rows)}")
-        parts += [
-            f"{name}: no figures of {title}, {model[section]['reason']}"
-            for name, model in figures["models"].items()
-            if model[section] and "reason" in model[section]
-        ]
+    parts += [
+        f"{name}: no figures of {title}, {model[section]['reason']}"
+        for name, model in figures["models"].items()
+        for title, section in (("KL grade", "kl"), ("Progression", "jsl"))
+        if model[section] and "reason" in model[section]
+    ]
+    if figures["grade_comparisons"]:
+        rows = [_grades_compared(pair) for pair in figures["grade_comparisons"]]
+        parts.append("KL grade compared, by participant\n" + aligned(rows))
     if figures["comparisons"]:
-        parts.append(
-            "AUC compared (DeLong)\n" + aligned([_compared(pair) for pair in figures["comparisons"]])
-        )
+        rows = [_compared(pair) for pair in figures["comparisons"]]
+        parts.append("AUC compared (DeLong; p also by participant)\n" + aligned(rows))
     parts += _warnings(figures)
     return "\n\n".join(parts)
 
@@ -84,9 +97,28 @@ def _more(section: str, model: Mapping[str, Any]) -> dict[str, str]:
     return {"Recall 0/1/2/3/4": " ".join(DASH if one is None else f"{one:.2f}" for one in recall)}
 
 
-def _compared(pair: Mapping[str, Any]) -> dict[str, str]:
-    interval = f"{pair['difference']:+.3f} [{pair['low']:+.3f}, {pair['high']:+.3f}]"
-    return {"Models": f"{pair['a']} – {pair['b']}", "Difference": interval, "p": f"{pair['p']:.3g}"}
+def _compared(pair: dict[str, Any]) -> dict[str, str]:
+    return {
+        "Models": f"{pair['a']} – {pair['b']}",
+        "Difference": _difference(pair | {"value": pair["difference"]}),
+        "p": f"{pair['p']:.3g}",
+        "p by participant": f"{pair['by_participant']['p']:.3g}",
+        "IDI": _difference(pair["idi"]),
+        "NRI": _difference(pair["nri"]),
+    }
+
+
+def _grades_compared(pair: Mapping[str, Any]) -> dict[str, str]:
+    figures = {head: pair[key] for head, key in _KL.items() if key in pair}
+    return {"Models": f"{pair['a']} – {pair['b']}"} | {
+        head: _difference(figure) for head, figure in figures.items()
+    }
+
+
+def _difference(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return DASH
+    return f"{figure['value']:+.3f} [{figure['low']:+.3f}, {figure['high']:+.3f}]"
 
 
 def _warnings(figures: Mapping[str, Any]) -> list[str]:

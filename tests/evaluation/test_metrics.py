@@ -168,12 +168,13 @@ def test_a_test_part_with_one_class_has_a_reason_instead_of_figures(label: float
 
 def test_models_are_compared_on_the_knees_that_both_have() -> None:
     other = predictions(OTHER).iloc[20:]
-    (pair,) = compare_models({"one": predictions(), "two": other})
+    (pair,) = compare_models({"one": predictions(), "two": other}, {}, EvaluateSettings(bootstrap=5), "test")
     expected = auc_difference(POSITIVE[20:], RISK[20:], OTHER[20:])
     assert (pair["a"], pair["b"]) == ("one", "two")
     assert pair["p"] == pytest.approx(expected.p)
 
 
 def test_every_pair_of_models_is_compared_once() -> None:
-    names = {pair["a"] + pair["b"] for pair in compare_models(dict(product("ABC", [predictions()])))}
-    assert names == {"AB", "AC", "BC"}
+    models = dict(product("ABC", [predictions()]))
+    pairs = compare_models(models, {}, EvaluateSettings(bootstrap=0), "test")
+    assert {pair["a"] + pair["b"] for pair in pairs} == {"AB", "AC", "BC"}

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation import compare_models, evaluate_predictions
+from jsl_core.evaluation import compare_grades, compare_models, evaluate_predictions
 from jsl_core.evaluation.content import ReportContent, Shown, StagedKnee, Stages
 from jsl_core.evaluation.report import write_report
 
@@ -94,7 +94,8 @@ def figures(predictions: pd.DataFrame) -> dict[str, Any]:
     }
     return {
         "models": {name: evaluate_predictions(one, 0.4, settings) for name, one in rows.items()},
-        "comparisons": compare_models(rows),
+        "comparisons": compare_models(rows, dict.fromkeys(rows, 0.4), settings, "test"),
+        "grade_comparisons": compare_grades(rows, settings, "test"),
         "best_attainable": {"risk-factors": 0.699, "image": 0.815, "image+factors": 0.865},
         "part": "test",
     }
@@ -246,6 +247,7 @@ def test_a_run_of_kl_grades_alone_says_nothing_of_progression(
         figures={
             "models": {"kl": figures["models"]["kl"]},
             "comparisons": [],
+            "grade_comparisons": [],
             "best_attainable": None,
             "part": "test",
         },
