@@ -4,16 +4,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from flows.events import LANDED
+from flows.events import LANDED, MOST_RUNS
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import AutomationCore
 
-__all__ = ["EXAMPLE", "HEARTBEAT_SECONDS", "MOST_RUNS", "automate"]
+__all__ = ["EXAMPLE", "HEARTBEAT_SECONDS", "automate"]
 
 HEARTBEAT_SECONDS = 30  # the shortest that Prefect sends
-MOST_RUNS = 10  # what kills its process so often has a fault of its own, such as too little memory
 EXAMPLE = "JSL: example, when scans have landed"
 
 _SILENCE = timedelta(seconds=3 * HEARTBEAT_SECONDS + 10)

@@ -1,6 +1,7 @@
 """Flows on other pools: a plain subflow runs in its caller's process; another pool takes a run of its own."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from prefect import runtime
@@ -10,11 +11,13 @@ from prefect.deployments import run_deployment
 from prefect.states import Cancelling
 from pydantic import TypeAdapter
 
+from flows.events import MOST_RUNS
 from jsl_core.errors import JslError
 
 __all__ = ["on_a_server_with_pools", "run_elsewhere"]
 
 _POLL_SECONDS = 1.0
+_REVIVED_WITHIN = timedelta(minutes=2)  # an automation does so within seconds, if the server has it
 
 
 def on_a_server_with_pools() -> bool:
@@ -49,16 +52,25 @@ def _started(deployment: str, parameters: dict[str, Any], which: str) -> FlowRun
         run = cast(
             "FlowRun", run_deployment(deployment, parameters=parameters, timeout=0, idempotency_key=key)
         )
-        if run.state is None or not run.state.is_final() or run.state.is_completed():
+        if not _over(run) or (run.state and run.state.is_completed()):
             break
     return run
 
 
 def _ended(client: SyncPrefectClient, run: FlowRun) -> FlowRun:
-    while run.state is None or not run.state.is_final():
+    while not _over(run):
         time.sleep(_POLL_SECONDS)
         run = client.read_flow_run(run.id)
     return run
+
+
+def _over(run: FlowRun) -> bool:
+    """Whether a run has ended for good: one whose process died goes on by itself."""
+    state = run.state
+    if state is None or not state.is_final():
+        return False
+    goes_on = state.is_crashed() and run.run_count < MOST_RUNS
+    return not goes_on or datetime.now(UTC) - state.timestamp > _REVIVED_WITHIN
 
 
 def _cancel_with_caller(client: SyncPrefectClient, run: FlowRun) -> None:

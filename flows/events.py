@@ -1,5 +1,6 @@
-"""The names of the events that JSL tells Prefect, for automations to wait for."""
+"""What flows and the automations of a server agree on, apart from both: neither is to import the other."""
 
-__all__ = ["LANDED"]
+__all__ = ["LANDED", "MOST_RUNS"]
 
 LANDED = "jsl.scans.landed"  # new scans were taken; resource jsl.landing.<place>, payload: number, scans
+MOST_RUNS = 10  # what kills its process so often has a fault of its own, such as too little memory

@@ -17,6 +17,7 @@ from tasks.caching import Placement
 from tasks.fetch import fetch_all
 from tasks.gather import Gathered, gather
 from tasks.pack import pack, pack_images
+from tasks.runpage import show_preparation
 
 __all__ = ["Prepared", "prepare"]
 
@@ -53,6 +54,7 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
     with_many_hands(buckets, settings, place)
     converted, halves, cropped = to_joints(buckets, settings, place)
     gathered = gather(converted, halves, cropped, place)
+    show_preparation({"convert": converted, "split": halves, "crop": cropped}, gathered, place)
     _stop_if_too_many_failed(gathered, settings, place)
     together = place.model_copy(update={"bundles": tuple(cropped)})
     dataset = pack(gathered.joints, cohort, settings.pack, together)

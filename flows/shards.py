@@ -84,8 +84,7 @@ def _start(
 
 def _await(client: SyncPrefectClient, run: FlowRun) -> None:
     """Wait for a shard that a worker is at; take back one that nobody has begun."""
-    while run.state is None or not run.state.is_final():
-        if run.state is None or run.state.is_scheduled():
+    while (state := client.read_flow_run(run.id).state) is None or not state.is_final():
+        if state is None or state.is_scheduled():
             client.set_flow_run_state(run.id, Cancelled(message="done by its run of prepare"))
         time.sleep(_POLL_SECONDS)
-        run = client.read_flow_run(run.id)

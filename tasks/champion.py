@@ -3,18 +3,19 @@
 import io
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from prefect.artifacts import create_markdown_artifact
 
 from jsl_core.config import RetrainSettings
 from jsl_core.errors import JslError
-from jsl_core.evaluation.champion import Comparison, compare_with_champion
-from jsl_core.learning import ModelBundle, PackedDataset
 from jsl_core.storage import Artifact, Store, checkout, tree_files
 from jsl_core.storage.registry import Decision, Registry, Version
 from tasks.caching import Placement, stage
+
+if TYPE_CHECKING:  # SciPy and PyTorch take seconds to import: a run says before that that it has begun
+    from jsl_core.evaluation.champion import Comparison
 
 __all__ = ["decide", "freeze", "frozen_key", "predict", "size_of"]
 
@@ -52,6 +53,8 @@ def size_of(model: Artifact, store: Store) -> int:
 @stage("predict", version=1, code=("jsl_core.learning",))
 def predict(model: Artifact, dataset: Artifact, place: Placement) -> Artifact:
     """What a model says of every knee of a dataset, beside the labels: `predictions.csv`."""
+    from jsl_core.learning import ModelBundle, PackedDataset
+
     store = place.open()
     packed = PackedDataset.load(checkout(store, dataset, place.folder("trees")))
     bundle = ModelBundle.load(checkout(store, model, place.folder("trees")))
@@ -74,6 +77,8 @@ def decide(
     `predictions` are the challenger's and the champion's, None where there is no champion. A decision that
     was made before a run was killed stands. Raises Overtaken if the champion changed meanwhile.
     """
+    from jsl_core.evaluation.champion import compare_with_champion
+
     registry = Registry(place.open())
     made = [each for each in registry.history(rule.regime) if each.version == challenger.name]
     if made:
@@ -94,7 +99,7 @@ def _read(store: Store, predictions: Artifact) -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(store.get(predictions)), dtype={"participant": str})
 
 
-def _figures(found: Comparison) -> dict[str, Any]:
+def _figures(found: "Comparison") -> dict[str, Any]:
     return asdict(found) | {"why": "not worse" if found.not_worse else "not shown to be as good"}
 
 

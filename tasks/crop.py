@@ -1,15 +1,18 @@
 """Stage 3: knees to joints, found by the detector, one bucket a task."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from jsl_core.config import CropSettings
-from jsl_core.detection import Detection, JointDetector, crop_joint
 from jsl_core.errors import BadScan
 from jsl_core.imaging import Image, decode_png, encode_png
 from jsl_core.records import Outcome, Row, accepted, read_rows, work_through, write_rows
 from jsl_core.storage import Artifact, Memo, Store, artifacts_in
 from tasks.caching import Placement, stage, stage_key
 from tasks.progress import Progress
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import: a run says before that that it has begun
+    from jsl_core.detection import Detection
 
 __all__ = ["crop"]
 
@@ -23,6 +26,8 @@ def crop(split: Artifact, settings: CropSettings, place: Placement) -> Artifact:
     knees = accepted(read_rows(store, [split]))
 
     def work(todo: Sequence[Row]) -> Iterator[Outcome]:
+        from jsl_core.detection import JointDetector
+
         detector = JointDetector.load(settings)
         for start in range(0, len(todo), _BATCH):
             batch = todo[start : start + _BATCH]
@@ -38,8 +43,10 @@ def crop(split: Artifact, settings: CropSettings, place: Placement) -> Artifact:
 
 
 def _joint(
-    knee: Row, image: Image, found: Sequence[Detection], settings: CropSettings, store: Store
+    knee: Row, image: Image, found: "Sequence[Detection]", settings: CropSettings, store: Store
 ) -> Outcome:
+    from jsl_core.detection import crop_joint
+
     try:
         joint = crop_joint(image, found, knee["spacing_mm"], settings)
     except BadScan as error:

@@ -7,6 +7,7 @@ from datetime import date
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from pydantic import BaseModel, ConfigDict
 
+from jsl_core import __version__
 from jsl_core.config import PipelineSettings
 from jsl_core.evaluation.overview_plots import forest_png
 from jsl_core.evaluation.pictures import data_uri
@@ -57,7 +58,9 @@ def publish(
         publish_all(store, target, files, f"{run}/published.json")
     where = f"{target.url}/{run}/report.html"
     summary = json.loads(store.get(figures))
-    create_markdown_artifact(f"{short_table(summary, 'markdown')}\n\nReport: {where}", key="summary")
+    made = f"Made of dataset {dataset.sha256[:12]} by JSL {__version__}; more: jsl lineage {page.sha256[:12]}"
+    told = f"{short_table(summary, 'markdown')}\n\nReport: {where}\n\n{made}"
+    create_markdown_artifact(told, key="summary")
     create_table_artifact(overview(summary), key="regimes", description="All models on the test knees")
     if any(model["jsl"] for model in summary["models"].values()):
         picture = data_uri(forest_png(summary), "image/png")

@@ -19,12 +19,11 @@ import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "deployments"))
 
 from conftest import SETTINGS
-from lab import Lab, start
+from lab import Lab, later, start
 
 from jsl_core.config import PhantomSettings, load_lab
 from jsl_core.landing import Batch
@@ -128,15 +127,10 @@ def _rest(lab: Lab) -> None:
     """Wait until every run has ended."""
     unfinished = {"flow_runs": {"state": {"type": {"not_any_": ["COMPLETED", "CANCELLED", "FAILED"]}}}}
     deadline = time.monotonic() + _PATIENCE
-    while left := [run for run in lab.ask("/flow_runs/filter", unfinished) if not _later(run)]:
+    while left := [run for run in lab.ask("/flow_runs/filter", unfinished) if not later(run)]:
         if time.monotonic() > deadline:
             sys.exit(f"left over: {[(run['name'], run['state_name'], run['run_count']) for run in left]}")
         time.sleep(1)
-
-
-def _later(run: Any) -> bool:
-    """Whether a schedule has made it for another time."""
-    return bool(run["auto_scheduled"] and run["state_type"] == "SCHEDULED")
 
 
 def _check(lab: Lab, store: Store) -> None:

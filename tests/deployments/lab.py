@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ENDED", "JSL", "Lab", "start", "wait_until"]
+__all__ = ["ENDED", "JSL", "Lab", "later", "start", "wait_until"]
 
 JSL = [sys.executable, "-c", "from flows.cli import main; main()"]
 ENDED = ("COMPLETED", "FAILED", "CRASHED")
@@ -47,10 +47,10 @@ class Lab:
         return made
 
     def runs(self, deployment: str) -> list[Any]:
-        """All runs of a deployment, oldest first."""
-        mine = {"deployments": {"name": {"any_": [deployment]}}, "sort": "START_TIME_ASC"}
-        found: list[Any] = self.ask("/flow_runs/filter", mine)
-        return found
+        """All runs of a deployment that are due, oldest first."""
+        mine = {"deployments": {"name": {"any_": [deployment]}}}
+        found = [run for run in self.ask("/flow_runs/filter", mine) if not later(run)]
+        return sorted(found, key=lambda run: str(run["created"]))
 
     def state(self, run: str) -> Any:
         """The state of a run."""
@@ -61,6 +61,11 @@ class Lab:
         """The processes that carry the lab's own variable, the lab itself among them."""
         mark = f"JSL_TEST_LAB={self.home}".encode()
         return {file.parent for file in Path("/proc").glob("[0-9]*/environ") if mark in _bytes(file)}
+
+
+def later(run: Any) -> bool:
+    """Whether a schedule has made a run for another time."""
+    return bool(run["auto_scheduled"] and run["state_type"] == "SCHEDULED")
 
 
 def _bytes(file: Path) -> bytes:
