@@ -13,6 +13,7 @@ from jsl_core.config import CropSettings, DetectorTrainSettings
 from jsl_core.detection import JointDetector
 from jsl_core.errors import BadTable
 from tasks.caching import results_block
+from tasks.train_detector import FilmPlaces, list_films
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
@@ -64,6 +65,22 @@ def test_what_it_publishes_is_what_crop_settings_take(films: Path, tmp_path: Pat
     detector = JointDetector.load(CropSettings(cfg=trained.cfg, weights=trained.weights), "cpu")
     assert detector.detector.network.size == (64, 64)
     assert "mean_iou" in Path(trained.metrics).read_text()
+
+
+def test_what_it_starts_from_is_told_by_its_files_and_not_by_their_place(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for kind in ("cfg", "weights"):
+            (tmp_path / name / f"own.{kind}").write_text(kind)
+    places = [str(tmp_path / name / "own.weights") for name in ("a", "b")]
+    settings = [DetectorTrainSettings(phantoms=0, start=start) for start in (*places, "shipped")]
+    kept = [FilmPlaces.beside(some, str(tmp_path / "store"), "") for some in settings]
+    first, second, shipped = (list_films(some, place) for some, place in zip(settings, kept, strict=True))
+    assert first == second != shipped
+    assert len({some.without_films() for some in settings}) == 1
+    assert [
+        place.with_films(some.without_films()) for some, place in zip(settings, kept, strict=True)
+    ] == settings
 
 
 def test_a_box_outside_its_film_stops_it_before_any_training(films: Path, tmp_path: Path) -> None:
