@@ -23,9 +23,13 @@ Found = TypeVar("Found", bound=Boxed)
 def joints_of_legs(found: Sequence[Found]) -> list[Found]:
     """The best detection, and all others that can be the other knee's, in the order given (best first).
 
-    The other knee lies beside it, at about its height, and is about as large.
+    The other knee lies beside it, at about its height, and is about as large; so do all that are kept.
     """
-    return [*found[:1], *(other for other in found[1:] if _of_one_person(found[0], other))]
+    kept: list[Found] = []
+    for other in found:
+        if all(_of_one_person(earlier, other) for earlier in kept):
+            kept.append(other)
+    return kept
 
 
 def _of_one_person(first: Boxed, second: Boxed) -> bool:

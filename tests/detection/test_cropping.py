@@ -118,6 +118,13 @@ def test_only_what_can_be_the_same_persons_knee_stands_beside_the_best_joint(
     assert joints_of_legs([best, second]) == ([best, second] if kept else [best])
 
 
+def test_a_box_below_the_second_knee_is_no_third_one() -> None:
+    best, second = Detection(100, 100, 300, 300, 0.9), Detection(450, 100, 650, 300, 0.8)
+    below = Detection(460, 200, 640, 380, 0.3)
+    assert joints_of_legs([best, below]) == [best, below]
+    assert joints_of_legs([best, second, below]) == [best, second]
+
+
 def test_a_film_without_detections_has_no_joints() -> None:
     assert joints_of_legs([]) == []
 
