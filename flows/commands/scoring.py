@@ -76,7 +76,7 @@ def score(
     after = _overlays(ensemble, out.with_name(f"{out.stem}_overlays"), saliency) if overlay else _nothing
     with Bars() as bars:
         if scans.suffix.lower() in _TABLES:
-            crops = read_cohort(scans, needs=["Img_path"])
+            crops = read_cohort(scans, needs=["Img_path"], foreign=True)
             knees = knees_of_table(crops, scans.parent, bars.at("crops"))
         else:
             view = view_of(crop, ensemble.field_mm)
@@ -112,7 +112,8 @@ def evaluate(
     bundles
         Model bundles.
     cohort
-        Table with ID, labels and, unless scans are given, Img_path (relative to the table).
+        Table with ID (or participant and side), labels and, unless scans are given, Img_path (relative to
+        the table); docs/evaluation.md tells which other names are understood.
     split
         The rows to measure on by the table's column split, or all; by default test, or all where the table
         has no splits.
@@ -135,7 +136,7 @@ def evaluate(
     from jsl_core.storage import write_atomically
 
     ensemble = Ensemble.load(bundles, predict.device)
-    table = read_cohort(cohort, needs=[] if scans else ["Img_path"], any_split=True)
+    table = read_cohort(cohort, needs=[] if scans else ["Img_path"], foreign=True)
     rows, part = part_of(table, split)
     with Bars() as bars:
         if scans:

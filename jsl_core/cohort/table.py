@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS
+from jsl_core.cohort.foreign import domestic
 from jsl_core.errors import BadTable
 
 __all__ = ["read_cohort"]
@@ -23,20 +24,22 @@ _CODES: dict[str, tuple[int, ...]] = {
 _RANGES: dict[str, tuple[float, float]] = {"Age": (0, 120), "BMI": (5, 120), "Alignment_degree": (-60, 60)}
 
 
-def read_cohort(path: Path, needs: Sequence[str] = (), any_split: bool = False) -> pd.DataFrame:
+def read_cohort(path: Path, needs: Sequence[str] = (), foreign: bool = False) -> pd.DataFrame:
     """Read and check a cohort table.
 
     Comma, semicolon, tab or pipe separated; UTF-8 (with or without BOM) or Latin-1; blanks and codes that
     start with a dot (`.`, `.P`) are missing values; other columns are left out. `needs` names columns that
-    must be there besides `ID`. With `any_split` splits may have other names than train, val and test.
+    must be there besides `ID`. A `foreign` table may name its splits as it likes and its columns and sides in
+    the ways that `domestic` knows.
 
     Returns one row per knee in the file's order with `ID`, `participant`, `side` (1 right, 2 left), `split`
     and `Img_path` ("" where missing), the six factors, `BL_KL_grade` and `JSL_Prog` (float, NaN where
     missing). Raises `BadTable`.
     """
-    table = _known_columns(_parse(path), path.name, needs)
+    table = _parse(path)
+    table = _known_columns(domestic(table) if foreign else table, path.name, needs)
     table = _typed(table, path.name)
-    _check(table, path.name, any_split)
+    _check(table, path.name, foreign)
     identity = table["ID"].str.extract(r"^(?P<participant>.+)_(?P<side>[12])$")
     table.insert(1, "participant", identity["participant"])
     table.insert(2, "side", identity["side"].astype(int))
