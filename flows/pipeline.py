@@ -6,6 +6,7 @@ from prefect import flow
 
 from flows.prepare import prepare
 from flows.train import models_of
+from jsl_core.cohort import GRADE, PROGRESSION, read_cohort
 from jsl_core.config import PipelineSettings, PresetChoice, over_preset
 from jsl_core.errors import BadSettings
 from jsl_core.storage import Artifact
@@ -28,6 +29,7 @@ def pipeline(settings: PipelineSettings, preset: PresetChoice = "none") -> Publi
     settings = over_preset(settings, preset)
     place = Placement.of(settings)
     truth = ingest_truth(settings, place)
+    _check_labels(settings)
     ready = prepare(settings)
     models = models_of(ready.dataset, settings)
     figures = evaluate(ready.dataset, models, truth, settings.evaluate, place)
@@ -43,6 +45,15 @@ def pipeline(settings: PipelineSettings, preset: PresetChoice = "none") -> Publi
         place,
     )
     return publish(ready.dataset, models, ready.gathered, figures, page, settings, place)
+
+
+def _check_labels(settings: PipelineSettings) -> None:
+    """That the table has a column for everything that is to be learned, before any scan is touched."""
+    column = {"kl": GRADE, "jsl": PROGRESSION}
+    training = settings.training
+    needs = [column[head] for regime in training.wanted() for head in training.heads_of(regime)]
+    if settings.cohort:
+        read_cohort(Path(settings.cohort), needs=list(dict.fromkeys(needs)))
 
 
 def ingest_truth(settings: PipelineSettings, place: Placement) -> Artifact | None:

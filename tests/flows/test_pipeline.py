@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -144,14 +145,23 @@ def test_one_new_scan_is_one_scan_converted_split_and_cropped(
     assert memos(settings) - done == 1 + 1 + 2  # a film, its split, its two knees
 
 
+@pytest.mark.parametrize(
+    ("spoilt", "message"),
+    [
+        (lambda table: table.assign(BL_KL_grade=7), r"bad\.csv, row 2: BL_KL_grade is 7"),
+        (lambda table: table.drop(columns="JSL_Prog"), r"bad\.csv: no column JSL_Prog"),
+    ],
+)
 def test_a_table_that_cannot_be_used_stops_the_run_before_any_scan_is_read(
-    settings: PipelineSettings, cohort: Path, tmp_path: Path
+    settings: PipelineSettings,
+    cohort: Path,
+    tmp_path: Path,
+    spoilt: Callable[[pd.DataFrame], pd.DataFrame],
+    message: str,
 ) -> None:
-    table = pd.read_csv(cohort / "JSL.csv")
-    table.loc[3, "BL_KL_grade"] = 7
-    table.to_csv(tmp_path / "bad.csv", index=False)
+    spoilt(pd.read_csv(cohort / "JSL.csv")).to_csv(tmp_path / "bad.csv", index=False)
     bad = settings.model_copy(update={"cohort": str(tmp_path / "bad.csv"), "store": str(tmp_path / "store")})
-    with pytest.raises(BadTable, match="BL_KL_grade"):
+    with pytest.raises(BadTable, match=message):
         run(bad)
     assert memos(bad) == 0
 
