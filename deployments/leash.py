@@ -28,7 +28,8 @@ def run_on_leash(command: Sequence[str]) -> int:
     closed = threading.Event()
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(sys.stdin.fileno(), 1 << 12):  # not its buffer, which locks itself while it waits
+            pass
         closed.set()
 
     threading.Thread(target=watch, daemon=True).start()

@@ -30,7 +30,7 @@ from jsl_core.landing import Batch
 from jsl_core.phantom import write_phantom
 from jsl_core.storage import Artifact, Registry, Store, open_store
 
-_FILMS = 60
+_FILMS, _FIRST = 60, 20
 _PATIENCE = 900  # seconds for the lab to come to rest: a death that nobody sees is noticed after 100
 
 
@@ -57,7 +57,12 @@ def _lab(home: Path, cohort: Path, kills: int, seed: int) -> tuple[str, str]:
     (home / "lab.toml").write_text(settings)
     lab = start(home, "--settings", str(home / "lab.toml"))
     try:
-        _land_and_kill(lab, cohort, kills, random.Random(seed))
+        films = sorted((cohort / "scans").iterdir())
+        _land(lab, films[:_FIRST])  # the frozen test participants are drawn from these
+        lab.run("watch")
+        lab.run("retrain")
+        _rest(lab)
+        _land_and_kill(lab, films[_FIRST:], kills, random.Random(seed))
         lab.run("watch")
         _rest(lab)
         lab.run("retrain")
@@ -71,15 +76,11 @@ def _lab(home: Path, cohort: Path, kills: int, seed: int) -> tuple[str, str]:
         lab.process.wait()
 
 
-def _land_and_kill(lab: Lab, cohort: Path, kills: int, dice: random.Random) -> None:
-    films = sorted((cohort / "scans").iterdir())
+def _land_and_kill(lab: Lab, films: list[Path], kills: int, dice: random.Random) -> None:
     rounds = max(kills, 1)
     killed: Counter[str] = Counter()
     for number in range(rounds):
-        for film in films[number * len(films) // rounds : (number + 1) * len(films) // rounds]:
-            hidden = lab.home / "landing" / f".{film.name}"
-            shutil.copy(film, hidden)
-            os.replace(hidden, hidden.with_name(film.name))
+        _land(lab, films[number * len(films) // rounds : (number + 1) * len(films) // rounds])
         lab.run("watch")
         if dice.random() < 0.3:
             lab.run("watch")  # two at once
@@ -89,6 +90,13 @@ def _land_and_kill(lab: Lab, cohort: Path, kills: int, dice: random.Random) -> N
             time.sleep(dice.uniform(0, 15))
             killed[_kill(lab, dice)] += 1
     print("killed:", dict(killed), flush=True)
+
+
+def _land(lab: Lab, films: list[Path]) -> None:
+    for film in films:
+        hidden = lab.home / "landing" / f".{film.name}"
+        shutil.copy(film, hidden)
+        os.replace(hidden, hidden.with_name(film.name))
 
 
 def _kill(lab: Lab, dice: random.Random) -> str:
