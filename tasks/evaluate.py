@@ -14,7 +14,7 @@ from tasks.progress import Progress
 __all__ = ["evaluate", "predictions_of"]
 
 
-@stage("evaluate", version=2, code=("jsl_core.evaluation",))
+@stage("evaluate", version=2, code=("jsl_core.evaluation", "jsl_core.learning.calibration"))
 def evaluate(
     dataset: Artifact,
     models: dict[str, Artifact],

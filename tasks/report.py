@@ -29,7 +29,7 @@ _MONTAGE = 4  # joints shown of each grade
 _SHOWN = ("jsl-joint", "jsl-image", "multitask", "kl")  # whose saliency is shown: the first there is
 
 
-@stage("report", version=1, code=("jsl_core.evaluation",))
+@stage("report", version=1, code=("jsl_core.evaluation", "jsl_core.learning.calibration"))
 def report(
     dataset: Artifact,
     models: dict[str, Artifact],

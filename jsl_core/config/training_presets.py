@@ -105,6 +105,6 @@ def _kl() -> TrainingSettings:
         augment="moderate",
         baseline=False,
         kl=RegimeSettings(
-            epochs=11, batch=32, lr=1e-3, weight_decay=0.02, average=0.997, small_epochs=6, small=2 / 3
+            epochs=12, batch=32, lr=1e-3, weight_decay=0.02, average=0.995, small_epochs=6, small=2 / 3
         ),
     )

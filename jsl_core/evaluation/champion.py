@@ -11,6 +11,7 @@ from jsl_core.errors import JslError
 from jsl_core.evaluation.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.delong import auc_difference, auc_interval
 from jsl_core.evaluation.metrics import grade_scores
+from jsl_core.learning.calibration import called_grades
 
 __all__ = ["Comparison", "compare_with_champion"]
 
@@ -87,8 +88,8 @@ def _kappa(both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, marg
         a, b = grade_scores(truth, new)["kappa"], grade_scores(truth, old)["kappa"]
         return {"new": a, "old": b, "difference": a - b}
 
-    new = both[_KL].to_numpy().argmax(axis=1)
-    old = both[[f"{name}_champion" for name in _KL]].to_numpy().argmax(axis=1)
+    new = called_grades(both[_KL].to_numpy())
+    old = called_grades(both[[f"{name}_champion" for name in _KL]].to_numpy())
     drawn = bootstrap_intervals(kappas, participants, truth.astype(np.int64), new, old, resamples=2000)
     difference = drawn["difference"]
     return Comparison(

@@ -14,6 +14,7 @@ from jsl_core.evaluation.grading import KL
 from jsl_core.evaluation.metrics import grade_scores
 from jsl_core.evaluation.reclassification import reclassification
 from jsl_core.evaluation.shown import shown
+from jsl_core.learning.calibration import called_grades
 
 __all__ = ["compare_grades", "compare_models"]
 
@@ -62,7 +63,7 @@ def compare_grades(predictions: Predictions, settings: EvaluateSettings, split: 
 
     pairs = []
     for a, b, both in _pairs(predictions, "BL_KL_grade", KL, split):
-        guesses = [both[[f"{grade}_{side}" for grade in KL]].to_numpy().argmax(axis=1) for side in "ab"]
+        guesses = [called_grades(both[[f"{grade}_{side}" for grade in KL]].to_numpy()) for side in "ab"]
         truth = both["BL_KL_grade"].to_numpy(np.int64)
         participant = both["participant"].to_numpy()
         drawn = bootstrap_intervals(differences, participant, truth, *guesses, resamples=settings.bootstrap)

@@ -11,6 +11,7 @@ from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.evaluation.content import Shown
 from jsl_core.evaluation.saliency import SaliencyMethod, joint_space_share, saliency_maps
 from jsl_core.learning import ModelBundle, PackedDataset
+from jsl_core.learning.calibration import called_grades
 
 __all__ = ["gallery", "share_in_joint_space", "surest"]
 
@@ -85,9 +86,10 @@ def _progression(predictions: pd.DataFrame, threshold: float) -> Iterator[tuple[
 
 def _grades(predictions: pd.DataFrame) -> Iterator[tuple[str, str, str, bool, float]]:
     for knee in predictions.dropna(subset=[GRADE, "kl_0"]).to_dict("records"):
-        chances = [knee[f"kl_{grade}"] for grade in range(5)]
-        guess, truth = int(np.argmax(chances)), int(knee[GRADE])
-        yield knee["ID"], f"KL {guess} ({max(chances):.0%})", f"KL {truth}", guess == truth, max(chances)
+        chances = np.array([knee[f"kl_{grade}"] for grade in range(5)])
+        guess, truth = int(called_grades(chances[None])[0]), int(knee[GRADE])
+        sure = float(chances[guess])
+        yield knee["ID"], f"KL {guess} ({sure:.0%})", f"KL {truth}", guess == truth, sure
 
 
 def _log_odds(risk: float) -> float:

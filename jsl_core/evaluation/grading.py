@@ -12,6 +12,7 @@ from jsl_core.evaluation.calibration import expected_calibration_error
 from jsl_core.evaluation.delong import auc_interval
 from jsl_core.evaluation.metrics import confusion_matrix, grade_scores, recall_by_grade
 from jsl_core.evaluation.shown import shown
+from jsl_core.learning.calibration import called_grades
 
 __all__ = ["KL", "grade_figures", "probability_scores"]
 
@@ -32,7 +33,7 @@ def grade_figures(rows: pd.DataFrame, settings: EvaluateSettings) -> dict[str, A
     if rows.empty:
         return {"reason": "no knee of this part has a KL grade"}
     truth, chances = rows["BL_KL_grade"].to_numpy(np.int64), rows[KL].to_numpy(float)
-    guess, participant = chances.argmax(axis=1), rows["participant"].to_numpy()
+    guess, participant = called_grades(chances), rows["participant"].to_numpy()
     intervals = bootstrap_intervals(grade_scores, participant, truth, guess, resamples=settings.bootstrap)
     diseased = truth >= _OSTEOARTHRITIS
     both = 0 < diseased.sum() < len(rows)

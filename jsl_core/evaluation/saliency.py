@@ -13,6 +13,7 @@ from torch import nn
 
 from jsl_core.errors import BadSettings
 from jsl_core.learning import KneeNetwork, ModelBundle
+from jsl_core.learning.calibration import called_grades
 
 __all__ = [
     "JOINT_SPACE_AREA",
@@ -107,7 +108,7 @@ def _what_is_said(bundle: ModelBundle, images: NDArray[np.uint8], table: pd.Data
     predicted = bundle.predict(images, table)
     if "jsl_risk" in predicted:
         return torch.from_numpy((predicted["jsl_risk"].to_numpy() >= bundle.thresholds["jsl"]).astype(int))
-    return torch.from_numpy(predicted.to_numpy().argmax(1))
+    return torch.from_numpy(called_grades(predicted.to_numpy()))
 
 
 def _attribute(

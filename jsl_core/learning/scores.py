@@ -6,6 +6,7 @@ import torch
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION
+from jsl_core.learning.calibration import called_grades
 
 __all__ = ["prediction_scores", "validation_scores"]
 
@@ -13,7 +14,7 @@ __all__ = ["prediction_scores", "validation_scores"]
 def validation_scores(
     outputs: dict[str, torch.Tensor], grades: torch.Tensor, progressed: torch.Tensor
 ) -> dict[str, float]:
-    """Accuracy and quadratic kappa of the KL grade, AUC of progression, of the knees that have the label."""
+    """Accuracy and quadratic kappa of the likeliest grade, AUC of progression, of knees with the label."""
     scores: dict[str, float] = {}
     if "kl" in outputs:
         scores |= _kl_scores(grades.cpu().numpy(), outputs["kl"].argmax(1).cpu().numpy())
@@ -23,12 +24,14 @@ def validation_scores(
 
 
 def prediction_scores(predictions: pd.DataFrame) -> dict[str, float | None]:
-    """The same of rows of `predictions.csv`, None where a label or class is missing; and how many knees."""
+    """The same of rows of `predictions.csv` and the grades called by them, and how many knees; None where a
+    label or class is missing.
+    """
     scores: dict[str, float] = {}
     if "kl_0" in predictions:
         grades = predictions[[f"kl_{grade}" for grade in range(5)]].to_numpy()
         truth = predictions[GRADE].fillna(-1).to_numpy(int)
-        scores |= _kl_scores(truth, grades.argmax(1) if len(grades) else truth)
+        scores |= _kl_scores(truth, called_grades(grades))
     if "jsl_risk" in predictions:
         scores["auc"] = _auc(
             predictions[PROGRESSION].fillna(-1).to_numpy(), predictions["jsl_risk"].to_numpy()

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jsl_core.errors import BadScan
+from jsl_core.learning.calibration import called_grades
 from jsl_core.learning.ensemble import GRADES, INTERVAL, Ensemble
 from jsl_core.records import Row, rejection
 
@@ -115,7 +116,7 @@ def _scored(
     told = ensemble.average(ensemble.predict_each([knee.crop for knee in knees], table, asked))
     if GRADES[0] in told:
         grades = told[GRADES].to_numpy()
-        told["kl_grade"] = grades.argmax(axis=1)
+        told["kl_grade"] = called_grades(grades)
         told["kl_expected"] = grades @ np.arange(len(GRADES))
     if "jsl_risk" in told and ensemble.threshold is not None:
         told["progresses"] = (told["jsl_risk"] >= ensemble.threshold).astype(int)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_curve
 
-from jsl_core.learning.calibration import best_threshold, sigmoid, softmax, temperature
+from jsl_core.learning.calibration import best_threshold, called_grades, sigmoid, softmax, temperature
 
 
 def progression(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -35,3 +35,10 @@ def test_the_operating_point_has_the_highest_youden_index_of_the_roc_curve() -> 
     youden = called[labels == 1].mean() - called[labels == 0].mean()
     false_positive, true_positive, _ = roc_curve(labels, risk)
     assert youden == pytest.approx((true_positive - false_positive).max())
+
+
+def test_a_sure_grade_is_called_and_a_doubtful_one_is_moved_towards_what_else_it_may_be() -> None:
+    chances = np.array([[0.9, 0.05, 0.05, 0, 0], [0.4, 0.27, 0.33, 0, 0], [0, 0, 0.0, 0.05, 0.95]])
+    assert list(called_grades(chances)) == [0, 1, 4]
+    assert list(called_grades(np.eye(5))) == [0, 1, 2, 3, 4]
+    assert len(called_grades(np.empty((0, 5)))) == 0

@@ -11,6 +11,7 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, cohen_kappa_score, roc_auc_score
 
 from flows.cli import main
+from jsl_core.learning.calibration import called_grades
 
 GRADES = [f"kl_{grade}" for grade in range(5)]
 
@@ -33,7 +34,7 @@ def test_crops_are_scored_as_training_scored_them(lab: Path, tmp_path: Path) -> 
     assert len(both) == len(scores) == 80
     for name in GRADES:
         np.testing.assert_allclose(both[name], both[f"{name}_told"], atol=1e-5)
-    assert list(scores["kl_grade"]) == list(scores[GRADES].to_numpy().argmax(axis=1))
+    assert list(scores["kl_grade"]) == list(called_grades(scores[GRADES].to_numpy()))
 
 
 def test_several_models_are_averaged(lab: Path, tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_figures_are_those_of_scikit_learn_on_the_test_part(lab: Path, tmp_path:
     assert figures["part"] == "test"
     assert set(told["split"]) == {"test"}
     grades = told[told["model"] == "a"]
-    truth, guess = grades["BL_KL_grade"], grades[GRADES].to_numpy().argmax(axis=1)
+    truth, guess = grades["BL_KL_grade"], called_grades(grades[GRADES].to_numpy())
     measured = figures["models"]["a"]["kl"]
     assert measured["n"] == len(grades) == figures["knees"]
     assert measured["accuracy"]["value"] == pytest.approx(accuracy_score(truth, guess))
