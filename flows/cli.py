@@ -38,6 +38,7 @@ app.command(store.lineage)
 app.command(store.why)
 app.command(store.diff)
 app.command(store.gc)
+app.command(store.link)
 app.command("deployments.apply:deploy", name="deploy", help="Apply the deployments to a Prefect server.")
 app.command("deployments.up:up", name="up", help="Start a server with its UI, workers and the deployments.")
 

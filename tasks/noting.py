@@ -5,11 +5,13 @@ from functools import lru_cache
 from uuid import UUID
 
 from prefect import runtime
+from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 
 from jsl_core.errors import StoreError
-from jsl_core.storage import Store, open_store
+from jsl_core.storage import Artifact, Store, open_store
 from jsl_core.storage.history import History, Step
+from jsl_core.storage.lineage import Lineage, as_mermaid
 
 __all__ = ["note_end", "note_step"]
 
@@ -21,10 +23,13 @@ def note_step(step: Step, store: Store, flow_run: UUID | None) -> None:
             History(store).note(_begun(str(flow_run), store.url), step)
 
 
-def note_end(store: Store) -> None:
-    """Note that the run at work here has got to its end."""
+def note_end(store: Store, made: Artifact) -> None:
+    """Note that the run at work here has got to its end, and show on its page how `made` came about."""
     if runtime.flow_run.id:
-        History(store).end(_begun(runtime.flow_run.id, store.url))
+        run = _begun(runtime.flow_run.id, store.url)
+        History(store).end(run)
+        picture = as_mermaid(Lineage(store, run).of(made.sha256))
+        create_markdown_artifact(f"```mermaid\n{picture}\n```", key="lineage", description="From the scans")
 
 
 @lru_cache(maxsize=64)

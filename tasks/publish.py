@@ -65,7 +65,7 @@ def publish(
     if any(model["jsl"] for model in summary["models"].values()):
         picture = data_uri(forest_png(summary), "image/png")
         create_image_artifact(picture, key="auc", description="AUC with 95 % intervals")
-    note_end(store)
+    note_end(store, page)
     return Published(report=where, table=short_table(summary))
 
 

@@ -63,6 +63,7 @@ def report(
         grades=_montage(packed),
         shown=shown,
         joint_space_share=share,
+        lineage=list(_lineage(dataset, models, figures, films, halves, gathered)),
         decision=decision,
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -70,6 +71,26 @@ def report(
         write_report(content, page)
         progress.step()
         return store.put_file(page)
+
+
+def _lineage(
+    dataset: Artifact,
+    models: Mapping[str, Artifact],
+    figures: Artifact,
+    films: list[Artifact],
+    halves: list[Artifact],
+    gathered: Gathered | None,
+) -> Iterator[tuple[str, str, str]]:
+    """Stage, what it made, and the digest by which `jsl lineage` knows that."""
+    if gathered:
+        yield "scans", f"{gathered.scans} films", ""
+        for stage_name, tables in (("convert", films), ("split", halves)):
+            yield stage_name, f"{len(tables)} tables" if len(tables) > 1 else "1 table", tables[0].sha256[:12]
+        yield "crop", gathered.joints.name, gathered.joints.sha256[:12]
+    yield "pack", dataset.name, dataset.sha256[:12]
+    for name, model in models.items():
+        yield "train", name, model.sha256[:12]
+    yield "evaluate", figures.name, figures.sha256[:12]
 
 
 def _histories(store: Store, models: Mapping[str, Artifact]) -> Iterator[tuple[str, pd.DataFrame]]:

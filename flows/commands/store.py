@@ -1,11 +1,11 @@
-"""`jsl lineage`, `jsl why`, `jsl diff`, `jsl gc`: what a store tells of its runs, and what it can lose."""
+"""`jsl lineage`, `why`, `diff`, `link`, `gc`: what a store tells of its runs, and what it can lose."""
 
 from typing import Literal
 
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, Store, checkout, open_store, work_folder
 
-__all__ = ["diff", "gc", "lineage", "why"]
+__all__ = ["diff", "gc", "lineage", "link", "why"]
 
 _STORE = "jsl-store"
 
@@ -43,6 +43,26 @@ def why(run: str, task: str, *, store: str = _STORE) -> None:
     from jsl_core.storage.why import why as reasons
 
     print("\n".join(reasons(open_store(store), run, task)))
+
+
+def link(key: str, *, store: str = _STORE) -> None:
+    """Print a link by which a browser, for a day, gets one object of a store: a report, a table, a model.
+
+    Whoever has the link has the object; nothing else is given away.
+
+    Parameters
+    ----------
+    key
+        As published, such as runs/2026-01-31-run/report.html, or with the store's URL before it.
+    store
+        Folder, or s3://bucket/prefix.
+    """
+    kept = open_store(store)
+    key = key.removeprefix(f"{kept.url}/")
+    folder, _, _ = key.rpartition("/")
+    if key not in kept.keys(folder):
+        raise StoreError(f"store {kept.url}: there is no {key}")
+    print(kept.link(key))
 
 
 def diff(old: str, new: str, *, store: str = _STORE) -> None:

@@ -66,6 +66,7 @@ class ReportContent:
     joints, uint8 S×S, by KL grade; `joint_space_share` the mean share of saliency inside the joint space by
     model, where it was measured.
     `decision` is what a retraining decided about its model, as the registry keeps it.
+    `lineage` are the steps from the scans to this page: stage, what it made, the start of that's digest.
     `settings` is JSON, `versions` names what made the report and from which dataset.
     """
 
@@ -83,4 +84,5 @@ class ReportContent:
     grades: Mapping[int, Sequence[Image]] = field(default_factory=dict)
     shown: Sequence[Shown] = ()
     joint_space_share: Mapping[str, float] = field(default_factory=dict)
+    lineage: Sequence[tuple[str, str, str]] = ()
     decision: Mapping[str, Any] | None = None

@@ -36,10 +36,11 @@ class Node:
 class Lineage:
     """What the runs of a store tell of its artifacts."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, run: str = "") -> None:
+        """All runs, or the one that has this name or id."""
         self._store = store
         history = History(store)
-        self._steps = history.steps(history.runs())
+        self._steps = history.steps([history.find(run)] if run else history.runs())
         self._made = history.results(self._steps)
         self._maker = {one.sha256: key for key, made in self._made.items() for one in made}
 

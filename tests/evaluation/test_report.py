@@ -144,6 +144,7 @@ def content(table: pd.DataFrame, figures: dict[str, Any]) -> ReportContent:
         grades={2: [joint, joint]},
         shown=[Shown("multitask", "1000041_1", joint, saliency, "risk 0.81: progresses", "stable", False)],
         joint_space_share={"multitask": 0.31},
+        lineage=[("scans", "83 films", ""), ("pack", "dataset.json", "0123456789ab")],
     )
 
 

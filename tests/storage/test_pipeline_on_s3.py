@@ -1,8 +1,10 @@
 """The whole pipeline in a bucket of a server that others wrote: the same results as in a folder."""
 
+import hashlib
 import os
 import subprocess
 import sys
+import urllib.request
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,8 @@ from flows.pipeline import pipeline
 from jsl_core.config import PhantomSettings, PipelineSettings, load_pipeline
 from jsl_core.phantom import write_phantom
 from jsl_core.storage import Store, open_store
+from jsl_core.storage.lineage import Lineage, as_text
+from jsl_core.storage.why import why
 from tasks.caching import results_block
 from tasks.publish import Published
 
@@ -28,6 +32,7 @@ FAST = {
 }
 
 
+STAGES = ("convert", "split", "crop", "gather", "pack", "train", "evaluate", "report")
 OTHER = """
 import sys
 from flows.pipeline import pipeline
@@ -88,6 +93,13 @@ def test_a_bucket_gives_what_a_folder_gives_to_two_runs_at_once_and_keeps_no_sec
     start = datetime.now(UTC)
     assert run(there) == one
     assert set(states_since(start)) == {"Cached"}
+
+    assert why(bucket, "latest", "crop")[0].endswith("whose result is used where it is whole")
+    page = urllib.request.urlopen(bucket.link(one.report.removeprefix(bucket.url + "/"))).read()
+    assert b'<ol class="lineage">' in page
+    told = as_text(Lineage(bucket).of(hashlib.sha256(page).hexdigest()))
+    for stage in STAGES:
+        assert f"by {stage} (" in told
 
     published = open_store(f"s3://{BUCKET}/people")
     assert in_folder.report.startswith(published.url)

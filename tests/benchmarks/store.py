@@ -1,0 +1,133 @@
+"""The store in a bucket: large files beside the AWS CLI, small ones by requests, a whole run done again.
+
+    python tests/benchmarks/store.py transfer --gigabytes 1 --aws /path/to/aws
+    python tests/benchmarks/store.py crops --crops 10000
+    python tests/benchmarks/store.py warm --patients 1000
+
+The server is rclone's `serve s3` on this machine; its log and its buckets lie in a temporary folder.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "storage"))
+
+from servers import BUCKET, Server, rclone_server
+
+from jsl_core.config import PhantomSettings
+from jsl_core.phantom import write_phantom
+from jsl_core.storage import Artifact, open_store
+from jsl_core.storage import store as opened
+
+OURS = {
+    "up": "from pathlib import Path; from jsl_core.storage import open_store\n"
+    "import sys; open_store(sys.argv[1]).put_file(Path(sys.argv[2]))",
+    "down": "from pathlib import Path; from jsl_core.storage import Artifact, open_store\n"
+    "import sys; open_store(sys.argv[1]).fetch(Artifact.model_validate_json(sys.argv[3]), Path(sys.argv[2]))",
+}
+
+
+def seconds(command: Sequence[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def transfer(folder: Path, gigabytes: float, aws: str) -> dict[str, float]:
+    """Seconds for one file there and back, by us (with both digests) and by the AWS CLI; whole processes."""
+    source = folder / "large"
+    with source.open("wb") as file:
+        for _ in range(int(gigabytes * 1e9) // (1 << 20)):
+            file.write(os.urandom(1 << 20))
+    artifact, url = Artifact.of_file(source), f"s3://{BUCKET}/ours"
+    python = [sys.executable, "-c"]
+    took = {
+        "up_cli": seconds([aws, "s3", "cp", str(source), f"s3://{BUCKET}/theirs"]),
+        "up_ours": seconds([*python, OURS["up"], url, str(source)]),
+        "down_cli": seconds([aws, "s3", "cp", f"s3://{BUCKET}/theirs", str(folder / "back")]),
+        "down_ours": seconds([*python, OURS["down"], url, str(folder / "back"), artifact.model_dump_json()]),
+    }
+    assert Artifact.of_file(folder / "back", "large") == artifact
+    return took | {way: took[f"{way}_cli"] / took[f"{way}_ours"] for way in ("up", "down")}
+
+
+def crops(folder: Path, count: int, bucket: int = 128) -> dict[str, float]:
+    """Requests, and seconds, to bring that many crops of 4 kB to a machine that has none."""
+    url = f"s3://{BUCKET}/crops"
+    store = open_store(url)
+    tables = []
+    for start in range(0, count, bucket):
+        bodies = [
+            hashlib.sha256(f"{number}".encode()).digest() * 128
+            for number in range(start, min(count, start + bucket))
+        ]
+        made = [store.put(body, "crop.png") for body in bodies]
+        rows = json.dumps([{"png": one.model_dump()} for one in made]).encode()
+        tables.append((store.put(rows, "cropped.json"), made))
+        store.gather(*tables[-1])
+    os.environ["JSL_CACHE_DIR"] = str(folder / "another machine")
+    opened._bucket.cache_clear()
+    far = open_store(url)
+    requests = []
+    far._far._client.meta.events.register("before-send.s3", lambda **_: requests.append(1))  # type: ignore[attr-defined]
+    started = time.perf_counter()
+    for table, made in tables:
+        far.get(table)
+        far.prefetch(table, made)
+        for one in made:
+            far.get(one)
+    return {"crops": count, "requests": len(requests), "seconds": time.perf_counter() - started}
+
+
+def warm(folder: Path, patients: int) -> dict[str, float]:
+    """Seconds of a run of the command in a bucket, and of the same run again."""
+    write_phantom(folder, PhantomSettings(patients=patients, seed=0, long_side=(600, 700)))
+    words = ["--scans", folder / "scans", "--cohort", folder / "JSL.csv", "--store", f"s3://{BUCKET}/lab"]
+    jsl = [sys.executable, "-c", "from flows.cli import main; main()"]
+    run = [*jsl, "run", "--preset", "demo", "--work", str(folder / "work"), *map(str, words)]
+    cold, again = seconds(run), seconds(run)
+    return {
+        "scans": len(list((folder / "scans").iterdir())),
+        "cold": cold,
+        "warm": again,
+        "share": again / cold,
+    }
+
+
+def measure(what: str, size: float, aws: str = "aws") -> dict[str, float]:
+    """One of the three, with a server and a folder of its own; `size` in GB, crops or participants."""
+    with tempfile.TemporaryDirectory() as name, rclone_server(Path(name, "buckets")) as server:
+        _use(server, Path(name))
+        if what == "transfer":
+            return transfer(Path(name), size, aws)
+        return (crops if what == "crops" else warm)(Path(name), int(size))
+
+
+def _use(server: Server, folder: Path) -> None:
+    os.environ |= server.environment | {"JSL_CACHE_DIR": str(folder / "cache")}
+    os.environ |= {"AWS_ENDPOINT_URL": server.endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    kinds = parser.add_subparsers(dest="what", required=True)
+    for what, option, size in (
+        ("transfer", "--gigabytes", 1.0), ("crops", "--crops", 10000), ("warm", "--patients", 1000),
+    ):  # fmt: skip
+        kinds.add_parser(what).add_argument(option, dest="size", type=float, default=size)
+    kinds.choices["transfer"].add_argument("--aws", default="aws")
+    options = vars(parser.parse_args())
+    for name, value in measure(**options).items():
+        print(f"{name:>12} {value:8.3f}")
+
+
+if __name__ == "__main__":
+    main()
