@@ -28,7 +28,7 @@ from jsl_core.storage import Artifact, Store, artifacts_in, digest_of, open_stor
 from jsl_core.storage.history import Step
 from tasks.noting import note_step
 
-__all__ = ["Placement", "ResultsOnStore", "results_block", "stage", "stage_key"]
+__all__ = ["Placement", "ResultsOnStore", "code_digest", "results_block", "stage", "stage_key"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,12 +136,12 @@ class _StageKey(CachePolicy):
     code: tuple[str, ...] = ()
 
     def identity(self, task: Task[..., Any]) -> list[Any]:
-        return [self.stage, self.version, inspect.getsource(task.fn), *map(_code_digest, self.code)]
+        return [self.stage, self.version, inspect.getsource(task.fn), *map(code_digest, self.code)]
 
     def parts(self, task: Task[..., Any]) -> dict[str, str]:
         """The same by name, for people."""
         own = hashlib.sha256(inspect.getsource(task.fn).encode()).hexdigest()
-        return {"version": str(self.version), "task": own} | {name: _code_digest(name) for name in self.code}
+        return {"version": str(self.version), "task": own} | {name: code_digest(name) for name in self.code}
 
     def compute_key(
         self,
@@ -166,7 +166,7 @@ class _StageKey(CachePolicy):
 
 
 @cache
-def _code_digest(module: str) -> str:
+def code_digest(module: str) -> str:
     """Digest of every file of a package (or of a single module) as it is installed."""
     spec = find_spec(module)
     assert spec is not None, module

@@ -17,6 +17,7 @@ from jsl_core.storage import Artifact, Store, open_store, publish_all, tree_file
 from tasks.caching import Placement
 from tasks.gather import Gathered
 from tasks.noting import note_end
+from tasks.onnx import as_onnx
 
 __all__ = ["Published", "publish"]
 
@@ -52,7 +53,9 @@ def publish(
         for row in read_rows(store, [gathered.joints]):
             files[f"{run}/joints/{row['ID']}.png"] = Artifact.model_validate(row["png"])
     for name, model in models.items():
-        files |= _of_tree(store, model, f"models/{name}/{model.sha256[:12]}")
+        where = f"models/{name}/{model.sha256[:12]}"
+        files |= _of_tree(store, model, where)
+        files |= {f"{where}/{file}": made for file, made in as_onnx(model, place).items()}
     for target in map(open_store, dict.fromkeys((store.url, settings.publish or store.url))):
         target.write(f"{run}/settings.json", settings.model_dump_json(indent=1).encode())
         publish_all(store, target, files, f"{run}/published.json")

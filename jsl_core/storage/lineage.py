@@ -42,7 +42,12 @@ class Lineage:
         history = History(store)
         self._steps = history.steps([history.find(run)] if run else history.runs())
         self._made = history.results(self._steps)
-        self._maker = {one.sha256: key for key, made in self._made.items() for one in made}
+        self._maker = {  # where all is kept, a step's table is the one it was given
+            one.sha256: key
+            for key, made in self._made.items()
+            for one in made
+            if one.sha256 not in {given.sha256 for given in self._steps[key].inputs}
+        }
 
     def of(self, start: str) -> Node:
         """The tree of the artifact whose digest starts so. Raises StoreError if not exactly one does."""

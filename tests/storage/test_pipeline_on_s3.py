@@ -32,7 +32,7 @@ FAST = {
 }
 
 
-STAGES = ("convert", "split", "crop", "gather", "pack", "train", "evaluate", "report")
+STAGES = ("convert", "split", "crop", "pack", "train", "evaluate", "report")
 OTHER = """
 import sys
 from flows.pipeline import pipeline

@@ -1,0 +1,35 @@
+"""Models as ONNX, made once for each, where the optional package is installed."""
+
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from prefect.logging import get_logger
+
+from jsl_core import model_onnx
+from jsl_core.errors import BundleError
+from jsl_core.learning import ModelBundle
+from jsl_core.storage import Artifact, Memo, checkout, tree_files
+from tasks.caching import Placement, code_digest
+
+__all__ = ["as_onnx"]
+
+
+def as_onnx(model: Artifact, place: Placement) -> dict[str, Artifact]:
+    """`model.onnx` of a bundle's tree; nothing of a model without a network, or of several in one."""
+    store = place.open()
+    if "model.safetensors" not in tree_files(store, model) or find_spec("onnx") is None:
+        return {}
+    memo = Memo(store, f"onnx {code_digest(model_onnx.__name__)}")
+    known = memo.get(model.sha256)
+    if known is None:
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                bundle = ModelBundle.load(checkout(store, model, place.folder("trees")))
+                model_onnx.save_model_onnx(bundle, Path(folder, "model.onnx"))
+                known = {"model.onnx": store.put_file(Path(folder, "model.onnx")).model_dump()}
+        except BundleError as error:
+            get_logger(__name__).warning("%s", error)
+            known = {}
+        memo.put(model.sha256, known)
+    return {name: Artifact.model_validate(file) for name, file in known.items()}
