@@ -84,6 +84,9 @@ class CachedStore:
     def delete(self, key: str) -> None:
         self._far.delete(key)
 
+    def abandoned(self, seconds: float) -> int:
+        return self._far.abandoned(seconds)
+
     def gather(self, table: Artifact, members: Iterable[Artifact]) -> None:
         write_archive(self, table, members)
 

@@ -123,6 +123,16 @@ class FolderStore:
     def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)
 
+    def abandoned(self, seconds: float) -> int:
+        now, old = time.time(), []
+        for kind in ("cas", "results", "memo", "history"):
+            for path in self._path(kind).rglob(".tmp-*"):
+                with suppress(FileNotFoundError):  # renamed to its name a moment ago
+                    if now - path.stat().st_mtime >= seconds:
+                        path.unlink()
+                        old.append(path)
+        return len(old)
+
     def gather(self, table: Artifact, members: Iterable[Artifact]) -> None:
         """Nothing: a folder's small files are near enough."""
 

@@ -68,6 +68,7 @@ def collect(store: Store, garbage: Garbage) -> None:
     with ThreadPoolExecutor(_HANDS) as pool:
         for kind in dict.fromkeys(key.partition("/")[0] for key in garbage.keys):
             list(pool.map(store.delete, (key for key in garbage.keys if key.startswith(f"{kind}/"))))
+    store.abandoned(_GRACE)
 
 
 def _registered(store: Store) -> list[Artifact]:

@@ -85,6 +85,10 @@ class Store(Protocol):
         """Remove an object; removing what is not there is no error."""
         ...
 
+    def abandoned(self, seconds: float) -> int:
+        """Remove what writers left that were killed at least so long ago; how many they were."""
+        ...
+
     def gather(self, table: Artifact, members: Iterable[Artifact]) -> None:
         """Also keep the small artifacts that a table names as one object, where each costs a request."""
         ...

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jsl_core.errors import StoreError
-from jsl_core.storage import Artifact, Memo, Registry, Store, checkout, open_store, put_tree
+from jsl_core.storage import Artifact, FolderStore, Memo, Registry, Store, checkout, open_store, put_tree
 
 LARGE = 40 << 20  # travels in three parts
 
@@ -144,3 +144,18 @@ def test_the_small_artifacts_of_a_table_come_back_from_one_object(any_store: Sto
     any_store.gather(table, crops)
     any_store.prefetch(table, crops)
     assert [any_store.get(crop) for crop in crops] == [f"crop {i}".encode() for i in range(20)]
+
+
+@pytest.mark.parametrize("any_store", ["folder", "rclone"], indirect=True)  # moto dates all uploads 2010
+def test_what_killed_writers_left_is_removed(any_store: Store) -> None:
+    kept = any_store.put(b"knee", "knee.png")
+    assert any_store.abandoned(0) == 0
+    if isinstance(any_store, FolderStore):
+        (any_store.root / "cas" / ".tmp-left").write_bytes(b"half")
+    else:
+        client, place = any_store._far._client, any_store._far._place  # type: ignore[attr-defined]
+        client.create_multipart_upload(Bucket=place.bucket, Key=f"{place.prefix}cas/left")
+    assert any_store.abandoned(3600) == 0
+    assert any_store.abandoned(0) == 1
+    assert any_store.abandoned(0) == 0
+    assert any_store.get(kept) == b"knee"

@@ -161,10 +161,14 @@ class S3Store:
         self._do(lambda: self._request("delete_object", key), key)
 
     def abandoned(self, seconds: float) -> int:
-        """Remove the parts of uploads that were killed at least so long ago; how many uploads there were."""
         pages = self._client.get_paginator("list_multipart_uploads")
         where = {"Bucket": self._place.bucket, "Prefix": self._place.prefix}
-        found = self._do(lambda: [one for page in pages.paginate(**where) for one in page.get("Uploads", ())])
+        try:
+            found = self._do(
+                lambda: [one for page in pages.paginate(**where) for one in page.get("Uploads", ())]
+            )
+        except (NotFound, StoreError):  # not every server lists them, or lets one
+            return 0
         old = [one for one in found if (datetime.now(UTC) - one["Initiated"]).total_seconds() >= seconds]
         for one in old:
             key = one["Key"].removeprefix(self._place.prefix)
