@@ -194,7 +194,7 @@ def test_probabilities_of_grades_are_scored_as_scikit_learn_scores_them() -> Non
 
 
 def test_grades_are_compared_on_the_same_knees() -> None:
-    one, other = rows("test"), rows("test").assign(kl_0=2.0)
+    one, other = rows("test"), rows("test").assign(kl_0=50.0)
     (pair,) = compare_grades({"one": one, "other": other}, EvaluateSettings(bootstrap=50), "test")
     truth = one["BL_KL_grade"].to_numpy(int)
     expected = grade_scores(truth, called_grades(one[KL].to_numpy()))["accuracy"] - (truth == 0).mean()
