@@ -9,6 +9,7 @@ __all__ = ["Bin", "calibration_scores", "expected_calibration_error", "reliabili
 
 _LEAST = 1e-9  # a risk of exactly 0 or 1 has no log odds
 _STEPS = 50
+_FLAT = 1e-12  # the determinant, by that of independent inputs, below which they say the same
 _STEEPEST = 50.0  # beyond, the outcomes are separated by the risk and the slope is not defined
 
 
@@ -78,7 +79,7 @@ def _logistic(
     for _ in range(_STEPS):
         chance = 1 / (1 + np.exp(-(offset + inputs @ weights)))
         curvature = (inputs * (chance * (1 - chance))[:, None]).T @ inputs
-        if np.linalg.cond(curvature) > 1e12:
+        if np.linalg.det(curvature) <= _FLAT * curvature.diagonal().prod():
             return none
         step = np.linalg.solve(curvature, inputs.T @ (y - chance))
         weights = weights + step

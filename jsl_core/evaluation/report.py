@@ -74,6 +74,7 @@ def _tables(content: ReportContent) -> dict[str, Any]:
         "points": tables.points_table(progression),
         "calibration": tables.calibration_table(progression),
         "comparisons": tables.comparison_table(content.figures["comparisons"]),
+        "reclassified": tables.reclassification_table(content.figures["comparisons"]),
         "grading": tables.grade_table(grading),
         "grade_comparisons": tables.grade_comparison_table(content.figures["grade_comparisons"]),
         "subgroups": tables.subgroup_table(progression),

@@ -21,6 +21,7 @@ __all__ = [
     "overview_table",
     "points_table",
     "reason_table",
+    "reclassification_table",
     "rejected_table",
     "subgroup_table",
 ]
@@ -141,7 +142,7 @@ def subgroup_table(models: Mapping[str, Figures]) -> Rows:
 
 
 def comparison_table(comparisons: list[Figures]) -> Rows:
-    """Every pair of models: the difference of their AUC on the same knees, and what the first improves."""
+    """Every pair of models: the difference of their AUC on the same knees, its interval and its p."""
     rows = [
         [
             _pair(pair),
@@ -149,12 +150,17 @@ def comparison_table(comparisons: list[Figures]) -> Rows:
             f"{signed(pair['low'])} to {signed(pair['high'])}",
             _p(pair["p"]),
             _p(pair["by_participant"]["p"]),
-            *(_signed_interval(pair[key]) for key in ("idi", "nri", "nri_at_threshold")),
         ]
         for pair in comparisons
     ]
-    head = ["Difference", "95 % interval", "p", "p, by participant", "IDI", "NRI", "NRI at threshold"]
-    return [["", *head], *rows]
+    return [["", "Difference", "95 % interval", "p", "p, by participant"], *rows]
+
+
+def reclassification_table(comparisons: list[Figures]) -> Rows:
+    """Every pair of models: how much better the first moves risks the right way."""
+    keys = ("idi", "nri", "nri_at_threshold")
+    rows = [[_pair(pair), *(_signed_interval(pair[key]) for key in keys)] for pair in comparisons]
+    return [["", "IDI", "NRI", "NRI at threshold"], *rows]
 
 
 def grade_comparison_table(comparisons: list[Figures]) -> Rows:
@@ -189,8 +195,9 @@ def interval(figure: Figures | None, digits: int = 2) -> str:
         return DASH
     if figure["low"] is None:
         return number(figure["value"], digits)
-    value, low, high = (number(figure[key], digits) for key in ("value", "low", "high"))
-    return f"{value} [{low}–{high}]"
+    between = "–" if figure["low"] >= 0 else " to "
+    value, low, high = (number(figure[key], digits).replace("-", "−") for key in ("value", "low", "high"))
+    return f"{value} [{low}{between}{high}]"
 
 
 def _spread(rows: pd.DataFrame, column: str) -> str:
