@@ -47,20 +47,39 @@ class Fit:
 def fit(image: NDArray[np.uint8], size: tuple[int, int], how: Resize) -> tuple[NDArray[np.uint8], Fit]:
     """A grey image H×W resized to the network's input `size` (width, height), and how to come back.
 
-    Stretching interpolates linearly, as Darknet does; letterboxing averages areas, which keeps thin joint
-    spaces.
+    Stretching interpolates linearly, as Darknet does; letterboxing averages, which keeps thin joint spaces.
     """
+    if how == "stretch":
+        found = Fit.of(image.shape[1], image.shape[0], size, how)
+        return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), found
+    image, small = _halved(image, size)
     height, width = image.shape
     found = Fit.of(width, height, size, how)
-    if how == "stretch":
-        return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), found
     inner = round(width * found.scale[0]), round(height * found.scale[1])
-    shrinking = inner[0] < width
-    small = cv2.resize(image, inner, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+    averaging = inner[0] < width and small is image  # what was halved needs no more of it
+    small = cv2.resize(small, inner, interpolation=cv2.INTER_AREA if averaging else cv2.INTER_LINEAR)
     canvas = np.full((size[1], size[0]), PAD, np.uint8)
     x, y = int(found.offset[0]), int(found.offset[1])
     canvas[y : y + inner[1], x : x + inner[0]] = small
     return canvas, found
+
+
+def _halved(image: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What is used of an image, and that halved as often as leaves it no smaller than `size` (width, height).
+
+    OpenCV averages by halves forty times as fast as by other factors. What does not divide is left out, right
+    and below.
+    """
+    height, width = image.shape
+    factor = 1
+    while factor * 2 <= max(width / size[0], height / size[1]):
+        factor *= 2
+    if factor > min(width, height):
+        return image, image  # a strip
+    used = small = image[: height // factor * factor, : width // factor * factor]
+    for _ in range(factor.bit_length() - 1):
+        small = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return used, small
 
 
 def eight_bits(image: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:

@@ -141,7 +141,7 @@ def test_boxes_come_back_from_the_network_where_they_were(how: str, shape: tuple
     np.testing.assert_allclose(place.back(place.forth(boxes)), boxes, atol=1e-3)
     corners = place.forth(boxes)[1]
     assert (corners >= -0.01).all()
-    assert (corners[2:] <= np.array([128, 96]) + 0.01).all()
+    assert (corners[2:] <= np.array([128, 96]) + 1).all()  # a pixel may be left out on the right and below
 
 
 @pytest.fixture
