@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install demo test check format
+.PHONY: install demo test check bench format
 
 install: $(STAMP)
 
@@ -27,6 +27,9 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: install
+	$(BIN)/jsl bench --short
 
 format: install
 	$(BIN)/ruff check --fix .

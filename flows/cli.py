@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
-from flows.commands import detection, imaging, models, oai, pipeline, scoring, store, sweep
+from flows.commands import bench, detection, imaging, models, oai, pipeline, scoring, store, sweep
 from jsl_core import __version__
 from jsl_core.config import fault
 from jsl_core.errors import JslError
@@ -33,6 +33,7 @@ app.command(imaging.convert)
 app.command(imaging.split)
 app.command(detection.crop)
 app.command(detection.detector)
+app.command(bench.bench)
 app.command(models.models)
 app.command(store.lineage)
 app.command(store.why)

@@ -1,0 +1,73 @@
+"""`jsl bench`: the measurements in `tests/benchmarks` of a checkout, by name."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from jsl_core.errors import JslError
+
+__all__ = ["bench"]
+
+_ROOT = Path(__file__).resolve().parents[2]
+_FOLDER = _ROOT / "tests" / "benchmarks"
+_SHORT = (  # finished within ten minutes on two cores, all together
+    ("orchestration", "--films", "100"),
+    ("imaging_speed", "--films", "24"),
+    ("detection",),
+    ("training_speed",),
+    ("sizing",),
+)
+
+
+def bench(
+    name: str = "",
+    *arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    short: bool = False,
+) -> None:
+    """Measure, beside what others wrote: one benchmark by its name, or the short ones in a row.
+
+    Parameters
+    ----------
+    name
+        The benchmark; without one they are listed.
+    arguments
+        What the benchmark takes; its file's first lines tell.
+    short
+        Run those that take a few minutes, one after another.
+    """
+    if not _FOLDER.is_dir():
+        raise JslError("the benchmarks are not part of an installed JSL; run jsl bench in a checkout")
+    if short:
+        for each, *options in _SHORT:
+            print(f"\n== {each}")
+            _run(each, *options)
+    elif name:
+        _run(name, *arguments)
+    else:
+        for known, purpose in _known().items():
+            print(f"{known:20} {purpose}")
+
+
+def _run(name: str, *arguments: str) -> None:
+    if name not in _known():
+        raise JslError(f"there is no benchmark {name}; choose one of {', '.join(_known())}")
+    paths = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, str(_FOLDER / f"{name}.py"), *arguments]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths})
+    if done.returncode:
+        raise JslError(f"benchmark {name} ended with code {done.returncode}; see what it said above")
+
+
+def _known() -> dict[str, str]:
+    """What can be run, and the first line it says of itself."""
+    texts = {path.stem: path.read_text() for path in sorted(_FOLDER.glob("[a-z]*.py"))}
+    return {
+        name: (ast.get_docstring(ast.parse(text)) or "").splitlines()[0]
+        for name, text in texts.items()
+        if "__main__" in text
+    }
