@@ -288,3 +288,20 @@ def test_a_page_with_a_large_film_and_a_thousand_rejects_stays_small(
     assert len(page.source) < 3_000_000
     assert "too small 800" in page.text
     assert "all are in rejected.csv" in page.text
+
+
+def test_a_retraining_tells_what_it_decided_and_by_which_figures(
+    content: ReportContent, tmp_path: Path
+) -> None:
+    first = {"action": "promote", "version": "aa11", "over": "", "figures": {"why": "the first of its line"}}
+    page = written(replace(content, decision=first), tmp_path)
+    assert "Model aa11 is champion now: the first of its line." in page.source
+    figures = {
+        "figure": "AUC", "challenger": 0.7, "champion": 0.75, "difference": -0.05, "low": -0.1, "high": 0.0,
+        "margin": 0.03, "knees": 60, "participants": 30, "why": "not shown to be as good",
+    }  # fmt: skip
+    kept = {"action": "keep", "version": "bb22", "over": "aa11", "figures": figures}
+    page = written(replace(content, decision=kept), tmp_path)
+    assert "Model bb22 is not promoted: not shown to be as good." in page.source
+    assert "-0.050 [-0.100 to +0.000]" in page.source
+    assert "the same 60 knees of 30 participants" in page.source
