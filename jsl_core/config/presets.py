@@ -17,7 +17,7 @@ def pipeline_preset(name: Preset) -> PipelineSettings:
     """The settings of a preset.
 
     `demo` fits phantom films and two processor cores; `best` fits thousands of knees and a GPU; `kl` learns
-    to grade knees from thousands of them on two cores within an hour; `seed` is the recipe of the notebooks
+    to grade knees from thousands of ready crops on two cores; `seed` is the recipe of the notebooks
     that the project began as: films cut at the middle, the detector's box with five pixels around it, and
     splits by knee, with 300 of 4,163 knees each to choose and to test on.
     """

@@ -12,8 +12,7 @@ def training_preset(name: Literal["demo", "seed", "best", "kl"]) -> TrainingSett
 
     `demo` learns five regimes from a few hundred small crops, from scratch, on two processor cores.
     `best` is for a cohort of thousands, ImageNet weights and a GPU. `kl` grades knees only: ImageNet weights
-    from a package, a network and a field of view that two processor cores fine-tune within an hour
-    (docs/kl.md).
+    from a package, a network and a field of view that two processor cores can fine-tune (docs/kl.md).
 
     `seed` is the notebooks' recipe with its flaws: ImageNet weights without ImageNet's normalisation, left
     knees not mirrored, ±5° rotation as the only augmentation, no decay, no dropout, risk factors unscaled
