@@ -1,0 +1,87 @@
+"""Scans land, a champion comes of them, a worker dies in between: all through the server, as a lab has it."""
+
+import os
+import shutil
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from lab import ENDED, Lab, wait_until
+
+from jsl_core.config import load_lab
+from jsl_core.landing import Batch
+from jsl_core.storage import Artifact, Store, open_store
+from jsl_core.storage.registry import Registry
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
+REGIME = "multitask"
+
+
+def land(lab: Lab, cohort: Path, first: int, last: int) -> None:
+    for film in sorted((cohort / "scans").iterdir())[first:last]:
+        hidden = lab.home / "landing" / f".{film.name}"
+        shutil.copy(film, hidden)
+        os.replace(hidden, hidden.with_name(film.name))
+
+
+def label(lab: Lab, cohort: Path, participants: int) -> None:
+    """The table has rows for so many participants by now."""
+    table = pd.read_csv(cohort / "JSL.csv", dtype={"ID": str})
+    table[: 2 * participants].to_csv(lab.home / "JSL.csv", index=False)
+
+
+def done(lab: Lab, deployment: str, count: int) -> None:
+    """Wait for so many runs of a deployment, which must complete; the schedule of watch may start more."""
+    wait_until(lambda: sum(run["state_type"] in ENDED for run in lab.runs(deployment)) >= count)
+    ended = [run for run in lab.runs(deployment) if run["state_type"] in ENDED]
+    assert [run["state"]["message"] for run in ended if run["state_type"] != "COMPLETED"] == []
+
+
+def kill_in_training(lab: Lab, work: Path) -> None:
+    """kill -9 for the process that trains, once it has an epoch behind it, and for its worker."""
+    wait_until(lambda: any(work.glob("checkpoints/*/*")))
+    (run,) = lab.runs("train")
+    (process,) = [each for each in lab.processes() if run["id"].encode() in (each / "environ").read_bytes()]
+    os.kill(int(process.name), signal.SIGKILL)
+    wait_until(lambda: lab.state(run["id"])["type"] != "RUNNING")  # its worker says so
+    for each in lab.processes():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            words = (each / "cmdline").read_bytes().split(b"\0")
+            if b"worker" in words and b"gpu" in words and b"deployments.leash" not in words:
+                os.kill(int(each.name), signal.SIGKILL)
+
+
+def batches(store: Store) -> list[Batch]:
+    keys = [key for key in store.keys("landing") if key.count("/") == 2 and key.endswith(".json")]
+    return [Batch.model_validate_json(store.read(key) or b"") for key in keys]
+
+
+def test_scans_become_a_champion_though_process_and_worker_die_in_training(lab: Lab, cohort: Path) -> None:
+    settings = load_lab(lab.home / "lab.toml").settings
+    store = open_store(settings.store)
+    label(lab, cohort, 20)
+    land(lab, cohort, 0, 20)
+    lab.run("watch")
+    kill_in_training(lab, Path(settings.store, "work"))
+    done(lab, "retrain", 1)
+    first = Registry(store).champion(REGIME)
+    assert first is not None
+    (again,) = lab.runs("train")[:1]
+    assert again["run_count"] > 1
+
+    run = lab.runs("retrain")[0]
+    mine = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}, "key": {"any_": ["decision"]}}}
+    (artifact,) = lab.ask("/artifacts/filter", mine)
+    assert "is champion now" in artifact["data"]
+    (report,) = (lab.home / "store" / "runs").glob("*-lab/report.html")
+    assert "Champion and challenger" in report.read_text()
+
+    landed = {"filter": {"event": {"name": ["jsl.scans.landed"]}}}
+    assert lab.ask("/events/filter", landed)["total"] == len(batches(store)) == len(lab.runs("intake"))
+    taken = [scan.sha256 for batch in batches(store) for scan in batch.scans]
+    there = [Artifact.of_file(film).sha256 for film in (lab.home / "landing").iterdir()]
+    assert sorted(taken) == sorted(there)
