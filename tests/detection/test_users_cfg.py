@@ -226,7 +226,7 @@ def test_a_cfg_of_another_editor_is_the_same_network(encoding: str, tmp_path: Pa
         ("layers = -1, 5", "layers = -1, 1", "do not fit"),
         ("groups=2", "groups=3", "do not divide"),
         ("filters = 16", "filters = 0", "whole number"),
-        ("filters = 16", "filters = 9000000", "whole number"),
+        ("filters = 16", "filters = 8000000", "whole number"),
         ("filters=8\nsize=3", "filters=8\nsize=20001", "too large"),
         ("width = 128", "width = 130", "multiples of 16"),
         ("[upsample]\nstride=2", "[upsample]\nstride=3", "upsamples"),
