@@ -46,6 +46,7 @@ def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[
     with quiet():
         ds = _parsed(data, settings)
         gate.check_header(ds, settings)
+        _complete_image(ds)
         participant = participant_of(ds, name)
         laterality, flipped = laterality_of(ds), flipped_of(ds)
         radiograph = _radiograph(ds)
@@ -102,6 +103,18 @@ def _complete_meta(ds: Dataset) -> None:
         ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
 
 
+def _complete_image(ds: Dataset) -> None:
+    """Give elements that careless writers leave out (PS3.3 C.7.6.3) their usual meaning."""
+    if not number(ds, "SamplesPerPixel", 0):
+        ds.SamplesPerPixel = 1
+    if "PixelRepresentation" not in ds:
+        ds.PixelRepresentation = 0
+    if not 1 <= number(ds, "BitsStored", 0) <= number(ds, "BitsAllocated", 0):
+        ds.BitsStored = ds.BitsAllocated
+    if ds.SamplesPerPixel == 1 and not photometric_of(ds):
+        ds.PhotometricInterpretation = "MONOCHROME2"
+
+
 def _inflated(data: bytes, settings: ConvertSettings) -> Dataset | None:
     """A deflated file (PS3.5 A.5), inflated no further than the largest film allowed."""
     if DeflatedExplicitVRLittleEndian.encode() not in data[:4096]:
@@ -126,9 +139,7 @@ def _radiograph(ds: Dataset) -> Radiograph:
     codes = decode_pixels(ds)
     container = 8 * codes.dtype.itemsize
     grey = photometric_of(ds).startswith("MONOCHROME")
-    bits = int(number(ds, "BitsStored", container)) if grey else container
-    if not 1 <= bits <= container:
-        raise BadScan("undecodable", f"BitsStored {bits} does not fit the pixels' {container} bits")
+    bits = min(int(ds.BitsStored), container) if grey else container
     signed = grey and number(ds, "PixelRepresentation", 0) == 1
     high_bit = int(number(ds, "HighBit", bits - 1)) if grey else bits - 1
     high_bit = high_bit if bits - 1 <= high_bit < container else bits - 1

@@ -4,16 +4,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import UID, JPEGExtended12Bit
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from jsl_core.errors import BadScan
 from jsl_core.imaging.codestream import stated_size
+from jsl_core.imaging.oldjpeg import decode_old_jpeg, is_old_jpeg
 
 __all__ = ["decode_pixels"]
 
 Codes = npt.NDArray[np.unsignedinteger]
+
+_ENCAPSULATED_PLAIN = UID("1.2.840.10008.1.2.1.98")  # Encapsulated Uncompressed Explicit VR Little Endian
 
 
 def decode_pixels(ds: Dataset) -> Codes:
@@ -22,11 +26,19 @@ def decode_pixels(ds: Dataset) -> Codes:
     Raises BadScan `truncated` or `undecodable`.
     """
     syntax = UID(ds.file_meta.TransferSyntaxUID)
-    _check_size(ds, syntax)
     try:
+        if syntax == _ENCAPSULATED_PLAIN:
+            ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            ds.PixelData = get_frame(ds.PixelData, 0, number_of_frames=1)
+            syntax = ExplicitVRLittleEndian
+        _check_size(ds, syntax)
+        if is_old_jpeg(ds, syntax):
+            return decode_old_jpeg(ds, syntax)
         decoder = get_decoder(syntax)
         # Bits outside BitsStored are dealt with by value, once each, not by pixel.
         pixels, facts = decoder.as_array(ds, index=0, view_only=True, correct_unused_bits=False)  # type: ignore[arg-type]
+    except BadScan:
+        raise
     except Exception as error:  # the decoders raise anything at all on damaged data
         raise _reason(syntax, error) from None
     if pixels.ndim == 3:
@@ -51,7 +63,7 @@ def _check_size(ds: Dataset, syntax: UID) -> None:
 
 
 def _reason(syntax: UID, error: Exception) -> BadScan:
-    if ("plugin" in str(error) and "depend" in str(error)) or syntax == JPEGExtended12Bit:
+    if "plugin" in str(error) and "depend" in str(error):
         return BadScan("undecodable", f"{syntax.name} needs extra decoders: pip install 'jsl[codecs]'")
     if isinstance(error, NotImplementedError):
         return BadScan("undecodable", "nothing here reads its transfer syntax; decompress it first")

@@ -14,7 +14,8 @@ import pydicom
 import pytest
 from films import as_bytes, dicom, legs, save, stored
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.encaps import encapsulate
+from pydicom.uid import DeflatedExplicitVRLittleEndian, HTJ2KLossless, ImplicitVRLittleEndian
 
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
@@ -75,13 +76,14 @@ def test_lossy_syntaxes_give_nearly_the_pixels(syntax: str, tmp_path: Path) -> N
     assert np.abs(shown.astype(int) - convert(ds)[1]).mean() < 1
 
 
-def test_twelve_bit_jpeg_names_the_extra_that_reads_it() -> None:
-    if find_spec("libjpeg"):
+def test_high_throughput_jpeg_names_the_extra_that_reads_it() -> None:
+    if find_spec("openjpeg"):
         pytest.skip("the extra is installed")
-    ds = pydicom.dcmread(pydicom.data.get_testdata_file("JPGExtended.dcm"))
-    ds.Modality = "CR"
+    ds = dicom(stored(FILM, 12), bits=12)
+    ds.PixelData = encapsulate([b"\xff\x4f\xff\x51"])
+    ds.file_meta.TransferSyntaxUID = HTJ2KLossless
     with pytest.raises(BadScan, match=r"pip install 'jsl\[codecs\]'"):
-        convert(ds, any_view=True)
+        convert(ds)
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
@@ -263,3 +265,14 @@ def test_real_files_of_several_makers_hold_the_values_pydicom_finds(name: str) -
     _, radiograph = read_radiograph(as_bytes(ds), "film.dcm", SMALL.model_copy(update={"any_view": True}))
     theirs = pydicom.pixels.apply_modality_lut(ds.pixel_array, ds)
     assert np.array_equal(radiograph.values[radiograph.codes], theirs)
+
+
+@pytest.mark.parametrize(
+    "element",
+    ["SamplesPerPixel", "PixelRepresentation", "BitsStored", "HighBit", "PhotometricInterpretation"],
+)
+def test_an_element_that_a_careless_writer_left_out_has_its_usual_meaning(element: str) -> None:
+    whole = dicom(stored(FILM, 12), WindowCenter=2048, WindowWidth=4096)
+    bare = dicom(stored(FILM, 12), WindowCenter=2048, WindowWidth=4096)
+    delattr(bare, element)
+    assert np.array_equal(convert(bare)[1], convert(whole)[1])

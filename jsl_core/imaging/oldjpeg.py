@@ -1,0 +1,49 @@
+"""JPEG processes that pydicom leaves out although GDCM reads them: 12 bits extended, and the progressive.
+
+pydicom hands GDCM no JPEG Extended of more than 8 bits and none of the retired processes. GDCM reads grey
+ones as DCMTK does, value by value (tests/imaging/test_codecs.py).
+"""
+
+import gdcm
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+from pydicom.encaps import get_frame
+from pydicom.uid import UID, JPEGExtended12Bit
+
+__all__ = ["decode_old_jpeg", "is_old_jpeg"]
+
+_PROGRESSIVE = {UID("1.2.840.10008.1.2.4.53"), UID("1.2.840.10008.1.2.4.55")}  # PS3.6 annex A, retired
+
+
+def is_old_jpeg(ds: Dataset, syntax: UID) -> bool:
+    """Whether a dataset's pixels are a grey picture of one of these processes."""
+    deep = syntax == JPEGExtended12Bit and ds.BitsStored > 8
+    return (deep or syntax in _PROGRESSIVE) and ds.SamplesPerPixel == 1
+
+
+def decode_old_jpeg(ds: Dataset, syntax: UID) -> npt.NDArray[np.unsignedinteger]:
+    """HxW uint8 or uint16. Raises ValueError if GDCM cannot decode it."""
+    fragment = gdcm.Fragment()
+    fragment.SetByteStringValue(get_frame(ds.PixelData, 0, number_of_frames=1))
+    fragments = gdcm.SequenceOfFragments.New()
+    fragments.AddFragment(fragment)
+    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
+    element.SetValue(fragments.__ref__())
+    image = gdcm.Image()
+    image.SetNumberOfDimensions(2)
+    image.SetDimensions((ds.Columns, ds.Rows, 1))
+    image.SetDataElement(element)
+    grey = gdcm.PhotometricInterpretation.GetPIType("MONOCHROME2")
+    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(grey))
+    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str.__str__(syntax))))
+    bits = (
+        8 if ds.BitsStored <= 8 else 12
+    )  # the only precisions these processes have (ISO 10918-1, table B.2)
+    image.SetPixelFormat(gdcm.PixelFormat(1, ds.BitsAllocated, bits, bits - 1, ds.PixelRepresentation))
+    buffer = image.GetBuffer()
+    if buffer is None:
+        raise ValueError("GDCM cannot decode the picture")
+    # GDCM hands out a char* as text.
+    plane = np.frombuffer(buffer.encode("utf-8", "surrogateescape"), f"u{ds.BitsAllocated // 8}")
+    return plane.reshape(ds.Rows, ds.Columns)
