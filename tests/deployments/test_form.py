@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from jsl_core.storage import Artifact, open_store, put_tree
 pytest.importorskip("selenium", reason="selenium is not installed")
 
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -67,10 +68,7 @@ def test_the_form_of_train_starts_a_run_that_ends_with_its_artifacts(
     text = browser.find_element(By.TAG_NAME, "body").text
     assert "A recipe for all settings" in text  # the presets' dropdown
     assert "Names the run's folder." in text
-    WebDriverWait(browser, 60).until(
-        it.element_to_be_clickable((By.XPATH, "//button[normalize-space()='Submit']"))
-    ).click()
-    wait_until(lambda: len(lab.runs("train")) > len(before))
+    wait_until(lambda: _submitted(browser, lambda: len(lab.runs("train")) > len(before)))
     (run,) = [run for run in lab.runs("train") if run["id"] not in before]
     wait_until(lambda: lab.state(run["id"])["type"] in ENDED)
     assert lab.state(run["id"])["type"] == "COMPLETED"
@@ -79,6 +77,16 @@ def test_the_form_of_train_starts_a_run_that_ends_with_its_artifacts(
 
     browser.get(f"{lab.api.removesuffix('/api')}/runs/flow-run/{run['id']}")
     WebDriverWait(browser, 120).until(it.text_to_be_present_in_element((By.TAG_NAME, "body"), "Completed"))
+
+
+def _submitted(browser: webdriver.Chrome, done: Callable[[], bool]) -> bool:
+    """Press the button; a page that is still checking the fields takes no notice, and is pressed again."""
+    button = it.element_to_be_clickable((By.XPATH, "//button[normalize-space()='Submit']"))
+    WebDriverWait(browser, 60).until(button).click()
+    try:
+        return WebDriverWait(browser, 10).until(lambda _: done())
+    except TimeoutException:
+        return False
 
 
 def _field(browser: webdriver.Chrome, title: str) -> "webdriver.remote.webelement.WebElement":
