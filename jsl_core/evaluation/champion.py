@@ -47,8 +47,8 @@ def compare_with_champion(
     """Compare two models' predictions on the knees of the frozen participants that both have.
 
     Both tables have ID, participant, BL_KL_grade, JSL_Prog and jsl_risk, or kl_0…kl_4 where there is no risk.
-    AUC by DeLong's paired test; kappa by 2,000 bootstrap samples of participants. Raises JslError if these
-    knees allow no comparison.
+    AUC by DeLong's paired test with both knees of a participant as one cluster; kappa by 2,000 bootstrap
+    samples of participants. Raises JslError if these knees allow no comparison.
     """
     risk = "jsl_risk" in challenger and "jsl_risk" in champion
     columns = ["jsl_risk"] if risk else _KL
@@ -69,7 +69,7 @@ def compare_with_champion(
 
 def _auc(both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, margin: float) -> Comparison:
     new, old = both["jsl_risk"].to_numpy(float), both["jsl_risk_champion"].to_numpy(float)
-    test = auc_difference(truth == 1, new, old)
+    test = auc_difference(truth == 1, new, old, participants)
     return Comparison(
         "AUC",
         auc_interval(truth == 1, new).value,

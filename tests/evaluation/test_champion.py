@@ -66,7 +66,10 @@ def test_only_frozen_participants_knees_that_both_have_and_that_are_labelled_cou
     both = challenger.merge(champion[["ID", "jsl_risk"]], on="ID", suffixes=("", "_old"))
     both = both[both["participant"].isin(frozen) & both["JSL_Prog"].notna()]
     test = delong.auc_difference(
-        both["JSL_Prog"].to_numpy() == 1, both["jsl_risk"].to_numpy(), both["jsl_risk_old"].to_numpy()
+        both["JSL_Prog"].to_numpy() == 1,
+        both["jsl_risk"].to_numpy(),
+        both["jsl_risk_old"].to_numpy(),
+        both["participant"].to_numpy(),
     )
     assert (found.difference, found.low, found.high) == (test.value, test.low, test.high)
 
