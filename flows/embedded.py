@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jsl_core.errors import JslError
@@ -53,6 +54,7 @@ class EmbeddedServer:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._since = datetime.now(UTC)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._process: subprocess.Popen[bytes] | None = None
         self._url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api"
@@ -90,10 +92,18 @@ class EmbeddedServer:
         )
 
     def await_events(self, timeout: float = 30) -> None:
-        """Wait until the server knows the end of every task run: it hears of them by events, which lag."""
+        """Wait until the server knows the end of this session's task runs: it hears by events, which lag.
+
+        Those of a session that was killed never end, and are not waited for.
+        """
         from prefect.client.orchestration import get_client
 
-        unfinished = {"task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "SCHEDULED"]}}}}
+        unfinished = {
+            "task_runs": {
+                "state": {"type": {"any_": ["PENDING", "RUNNING", "SCHEDULED"]}},
+                "expected_start_time": {"after_": self._since.isoformat()},
+            }
+        }
         deadline = time.monotonic() + timeout
         with get_client(sync_client=True) as client:
             while time.monotonic() < deadline:
