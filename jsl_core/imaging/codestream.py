@@ -1,32 +1,64 @@
-"""The size that a compressed picture states itself, read without decoding it."""
+"""What a compressed picture says of itself, read without decoding it."""
 
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-__all__ = ["stated_size"]
+from pydicom.uid import (
+    UID,
+    JPEG2000TransferSyntaxes,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSTransferSyntaxes,
+)
 
-_J2K_SIZ = b"\xff\x4f\xff\x51"  # start of codestream, SIZ (ISO 15444-1, A.5.1)
+__all__ = ["PROGRESSIVE", "STARTS", "Stated", "stated_by"]
+
+PROGRESSIVE = (UID("1.2.840.10008.1.2.4.55"), UID("1.2.840.10008.1.2.4.53"))  # PS3.6 annex A, retired
+
 _JPEG_START = b"\xff\xd8"
+_J2K_SIZ = b"\xff\x4f\xff\x51"  # start of codestream, SIZ (ISO 15444-1, A.5.1)
+_JP2_START = b"\0\0\0\x0cjP  "  # a JPEG 2000 codestream in its file format (ISO 15444-1, I.5.1)
+STARTS = (_JPEG_START, _J2K_SIZ, _JP2_START)
+
 # Start-of-frame markers of JPEG (ISO 10918-1, table B.1) and of JPEG-LS (ISO 14495-1, C.1.1).
 _FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+_SYNTAXES: dict[int, Sequence[UID]] = {
+    0xC0: (JPEGBaseline8Bit, JPEGExtended12Bit),
+    0xC1: (JPEGExtended12Bit,),
+    0xC2: PROGRESSIVE,
+    0xC3: (JPEGLosslessSV1, JPEGLossless),
+    0xF7: JPEGLSTransferSyntaxes,
+}
 
 
-def stated_size(data: bytes) -> tuple[int, int] | None:
-    """Height and width in pixels of the first JPEG, JPEG-LS or JPEG 2000 picture in `data`, if it tells."""
+@dataclass(frozen=True)
+class Stated:
+    """Height and width in pixels, and the transfer syntaxes that a picture can be of."""
+
+    size: tuple[int, int]
+    syntaxes: Sequence[UID]
+
+
+def stated_by(data: bytes) -> Stated | None:
+    """What the first JPEG, JPEG-LS or JPEG 2000 picture in `data` states, if there is one."""
     if (at := data.find(_J2K_SIZ)) >= 0 and len(data) >= at + 24:
         width, height, left, top = struct.unpack_from(">4I", data, at + 8)
-        return height - top, width - left
+        return Stated((height - top, width - left), JPEG2000TransferSyntaxes)
     at = data.find(_JPEG_START)
-    return _jpeg_size(data, at + 2) if at >= 0 else None
+    return _jpeg(data, at + 2) if at >= 0 else None
 
 
-def _jpeg_size(data: bytes, at: int) -> tuple[int, int] | None:
+def _jpeg(data: bytes, at: int) -> Stated | None:
     while at + 9 <= len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
         if marker == 0xFF:  # a fill byte
             at += 1
         elif marker in _FRAME:
             height, width = struct.unpack_from(">2H", data, at + 5)
-            return height, width
+            return Stated((height, width), _SYNTAXES.get(marker, ()))
         else:
             at += 2 + length
     return None

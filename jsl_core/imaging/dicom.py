@@ -25,9 +25,9 @@ from jsl_core.imaging.quiet import quiet
 from jsl_core.imaging.radiograph import Radiograph, digest_of
 from jsl_core.imaging.records import ScanRecord
 from jsl_core.imaging.tags import (
-    flipped_of,
     laterality_of,
     number,
+    orientation_of,
     participant_of,
     photometric_of,
     spacing_of,
@@ -48,7 +48,7 @@ def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[
         gate.check_header(ds, settings)
         _complete_image(ds)
         participant = participant_of(ds, name)
-        laterality, flipped = laterality_of(ds), flipped_of(ds)
+        laterality, orientation = laterality_of(ds), orientation_of(ds)
         radiograph = _radiograph(ds)
         spacing, source = spacing_of(ds)
         height, width = radiograph.codes.shape
@@ -64,7 +64,8 @@ def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[
             photometric=photometric_of(ds),
             transfer_syntax=UID(ds.file_meta.TransferSyntaxUID).name,
             laterality=laterality,
-            flipped=flipped,
+            flipped=orientation.startswith("R"),
+            upside_down=orientation.endswith("H"),
             pixels=digest_of(radiograph.codes),
         ), radiograph
 
@@ -97,14 +98,14 @@ def _plausible(data: bytes) -> bool:
 
 
 def _complete_meta(ds: Dataset) -> None:
-    if "TransferSyntaxUID" not in ds.file_meta:
+    if not text(ds.file_meta, "TransferSyntaxUID"):
         implicit, little = ds.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
 
 
 def _complete_image(ds: Dataset) -> None:
-    """Give elements that careless writers leave out (PS3.3 C.7.6.3) their usual meaning."""
+    """Give elements that careless writers leave out or misspell (PS3.3 C.7.6.3) what they mean then."""
     if not number(ds, "SamplesPerPixel", 0):
         ds.SamplesPerPixel = 1
     if "PixelRepresentation" not in ds:
@@ -141,8 +142,7 @@ def _radiograph(ds: Dataset) -> Radiograph:
     grey = photometric_of(ds).startswith("MONOCHROME")
     bits = min(int(ds.BitsStored), container) if grey else container
     signed = grey and number(ds, "PixelRepresentation", 0) == 1
-    high_bit = int(number(ds, "HighBit", bits - 1)) if grey else bits - 1
-    high_bit = high_bit if bits - 1 <= high_bit < container else bits - 1
+    high_bit = _high_bit(ds, codes, bits) if grey else bits - 1
     stored, values = modality_values(ds, 1 << container, bits, high_bit, signed)
     return Radiograph(
         codes=codes,
@@ -152,6 +152,16 @@ def _radiograph(ds: Dataset) -> Radiograph:
         inverted=grey and _inverted(ds),
         bits=bits,
     )
+
+
+def _high_bit(ds: Dataset, codes: npt.NDArray[np.unsignedinteger], bits: int) -> int:
+    """The place of the values' highest bit in their container."""
+    usual, given = bits - 1, int(number(ds, "HighBit", bits - 1))
+    if not usual < given < 8 * codes.dtype.itemsize:
+        return usual
+    # Compressing can move the values down and leave the header as it was.
+    moved = UID(ds.file_meta.TransferSyntaxUID).is_encapsulated and int(codes.max()) >> bits == 0
+    return usual if moved else given
 
 
 def _inverted(ds: Dataset) -> bool:

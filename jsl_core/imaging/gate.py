@@ -9,9 +9,9 @@ from pydicom import Dataset
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging.radiograph import Radiograph, quantiles
-from jsl_core.imaging.tags import number, text, texts
+from jsl_core.imaging.tags import number, orientation_of, spacing_of, text, texts
 
-__all__ = ["check_header", "check_picture", "view_of"]
+__all__ = ["check_header", "check_picture", "is_clipped", "view_of"]
 
 _RADIOGRAPHS = {"CR", "DX", "RG"}
 _PHOTOGRAPHS = {"OT", "XC", ""}  # secondary captures and photographs of films
@@ -19,12 +19,14 @@ _OTHER_PARTS = re.compile(
     r"\b(chest|thorax|hand|wrist|elbow|shoulder|skull|head|spine|[clt]spine|abdomen|pelvis|hips?|ankles?|foot|feet|"
     r"breast|jaw|humerus|forearm|clavicle|rib|ribs|finger|toe|heel)\b"
 )
-_OTHER_VIEWS = re.compile(
-    r"\b(lateral|lat|skyline|sunrise|merchant|axial|patella|tangential|oblique|"
-    r"full ?limb|long ?leg|whole ?leg|hip to ankle|hip knee ankle|hka|scanogram|orthoroentgenogram)\b"
+_OTHER_VIEWS = re.compile(r"\b(lateral|lat|skyline|sunrise|merchant|axial|patella|tangential|oblique)\b")
+_WHOLE_LEGS = re.compile(
+    r"\b(full ?limbs?|full ?legs?|long ?legs?|whole ?legs?|hip to ankle|hip knee ankle|hka|scanogram|"
+    r"orthoroentgenogram)\b"
 )
 _FRONTAL = re.compile(r"\b(pa|ap|frontal|fixed flexion|bilateral pa|rosenberg|schuss|lyon)\b")
-_TALL = 1.9  # height over width of stitched hip-to-ankle films
+_TALL = 1.9  # height over width of stitched hip-to-ankle films, and of some narrow films of one knee
+_CASSETTE_MM = 500  # beyond the longest cassette for one exposure, 43 cm
 _LOW_CONTRAST = 8  # stored values between the 1st and 99th percentile
 _BURNT, _BLACK = 0.5, 0.97  # shares of the middle of the film that are fully white, fully black
 
@@ -52,23 +54,31 @@ def check_header(ds: Dataset, settings: ConvertSettings) -> None:
             "too_small", f"{columns:.0f}x{rows:.0f} px; a side has fewer than {settings.min_side} px"
         )
     if not settings.any_view:
-        _check_view(ds, rows / columns)
+        _check_view(ds)
 
 
-def _check_view(ds: Dataset, tallness: float) -> None:
-    part = _words(ds, "BodyPartExamined")
-    if _OTHER_PARTS.search(part) and "knee" not in part:
-        raise BadScan("wrong_view", "the header names another part of the body than the knee; see --any-view")
-    if texts(ds, "PatientOrientation")[:1] and texts(ds, "PatientOrientation")[0][:1].upper() in ("A", "P"):
-        raise BadScan("wrong_view", "by PatientOrientation the film is a lateral one; see --any-view")
-    position = text(ds, "ViewPosition").upper()
+def _check_view(ds: Dataset) -> None:
     words = " ".join(_words(ds, k) for k in ("SeriesDescription", "ProtocolName", "ViewCodeSequence"))
+    part = _words(ds, "BodyPartExamined") or words
+    if _OTHER_PARTS.search(part) and "knee" not in part and not _WHOLE_LEGS.search(part):
+        raise BadScan("wrong_view", "the header names another part of the body than the knee; see --any-view")
+    orientation = orientation_of(ds)
+    if "A" in orientation or "P" in orientation:
+        raise BadScan("wrong_view", "by PatientOrientation the film is a lateral one; see --any-view")
+    if orientation[:1] in ("H", "F"):
+        raise BadScan("wrong_view", "by PatientOrientation the film lies on its side; turn it upright")
+    position = text(ds, "ViewPosition").upper()
     if position in ("LL", "RL", "LLD", "RLD", "LLO", "RLO", "LATERAL", "LAT", "TAN", "AXIAL"):
         raise BadScan("wrong_view", "the header names a view that is not frontal; see --any-view")
     if _OTHER_VIEWS.search(words) and not _FRONTAL.search(words) and position not in ("AP", "PA"):
         raise BadScan("wrong_view", "the header names a view that is not frontal; see --any-view")
-    if tallness > _TALL:
-        raise BadScan("wrong_view", "the film is as tall as one from hip to ankle; see --any-view")
+    if _WHOLE_LEGS.search(words) or _is_tall(ds):
+        raise BadScan("wrong_view", "the film shows the legs from hip to ankle; see --any-view")
+
+
+def _is_tall(ds: Dataset) -> bool:
+    rows, spacing = number(ds, "Rows"), spacing_of(ds)[0]
+    return rows / number(ds, "Columns") > _TALL and (spacing is None or rows * spacing[0] > _CASSETTE_MM)
 
 
 def view_of(ds: Dataset) -> str:
@@ -86,11 +96,16 @@ def check_picture(radiograph: Radiograph, shown: npt.NDArray) -> None:
     steps = np.count_nonzero(radiograph.counts[(radiograph.values >= low) & (radiograph.values <= high)])
     if steps < _LOW_CONTRAST:
         raise BadScan("empty", f"the film has only {steps} grey levels; nothing was exposed")
+    if is_clipped(shown):
+        raise BadScan("clipped", "most of the middle of the film is burnt out")
+
+
+def is_clipped(shown: npt.NDArray) -> bool:
+    """Whether the middle of a rendered HxW picture is mostly white, or all but wholly black."""
     height, width = shown.shape
     middle = shown[height // 4 : height - height // 4 : 4, width // 4 : width - width // 4 : 4]
     top = np.iinfo(shown.dtype).max
-    if (middle == top).mean() > _BURNT or (middle == 0).mean() > _BLACK:
-        raise BadScan("clipped", "most of the middle of the film is burnt out")
+    return bool((middle == top).mean() > _BURNT or (middle == 0).mean() > _BLACK)
 
 
 def _words(ds: Dataset, keyword: str) -> str:

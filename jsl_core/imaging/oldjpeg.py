@@ -1,7 +1,6 @@
-"""JPEG processes that pydicom leaves out although GDCM reads them: 12 bits extended, and the progressive.
+"""JPEG processes that GDCM reads and pydicom does not let it: extended of 12 bits, and the progressive ones.
 
-pydicom hands GDCM no JPEG Extended of more than 8 bits and none of the retired processes. GDCM reads grey
-ones as DCMTK does, value by value (tests/imaging/test_codecs.py).
+What GDCM makes of grey pictures of them is what DCMTK does, value by value (tests/imaging/test_codecs.py).
 """
 
 import gdcm
@@ -11,15 +10,15 @@ from pydicom import Dataset
 from pydicom.encaps import get_frame
 from pydicom.uid import UID, JPEGExtended12Bit
 
-__all__ = ["decode_old_jpeg", "is_old_jpeg"]
+from jsl_core.imaging.codestream import PROGRESSIVE
 
-_PROGRESSIVE = {UID("1.2.840.10008.1.2.4.53"), UID("1.2.840.10008.1.2.4.55")}  # PS3.6 annex A, retired
+__all__ = ["decode_old_jpeg", "is_old_jpeg"]
 
 
 def is_old_jpeg(ds: Dataset, syntax: UID) -> bool:
     """Whether a dataset's pixels are a grey picture of one of these processes."""
     deep = syntax == JPEGExtended12Bit and ds.BitsStored > 8
-    return (deep or syntax in _PROGRESSIVE) and ds.SamplesPerPixel == 1
+    return (deep or syntax in PROGRESSIVE) and ds.SamplesPerPixel == 1
 
 
 def decode_old_jpeg(ds: Dataset, syntax: UID) -> npt.NDArray[np.unsignedinteger]:
@@ -37,9 +36,7 @@ def decode_old_jpeg(ds: Dataset, syntax: UID) -> npt.NDArray[np.unsignedinteger]
     grey = gdcm.PhotometricInterpretation.GetPIType("MONOCHROME2")
     image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(grey))
     image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str.__str__(syntax))))
-    bits = (
-        8 if ds.BitsStored <= 8 else 12
-    )  # the only precisions these processes have (ISO 10918-1, table B.2)
+    bits = 8 if ds.BitsStored <= 8 else 12  # all that these processes have (ISO 10918-1, table B.2)
     image.SetPixelFormat(gdcm.PixelFormat(1, ds.BitsAllocated, bits, bits - 1, ds.PixelRepresentation))
     buffer = image.GetBuffer()
     if buffer is None:

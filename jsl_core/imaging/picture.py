@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
-from jsl_core.imaging.codestream import stated_size
+from jsl_core.imaging.codestream import stated_by
 from jsl_core.imaging.names import is_safe, stem
 from jsl_core.imaging.png import decode_png
 from jsl_core.imaging.radiograph import digest_of
@@ -30,7 +30,7 @@ def read_picture(
 
     Without a row the participant is the file's stem. Raises BadScan.
     """
-    size = _png_size(data) if data.startswith(_PNG) else stated_size(data)
+    size = _png_size(data) if data.startswith(_PNG) else _jpeg_size(data)
     if size is None:
         raise BadScan("truncated", "the picture ends in its header; copy it again")
     if size[0] * size[1] > settings.max_megapixels * 1e6:
@@ -64,6 +64,11 @@ def _png_size(data: bytes) -> tuple[int, int] | None:
         return None
     width, height = struct.unpack_from(">2I", data, 16)
     return height, width
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    stated = stated_by(data)
+    return stated.size if stated else None
 
 
 def _spacing(words: str) -> tuple[float, float] | None:

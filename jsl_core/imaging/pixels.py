@@ -4,20 +4,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
-from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID
 
 from jsl_core.errors import BadScan
-from jsl_core.imaging.codestream import stated_size
+from jsl_core.imaging.frame import put_right
 from jsl_core.imaging.oldjpeg import decode_old_jpeg, is_old_jpeg
 
 __all__ = ["decode_pixels"]
 
 Codes = npt.NDArray[np.unsignedinteger]
-
-_ENCAPSULATED_PLAIN = UID("1.2.840.10008.1.2.1.98")  # Encapsulated Uncompressed Explicit VR Little Endian
 
 
 def decode_pixels(ds: Dataset) -> Codes:
@@ -25,13 +22,9 @@ def decode_pixels(ds: Dataset) -> Codes:
 
     Raises BadScan `truncated` or `undecodable`.
     """
-    syntax = UID(ds.file_meta.TransferSyntaxUID)
     try:
-        if syntax == _ENCAPSULATED_PLAIN:
-            ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-            ds.PixelData = get_frame(ds.PixelData, 0, number_of_frames=1)
-            syntax = ExplicitVRLittleEndian
-        _check_size(ds, syntax)
+        put_right(ds)
+        syntax = UID(ds.file_meta.TransferSyntaxUID)
         if is_old_jpeg(ds, syntax):
             return decode_old_jpeg(ds, syntax)
         decoder = get_decoder(syntax)
@@ -40,7 +33,7 @@ def decode_pixels(ds: Dataset) -> Codes:
     except BadScan:
         raise
     except Exception as error:  # the decoders raise anything at all on damaged data
-        raise _reason(syntax, error) from None
+        raise _reason(UID(ds.file_meta.TransferSyntaxUID), error) from None
     if pixels.ndim == 3:
         return _grey(pixels)
     if facts["photometric_interpretation"] == "PALETTE COLOR":
@@ -51,21 +44,10 @@ def decode_pixels(ds: Dataset) -> Codes:
     return native.view(np.uint8 if native.dtype.itemsize == 1 else np.uint16)
 
 
-def _check_size(ds: Dataset, syntax: UID) -> None:
-    """A small header over a huge picture would fill the memory, so compare before decoding."""
-    rows, columns = int(ds.Rows), int(ds.Columns)
-    if syntax.is_encapsulated:
-        stated = stated_size(bytes(ds.PixelData[: 1 << 16]))
-        if stated is not None and stated != (rows, columns):
-            raise BadScan("undecodable", "the header states another height and width than the picture does")
-    elif len(ds.PixelData) * 8 < rows * columns * int(ds.BitsAllocated):
-        raise BadScan("truncated", "the file ends before its pixels do; copy it again")
-
-
 def _reason(syntax: UID, error: Exception) -> BadScan:
     if "plugin" in str(error) and "depend" in str(error):
         return BadScan("undecodable", f"{syntax.name} needs extra decoders: pip install 'jsl[codecs]'")
-    if isinstance(error, NotImplementedError):
+    if isinstance(error, NotImplementedError) or not syntax.is_transfer_syntax:
         return BadScan("undecodable", "nothing here reads its transfer syntax; decompress it first")
     if "less than" in str(error) or "insufficient" in str(error) or isinstance(error, EOFError):
         return BadScan("truncated", "the file ends before its pixels do; copy it again")

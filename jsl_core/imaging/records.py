@@ -10,7 +10,7 @@ Laterality = Literal["R", "L", "B", ""]
 HowSplit = Literal["valley", "half", "single"]
 
 _KNEES = {"R": "right", "L": "left", "B": "bilateral"}
-_FLIPPED = "flipped"
+_FLIPPED, _UPSIDE_DOWN = "flipped", "upside-down"
 
 
 class ScanRecord(BaseModel):
@@ -18,8 +18,8 @@ class ScanRecord(BaseModel):
 
     `view` is the projection, PA or AP, blank where the header is silent. `spacing_mm` is (between rows,
     between columns). `laterality` is B for both knees and blank where no tag tells; `flipped` says that by
-    the tags the patient's right is on the right of the picture. `pixels` is the digest of the pixels as
-    stored, the same under any file name.
+    the tags the patient's right is on the right of the picture, `upside_down` that the feet are up. `pixels`
+    is the digest of the pixels as stored, the same under any file name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,13 +36,14 @@ class ScanRecord(BaseModel):
     transfer_syntax: str
     laterality: Laterality = ""
     flipped: bool = False
+    upside_down: bool = False
     pixels: str = ""
 
     @property
     def words(self) -> str:
         """What the film shows, as a table says it: `PA bilateral`, `AP right flipped`."""
-        parts = (self.view, _KNEES.get(self.laterality, ""), _FLIPPED if self.flipped else "")
-        return " ".join(part for part in parts if part)
+        lies = (_FLIPPED if self.flipped else "", _UPSIDE_DOWN if self.upside_down else "")
+        return " ".join(part for part in (self.view, _KNEES.get(self.laterality, ""), *lies) if part)
 
     @classmethod
     def from_words(cls, words: str, **fields: Any) -> Self:
@@ -50,7 +51,8 @@ class ScanRecord(BaseModel):
         said = words.split()
         laterality = next((letter for letter, knees in _KNEES.items() if knees in said), "")
         view = said[0] if said and said[0] in ("PA", "AP") else ""
-        return cls(view=view, laterality=laterality, flipped=_FLIPPED in said, **fields)
+        lies = {"flipped": _FLIPPED in said, "upside_down": _UPSIDE_DOWN in said}
+        return cls(view=view, laterality=laterality, **lies, **fields)
 
 
 class KneeRecord(BaseModel):

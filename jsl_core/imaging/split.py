@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -30,7 +29,8 @@ def split_image(
     contradict each other, and `one_knee_expected_two`.
     """
     height, width = image.shape
-    conventional = cv2.flip(image, 1) if scan.flipped else image
+    conventional = image[:: -1 if scan.upside_down else 1, :: -1 if scan.flipped else 1]
+    conventional = np.ascontiguousarray(conventional)
     if settings.at == "half":
         return _halves(conventional, scan, width // 2, "half")
     legs = find_legs(conventional)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging.dicom import read_radiograph
-from jsl_core.imaging.gate import check_picture
+from jsl_core.imaging.gate import check_picture, is_clipped
 from jsl_core.imaging.picture import is_picture, read_picture
 from jsl_core.imaging.png import decode_png, encode_png
 from jsl_core.imaging.records import KneeRecord, ScanRecord
@@ -54,6 +54,8 @@ def _render(data: bytes, name: str, settings: ConvertSettings) -> tuple[ScanReco
     try:
         record, radiograph = read_radiograph(data, name, settings)
         shown = render(radiograph, settings.window, settings.bits)
+        if settings.window == "dicom" and is_clipped(shown):  # by a window that fits another film
+            shown = render(radiograph, "percentile", settings.bits)
         check_picture(radiograph, shown)
     except BadScan:
         raise

@@ -14,9 +14,9 @@ from jsl_core.imaging.names import is_safe, stem
 from jsl_core.imaging.records import Laterality
 
 __all__ = [
-    "flipped_of",
     "laterality_of",
     "number",
+    "orientation_of",
     "participant_of",
     "photometric_of",
     "spacing_of",
@@ -85,7 +85,8 @@ def spacing_of(ds: Dataset) -> tuple[tuple[float, float] | None, str]:
     """Millimetres between rows and between columns, and the tag that says so.
 
     ImagerPixelSpacing is measured at the detector: it is divided by the magnification where that is known
-    (PS3.3 C.8.11.4). PixelSpacing comes first, being calibrated or equal to it (PS3.3 10.7).
+    (PS3.3 C.8.11.4). PixelSpacing comes first unless it is the same, which says that it was not calibrated
+    (PS3.3 10.7.1.3).
     """
     magnification = number(ds, "EstimatedRadiographicMagnificationFactor", 1.0)
     magnified = 1.0 < magnification < 3.0
@@ -95,6 +96,8 @@ def spacing_of(ds: Dataset) -> tuple[tuple[float, float] | None, str]:
          "ImagerPixelSpacing/magnification" if magnified else "ImagerPixelSpacing"),
         ("NominalScannedPixelSpacing", 1.0, "NominalScannedPixelSpacing"),
     ):  # fmt: skip
+        if keyword == "PixelSpacing" and magnified and texts(ds, keyword) == texts(ds, "ImagerPixelSpacing"):
+            continue
         try:
             row, column = (float(value) / divisor for value in texts(ds, keyword)[:2])
         except ValueError:
@@ -134,11 +137,10 @@ def photometric_of(ds: Dataset) -> str:
     return value if value in _PHOTOMETRIC else ""
 
 
-def flipped_of(ds: Dataset) -> bool:
-    """Whether the tags put the patient's right on the right of the picture.
+def orientation_of(ds: Dataset) -> str:
+    """Where rows and columns lead by PatientOrientation (PS3.3 C.7.6.1.1.1), a letter each, or blank.
 
-    PatientOrientation's first value is the direction of the rows (PS3.3 C.7.6.1.1.1): L on a conventional PA
-    or AP film, R on one that is flipped.
+    LF is a conventional PA or AP film. On RF the patient's right is on the right, on LH the feet are up.
     """
-    orientation = texts(ds, "PatientOrientation")
-    return bool(orientation) and orientation[0].upper().startswith("R")
+    letters = "".join(one[:1].upper() for one in texts(ds, "PatientOrientation"))
+    return letters if len(letters) == 2 and set(letters) <= set("LRAPHF") else ""

@@ -91,20 +91,28 @@ def voi_of(ds: Dataset, *, signed: bool) -> Voi:
 
 
 def _table(ds: Dataset, keyword: str, *, signed: bool) -> tuple[float, Values, int] | None:
-    """First mapped value, entries and bits of a LUT's first item; None if there is none that works."""
+    """First mapped value, entries and bits of a LUT's first item; None if there is none that works.
+
+    Where the descriptor and the data disagree on the count of entries or of their bits, the data are right.
+    """
     try:
         item = ds[keyword].value[0]
         count, first, bits = (int(value) for value in item.LUTDescriptor)
         count = count % (1 << 16) or 1 << 16  # 0 stands for 65,536 (PS3.3 C.11.1.1)
         if signed and first >= 1 << 15:
             first -= 1 << 16
-        data = item.LUTData
-        if isinstance(data, bytes):
-            entries = np.frombuffer(data, np.uint8 if len(data) < 2 * count else "<u2")[:count]
-        else:
-            entries = np.asarray(data, np.float64)[:count]
-        return (
-            (first, entries.astype(np.float64), bits) if len(entries) == count and 8 <= bits <= 16 else None
-        )
+        entries = _entries(item.LUTData, count, ds.original_encoding[1] is False)[:count]
+        needed = int(entries.max()).bit_length()
+        bits = bits if max(needed, 8) <= bits <= 16 else max(needed, 8)
+        return (first, entries.astype(np.float64), bits) if len(entries) > 1 else None
     except Exception:  # missing or damaged in any way
         return None
+
+
+def _entries(data: bytes | list[int], count: int, big_endian: bool) -> npt.NDArray[np.integer]:
+    if not isinstance(data, bytes):
+        return np.asarray(data, np.int64)
+    words = np.frombuffer(data[: len(data) // 2 * 2], ">u2" if big_endian else "<u2")
+    if len(words) == (count + 1) // 2:  # entries of 8 bits, two to a word
+        return words.astype("<u2").view(np.uint8)
+    return words

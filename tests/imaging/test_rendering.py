@@ -109,6 +109,35 @@ def test_voi_tables(count: int, first: int, bits: int, tmp_path: Path) -> None:
 
 
 @needs_dcmtk
+def test_a_voi_table_of_fewer_entries_than_it_states(tmp_path: Path) -> None:
+    short = table(4096, 0, 12)
+    short.LUTData = short.LUTData[:4000]
+    ds = dicom(stored(0.45 * legs(60, 80), 12), bits=12, VOILUTSequence=Sequence([short]))
+    assert_alike(ours(ds), dcmtk(ds, tmp_path, "+Wl", "1"))
+
+
+def test_a_voi_table_whose_entries_have_more_bits_than_it_states() -> None:
+    film, right, wrong = stored(legs(60, 80), 12), table(4096, 0, 12), table(4096, 0, 12)
+    for stated in (0, 8, 10):
+        wrong.LUTDescriptor = [4096, 0, stated]
+        assert_alike(
+            ours(dicom(film, bits=12, VOILUTSequence=Sequence([wrong]))),
+            ours(dicom(film, bits=12, VOILUTSequence=Sequence([right]))),
+        )
+
+
+@needs_dcmtk
+@pytest.mark.parametrize("keyword", ["VOILUTSequence", "ModalityLUTSequence"])
+def test_tables_of_a_big_endian_file(keyword: str, tmp_path: Path) -> None:
+    tables = {keyword: Sequence([table(4096, 0, 12, ModalityLUTType="US")])}
+    little = dicom(stored(legs(60, 80), 12), bits=12, **tables, **WINDOW)
+    plain, big = save(little, tmp_path / "little.dcm"), tmp_path / "big.dcm"
+    subprocess.run(["dcmconv", "+tb", plain, big], check=True, capture_output=True)
+    _, png = convert_scan(big.read_bytes(), "film.dcm", ConvertSettings(any_view=True, min_side=16))
+    assert np.array_equal(decode_png(png), ours(little))
+
+
+@needs_dcmtk
 def test_values_high_in_their_container_and_overlays_above_them(tmp_path: Path) -> None:
     plain = stored(legs(60, 80), 12)
     high = dicom(plain << 4, bits=12, HighBit=15, **WINDOW)
@@ -153,6 +182,7 @@ def test_sixteen_bits_hold_the_eight() -> None:
         {"WindowCenter": 2000, "WindowWidth": 1},
         {"WindowCenter": 60000, "WindowWidth": 100},
         {"WindowCenter": 2000, "WindowWidth": 500000},
+        {"WindowCenter": 900, "WindowWidth": 700},  # shows the film, but most of it white
     ],
     ids=str,
 )

@@ -15,6 +15,7 @@ from jsl_core.phantom import make_film
 from jsl_core.phantom.film import BOX_SIDE
 
 BOTH = SplitSettings()
+LIES = {"view", "laterality", "flipped", "upside_down"}
 
 
 def film(**tags: Any) -> tuple[ScanRecord, np.ndarray]:
@@ -132,6 +133,22 @@ def test_a_film_flipped_by_its_tags_is_flipped_back() -> None:
         assert (knee.side, knee.ID, knee.y1, knee.y2) == (back.side, back.ID, back.y1, back.y2)
         assert (back.x1, back.x2) == (400 - knee.x2, 400 - knee.x1)  # boxes are in the film as it is
         assert np.array_equal(decode_png(png), decode_png(back_png))
+
+
+def test_a_film_with_the_feet_up_is_turned_over() -> None:
+    plain = stored(legs(centers=(0.18, 0.56)), 12)
+    plain[:40, :40] = 4000  # up is up
+    record, image = film(pixels=plain)
+    for orientation, turned in (("LH", plain[::-1]), ("RH", plain[::-1, ::-1])):
+        over, picture = film(pixels=np.ascontiguousarray(turned), PatientOrientation=list(orientation))
+        assert ScanRecord.from_words(over.words, **over.model_dump(exclude=LIES)) == over
+        knees, backs = (
+            split_film(encode_png(image), record, BOTH),
+            split_film(encode_png(picture), over, BOTH),
+        )
+        for (knee, png), (back, back_png) in zip(knees, backs, strict=True):
+            assert knee.side == back.side
+            assert np.array_equal(decode_png(png), decode_png(back_png))
 
 
 def test_right_comes_from_the_left_of_the_film() -> None:
