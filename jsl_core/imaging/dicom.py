@@ -112,8 +112,11 @@ def _complete_image(ds: Dataset) -> None:
         ds.PixelRepresentation = 0
     if not 1 <= number(ds, "BitsStored", 0) <= number(ds, "BitsAllocated", 0):
         ds.BitsStored = ds.BitsAllocated
-    if ds.SamplesPerPixel == 1 and not photometric_of(ds):
-        ds.PhotometricInterpretation = "MONOCHROME2"
+    colour = ds.SamplesPerPixel == 3
+    if colour and number(ds, "PlanarConfiguration") not in (0, 1):
+        ds.PlanarConfiguration = 0
+    if not photometric_of(ds) or (colour and _is_grey(ds)):
+        ds.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
 
 
 def _inflated(data: bytes, settings: ConvertSettings) -> Dataset | None:
@@ -139,8 +142,10 @@ def _inflated(data: bytes, settings: ConvertSettings) -> Dataset | None:
 def _radiograph(ds: Dataset) -> Radiograph:
     codes = decode_pixels(ds)
     container = 8 * codes.dtype.itemsize
-    grey = photometric_of(ds).startswith("MONOCHROME")
-    bits = min(int(ds.BitsStored), container) if grey else container
+    grey = _is_grey(ds)
+    palette = ds.get("RedPaletteColorLookupTableDescriptor")
+    deep = palette[2] if palette and photometric_of(ds) == "PALETTE COLOR" else ds.BitsStored
+    bits = min(int(deep), container)
     signed = grey and number(ds, "PixelRepresentation", 0) == 1
     high_bit = _high_bit(ds, codes, bits) if grey else bits - 1
     stored, values = modality_values(ds, 1 << container, bits, high_bit, signed)
@@ -148,10 +153,14 @@ def _radiograph(ds: Dataset) -> Radiograph:
         codes=codes,
         values=values,
         padding=_padding(ds, stored, bits, signed),
-        voi=voi_of(ds, signed=signed or values.min() < 0) if grey else Window.whole(container),
+        voi=voi_of(ds, signed=signed or values.min() < 0) if grey else Window.whole(bits),
         inverted=grey and _inverted(ds),
         bits=bits,
     )
+
+
+def _is_grey(ds: Dataset) -> bool:
+    return photometric_of(ds).startswith("MONOCHROME")
 
 
 def _high_bit(ds: Dataset, codes: npt.NDArray[np.unsignedinteger], bits: int) -> int:

@@ -220,5 +220,22 @@ def test_big_endian_and_rle_show_the_same_film() -> None:
 def test_photographs_of_films_become_grey_by_their_luma() -> None:
     grey = stored(legs(60, 80), 8)
     rgb = np.stack([grey, grey // 2, grey // 4], -1)
-    luma = rgb @ np.array([0.299, 0.587, 0.114])
-    assert_alike(ours(dicom(rgb, Modality="XC")), np.rint(luma))
+    luma = np.rint(rgb @ np.array([0.299, 0.587, 0.114]))
+    assert_alike(ours(dicom(rgb, Modality="XC")), luma)
+    assert_alike(ours(dicom(rgb.astype(np.uint16) << 4, bits=12, Modality="XC")), luma)
+    careless = dicom(rgb, Modality="XC", PhotometricInterpretation="MONOCHROME2", PlanarConfiguration=None)
+    assert_alike(ours(careless), luma)
+    planes = dicom(rgb, Modality="XC", PlanarConfiguration=1, PixelData=rgb.transpose(2, 0, 1).tobytes())
+    assert_alike(ours(planes), luma)
+
+
+@needs_dcmtk
+@pytest.mark.parametrize(("bits", "entry"), [(16, "<u2"), (8, "u1"), (8, "<u2")])
+def test_palettes_become_grey(bits: int, entry: str, tmp_path: Path) -> None:
+    ds = dicom(stored(legs(60, 80), 8), Modality="XC", PhotometricInterpretation="PALETTE COLOR")
+    ramp = np.linspace(0, (1 << bits) - 1, 256)
+    for colour, share in (("Red", 1), ("Green", 0.8), ("Blue", 0.3)):
+        setattr(ds, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, bits])
+        ds[f"{colour}PaletteColorLookupTableDescriptor"].VR = "US"
+        setattr(ds, f"{colour}PaletteColorLookupTableData", (share * ramp).astype(entry).tobytes())
+    assert_alike(ours(ds), dcmtk(ds, tmp_path, "-W"))
