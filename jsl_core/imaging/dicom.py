@@ -9,22 +9,18 @@ import pydicom
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import _read_file_meta_info, read_dataset, read_preamble
-from pydicom.uid import (
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-)
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging import gate
+from jsl_core.imaging.complete import complete_meta, complete_picture
 from jsl_core.imaging.pixels import decode_pixels
 from jsl_core.imaging.quiet import quiet
 from jsl_core.imaging.radiograph import Radiograph, digest_of
 from jsl_core.imaging.records import ScanRecord
 from jsl_core.imaging.tags import (
+    is_grey,
     laterality_of,
     number,
     orientation_of,
@@ -46,7 +42,7 @@ def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[
     with quiet():
         ds = _parsed(data, settings)
         gate.check_header(ds, settings)
-        _complete_image(ds)
+        complete_picture(ds)
         participant = participant_of(ds, name)
         laterality, orientation = laterality_of(ds), orientation_of(ds)
         radiograph = _radiograph(ds)
@@ -76,7 +72,7 @@ def _parsed(data: bytes, settings: ConvertSettings) -> Dataset:
     try:
         ds = _inflated(data, settings) or pydicom.dcmread(io.BytesIO(data), force=True)
         sop = text(ds.file_meta, "MediaStorageSOPClassUID")
-        _complete_meta(ds)
+        complete_meta(ds)
     except BadScan:
         raise
     except EOFError:
@@ -95,28 +91,6 @@ def _parsed(data: bytes, settings: ConvertSettings) -> Dataset:
 def _plausible(data: bytes) -> bool:
     """A file without preamble begins with an element of group 2 or 8, in either byte order."""
     return data[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08") and len(data) > 8
-
-
-def _complete_meta(ds: Dataset) -> None:
-    if not text(ds.file_meta, "TransferSyntaxUID"):
-        implicit, little = ds.original_encoding
-        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
-
-
-def _complete_image(ds: Dataset) -> None:
-    """Give elements that careless writers leave out or misspell (PS3.3 C.7.6.3) what they mean then."""
-    if not number(ds, "SamplesPerPixel", 0):
-        ds.SamplesPerPixel = 1
-    if "PixelRepresentation" not in ds:
-        ds.PixelRepresentation = 0
-    if not 1 <= number(ds, "BitsStored", 0) <= number(ds, "BitsAllocated", 0):
-        ds.BitsStored = ds.BitsAllocated
-    colour = ds.SamplesPerPixel == 3
-    if colour and number(ds, "PlanarConfiguration") not in (0, 1):
-        ds.PlanarConfiguration = 0
-    if not photometric_of(ds) or (colour and _is_grey(ds)):
-        ds.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
 
 
 def _inflated(data: bytes, settings: ConvertSettings) -> Dataset | None:
@@ -142,7 +116,7 @@ def _inflated(data: bytes, settings: ConvertSettings) -> Dataset | None:
 def _radiograph(ds: Dataset) -> Radiograph:
     codes = decode_pixels(ds)
     container = 8 * codes.dtype.itemsize
-    grey = _is_grey(ds)
+    grey = is_grey(ds)
     palette = ds.get("RedPaletteColorLookupTableDescriptor")
     deep = palette[2] if palette and photometric_of(ds) == "PALETTE COLOR" else ds.BitsStored
     bits = min(int(deep), container)
@@ -157,10 +131,6 @@ def _radiograph(ds: Dataset) -> Radiograph:
         inverted=grey and _inverted(ds),
         bits=bits,
     )
-
-
-def _is_grey(ds: Dataset) -> bool:
-    return photometric_of(ds).startswith("MONOCHROME")
 
 
 def _high_bit(ds: Dataset, codes: npt.NDArray[np.unsignedinteger], bits: int) -> int:

@@ -19,12 +19,14 @@ _OTHER_PARTS = re.compile(
     r"\b(chest|thorax|hand|wrist|elbow|shoulder|skull|head|spine|[clt]spine|abdomen|pelvis|hips?|ankles?|foot|feet|"
     r"breast|jaw|humerus|forearm|clavicle|rib|ribs|finger|toe|heel)\b"
 )
-_OTHER_VIEWS = re.compile(r"\b(lateral|lat|skyline|sunrise|merchant|axial|patella|tangential|oblique)\b")
+_OTHER_VIEWS = re.compile(
+    r"\b(lateral|laterale|lat|seitlich\w*|profil|skyline|sunrise|merchant|axiale?|patella|tangential|oblique)\b"
+)
 _WHOLE_LEGS = re.compile(
     r"\b(full ?limbs?|full ?legs?|long ?legs?|whole ?legs?|hip to ankle|hip knee ankle|hka|scanogram|"
     r"orthoroentgenogram)\b"
 )
-_FRONTAL = re.compile(r"\b(pa|ap|frontal|fixed flexion|bilateral pa|rosenberg|schuss|lyon)\b")
+_FRONTAL = re.compile(r"\b(pa|ap|p a|a p|frontal|fixed flexion|bilateral pa|rosenberg|schuss|lyon)\b")
 _TALL = 1.9  # height over width of stitched hip-to-ankle films, and of some narrow films of one knee
 _CASSETTE_MM = 500  # beyond the longest cassette for one exposure, 43 cm
 _LOW_CONTRAST = 8  # stored values between the 1st and 99th percentile

@@ -14,6 +14,7 @@ from jsl_core.imaging.names import is_safe, stem
 from jsl_core.imaging.records import Laterality
 
 __all__ = [
+    "is_grey",
     "laterality_of",
     "number",
     "orientation_of",
@@ -33,9 +34,9 @@ _PHOTOMETRIC = {
 _MM = (0.01, 2.0)  # between a detector's finest pixel and a thumbnail's
 
 _SIDES: tuple[Laterality, ...] = ("R", "L", "B")
-_BOTH = re.compile(r"\b(bilat\w*|both|bil|knees)\b")
-_RIGHT = re.compile(r"\b(right|rt|r)\b")
-_LEFT = re.compile(r"\b(left|lt|l)\b")
+_BOTH = re.compile(r"\b(bilat\w*|both|bil|knees|beid\w*|bds|genoux|rodillas)\b")
+_RIGHT = re.compile(r"\b(right|rt|r|rechts?|rechtes|droite?|derech[ao]|destr[ao])\b")
+_LEFT = re.compile(r"\b(left|lt|l|links?|linkes|gauche|izquierd[ao]|sinistr[ao])\b")
 
 
 def text(ds: Dataset, keyword: str) -> str:
@@ -113,7 +114,7 @@ def laterality_of(ds: Dataset) -> Laterality:
     Raises BadScan `unknown_side` if they name the right knee in one place and the left in another.
     """
     tagged: set[Laterality] = set()
-    for keyword in ("ImageLaterality", "Laterality"):
+    for keyword in ("ImageLaterality", "Laterality", "FrameLaterality"):
         value = text(ds, keyword).upper()[:1]
         tagged |= {letter for letter in _SIDES if letter == value}
     described = _described(ds)
@@ -135,6 +136,11 @@ def photometric_of(ds: Dataset) -> str:
     """PhotometricInterpretation if it is one of the standard's (PS3.3 C.7.6.3.1.2), else blank."""
     value = text(ds, "PhotometricInterpretation").upper()
     return value if value in _PHOTOMETRIC else ""
+
+
+def is_grey(ds: Dataset) -> bool:
+    """Whether the pixels are grey by PhotometricInterpretation."""
+    return photometric_of(ds).startswith("MONOCHROME")
 
 
 def orientation_of(ds: Dataset) -> str:

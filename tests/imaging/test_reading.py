@@ -136,6 +136,7 @@ def test_spacing_has_its_source(
         ({"ViewPosition": "LL"}, "wrong_view"),
         ({"ViewPosition": None, "SeriesDescription": "Knee Lateral"}, "wrong_view"),
         ({"ViewPosition": None, "SeriesDescription": "SKYLINE"}, "wrong_view"),
+        ({"ViewPosition": None, "SeriesDescription": "Knie rechts seitlich"}, "wrong_view"),
         ({"SeriesDescription": "Bilateral Full Limb AP"}, "wrong_view"),
         ({"SeriesDescription": "Hip to ankle", "BodyPartExamined": ""}, "wrong_view"),
         ({"BodyPartExamined": "", "SeriesDescription": "Thorax PA"}, "wrong_view"),
@@ -279,6 +280,25 @@ def test_an_element_that_a_careless_writer_left_out_has_its_usual_meaning(elemen
     bare = dicom(stored(FILM, 12), WindowCenter=2048, WindowWidth=4096)
     delattr(bare, element)
     assert np.array_equal(convert(bare)[1], convert(whole)[1])
+
+
+@pytest.mark.parametrize("groups", ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"])
+def test_an_enhanced_file_of_one_picture_says_things_in_groups(groups: str) -> None:
+    window = {"WindowCenter": 2000, "WindowWidth": 3000}
+    says = {
+        "PixelMeasuresSequence": {"PixelSpacing": [0.15, 0.15]},
+        "FrameVOILUTSequence": window,
+        "PixelValueTransformationSequence": {"RescaleSlope": "2", "RescaleIntercept": "-100"},
+        "FrameAnatomySequence": {"FrameLaterality": "R"},
+    }
+    group = Dataset()
+    for sequence, elements in says.items():
+        (inner := Dataset()).update(elements)
+        setattr(group, sequence, [inner])
+    record, shown = convert(dicom(stored(FILM, 12), bits=12, PixelSpacing=None, **{groups: [group]}))
+    assert (record.spacing_mm, record.laterality) == ((0.15, 0.15), "R")
+    flat = dicom(stored(FILM, 12), bits=12, RescaleSlope="2", RescaleIntercept="-100", **window)
+    assert np.array_equal(shown, convert(flat)[1])
 
 
 def test_elements_that_make_no_sense_have_their_usual_meaning_or_are_a_reason() -> None:

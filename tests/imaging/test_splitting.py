@@ -164,6 +164,8 @@ def test_right_comes_from_the_left_of_the_film() -> None:
         ({"Laterality": "L"}, 2),
         ({"SeriesDescription": "PA knee LEFT"}, 2),
         ({"SeriesDescription": "Knee R"}, 1),
+        ({"SeriesDescription": "Genou gauche face"}, 2),
+        ({"SeriesDescription": "Knie a.p. rechts"}, 1),
     ],
     ids=str,
 )
