@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -12,6 +12,7 @@ __all__ = ["Pseudonyms", "is_safe", "output_names", "stem"]
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _SUFFIX = re.compile(r"\.(?=[^.]*[A-Za-z])[A-Za-z0-9]{1,5}$")  # `.dcm`, but not the last number of a UID
+_LONGEST, _LONGEST_PATH = 255, 1000  # bytes of a name on a disk; of a path, far below what systems take
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,27 @@ def stem(file: str) -> str:
 
 
 def output_names(files: Sequence[str]) -> list[str]:
-    """The PNG of each source file: its sub-folders and stem, or its whole name where stems are the same."""
+    """The PNG of each source file: its sub-folders and stem, or its whole name where stems are the same.
+
+    A name that no disk takes, or that is taken by a folder, gives way to a digest of it.
+    """
     short = [str(PurePosixPath(file).with_name(stem(file))) for file in files]
     count = Counter(short)
-    return [f"{name if count[name] == 1 else file}.png" for name, file in zip(short, files, strict=True)]
+    taken = {str(folder) for file in files for folder in PurePosixPath(file).parents}
+    names = []
+    for name, file in zip(short, files, strict=True):
+        digest = hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        names.append(
+            next(png for png in _candidates(name, file, digest, count[name] == 1) if png not in taken)
+        )
+        taken.add(names[-1])
+    return names
+
+
+def _candidates(name: str, file: str, digest: str, alone: bool) -> Iterator[str]:
+    for candidate in (name, file) if alone else (file,):
+        png = f"{candidate}.png"
+        parts = [len(part.encode("utf-8", "surrogateescape")) for part in png.split("/")]
+        if max(parts) <= _LONGEST and sum(parts) <= _LONGEST_PATH:
+            yield png
+    yield f"{digest}.png"

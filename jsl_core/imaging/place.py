@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jsl_core import __version__
-from jsl_core.errors import BadScan
+from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging.names import Pseudonyms
 from jsl_core.imaging.sources import STATE, open_scan
 from jsl_core.storage import FolderStore, Memo, write_atomically
@@ -100,8 +100,13 @@ class Place:
             return True
         staged, final = self._staging / row["sha256"], self.target / row["png"]
         if staged.exists():
-            final.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(staged, final)
+            try:
+                final.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(staged, final)
+            except OSError as error:
+                raise JslError(
+                    f"{final}: cannot be written ({error.strerror}); choose another target"
+                ) from None
             return True
         return final.is_file() and hashlib.sha256(final.read_bytes()).hexdigest() == row["sha256"]
 

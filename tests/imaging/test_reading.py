@@ -1,8 +1,6 @@
 """Files of every kind are read exactly, or rejected with the reason that fits."""
 
 import io
-import tarfile
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
-from jsl_core.imaging import ScanRecord, convert_scan, decode_png, open_scan, walk
+from jsl_core.imaging import ScanRecord, convert_scan, decode_png
 
 SMALL = ConvertSettings(min_side=16)
 FILM = legs(60, 80)
@@ -229,31 +227,6 @@ def test_participant_comes_from_the_header_then_the_oai_folder_then_the_stem() -
     assert convert(without, oai)[0].participant == "1000007"
     assert convert(without, "folder/1000009.dcm")[0].participant == "1000009"
     assert reason(without, "folder/IM0001") == "unsafe_name"
-
-
-def test_folders_and_archives_within_them_are_walked(tmp_path: Path) -> None:
-    data = as_bytes(dicom(stored(FILM, 12), bits=12))
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    (tmp_path / "a" / "b" / "001").write_bytes(data)
-    with zipfile.ZipFile(tmp_path / "a" / "films.zip", "w") as archive:
-        archive.writestr("inner/film.dcm", data)
-        archive.writestr("../../out.dcm", data)
-    with tarfile.open(tmp_path / "films.tar.gz", "w:gz") as tar:
-        tar.add(tmp_path / "a" / "b" / "001", "deep/er/001")
-    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 no archive")
-    found = {scan.name: scan.read() for scan in walk(tmp_path)}
-    assert set(found) == {
-        "a/b/001",
-        "a/films.zip!/inner/film.dcm",
-        "a/films.zip!/out.dcm",
-        "films.tar.gz!/deep/er/001",
-        "broken.zip",
-    }
-    for name, content in found.items():
-        assert open_scan(tmp_path, name) == content
-    assert next(scan.name for scan in walk(tmp_path / "a" / "films.zip")) == "films.zip!/inner/film.dcm"
-    with pytest.raises(BadScan):
-        open_scan(tmp_path / "a", "../films.tar.gz")
 
 
 @pytest.mark.parametrize(
