@@ -22,6 +22,7 @@ __all__ = ["cores", "parallel_map"]
 T = TypeVar("T")
 R = TypeVar("R")
 
+_CRASHES = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGFPE, -signal.SIGBUS, -signal.SIGILL}
 _LOOK_AHEAD = 32  # items per worker begun beyond the one that is due: bounds what waits in memory
 
 
@@ -36,9 +37,10 @@ def parallel_map(
     """`work` of every item, in the items' order, by `jobs` processes (0: one per core).
 
     A `BadScan` that `work` raises is yielded in its item's place; so is one with the code `timeout` where an
-    item takes longer than `seconds_per_item`, and with `worker_killed` where its process ends. Any other
-    error is raised here. With one job and no time limit the work is done in this process, without that
-    protection. `work` and the items must pickle. The workers end with this process, however it ends.
+    item takes longer than `seconds_per_item`, with `undecodable` where it crashes its process, and with
+    `worker_killed` where the process ends otherwise. Any other error is raised here. With one job and no time
+    limit the work is done in this process, without that protection. `work` and the items must pickle. The
+    workers end with this process, however it ends.
     """
     jobs = jobs or cores()
     if jobs == 1 and seconds_per_item is None:
@@ -139,6 +141,8 @@ class _Worker:
         except (EOFError, OSError):
             self._process.join()
             self.end()
+        if self._process.exitcode in _CRASHES:
+            return True, BadScan("undecodable", "a decoder crashed on the damaged file; copy it again")
         if self._process.exitcode == -signal.SIGALRM:
             return True, BadScan("timeout", "took longer than the time limit; raise seconds_per_scan")
         return True, BadScan("worker_killed", "the system ended the worker process, perhaps short of memory")

@@ -28,7 +28,7 @@ def complete_picture(ds: Dataset) -> None:
     _flatten_groups(ds)
     if not number(ds, "SamplesPerPixel", 0):
         ds.SamplesPerPixel = 1
-    if "PixelRepresentation" not in ds:
+    if number(ds, "PixelRepresentation") not in (0, 1):
         ds.PixelRepresentation = 0
     if not 1 <= number(ds, "BitsStored", 0) <= number(ds, "BitsAllocated", 0):
         ds.BitsStored = ds.BitsAllocated

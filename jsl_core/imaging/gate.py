@@ -43,6 +43,8 @@ def check_header(ds: Dataset, settings: ConvertSettings) -> None:
         raise BadScan("no_pixels", "the header states no height and width")
     if frames > 1:
         raise BadScan("wrong_modality", f"the file is a series of {frames:.0f} pictures; a radiograph is one")
+    if number(ds, "BitsAllocated", 0) not in (8, 16) or samples not in (0, 1, 3):
+        raise BadScan("undecodable", "the pixels have another number of bits or colours than a film's")
     modality = text(ds, "Modality").upper()
     if modality not in _RADIOGRAPHS | _PHOTOGRAPHS:
         raise BadScan("wrong_modality", "the header names no radiograph (CR, DX or RG) as modality")

@@ -38,8 +38,6 @@ def decode_pixels(ds: Dataset) -> Codes:
         return _grey(pixels)
     if facts["photometric_interpretation"] == "PALETTE COLOR":
         return _grey(apply_color_lut(pixels, ds))
-    if pixels.dtype.itemsize > 2:
-        raise BadScan("undecodable", "stored values of more than 16 bits are no radiograph's")
     native = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
     return native.view(np.uint8 if native.dtype.itemsize == 1 else np.uint16)
 
@@ -55,6 +53,4 @@ def _reason(syntax: UID, error: Exception) -> BadScan:
 
 
 def _grey(colour: npt.NDArray) -> Codes:
-    if colour.dtype.itemsize > 2 or colour.shape[-1] != 3:
-        raise BadScan("undecodable", "colour pixels of an unknown kind")
     return cv2.cvtColor(np.ascontiguousarray(colour), cv2.COLOR_RGB2GRAY)

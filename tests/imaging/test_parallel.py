@@ -15,11 +15,15 @@ from jsl_core.errors import BadScan
 from jsl_core.parallel import parallel_map
 
 
-def _square(number: int, hang: int = -1, die: int = -1, reject: int = -1, fail: int = -1) -> int:
+def _square(
+    number: int, hang: int = -1, die: int = -1, reject: int = -1, crash: int = -1, fail: int = -1
+) -> int:
     if number == hang:
         time.sleep(600)
     if number == die:
         os.kill(os.getpid(), signal.SIGKILL)
+    if number == crash:
+        os.abort()
     if number == reject:
         raise BadScan("empty", "nothing but one grey level")
     if number == fail:
@@ -38,13 +42,13 @@ def test_outcomes_come_in_the_order_of_the_items(jobs: int) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_hung_killed_and_rejected_items_cost_only_themselves(jobs: int) -> None:
-    work = partial(_square, hang=1, die=2, reject=3)
+    work = partial(_square, hang=1, die=2, reject=3, crash=4)
     assert _codes(parallel_map(work, range(6), jobs=jobs, seconds_per_item=0.5)) == [
         0,
         "timeout",
         "worker_killed",
         "empty",
-        16,
+        "undecodable",
         25,
     ]
 
