@@ -23,7 +23,7 @@ pack = {{ size = 64, val = 0.2, test = 0.4 }}
 backbone = "jslnet"
 regimes = ["multitask"]
 baseline = false
-multitask = {{ epochs = 30, batch = 8, lr = 1e-3 }}
+multitask = {{ epochs = 200, batch = 8, lr = 1e-3 }}
 
 [watch]
 settle_seconds = 0.2
