@@ -19,29 +19,44 @@ _SHEARS = np.linspace(-0.3, 0.3, 5)  # columns per row by which legs may lean
 _PLACES = (0.22, 0.78)  # where a valley may lie
 _REACH = (0.09, 0.45)  # how far from it a leg's bone may be
 _DEPTH = 0.12  # of the lower ridge above the valley, from which on it is one
+_HINT = 0.05  # depth of a dip from which on there may be two legs after all
 _BURNT = 235  # grey level of a burnt-out band
-_FLAT = 16  # grey levels that a row or column must span to show anything
+_FAINT = 24  # grey levels: films that span fewer are not spread further, for that would be noise
+_FLAT = 0.06  # of a film's span that a row or column must span to show anything
+_LEG = 0.6  # of a film's width that one leg does not exceed
 _FEWEST = 8  # rows to go by
 
 
 @dataclass(frozen=True)
 class Legs:
-    """The valley between two legs, in columns of the film, and its depth 0…1; None where there is none."""
+    """The valley between two legs, in columns of the film, and its depth 0…1; None where there is none.
+
+    `one`: there is a single leg with air, or the film's edge, on both sides.
+    """
 
     valley: float | None
     depth: float
+    one: bool
 
 
 def find_legs(image: npt.NDArray) -> Legs:
     """The valley on an HxW film of 8 or 16 bits, bone bright."""
-    contrast = _contrast(_small(image))
-    if contrast is None:
-        return Legs(None, 0.0)
+    rows = _rows(_small(image))
+    # Of a leg that is much darker than the other one the roots of the grey levels show more.
+    contrasts = [contrast for power in (1.0, 0.5) if (contrast := _contrast(rows**power)) is not None]
+    if not contrasts:
+        return Legs(None, 0.0, False)
     # A straight bone that is sheared shows two ridges of its own: lean has to be earned by depth.
-    depths = [(1 - 2 * abs(shear)) * _depths(_profile(contrast, shear)) for shear in _SHEARS]
+    depths = [
+        (1 - 2 * abs(shear)) * _depths(_profile(contrast, shear))
+        for contrast in contrasts
+        for shear in _SHEARS
+    ]
     best = max(depths, key=lambda depth: float(depth.max()))
     at, depth = _middle_of_peak(best), float(best.max())
-    return Legs((at + 0.5) * image.shape[1] / _WIDTH, depth) if depth >= _DEPTH else Legs(None, depth)
+    if depth >= _DEPTH:
+        return Legs((at + 0.5) * image.shape[1] / _WIDTH, depth, False)
+    return Legs(None, depth, all(_is_one(_profile(contrast, 0.0)) for contrast in contrasts))
 
 
 def _small(image: npt.NDArray) -> npt.NDArray[np.float32]:
@@ -55,11 +70,19 @@ def _small(image: npt.NDArray) -> npt.NDArray[np.float32]:
     return cv2.medianBlur(small, 7).astype(np.float32)
 
 
-def _contrast(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
-    """Rows that show something, each from 0 at its dark to 1 at its bright end; None if there are too few."""
+def _rows(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The rows in the middle of a film that are no burnt-out bands, spread over 0…1."""
     height = small.shape[0]
-    rows = small[int(_ROWS[0] * height) : int(_ROWS[1] * height)].copy()
+    rows = small[int(_ROWS[0] * height) : int(_ROWS[1] * height)]
     rows = rows[(rows > _BURNT).mean(axis=1) < 0.9]
+    if not len(rows):
+        return rows
+    low, high = np.percentile(rows, (1, 99))
+    return np.clip((rows - low) / max(high - low, _FAINT), 0, 1)
+
+
+def _contrast(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+    """Rows that show something, each from 0 at its dark to 1 at its bright end; None if there are too few."""
     if len(rows) < _FEWEST:
         return None
     rows[:, _margins(rows)] = 0
@@ -67,13 +90,14 @@ def _contrast(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
     shown = (high - low).ravel() > _FLAT
     if shown.sum() < _FEWEST:
         return None
-    return np.clip((rows - low) / np.maximum(high - low, 1), 0, 1)[shown]
+    return np.clip((rows - low) / np.maximum(high - low, _FLAT), 0, 1)[shown]
 
 
 def _margins(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Columns from either edge inwards that show one grey only: collimation, burnt-out bands, air."""
     low, high = np.percentile(rows, (5, 95), axis=0)
     flat = high - low < _FLAT
+    flat[:2] = flat[-2:] = True  # the last columns can be half of a band and half of what lies beyond it
     return np.logical_and.accumulate(flat) | np.logical_and.accumulate(flat[::-1])[::-1]
 
 
@@ -97,6 +121,16 @@ def _depths(profile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         off_centre = (at - width / 2) / (width / 2)
         depths[at] = (min(left, right) - profile[at]) * (1 - 0.5 * off_centre**2)
     return depths
+
+
+def _is_one(profile: npt.NDArray[np.float64]) -> bool:
+    """Whether all that is not dark is one run of columns, no wider than a leg and without a dip in it."""
+    bright = np.flatnonzero(profile > 0.15 * profile.max())
+    if not 1 <= len(bright) <= _LEG * len(profile) or np.ptp(bright) + 1 > len(bright):
+        return False
+    run = profile[bright]
+    full = np.minimum(np.maximum.accumulate(run), np.maximum.accumulate(run[::-1])[::-1])
+    return bool((full - run).max() < _HINT)
 
 
 def _middle_of_peak(depths: npt.NDArray[np.float64]) -> float:

@@ -42,7 +42,7 @@ def split_image(
         return [(_record(scan, side, (0, width), "single", (width, height)), conventional)]
     if legs.valley is not None:
         return _halves(conventional, scan, round(legs.valley), "valley")
-    if wide:
+    if wide and not legs.one:
         return _halves(conventional, scan, width // 2, "half")
     if scan.laterality == "B":
         raise BadScan("one_knee_expected_two", "the header says both knees and the film shows one")

@@ -65,7 +65,7 @@ def _scenes() -> dict[str, Scene]:
     scenes["touching thighs"] = Scene(
         np.rint(legs(centers=(0.33, 0.67)) * 255).astype(np.uint8), (0.44, 0.56)
     )
-    for side, share in (("left", 0.35), ("right", 0.35)):
+    for side, share in (("left", 0.2), ("right", 0.2)):
         dim = plain.astype(float)
         dim[:, slice(0, width // 2) if side == "left" else slice(width // 2, None)] *= share
         scenes[f"{side} leg dim"] = Scene(dim.astype(np.uint8), middle)
@@ -78,6 +78,10 @@ def _scenes() -> dict[str, Scene]:
     bands = plain.copy()
     bands[:50], bands[130:150], bands[:, -30:] = 255, 255, 250
     scenes["burnt-out bands"] = Scene(bands, middle)
+    half_column = plain.copy()  # a band that ends within the last column of the small copy
+    half_column[:, -30:-1] = 255
+    scenes["a band short of the edge"] = Scene(half_column, middle)
+    scenes["faint"] = Scene(100 + plain // 8, middle)
     blocks = plain.copy()
     blocks[20:70, 120:280], blocks[240:, :150] = 0, 0
     scenes["redaction blocks"] = Scene(blocks, middle)
@@ -176,12 +180,18 @@ def test_one_knee_takes_its_side_from_the_tags(tags: dict[str, str], side: int) 
     assert (knee.side, knee.how, knee.x1, knee.x2) == (side, "single", 0, 280)
 
 
-def test_one_knee_without_a_side_or_where_two_were_promised_is_a_reason() -> None:
-    one = np.rint(legs(360, 280, centers=(0.5,)) * 255).astype(np.uint8)
+@pytest.mark.parametrize("width", [280, 360, 500], ids=["tall", "square", "wide"])
+def test_one_knee_without_a_side_or_where_two_were_promised_is_a_reason(width: int) -> None:
+    one = np.full((360, width), 12, np.uint8)
+    start = (width - 280) // 3
+    one[:, start : start + 280] = np.rint(legs(360, 280, centers=(0.5,)) * 255).astype(np.uint8)
     silent, _ = film()
     both, _ = film(ImageLaterality="B")
+    right, _ = film(ImageLaterality="R")
     assert reason(silent, one) == "unknown_side"
     assert reason(both, one) == "one_knee_expected_two"
+    (knee,) = split(right, one)
+    assert (knee.side, knee.how, knee.x1, knee.x2) == (1, "single", 0, width)
 
 
 def test_a_film_of_two_knees_that_claims_one_is_a_contradiction() -> None:
