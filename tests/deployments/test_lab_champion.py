@@ -6,6 +6,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -41,11 +42,26 @@ def done(lab: Lab, deployment: str, count: int) -> None:
     assert [run["state"]["message"] for run in ended if run["state_type"] != "COMPLETED"] == []
 
 
+def training(lab: Lab) -> tuple[Any, Path] | None:
+    """The run that trains and its process, as soon as there are both."""
+    for run in lab.runs("train"):
+        for process in lab.processes():
+            with suppress(OSError):
+                if run["id"].encode() in (process / "environ").read_bytes():
+                    return run, process
+    return None
+
+
 def kill_in_training(lab: Lab, work: Path) -> None:
-    """kill -9 for the process that trains, once it has an epoch behind it, and for its worker."""
+    """kill -9 for the process that trains, once it has an epoch behind it, and for its worker.
+
+    It is found before it has one: a busy server may take longer to name its run than the run itself.
+    """
+    wait_until(lambda: training(lab) is not None)
+    found = training(lab)
+    assert found is not None
+    run, process = found
     wait_until(lambda: any(work.glob("checkpoints/*/*")))
-    (run,) = lab.runs("train")
-    (process,) = [each for each in lab.processes() if run["id"].encode() in (each / "environ").read_bytes()]
     os.kill(int(process.name), signal.SIGKILL)
     wait_until(lambda: lab.state(run["id"])["type"] != "RUNNING")  # its worker says so
     for each in lab.processes():
