@@ -65,7 +65,7 @@ def _scenes() -> dict[str, Scene]:
     scenes["touching thighs"] = Scene(
         np.rint(legs(centers=(0.33, 0.67)) * 255).astype(np.uint8), (0.44, 0.56)
     )
-    for side, share in (("left", 0.2), ("right", 0.2)):
+    for side, share in (("left", 0.12), ("right", 0.12)):
         dim = plain.astype(float)
         dim[:, slice(0, width // 2) if side == "left" else slice(width // 2, None)] *= share
         scenes[f"{side} leg dim"] = Scene(dim.astype(np.uint8), middle)
@@ -78,9 +78,11 @@ def _scenes() -> dict[str, Scene]:
     bands = plain.copy()
     bands[:50], bands[130:150], bands[:, -30:] = 255, 255, 250
     scenes["burnt-out bands"] = Scene(bands, middle)
-    half_column = plain.copy()  # a band that ends within the last column of the small copy
-    half_column[:, -30:-1] = 255
-    scenes["a band short of the edge"] = Scene(half_column, middle)
+    short = np.rint(legs(centers=(0.2, 0.5)) * 255).astype(np.uint8)
+    # The last column is bright above and dark below.
+    short[:, -30:] = 255
+    short[height // 2 :, -1] = 0
+    scenes["a band short of the edge"] = Scene(short, (0.3, 0.4))
     scenes["faint"] = Scene(100 + plain // 8, middle)
     blocks = plain.copy()
     blocks[20:70, 120:280], blocks[240:, :150] = 0, 0
