@@ -15,11 +15,14 @@ __all__ = ["bench"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _FOLDER = _ROOT / "tests" / "benchmarks"
+_RESULTS = Path("benchmarks")  # of the short ones, below the folder they are run in
 _SHORT = (  # finished within ten minutes on two cores, all together
+    ("ingest", "--films", "24"),
     ("orchestration", "--films", "100"),
-    ("imaging_speed", "--films", "24"),
     ("detection",),
-    ("training_speed",),
+    ("training_speed", "--backbones", "jslnet", "resnet18", "--knees", "80", "--rounds", "1"),
+    ("scale_out", "--films", "24", "--knees", "160", "--epochs", "3"),
+    ("learning_value", "--participants", "50", "100", "200", "--test", "200"),
     ("sizing",),
 )
 
@@ -38,14 +41,15 @@ def bench(
     arguments
         What the benchmark takes; its file's first lines tell.
     short
-        Run those that take a few minutes, one after another.
+        Run those that take a few minutes, one after another; figures and plots go into ./benchmarks.
     """
     if not _FOLDER.is_dir():
         raise JslError("the benchmarks are not part of an installed JSL; run jsl bench in a checkout")
     if short:
+        _RESULTS.mkdir(exist_ok=True)
         for each, *options in _SHORT:
-            print(f"\n== {each}")
-            _run(each, *options)
+            print(f"\n== {' '.join([each, *options])}", flush=True)
+            _run(each, *options, "--out", str(_RESULTS / each))
     elif name:
         _run(name, *arguments)
     else:

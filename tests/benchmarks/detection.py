@@ -3,7 +3,6 @@
 python tests/benchmarks/detection.py [--full]   # --full: YOLOv4 too, some seconds a knee
 """
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from results import bars, keep, options, show
 
 from jsl_core.config import CropSettings
 from jsl_core.detection import JointDetector
@@ -49,7 +49,7 @@ def _ours(folder: Path) -> Callable[[np.ndarray], object]:
     return lambda image: detector.detect([image])
 
 
-def _measure(name: str, network: Network, rounds: int) -> None:
+def _measure(network: Network, rounds: int) -> dict[str, float]:
     """Both in turn, so that a busy machine slows both alike; medians in milliseconds."""
     image = np.random.default_rng(0).integers(0, 256, _KNEE, np.uint8)
     with tempfile.TemporaryDirectory() as folder:
@@ -61,8 +61,7 @@ def _measure(name: str, network: Network, rounds: int) -> None:
                 start = time.perf_counter()
                 run(image)
                 taken[which].append(1000 * (time.perf_counter() - start))
-    median = {which: statistics.median(times[2:]) for which, times in taken.items()}
-    print(f"{name:<12} ours {median['ours']:7.1f} ms   OpenCV {median['OpenCV']:7.1f} ms   per knee")
+    return {which: statistics.median(times[2:]) for which, times in taken.items()}
 
 
 def _untrained(sections: tuple[Section, ...]) -> Network:
@@ -71,14 +70,20 @@ def _untrained(sections: tuple[Section, ...]) -> Network:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__, "detection")
     parser.add_argument("--full", action="store_true")
-    shipped = JointDetector.load(CropSettings(), "cpu").detector.network
-    full = parser.parse_args().full
-    _measure("shipped", shipped, 30)
-    _measure("YOLOv4-tiny", _untrained(yolov4_tiny()), 20)
-    if full:
-        _measure("YOLOv4", _untrained(yolov4()), 5)
+    chosen = parser.parse_args()
+    networks = {
+        "shipped": (JointDetector.load(CropSettings(), "cpu").detector.network, 30),
+        "YOLOv4-tiny": (_untrained(yolov4_tiny()), 20),
+    }
+    if chosen.full:
+        networks["YOLOv4"] = _untrained(yolov4()), 5
+    medians = {name: _measure(*network) for name, network in networks.items()}
+    rows = [(name, *took.values(), took["ours"] / took["OpenCV"]) for name, took in medians.items()]
+    show(("ms a knee", "ours", "OpenCV", "ours ÷ OpenCV"), rows)
+    series = {which: [took[which] for took in medians.values()] for which in ("ours", "OpenCV")}
+    keep(chosen.out, {"ms": medians}, bars("From pixels to boxes", list(medians), series, "ms a knee"))
 
 
 if __name__ == "__main__":

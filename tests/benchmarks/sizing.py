@@ -5,12 +5,12 @@ python tests/benchmarks/sizing.py [--films 8]
 Phantom films of 2,000 to 2,500 pixels. Processor time, not the clock's, so that a busy machine says the same.
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 
 import torch
+from results import bars, keep, options, show
 
 from jsl_core.config import ConvertSettings, CropSettings, PhantomSettings, SplitSettings
 from jsl_core.detection import JointDetector, crop_joint
@@ -21,9 +21,10 @@ from jsl_core.storage import Artifact, open_store
 
 
 def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("--films", type=int, default=8)
-    count = options.parse_args().films
+    parser = options(__doc__, "sizing")
+    parser.add_argument("--films", type=int, default=8)
+    chosen = parser.parse_args()
+    count = chosen.films
     torch.set_num_threads(1)
     spent = dict.fromkeys(("convert", "split", "crop"), 0.0)
     with tempfile.TemporaryDirectory() as folder:
@@ -49,10 +50,10 @@ def main() -> None:
             spent["crop"] += time.process_time() - start
         size = sum(file.stat().st_size for file in (root / "store").rglob("*") if file.is_file())
     each = {name: seconds / count for name, seconds in spent.items()}
-    print(f"{count} films, {joints} joints: " + ", ".join(f"{name} {s:.2f} s" for name, s in each.items()))
-    print(
-        f"in all {sum(each.values()):.2f} processor seconds and {size / count / 1e6:.1f} MB of store a film"
-    )
+    print(f"{count} films, {joints} joints; processor seconds a film, and MB of store")
+    show((*each, "in all", "MB"), [(*each.values(), sum(each.values()), size / count / 1e6)])
+    figures = {"films": count, "joints": joints, "processor_s": each, "store_mb": size / count / 1e6}
+    keep(chosen.out, figures, bars("A film, on one core", list(each), {"": list(each.values())}, "seconds"))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
-"""How fast training is, beside a loop in the seed's manner and beside the network's own arithmetic.
-
-Every figure is a pair of times of one run on one machine; only their ratio says something elsewhere.
-"""
+"""What training is measured beside: a loop in the seed's manner, and the network's own arithmetic."""
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +15,20 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from jsl_core.config import PackSettings, Regime, RegimeSettings, TrainingSettings
+from jsl_core.learning.augment import Augmentation
 from jsl_core.learning.bundle import ModelBundle
 from jsl_core.learning.dataset import PackedDataset
 from jsl_core.learning.networks import KneeNetwork
+from jsl_core.learning.objective import Objective
+from jsl_core.learning.optimisation import build_optimizer
 from jsl_core.learning.packing import pack_from_paths
 from jsl_core.learning.regimes import train_regime
-from jsl_core.learning.tensors import autocast, pick_device
+from jsl_core.learning.tensors import DeviceData, Precision, autocast, pick_device
 from jsl_core.learning.trainer import EpochReport
 
-__all__ = ["TrainingSpeed", "training_speed"]
+__all__ = ["PHASES", "TrainingSpeed", "training_speed"]
+
+PHASES = ("data", "forward", "backward", "optimizer")
 
 _FROZEN_EPOCHS = 10  # the seed's
 _FILE_SIDE = 760  # pixels of a joint crop: 1.45 × a plateau of 75 mm on a film of 0.143 mm per pixel
@@ -33,16 +36,19 @@ _FILE_SIDE = 760  # pixels of a joint crop: 1.45 × a plateau of 75 mm on a film
 
 @dataclass(frozen=True)
 class TrainingSpeed:
-    """Seconds of one epoch (training and validation knees), and of a whole training of the frozen regime."""
+    """Seconds of one epoch (training and validation knees), and of a whole training of the frozen regime.
+
+    `shares`: of the seconds of a training step, by PHASES.
+    """
 
     backbone: str
-    size: int
-    knees: int
+    precision: Precision
     epoch: float
     seeds_epoch: float
     bare_epoch: float
     frozen: float
     seeds_frozen: float
+    shares: dict[str, float]
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -55,12 +61,7 @@ class TrainingSpeed:
 
 
 def training_speed(
-    folder: Path,
-    backbone: str = "jslnet",
-    size: int = 112,
-    knees: int = 320,
-    batch: int = 16,
-    rounds: int = 3,
+    folder: Path, backbone: str, precision: Precision, size: int, knees: int, batch: int, rounds: int
 ) -> TrainingSpeed:
     """Measure with drawn crops of 760 pixels, PNG, which are written to `folder`.
 
@@ -72,6 +73,7 @@ def training_speed(
     regime = RegimeSettings(epochs=2, batch=batch)
     settings = TrainingSettings(
         backbone=backbone,
+        precision=precision,
         kl=regime,
         jsl_joint_frozen=regime.model_copy(update={"epochs": _FROZEN_EPOCHS}),
     )
@@ -90,13 +92,13 @@ def training_speed(
         seeds_frozen.append(_seeds(network, paths, packed.table, parts, batch, size, learn=False))
     return TrainingSpeed(
         backbone=backbone,
-        size=size,
-        knees=knees,
+        precision=precision,
         epoch=statistics.median(ours),
         seeds_epoch=statistics.median(seeds),
         bare_epoch=statistics.median(bare),
         frozen=statistics.median(frozen),
         seeds_frozen=statistics.median(seeds_frozen) * _FROZEN_EPOCHS,
+        shares=_shares(network, packed, parts["train"], batch, settings),
     )
 
 
@@ -158,6 +160,40 @@ def _bare(
     return _timed(epoch, device)
 
 
+def _shares(
+    network: KneeNetwork, packed: PackedDataset, train: np.ndarray, batch: int, settings: TrainingSettings
+) -> dict[str, float]:
+    """What each phase of a training step takes, as shares, over an epoch after one that warms up."""
+    device = pick_device(settings.device)
+    network = network.to(device).to(memory_format=torch.channels_last).train()
+    data = DeviceData.of(packed, None, settings.mirror_left, device)
+    augmentation, objective = Augmentation.named(settings.augment), Objective(kl_kind=settings.kl_loss)
+    optimizer = build_optimizer(network.backbone.parameters(), network.heads.parameters(), settings.kl)
+    generator = torch.Generator(device).manual_seed(0)
+    knees = torch.from_numpy(np.flatnonzero(train)).to(device)
+    for _ in range(2):
+        spent = dict.fromkeys(PHASES, 0.0)
+
+        @contextmanager
+        def phase(name: str, spent: dict[str, float] = spent) -> Iterator[None]:
+            started = _now(device)
+            yield
+            spent[name] += _now(device) - started
+
+        for rows in knees.split(batch):
+            with phase("data"):
+                images = augmentation(data.images[rows], data.mirrored[rows], generator)
+                images = images.contiguous(memory_format=torch.channels_last)
+            with phase("forward"), autocast(settings.precision, device, network):
+                loss = objective(network(images), data, rows)
+            with phase("backward"):
+                torch.autograd.backward(loss)
+            with phase("optimizer"):
+                optimizer.step()
+                optimizer.zero_grad()
+    return {name: seconds / sum(spent.values()) for name, seconds in spent.items()}
+
+
 def _seeds(
     network: KneeNetwork,
     paths: list[Path],
@@ -213,8 +249,13 @@ class _Crops(Dataset):
 
 
 def _timed(work: Callable[[], None], device: torch.device) -> float:
-    started = time.perf_counter()
+    started = _now(device)
     work()
+    return _now(device) - started
+
+
+def _now(device: torch.device) -> float:
+    """The clock, once the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return time.perf_counter()
