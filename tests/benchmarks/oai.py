@@ -3,19 +3,18 @@
 python tests/benchmarks/oai.py [FOLDER]   # a folder on the disk to be measured; a temporary one otherwise
 """
 
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 from pydicom import Dataset
+from results import bars, keep, options, show
 
 from jsl_core.cohort.oai import read_release, write_cohort
 from jsl_core.cohort.oai.files import list_entries
 from jsl_core.cohort.oai.headers import read_headers
 from jsl_core.config import OaiSettings, PhantomSettings
-from jsl_core.parallel import cores
 from jsl_core.phantom.dicom import film_dataset
 from jsl_core.phantom.encoding import draw_encoding
 from jsl_core.phantom.oai import write_oai_release
@@ -39,18 +38,21 @@ def _widen(table: Path, columns: int = 1200) -> None:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as folder:
+    parser = options(__doc__, "oai")
+    parser.add_argument("folder", nargs="?", help="on the disk to be measured")
+    chosen = parser.parse_args()
+    took: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         root = Path(folder)
         write_oai_release(root, PhantomSettings(patients=_FILMS), "headers", _film)
         entries, _ = list_entries(root / "release" / "images")
         films = [entry for entry in entries if entry.basename == "001"]
         start = time.perf_counter()
         headers = read_headers(films)
-        seconds = time.perf_counter() - start
-        print(f"{len(headers)} headers: {len(headers) / seconds:.0f} a second on {cores()} cores")
+        took[f"{len(headers)} headers"] = time.perf_counter() - start
         start = time.perf_counter()
         read_release(root / "release", OaiSettings())
-        print(f"the whole release of {_FILMS} participants in {time.perf_counter() - start:.1f} s")
+        took[f"the whole release of {_FILMS} participants"] = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_oai_release(root, PhantomSettings(patients=_PARTICIPANTS), "contents", None)
@@ -58,8 +60,10 @@ def main() -> None:
         start = time.perf_counter()
         cohort = read_release(root / "release", OaiSettings())
         write_cohort(cohort, root / "JSL.csv")
-        seconds = time.perf_counter() - start
-        print(f"the tables of {2 * _PARTICIPANTS} knees in {seconds:.1f} s ({len(cohort.table)} kept)")
+        took[f"the tables of {2 * _PARTICIPANTS} knees"] = time.perf_counter() - start
+    show(("what is read", "seconds"), list(took.items()))
+    print(f"{len(headers) / next(iter(took.values())):.0f} headers a second; {len(cohort.table)} knees kept")
+    keep(chosen.out, {"seconds": took}, bars("A release", list(took), {"": list(took.values())}, "seconds"))
 
 
 if __name__ == "__main__":

@@ -44,17 +44,6 @@ def test_every_command_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -
         assert len(line.strip("│ ").split()) > 3
 
 
-def test_benchmarks_are_listed_with_what_they_measure(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["bench"])
-    told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert {"orchestration", "detection", "training_speed", "store"} <= told.keys()
-    with pytest.raises(SystemExit) as ended:
-        main(["bench", "nothing"])
-    assert ended.value.code == 1
-    assert "there is no benchmark nothing" in capsys.readouterr().err
-
-
 def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
     cohort = tmp_path / "cohort"
     command = [sys.executable, "-c", "from flows.cli import main; main()", "phantom", str(cohort)]
