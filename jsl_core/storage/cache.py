@@ -16,6 +16,7 @@ __all__ = ["LocalCache"]
 
 _GB = 20.0
 _ROOM = 0.9  # of the limit is what a clearing leaves
+_DEAD = 3600.0  # seconds after which what a process was writing is taken for what a killed one left
 _STEP = 64  # a clearing is looked into each time a process has added this fraction of the limit
 
 
@@ -43,12 +44,14 @@ class LocalCache:
         path = self._store.root / artifact.key
         try:
             data = path.read_bytes()
-            os.utime(path)  # the time of last use, which many file systems do not keep
         except OSError:
             return None
+        with suppress(OSError):  # another process has just made room; what was read is good all the same
+            os.utime(path)  # the time of last use, which many file systems do not keep
         if Artifact.of_bytes(data, artifact.name).sha256 == artifact.sha256:
             return data
-        self._store.delete(artifact.key)
+        with suppress(StoreError):
+            self._store.delete(artifact.key)
         return None
 
     def has(self, artifact: Artifact) -> bool:
@@ -68,14 +71,15 @@ class LocalCache:
                 self._clear()
 
     @contextmanager
-    def fetching(self, artifact: Artifact) -> Iterator[None]:
-        """For the time of the block no other process or thread fetches the same artifact."""
-        with self._locked(artifact.sha256[:3]):
+    def fetching(self, artifact: Artifact, kind: str = "") -> Iterator[None]:
+        """For the time of the block no other process or thread fetches the same (kind of) artifact."""
+        with self._locked(kind + artifact.sha256[:3]):
             yield
 
     def _clear(self) -> None:
         """Remove what was not used for longest until there is room."""
         with self._locked("clear"):
+            self._store.abandoned(_DEAD)
             total = sum(size for _, size, _ in self._store.sizes("cas"))
             if total <= self._limit:
                 return

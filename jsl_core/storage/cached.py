@@ -91,13 +91,19 @@ class CachedStore:
         write_archive(self, table, members)
 
     def prefetch(self, table: Artifact, members: Iterable[Artifact]) -> None:
-        wanted = {one.sha256: one for one in members if not self._cache.has(one)}
-        if not wanted:
+        members = list(members)
+        if not self._lacking(members):
             return
-        if len(wanted) > 2:
-            for artifact, data in members_of(self._far.read, table, wanted):
-                self._cache.add(artifact, data)
-                del wanted[artifact.sha256]
-        with ThreadPoolExecutor(_HANDS) as pool:  # what no archive holds comes one by one
-            for _ in pool.map(self.get, wanted.values()):
-                pass
+        with self._cache.fetching(table, "members-of-"):
+            wanted = self._lacking(members)
+            if len(wanted) > 2:
+                for artifact, data in members_of(self._far.read, table, wanted):
+                    self._cache.add(artifact, data)
+                    del wanted[artifact.sha256]
+            with ThreadPoolExecutor(_HANDS) as pool:  # what no archive holds comes one by one
+                for _ in pool.map(self.get, wanted.values()):
+                    pass
+
+    def _lacking(self, members: Iterable[Artifact]) -> dict[str, Artifact]:
+        """By digest, those of which there is no copy on this machine."""
+        return {one.sha256: one for one in members if not self._cache.has(one)}

@@ -22,6 +22,7 @@ __all__ = ["FolderStore", "write_atomically"]
 
 
 _COPY = 1 << 20  # bytes at a time
+_KINDS = ("archives", "cas", "datasets", "history", "memo", "models", "registry", "results", "runs")
 
 
 class FolderStore:
@@ -121,11 +122,15 @@ class FolderStore:
         yield from sorted(found)
 
     def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
+        path = self._path(key)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be removed ({error.strerror}); mend its permissions") from error
 
     def abandoned(self, seconds: float) -> int:
         now, old = time.time(), []
-        for kind in ("cas", "results", "memo", "history"):
+        for kind in _KINDS:
             for path in self._path(kind).rglob(".tmp-*"):
                 with suppress(FileNotFoundError):  # renamed to its name a moment ago
                     if now - path.stat().st_mtime >= seconds:

@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -30,11 +31,13 @@ class Proxy:
         self.faults: list[str] = []
         self.always = ""
         self.requests = 0
+        self.read: Counter[str] = Counter()  # by path
         self._lock = threading.Lock()
 
-    def next(self) -> str:
+    def next(self, command: str, path: str) -> str:
         with self._lock:
             self.requests += 1
+            self.read[path] += command == "GET"
             return self.faults.pop(0) if self.faults else self.always
 
 
@@ -48,7 +51,7 @@ def proxied(server: Server) -> Iterator[tuple[Proxy, Server]]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            fault = proxy.next()
+            fault = proxy.next(self.command, self.path)
             if fault == "reset":
                 self.close_connection = True
             elif fault in _REFUSALS:

@@ -15,8 +15,7 @@ from proxy import Proxy, proxied
 from servers import BUCKET, Server
 
 from jsl_core.errors import StoreError
-from jsl_core.storage import Artifact, Store, open_store
-from jsl_core.storage.cache import LocalCache
+from jsl_core.storage import Store, open_store
 from jsl_core.storage.s3 import S3Store
 
 LARGE = bytes(range(256)) * (20 << 12)  # 20 MB: two parts
@@ -186,26 +185,3 @@ def open_again(url: str) -> Store:
 
     module._bucket.cache_clear()
     return open_store(url)
-
-
-def test_the_cache_keeps_what_was_used_last_and_stays_below_its_limit(tmp_path: Path) -> None:
-    cache = LocalCache(tmp_path, limit=64_000)
-    kept = [(Artifact.of_bytes(data, "x"), data) for data in (bytes([i]) * 1000 for i in range(90))]
-    for number, (artifact, data) in enumerate(kept):
-        cache.add(artifact, data)
-        os.utime(tmp_path / artifact.key, (1e9 + number, 1e9 + number)) if cache.has(artifact) else None
-        assert cache.get(kept[0][0]) == kept[0][1]  # used all the time
-    held = [artifact for artifact, _ in kept if cache.has(artifact)]
-    assert sum(artifact.size for artifact in held) <= 65_000
-    assert kept[0][0] in held
-    assert kept[-1][0] in held
-    assert kept[1][0] not in held
-
-
-def test_a_damaged_copy_in_the_cache_is_dropped(tmp_path: Path) -> None:
-    cache = LocalCache(tmp_path, limit=1 << 20)
-    artifact = Artifact.of_bytes(b"knee", "x")
-    cache.add(artifact, b"knee")
-    (tmp_path / artifact.key).write_bytes(b"kn\0e")
-    assert cache.get(artifact) is None
-    assert not cache.has(artifact)
