@@ -106,7 +106,9 @@ def _profile(contrast: npt.NDArray[np.float32], shear: float) -> npt.NDArray[np.
     height, width = contrast.shape
     shifts = np.rint(shear * (np.arange(height) - height / 2)).astype(int)
     columns = np.clip(np.arange(width)[None] + shifts[:, None], 0, width - 1)
-    profile = np.median(np.take_along_axis(contrast, columns, axis=1), axis=0)
+    # The median: NumPy sorts short columns in a quarter of the time in which it finds their medians.
+    ordered = np.sort(np.take_along_axis(contrast, columns, axis=1), axis=0)
+    profile = (ordered[(height - 1) // 2] + ordered[height // 2]) / 2
     return cv2.GaussianBlur(profile[None].astype(np.float64), (0, 0), 0.012 * width)[0]
 
 
@@ -114,12 +116,13 @@ def _depths(profile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """For every column how deep a valley it is between the ridges on its two sides; 0 outside the places."""
     width = len(profile)
     near, far = (int(share * width) for share in _REACH)
+    beyond = np.full(far, -np.inf)
+    padded = np.concatenate([beyond, profile, beyond])
+    ridges = np.lib.stride_tricks.sliding_window_view(padded, far - near).max(axis=1)
+    at = np.arange(int(_PLACES[0] * width), int(_PLACES[1] * width))
+    lower = np.minimum(ridges[at], ridges[at + near + far])
     depths = np.zeros(width)
-    for at in range(int(_PLACES[0] * width), int(_PLACES[1] * width)):
-        left = profile[max(at - far, 0) : max(at - near, 1)].max()
-        right = profile[at + near : at + far].max()
-        off_centre = (at - width / 2) / (width / 2)
-        depths[at] = (min(left, right) - profile[at]) * (1 - 0.5 * off_centre**2)
+    depths[at] = (lower - profile[at]) * (1 - 0.5 * ((at - width / 2) / (width / 2)) ** 2)
     return depths
 
 
