@@ -16,21 +16,32 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
+from flows.blank import BlankDatabase
 from jsl_core.errors import JslError
 
 __all__ = ["EmbeddedServer", "embedded_prefect"]
 
-_START_SECONDS = 120  # a machine whose cores are busy needs several times the usual six
+_START_SECONDS = 120  # a machine whose cores are busy needs many times the usual four
+_ANSWER_SECONDS = 0.05
+
+
+_SERVED = {  # what nobody looks at, or asks for, in the life of one run
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+}
 
 
 @contextmanager
-def embedded_prefect(home: Path, *, debug: bool = False) -> Iterator[None]:
+def embedded_prefect(home: Path, flows: str, *, debug: bool = False) -> Iterator[None]:
     """A Prefect server for the time of the block, unless PREFECT_API_URL names one.
 
     Its database lies below `home`. Prefect must be imported inside the block, as it reads its environment
-    then. Raises JslError if the server does not start.
+    then; the module `flows` that the block will import is loaded while the server starts. Raises JslError if
+    the server does not start.
     """
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
@@ -41,7 +52,9 @@ def embedded_prefect(home: Path, *, debug: bool = False) -> Iterator[None]:
     server = EmbeddedServer(home)
     os.environ |= server.environment
     try:
-        server.start()
+        server.launch()
+        import_module(flows)  # as long as the server takes on another core
+        server.await_answer()
         yield
         server.await_events()
     finally:
@@ -54,6 +67,7 @@ class EmbeddedServer:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._database = BlankDatabase(home / "prefect.db")
         self._since = datetime.now(UTC)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,7 +84,13 @@ class EmbeddedServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers. Raises JslError."""
+        self.launch()
+        self.await_answer()
+
+    def launch(self) -> None:
+        """Start the server; `await_answer` must follow."""
         self._home.mkdir(parents=True, exist_ok=True)
+        self._database.begin()
         with self._listener:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "flows.embedded", str(self._listener.fileno())],
@@ -79,13 +99,18 @@ class EmbeddedServer:
                 pass_fds=[self._listener.fileno()],
                 start_new_session=True,  # a Ctrl-C is for the run, which still tells the server how it ended
             )
+
+    def await_answer(self) -> None:
+        """Wait until the server answers. Raises JslError."""
+        assert self._process is not None
         deadline = time.monotonic() + _START_SECONDS
         while self._process.poll() is None and time.monotonic() < deadline:
             try:
                 with urllib.request.urlopen(f"{self._url}/health", timeout=5):
+                    self._database.keep()
                     return
             except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
+                time.sleep(_ANSWER_SECONDS)
         self._process.kill()
         raise JslError(
             f"the embedded Prefect server did not start; see its messages above, or delete {self._home}"
@@ -128,10 +153,10 @@ def _serve(listener: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_the_run, daemon=True).start()
-    os.environ["PREFECT_UI_ENABLED"] = "0"
-    uvicorn.run(
-        "prefect.server.api.server:create_app", factory=True, fd=listener, log_level="error", lifespan="on"
-    )
+    os.environ |= _SERVED
+    from prefect.server.api.server import create_app
+
+    uvicorn.run(create_app(ephemeral=True), fd=listener, log_level="error", lifespan="on")
 
 
 if __name__ == "__main__":

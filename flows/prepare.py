@@ -11,10 +11,10 @@ from flows.shards import with_many_hands
 from jsl_core.cohort import read_cohort, with_frozen_test
 from jsl_core.config import PipelineSettings, PresetChoice, over_preset
 from jsl_core.errors import BadSettings, JslError
-from jsl_core.scans import in_buckets, list_scans
+from jsl_core.scans import in_buckets
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
-from tasks.fetch import fetch_all
+from tasks.fetch import list_all
 from tasks.gather import Gathered, gather
 from tasks.pack import pack, pack_images
 from tasks.runpage import show_preparation
@@ -48,9 +48,7 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
     cohort = _ingest_table(settings, frozen, place)
     if not settings.scans:
         return Prepared(dataset=pack_images(_list_images(settings, place), cohort, settings.pack, place))
-    buckets = in_buckets(
-        list_scans(fetch_all(settings, place), Path(settings.films) if settings.films else None)
-    )
+    buckets = in_buckets(list_all(settings, place))
     with_many_hands(buckets, settings, place)
     converted, halves, cropped = to_joints(buckets, settings, place)
     gathered = gather(converted, halves, cropped, place)

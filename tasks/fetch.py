@@ -2,20 +2,26 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsl_core.config import PipelineSettings
-from jsl_core.landing import BucketLanding, folder_of, is_bucket
-from jsl_core.storage import Artifact
+from jsl_core.landing import folder_of, is_bucket
+from jsl_core.scans import list_scans
+from jsl_core.storage import Artifact, digest_of
 from tasks.caching import Placement
 
-__all__ = ["fetch_all", "fetch_scans"]
+if TYPE_CHECKING:
+    from jsl_core.landing.bucket import BucketLanding
+
+__all__ = ["fetch_scans", "list_all"]
 
 
-def fetch_all(settings: PipelineSettings, place: Placement) -> Path:
-    """The folder in which all scans lie by now."""
+def list_all(settings: PipelineSettings, place: Placement) -> list[Artifact]:
+    """All scans by their content, lying where the stages read them."""
     if is_bucket(settings.scans):
         _bucket(settings, place).bring_all()
-    return Path(place.scans)
+    ledger = place.folder("digests", f"{digest_of(place.scans)[:12]}.json")
+    return list_scans(Path(place.scans), ledger, Path(settings.films) if settings.films else None)
 
 
 def fetch_scans(buckets: Iterable[Iterable[Artifact]], settings: PipelineSettings, place: Placement) -> None:
@@ -25,5 +31,7 @@ def fetch_scans(buckets: Iterable[Iterable[Artifact]], settings: PipelineSetting
         _bucket(settings, place).bring_named(names)
 
 
-def _bucket(settings: PipelineSettings, place: Placement) -> BucketLanding:
+def _bucket(settings: PipelineSettings, place: Placement) -> "BucketLanding":
+    from jsl_core.landing.bucket import BucketLanding  # scans in a folder need no boto3
+
     return BucketLanding(settings.scans, folder_of(settings.scans, Path(place.work)))

@@ -2,17 +2,21 @@
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from jsl_core.cohort import read_cohort
 from jsl_core.config import PackSettings
 from jsl_core.imaging import Image, decode_png
-from jsl_core.records import read_rows
+from jsl_core.records import Row, read_rows
 from jsl_core.storage import Artifact, artifacts_in, put_tree
 from tasks.caching import Placement, stage
 from tasks.progress import Progress
 
 __all__ = ["pack", "pack_images"]
+
+_HANDS = 4
+_AT_ONCE = 64  # crops in memory
 
 _CODE = (
     "jsl_core.cohort",
@@ -34,10 +38,18 @@ def pack(joints: Artifact, cohort: Artifact, settings: PackSettings, place: Plac
     progress = Progress("pack", len(rows))
     spacing = {row["ID"]: row["spacing_mm"] for row in rows if row["spacing_mm"]}
 
+    def crop(row: Row) -> Image:
+        return decode_png(store.get(Artifact.model_validate(row["png"])))
+
     def crops() -> Iterator[tuple[str, Image]]:
-        for row in rows:
-            yield row["ID"], decode_png(store.get(Artifact.model_validate(row["png"])))
-            progress.step()
+        with ThreadPoolExecutor(
+            _HANDS
+        ) as pool:  # reading, hashing and decoding release the interpreter's lock
+            for start in range(0, len(rows), _AT_ONCE):
+                some = rows[start : start + _AT_ONCE]
+                for row, image in zip(some, pool.map(crop, some), strict=True):
+                    yield row["ID"], image
+                    progress.step()
 
     with tempfile.TemporaryDirectory() as folder:
         table = read_cohort(store.fetch(cohort, Path(folder, "cohort", cohort.name)))

@@ -7,7 +7,8 @@ from typing import Any
 import boto3
 import pytest
 
-from jsl_core.landing import Batch, BucketLanding, Ledger, open_landing, settled, take
+from jsl_core.landing import Batch, Ledger, open_landing, settled, take
+from jsl_core.landing.bucket import BucketLanding
 from jsl_core.storage import Artifact, open_store
 
 moto = pytest.importorskip("moto.server", reason="moto is not installed")

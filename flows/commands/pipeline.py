@@ -124,7 +124,7 @@ def _loaded(file: Path | None, preset: Preset | None, options: dict[str, Any]) -
 
 def _run(settings: PipelineSettings) -> None:
     home = work_folder(settings.store, settings.work) / "prefect"
-    with Bars() as bars, bars.following(), embedded_prefect(home):
+    with Bars() as bars, bars.following(), embedded_prefect(home, "flows.pipeline"):
         # Prefect reads its environment when it is imported.
         from flows.pipeline import pipeline
         from tasks.caching import results_block

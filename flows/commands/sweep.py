@@ -32,7 +32,7 @@ def sweep(
     chosen, search = load_sweep(file, preset, given)
     open_store(chosen.store).check()
     home = work_folder(chosen.store, chosen.work) / "prefect"
-    with Bars() as bars, bars.following(), embedded_prefect(home):
+    with Bars() as bars, bars.following(), embedded_prefect(home, "flows.sweep"):
         # Prefect reads its environment when it is imported.
         from flows.sweep import sweep as run_sweep
         from tasks.caching import results_block

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-from jsl_core.landing.bucket import BucketLanding
 from jsl_core.landing.folder import FolderLanding
 from jsl_core.landing.ledger import Batch, Landed, Landing, Ledger, settled, take
 from jsl_core.storage import digest_of
 
 __all__ = [
     "Batch",
-    "BucketLanding",
     "FolderLanding",
     "Landed",
     "Landing",
@@ -25,6 +23,8 @@ __all__ = [
 def open_landing(scans: str, work: Path) -> Landing:
     """The folder or `s3://bucket/prefix` where scans land. Raises JslError if it cannot be one."""
     if is_bucket(scans):
+        from jsl_core.landing.bucket import BucketLanding  # a folder needs no boto3
+
         return BucketLanding(scans, folder_of(scans, work))
     return FolderLanding(Path(scans))
 

@@ -3,7 +3,7 @@
 from jsl_core.storage.artifact import Artifact, sha256_of
 from jsl_core.storage.folder import FolderStore, write_atomically
 from jsl_core.storage.memo import Memo, artifacts_in, digest_of
-from jsl_core.storage.places import work_folder
+from jsl_core.storage.places import cache_folder, work_folder
 from jsl_core.storage.publishing import publish_all
 from jsl_core.storage.registry import Decision, Overtaken, Registry, Version
 from jsl_core.storage.store import Store, open_store
@@ -19,6 +19,7 @@ __all__ = [
     "Store",
     "Version",
     "artifacts_in",
+    "cache_folder",
     "checkout",
     "digest_of",
     "open_store",

@@ -1,10 +1,13 @@
 """What Prefect costs: `prepare` beside the same functions in a plain loop; what it costs to run again.
 
-python tests/benchmarks/orchestration.py [--films 100 1000] [--out orchestration]
+python tests/benchmarks/orchestration.py [--films 100 1000] [--side 600] [--deployments] [--folder FOLDER]
+    [--out orchestration]
 
-Small phantom films, each with its own noise. Both sides keep the same records and results in a store of their
-own and use the same worker processes; what differs is Prefect: its server, database, task and flow runs. The
-server's start and end are counted in. Prints a table and writes OUT.json and OUT.png.
+Phantom films of so many pixels, no two the same. Both sides keep the same records and results in a store of
+their own and use the same worker processes; what differs is Prefect: server, database, tasks and flows. The
+server's start and end are counted in. With --deployments the same films go through `prepare` on a running lab
+of `jsl up` as well, asked for over REST: from then to the end of the run. Prints a table and writes OUT.json
+and OUT.png. FOLDER keeps the films for another time (a film of 2,000 pixels has 6 MB).
 """
 
 import argparse
@@ -12,12 +15,15 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +31,37 @@ import matplotlib as mpl
 import pandas as pd
 import pydicom
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "deployments"))
+
+from lab import ENDED, start, wait_until
+
 from jsl_core.config import PhantomSettings, PipelineSettings
 from jsl_core.phantom import write_phantom
-from jsl_core.scans import in_buckets, list_scans
+from jsl_core.scans import in_buckets
 
 _MODELS = 20  # phantom films that the many are made of
 
 
-def make_films(folder: Path, count: int) -> None:
-    """Films `000000.dcm` … of as many participants, and a table of their knees."""
-    write_phantom(folder / "phantom", PhantomSettings(patients=_MODELS, seed=1, long_side=(600, 640)))
+def make_films(folder: Path, count: int, side: int) -> list[pydicom.Dataset]:
+    """Films `000000.dcm` … of as many participants, and a table of their knees; what more can be made of."""
+    phantoms = PhantomSettings(patients=_MODELS, seed=1, long_side=(side, side + side // 4))
+    write_phantom(folder / "phantom", phantoms)
     films = [pydicom.dcmread(path) for path in sorted((folder / "phantom" / "scans").iterdir())]
     for film in films:
         if film.file_meta.TransferSyntaxUID.is_compressed:
             film.decompress()
     knees = pd.read_csv(folder / "phantom" / "JSL.csv", dtype={"ID": str})
-    add_films(folder, films, range(count))
+    there = len(list((folder / "scans").glob("*")))
+    for number in range(count, there):  # what an earlier measurement has added
+        (folder / "scans" / f"{number:06d}.dcm").unlink()
+    add_films(folder, films, range(there, count))
     rows = [
         knees.iloc[2 * (number % _MODELS) + side - 1].to_dict() | {"ID": f"{2000001 + number}_{side}"}
         for number in range(count + count // 50 + 2)
         for side in (1, 2)
     ]
     pd.DataFrame(rows).to_csv(folder / "JSL.csv", index=False)
+    return films
 
 
 def add_films(folder: Path, films: list[pydicom.Dataset], numbers: range) -> None:
@@ -70,12 +85,13 @@ def plain(settings: PipelineSettings) -> None:
     from tasks.caching import Placement
     from tasks.convert import convert
     from tasks.crop import crop
+    from tasks.fetch import list_all
     from tasks.gather import gather
     from tasks.pack import pack
     from tasks.split import split
 
     place = Placement.of(settings)
-    buckets = in_buckets(list_scans(Path(settings.scans)))
+    buckets = in_buckets(list_all(settings, place))
     with ThreadPoolExecutor(2) as pool:
         films = list(pool.map(partial(convert.fn, settings=settings.convert, place=place), buckets))
         halves = list(pool.map(partial(split.fn, settings=settings.split, place=place), films))
@@ -87,7 +103,7 @@ def plain(settings: PipelineSettings) -> None:
 def flow(settings: PipelineSettings) -> None:
     from flows.embedded import embedded_prefect
 
-    with embedded_prefect(Path(settings.store, "prefect")):
+    with embedded_prefect(Path(settings.store, "prefect"), "flows.prepare"):
         from flows.prepare import prepare
         from tasks.caching import results_block
 
@@ -110,42 +126,72 @@ def child(how: str, folder: Path, store: Path, size: int) -> None:
     print(json.dumps({"cpu": cpu, "peak_mb": max(usage.ru_maxrss for usage in usages) / 1024}))
 
 
-def compare(count: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make_films(folder, count)
-        once = measured("plain", folder, folder / "plain")
-        cold = measured("flow", folder, folder / "flow")
-        database = sum(path.stat().st_size for path in (folder / "flow" / "prefect").glob("*.db*"))
-        warm = measured("flow", folder, folder / "flow")
-        last = measured("flow", folder, folder / "flow", size=72)
-        films = [pydicom.dcmread(path) for path in sorted((folder / "scans").iterdir())[:_MODELS]]
-        add_films(folder, films, range(count, count + 1))
-        one = measured("flow", folder, folder / "flow")
-        add_films(folder, films, range(count + 1, count + 1 + max(count // 100, 1)))
-        percent = measured("flow", folder, folder / "flow")
-        shutil.rmtree(folder / "plain")
-    runs = {
-        "plain": once,
-        "flow": cold,
-        "again": warm,
-        "last stage": last,
-        "one new": one,
-        "1 % new": percent,
-    }
-    return {"films": count, "database_mb": database / 1e6, "runs": runs}
+def deployed(folder: Path, home: Path) -> dict[str, float]:
+    """Seconds from asking a running lab for `prepare` to its end."""
+    lab = start(home, "--store", str(home / "store"))
+    try:
+        started = time.perf_counter()
+        told = settings_of(folder, home / "store").model_dump(mode="json", exclude_defaults=True)
+        run = lab.run("prepare", {"settings": told})
+        wait_until(lambda: lab.state(run)["type"] in ENDED, seconds=36_000)
+        seconds = time.perf_counter() - started
+        if lab.state(run)["type"] != "COMPLETED":
+            sys.exit(f"prepare ended: {lab.state(run)['message']}")
+        return {"seconds": seconds}
+    finally:
+        lab.process.send_signal(signal.SIGINT)
+        lab.process.wait()
+
+
+def compare(folder: Path, count: int, side: int, with_lab: bool) -> dict[str, Any]:
+    films = make_films(folder, count, side)
+    for name in ("plain", "flow", "lab"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    runs = {"plain": measured("plain", folder, folder / "plain")}
+    shutil.rmtree(folder / "plain")
+    if with_lab:
+        runs["deployed"] = deployed(folder, folder / "lab")
+        shutil.rmtree(folder / "lab")
+    runs["flow"] = measured("flow", folder, folder / "flow")
+    database = sum(path.stat().st_size for path in (folder / "flow" / "prefect").glob("*.db*"))
+    runs["again"] = measured("flow", folder, folder / "flow")
+    runs["last stage"] = measured("flow", folder, folder / "flow", size=72)
+    add_films(folder, films, range(count, count + 1))
+    runs["one new"] = measured("flow", folder, folder / "flow")
+    add_films(folder, films, range(count + 1, count + 1 + max(count // 100, 1)))
+    runs["1 % new"] = measured("flow", folder, folder / "flow")
+    shutil.rmtree(folder / "flow")
+    result = {"films": count, "side": side, "database_mb": database / 1e6, "runs": runs}
+    print_table(result)
+    return result
+
+
+def print_table(result: dict[str, Any]) -> None:
+    runs, cold = result["runs"], result["runs"]["flow"]
+    print(
+        f"\n{result['films']} films of {result['side']} pixels and more; "
+        f"Prefect's database {result['database_mb']:.1f} MB"
+    )
+    print("run           seconds   ÷ plain   ÷ cold   processor s   peak MB")
+    for name, run in runs.items():
+        print(
+            f"{name:12}  {run['seconds']:7.1f}   {run['seconds'] / runs['plain']['seconds']:7.3f}"
+            f"   {run['seconds'] / cold['seconds']:6.3f}"
+            + (f"   {run['cpu']:11.1f}   {run['peak_mb']:7.0f}" if "cpu" in run else ""),
+            flush=True,
+        )
 
 
 def show(results: list[dict[str, Any]], out: Path) -> None:
-    for result in results:
-        runs, cold = result["runs"], result["runs"]["flow"]
-        print(f"\n{result['films']} films; Prefect's database {result['database_mb']:.1f} MB")
-        print("run           seconds   ÷ plain   ÷ cold   processor s   peak MB")
-        for name, run in runs.items():
-            print(
-                f"{name:12}  {run['seconds']:7.1f}   {run['seconds'] / runs['plain']['seconds']:7.3f}"
-                f"   {run['seconds'] / cold['seconds']:6.3f}   {run['cpu']:11.1f}   {run['peak_mb']:7.0f}"
-            )
+    for first, last in pairwise(results):
+        few, many = first["runs"]["flow"], last["runs"]["flow"]
+        growth = {name: many[name] / few[name] for name in ("seconds", "peak_mb")}
+        print(
+            f"\n{last['films'] / first['films']:g} times the films: "
+            f"{growth['seconds']:.2f} times the seconds, "
+            f"{growth['peak_mb']:.2f} times the peak memory, "
+            f"{last['database_mb'] / first['database_mb']:.2f} times the database"
+        )
     out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
     mpl.use("Agg")
     from matplotlib import pyplot
@@ -162,6 +208,9 @@ def show(results: list[dict[str, Any]], out: Path) -> None:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--films", type=int, nargs="+", default=[100, 1000])
+    options.add_argument("--side", type=int, default=600)
+    options.add_argument("--deployments", action="store_true")
+    options.add_argument("--folder", type=Path)
     options.add_argument("--out", type=Path, default=Path("orchestration"))
     options.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     chosen = options.parse_args()
@@ -170,7 +219,10 @@ def main() -> None:
         child(how, Path(folder), Path(store), int(size))
         return
     print(f"{os.cpu_count()} processor cores")
-    show([compare(count) for count in chosen.films], chosen.out)
+    with ExitStack() as stack:
+        folder = chosen.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        counts = sorted(chosen.films)
+        show([compare(folder, count, chosen.side, chosen.deployments) for count in counts], chosen.out)
 
 
 if __name__ == "__main__":
