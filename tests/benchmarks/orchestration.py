@@ -1,18 +1,16 @@
 """What Prefect costs: `prepare` beside the same functions in a plain loop; what it costs to run again.
 
-python tests/benchmarks/orchestration.py [--films 100 1000] [--side 600] [--deployments] [--folder FOLDER]
-    [--out orchestration]
+    python tests/benchmarks/orchestration.py [--films 100 1000] [--side 600] [--deployments] [--folder FOLDER]
 
 Phantom films of so many pixels, no two the same. Both sides keep the same records and results in a store of
 their own and use the same worker processes; what differs is Prefect: server, database, tasks and flows. The
 server's start and end are counted in. With --deployments the same films go through `prepare` on a running lab
-of `jsl up` as well, asked for over REST: from then to the end of the run. Prints a table and writes OUT.json
-and OUT.png. FOLDER keeps the films for another time (a film of 2,000 pixels has 6 MB).
+of `jsl up` as well, asked for over REST: from then to the end of the run. FOLDER keeps the films for another
+time (a film of 2,000 pixels has 6 MB).
 """
 
 import argparse
 import json
-import os
 import resource
 import shutil
 import signal
@@ -25,25 +23,31 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-import pandas as pd
-import pydicom
+from results import keep, machine, options, show
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "deployments"))
 
 from lab import ENDED, start, wait_until
 
 from jsl_core.config import PhantomSettings, PipelineSettings
-from jsl_core.phantom import write_phantom
 from jsl_core.scans import in_buckets
+
+if TYPE_CHECKING:  # every worker process loads this file, too
+    import pydicom
+    from matplotlib.axes import Axes
 
 _MODELS = 20  # phantom films that the many are made of
 
 
-def make_films(folder: Path, count: int, side: int) -> list[pydicom.Dataset]:
+def make_films(folder: Path, count: int, side: int) -> "list[pydicom.Dataset]":
     """Films `000000.dcm` … of as many participants, and a table of their knees; what more can be made of."""
+    import pandas as pd
+    import pydicom
+
+    from jsl_core.phantom import write_phantom
+
     phantoms = PhantomSettings(patients=_MODELS, seed=1, long_side=(side, side + side // 4))
     write_phantom(folder / "phantom", phantoms)
     films = [pydicom.dcmread(path) for path in sorted((folder / "phantom" / "scans").iterdir())]
@@ -64,7 +68,7 @@ def make_films(folder: Path, count: int, side: int) -> list[pydicom.Dataset]:
     return films
 
 
-def add_films(folder: Path, films: list[pydicom.Dataset], numbers: range) -> None:
+def add_films(folder: Path, films: "list[pydicom.Dataset]", numbers: range) -> None:
     (folder / "scans").mkdir(exist_ok=True)
     for number in numbers:
         film = films[number % _MODELS]
@@ -167,62 +171,65 @@ def compare(folder: Path, count: int, side: int, with_lab: bool) -> dict[str, An
 
 
 def print_table(result: dict[str, Any]) -> None:
-    runs, cold = result["runs"], result["runs"]["flow"]
+    runs = result["runs"]
+    plain, cold = runs["plain"]["seconds"], runs["flow"]["seconds"]
     print(
         f"\n{result['films']} films of {result['side']} pixels and more; "
         f"Prefect's database {result['database_mb']:.1f} MB"
     )
-    print("run           seconds   ÷ plain   ÷ cold   processor s   peak MB")
-    for name, run in runs.items():
-        print(
-            f"{name:12}  {run['seconds']:7.1f}   {run['seconds'] / runs['plain']['seconds']:7.3f}"
-            f"   {run['seconds'] / cold['seconds']:6.3f}"
-            + (f"   {run['cpu']:11.1f}   {run['peak_mb']:7.0f}" if "cpu" in run else ""),
-            flush=True,
+    heads = ("run", "seconds", "÷ plain", "÷ cold", "processor s", "peak MB")
+    rows = [
+        (
+            name,
+            run["seconds"],
+            run["seconds"] / plain,
+            run["seconds"] / cold,
+            run.get("cpu"),
+            run.get("peak_mb"),
         )
+        for name, run in runs.items()
+    ]
+    show(heads, rows)
 
 
-def show(results: list[dict[str, Any]], out: Path) -> None:
-    for first, last in pairwise(results):
-        few, many = first["runs"]["flow"], last["runs"]["flow"]
-        growth = {name: many[name] / few[name] for name in ("seconds", "peak_mb")}
-        print(
-            f"\n{last['films'] / first['films']:g} times the films: "
-            f"{growth['seconds']:.2f} times the seconds, "
-            f"{growth['peak_mb']:.2f} times the peak memory, "
-            f"{last['database_mb'] / first['database_mb']:.2f} times the database"
-        )
-    out.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
-    mpl.use("Agg")
-    from matplotlib import pyplot
+def print_growth(few: dict[str, Any], many: dict[str, Any]) -> None:
+    cold = [result["runs"]["flow"] for result in (few, many)]
+    growth = {name: cold[1][name] / cold[0][name] for name in ("seconds", "peak_mb")}
+    print(
+        f"\n{many['films'] / few['films']:g} times the films: {growth['seconds']:.2f} times the seconds, "
+        f"{growth['peak_mb']:.2f} times the peak memory, "
+        f"{many['database_mb'] / few['database_mb']:.2f} times the database"
+    )
 
-    figure, axes = pyplot.subplots(figsize=(6, 4))
+
+def paint(results: list[dict[str, Any]], axes: "Axes") -> None:
     for name in results[0]["runs"]:
         counts = [result["films"] for result in results]
         axes.plot(counts, [result["runs"][name]["seconds"] for result in results], "o-", label=name)
     axes.set(xscale="log", yscale="log", xlabel="films", ylabel="seconds", title="prepare, phantom films")
     axes.legend()
-    figure.savefig(out.with_suffix(".png"), dpi=120, bbox_inches="tight")
 
 
 def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("--films", type=int, nargs="+", default=[100, 1000])
-    options.add_argument("--side", type=int, default=600)
-    options.add_argument("--deployments", action="store_true")
-    options.add_argument("--folder", type=Path)
-    options.add_argument("--out", type=Path, default=Path("orchestration"))
-    options.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
-    chosen = options.parse_args()
+    parser = options(__doc__, "orchestration")
+    parser.add_argument("--films", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--side", type=int, default=600)
+    parser.add_argument("--deployments", action="store_true")
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
     if chosen.child:
         how, folder, store, size = chosen.child
         child(how, Path(folder), Path(store), int(size))
         return
-    print(f"{os.cpu_count()} processor cores")
+    print(machine())
     with ExitStack() as stack:
         folder = chosen.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         counts = sorted(chosen.films)
-        show([compare(folder, count, chosen.side, chosen.deployments) for count in counts], chosen.out)
+        results = [compare(folder, count, chosen.side, chosen.deployments) for count in counts]
+    for few, many in pairwise(results):
+        print_growth(few, many)
+    keep(chosen.out, {"results": results}, partial(paint, results))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ from results import bars, keep, options, show
 
 from jsl_core.config import PackSettings, PhantomSettings, PipelineSettings, RegimeSettings, TrainingSettings
 from jsl_core.phantom import write_phantom
-from jsl_core.scans import list_scans
 
 WORKERS = (1, 2, 4)
 EPOCH = re.compile(r"([\d.]+) s$")
@@ -38,6 +37,7 @@ def prepare(folder: Path, jobs: int) -> dict[str, Any]:
     from tasks.caching import Placement
     from tasks.convert import convert
     from tasks.crop import crop
+    from tasks.fetch import list_all
     from tasks.gather import gather
     from tasks.pack import pack
     from tasks.split import split
@@ -47,7 +47,7 @@ def prepare(folder: Path, jobs: int) -> dict[str, Any]:
         places | {"store": str(folder / f"store-{jobs}"), "jobs": jobs, "pack": {"size": 112}}
     )
     place = Placement.of(settings)
-    scans = list_scans(folder / "scans")
+    scans = list_all(settings, place)
     marks = [time.perf_counter()]
     films = convert.fn(scans, settings.convert, place)
     marks.append(time.perf_counter())
