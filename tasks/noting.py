@@ -1,5 +1,7 @@
 """What each run asked for, noted in the store: for `jsl lineage`, `jsl why` and `jsl gc`."""
 
+import threading
+import time
 from contextlib import suppress
 from functools import lru_cache
 from uuid import UUID
@@ -14,6 +16,8 @@ from jsl_core.storage.history import History, Step
 from jsl_core.storage.lineage import Lineage, as_mermaid
 
 __all__ = ["note_end", "note_step"]
+
+_BEAT_SECONDS = 60.0
 
 
 def note_step(step: Step, store: Store, flow_run: UUID | None) -> None:
@@ -44,4 +48,24 @@ def _begun(flow_run: str, url: str) -> str:
             run = client.read_flow_run(parent.flow_run_id)
         flow = client.read_flow(run.flow_id)
     History(open_store(url)).begin(str(run.id), run.name, flow.name)
+    _beating(run.id, url)
     return str(run.id)
+
+
+@lru_cache(maxsize=64)
+def _beating(run: UUID, url: str) -> threading.Thread:
+    """The thread that tells the store, for as long as the server says so, that a run is at work."""
+    thread = threading.Thread(target=_beat, args=(run, url), daemon=True)
+    thread.start()
+    return thread
+
+
+def _beat(run: UUID, url: str) -> None:
+    with suppress(Exception), get_client(sync_client=True) as client:  # without its server a run ends, too
+        while True:
+            time.sleep(_BEAT_SECONDS)
+            state = client.read_flow_run(run).state
+            if state and state.is_final():
+                return
+            with suppress(StoreError):  # the next time, perhaps
+                History(open_store(url)).beat(str(run))

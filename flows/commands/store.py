@@ -90,7 +90,7 @@ def diff(old: str, new: str, *, store: str = _STORE) -> None:
 
 
 def gc(*, keep_last: int, store: str = _STORE, dry_run: bool = False) -> None:
-    """Remove what neither the last runs, nor runs in progress, nor registered models need.
+    """Remove what neither the last runs, nor runs in progress, nor registered models need; not beside a run.
 
     Parameters
     ----------
@@ -106,16 +106,16 @@ def gc(*, keep_last: int, store: str = _STORE, dry_run: bool = False) -> None:
     if keep_last < 1:
         raise StoreError(f"--keep-last {keep_last}: keep one run at least")
     kept = open_store(store)
-    garbage = find_garbage(kept, keep_last)
+    garbage = find_garbage(kept, keep_last) if dry_run else collect(kept, keep_last)
     if dry_run:
         print("\n".join(garbage.keys))
-    else:
-        collect(kept, garbage)
     done = "would be removed" if dry_run else "removed"
     print(
         f"{len(garbage.keys)} objects, {garbage.size / 1e6:.1f} MB, of {len(garbage.gone)} runs {done}; "
         f"{len(garbage.kept)} runs kept"
     )
+    for run in garbage.at_work:
+        print(f"Not now: run {run} is at work, and may need what earlier runs made.")
 
 
 def _dataset(store: Store, start: str) -> Artifact:

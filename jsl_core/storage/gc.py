@@ -1,35 +1,45 @@
-"""Removing what no kept run reaches."""
+"""Removing what no kept run reaches, never beside a run: what that will ask for, nobody can know."""
 
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.history import History, Run
 from jsl_core.storage.memo import artifacts_in
 from jsl_core.storage.registry import Registry
+from jsl_core.storage.removal import removing
 from jsl_core.storage.store import Store
 
 __all__ = ["Garbage", "collect", "find_garbage"]
 
 _GRACE = 24 * 3600.0  # seconds; what is younger may belong to a run that has not yet said so
-_IN_PROGRESS = 14 * 24 * 3600.0  # seconds without a new step after which a run without an end has died
+_RESUMED = 14 * 24 * 3600.0  # seconds since its last step in which a run without an end may go on
 _HANDS = 16
+_AT_ONCE = 256  # objects between two looks whether a run has begun
 
 
 @dataclass(frozen=True)
 class Garbage:
-    """Keys to remove, in this order, and what they hold in bytes; the runs that go, and those that stay."""
+    """Keys to remove, in this order, and what they hold in bytes; the runs that go, and those that stay.
+
+    Of those that stay, `at_work` are the ones because of which nothing is removed now.
+    """
 
     keys: tuple[str, ...]
     size: int
     gone: tuple[Run, ...]
     kept: tuple[Run, ...]
 
+    @property
+    def at_work(self) -> tuple[Run, ...]:
+        return tuple(run for run in self.kept if run.at_work)
+
 
 def find_garbage(store: Store, keep_last: int, grace: float = _GRACE) -> Garbage:
-    """What neither the newest runs, nor runs in progress, nor registered models reach.
+    """What neither the newest runs, nor runs without an end, nor registered models reach.
 
     What is younger than `grace` (s) stays: a run stores things before it notes that it needs them.
     Readable copies (`runs/`, `models/`, `datasets/`) are people's business and stay.
@@ -37,7 +47,7 @@ def find_garbage(store: Store, keep_last: int, grace: float = _GRACE) -> Garbage
     history = History(store)
     runs = history.runs()
     ended = [run for run in runs if run.ended]
-    kept = [run for run in runs if run in ended[:keep_last] or (not run.ended and run.age < _IN_PROGRESS)]
+    kept = [run for run in runs if run in ended[:keep_last] or (not run.ended and run.age < _RESUMED)]
     gone = [run for run in runs if run not in kept]
     steps = history.steps(kept)
     roots = [one for step in steps.values() for one in step.inputs]
@@ -63,12 +73,33 @@ def find_garbage(store: Store, keep_last: int, grace: float = _GRACE) -> Garbage
     )
 
 
-def collect(store: Store, garbage: Garbage) -> None:
-    """Remove it. A removal that is killed leaves whole results or misses, and can be repeated."""
-    with ThreadPoolExecutor(_HANDS) as pool:
+def collect(store: Store, keep_last: int) -> Garbage:
+    """Find garbage and remove it; what was removed.
+
+    A removal that is killed leaves whole results or misses, and can be repeated. Raises StoreError where a
+    run is at work, and, with what is left still in its place, as soon as one begins.
+    """
+    with removing(store) as still:
+        garbage = find_garbage(store, keep_last)
+        known = {run.id for run in (*garbage.gone, *garbage.kept)}
         for kind in dict.fromkeys(key.partition("/")[0] for key in garbage.keys):
-            list(pool.map(store.delete, (key for key in garbage.keys if key.startswith(f"{kind}/"))))
-    store.abandoned(_GRACE)
+            keys = [key for key in garbage.keys if key.startswith(f"{kind}/")]
+            for start in range(0, len(keys), _AT_ONCE):
+                still()
+                _stop_for_runs(store, known)
+                with ThreadPoolExecutor(_HANDS) as pool:
+                    list(pool.map(store.delete, keys[start : start + _AT_ONCE]))
+        _stop_for_runs(store, known)
+        store.abandoned(_GRACE)
+    return garbage
+
+
+def _stop_for_runs(store: Store, known: set[str]) -> None:
+    for run in History(store).newcomers(known):
+        raise StoreError(
+            f"store {store.url}: run {run} is at work, and may need what earlier runs made; "
+            "run jsl gc again when it has ended"
+        )
 
 
 def _registered(store: Store) -> list[Artifact]:

@@ -1,7 +1,8 @@
 """Which steps each run asked for, and what each step's key was made of: kept beside what the steps made."""
 
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,13 @@ from pydantic import BaseModel, ConfigDict
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.memo import artifacts_in
+from jsl_core.storage.removal import await_removal
 from jsl_core.storage.store import Store
 
 __all__ = ["History", "Run", "Step"]
 
 _HANDS = 16
+_SILENT = 300.0  # seconds without a sign of life after which a run is not at work; it gives one a minute
 
 
 class Step(BaseModel):
@@ -43,14 +46,21 @@ class Step(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """A run with the keys of its steps; `age` in seconds since it last asked for one. `ended`: to the end."""
+    """A run with the keys of its steps; `age` in seconds since it last asked for one, `silent` since it last
+    gave a sign of life. `ended`: to the end.
+    """
 
     id: str
     name: str
     flow: str
     keys: tuple[str, ...]
     age: float
+    silent: float
     ended: bool
+
+    @property
+    def at_work(self) -> bool:
+        return not self.ended and self.silent < _SILENT
 
     def __str__(self) -> str:
         return f"{self.name} ({self.flow}, {self.id[:8]})"
@@ -63,8 +73,16 @@ class History:
         self._store = store
 
     def begin(self, run: str, name: str, flow: str) -> None:
-        """Note that a run is at work; doing so again changes nothing."""
+        """Note that a run is at work, before it reads anything; doing so again changes nothing.
+
+        Returns when no removal is at work: what the run will find, it will keep.
+        """
         self._store.write(f"history/{run}/run.json", json.dumps({"name": name, "flow": flow}).encode())
+        await_removal(self._store)
+
+    def beat(self, run: str) -> None:
+        """Note that a run is still at work, however long its steps take."""
+        self._store.write(f"history/{run}/alive.json", b"{}")
 
     def note(self, run: str, step: Step) -> None:
         self._store.write(f"history/{run}/{step.key}.json", step.model_dump_json().encode())
@@ -75,10 +93,23 @@ class History:
 
     def runs(self) -> list[Run]:
         """All runs, the newest first."""
+        return self._told(self._ages())
+
+    def newcomers(self, known: set[str]) -> list[Run]:
+        """The runs at work, and those, at work or already through, whose ids are not among the known."""
+        found = self._ages()
+        fresh = {run: ages for run, ages in found.items() if run not in known or min(ages.values()) < _SILENT}
+        return [run for run in self._told(fresh) if run.at_work or run.id not in known]
+
+    def _ages(self) -> dict[str, dict[str, float]]:
+        """Seconds since each note of each run."""
         found: dict[str, dict[str, float]] = {}
         for key, _, age in self._store.sizes("history"):
             _, run, rest = key.split("/", 2)
             found.setdefault(run, {})[rest.removesuffix(".json")] = age
+        return found
+
+    def _told(self, found: Mapping[str, Mapping[str, float]]) -> list[Run]:
         facts = self._read(f"history/{run}/run.json" for run in found)
         runs = [
             Run(
@@ -86,7 +117,8 @@ class History:
                 name=fact.get("name", ""),
                 flow=fact.get("flow", ""),
                 keys=tuple(key for key in ages if "/" in key),
-                age=min(ages.values()),
+                age=min(age for key, age in ages.items() if key != "alive" or len(ages) == 1),
+                silent=min(ages.get(sign, math.inf) for sign in ("run", "alive")),
                 ended="ended" in ages,
             )
             for (run, ages), fact in zip(found.items(), facts, strict=True)

@@ -85,6 +85,44 @@ def test_the_joints_of_a_table_cross_the_network_in_one_request_for_all_processe
     assert list(proxy.read.values()) == [1]
 
 
+def test_a_cache_too_small_for_all_is_read_by_some_while_others_make_room(
+    counted: tuple[Proxy, S3Store], fresh: pytest.MonkeyPatch
+) -> None:
+    _, store = counted
+    limit = 100_000
+    fresh.setenv("JSL_CACHE_GB", str(limit / 1e9))
+    wanted = [store.put(bytes([number]) * (1000 + number), "joint.png") for number in range(160)]
+    killed, *others = several(READ, store, wanted, "1")
+    objects = Path(os.environ["JSL_CACHE_DIR"], "objects", "cas")
+    while sum(1 for _ in objects.rglob("*")) < 20:
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    most = 0
+    while any(each.poll() is None for each in others):
+        most = max(most, sum(size for _, size in sizes(objects)))
+        time.sleep(0.05)
+    assert [each.wait() for each in others] == [0, 0, 0]
+    assert limit / 2 < most <= limit * (1 + 5 / 64)  # each process looks after it has added a 64th
+    left = list(objects.rglob(".tmp-*"))
+    assert len(left) <= 1
+    for path in left:
+        os.utime(path, (0, 0))
+    cache = LocalCache.of_this_machine()
+    cache.add(wanted[0], store.get(wanted[0]))
+    assert not any(path.exists() for path in left)
+
+
+def sizes(folder: Path) -> Iterator[tuple[Path, int]]:
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file():
+                yield path, path.stat().st_size
+        except FileNotFoundError:
+            continue
+
+
 def test_a_copy_that_goes_while_it_is_read_is_read_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,9 @@
 
 import json
 import os
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 from jsl_core.difference import dataset_difference
 from jsl_core.errors import StoreError
 from jsl_core.learning import PackedDataset
-from jsl_core.storage import Artifact, FolderStore, Memo, Registry
+from jsl_core.storage import Artifact, FolderStore, Memo, Registry, removal
 from jsl_core.storage.gc import collect, find_garbage
 from jsl_core.storage.history import History, Step
 from jsl_core.storage.lineage import Lineage, as_mermaid, as_text
@@ -120,10 +123,11 @@ def test_garbage_is_what_no_kept_run_reaches_and_no_run_in_progress_needs(store:
     fresh = store.put(b"stored a moment ago", "x")
 
     garbage = find_garbage(store, keep_last=1)
+    assert garbage.at_work == ()
     assert {run.id for run in garbage.gone} == {"old", "dead"}
     keys = set(store.keys(""))
     assert set(garbage.keys) < keys
-    collect(store, garbage)
+    assert collect(store, keep_last=1).keys == garbage.keys
     assert store.missing([*new.values(), *working.values(), fresh, model, old["dataset"]]) == []
     assert store.missing([old["png"], old["joints"], *dead.values()]) == [
         old["png"], old["joints"], *dead.values(),
@@ -131,6 +135,89 @@ def test_garbage_is_what_no_kept_run_reaches_and_no_run_in_progress_needs(store:
     assert Memo(store, "cropnew").get("1000001.dcm") is not None
     assert {run.id for run in History(store).runs()} == {"working", "new"}
     assert find_garbage(store, keep_last=1).keys == ()
+
+
+@pytest.fixture
+def crowded(store: FolderStore) -> FolderStore:
+    """A store in which an old run's things are garbage, but for a run that might ask for them again."""
+    pipeline(store, "old", code="a")
+    History(store).end("old")
+    aged(store, 40)
+    pipeline(store, "new", code="new")
+    History(store).end("new")
+    aged(store, 2)
+    assert find_garbage(store, keep_last=1).keys
+    return store
+
+
+def test_nothing_goes_beside_a_run_that_has_only_just_begun(crowded: FolderStore) -> None:
+    History(crowded).begin("starting", "name-starting", "pipeline")
+    before = set(crowded.keys("")) - {"gc/at-work.json"}
+    assert [run.id for run in find_garbage(crowded, keep_last=1).at_work] == ["starting"]
+    with pytest.raises(StoreError, match=r"run name-starting .*is at work.*again when it has ended"):
+        collect(crowded, keep_last=1)
+    assert set(crowded.keys("")) == before
+    pipeline(crowded, "starting", code="a")  # finds all that it asks for, and ends
+    History(crowded).end("starting")
+    aged(crowded, 2)
+    collect(crowded, keep_last=1)
+    assert {run.id for run in History(crowded).runs()} == {"starting"}
+
+
+def test_a_run_is_at_work_while_it_gives_signs_of_life_and_no_longer(crowded: FolderStore) -> None:
+    History(crowded).begin("training", "name-training", "pipeline")
+    aged(crowded, 1)
+    assert find_garbage(crowded, keep_last=1).at_work == ()  # it died
+    History(crowded).beat("training")
+    assert [run.id for run in find_garbage(crowded, keep_last=1).at_work] == ["training"]
+    assert History(crowded).runs()[0].id == "training"
+
+
+class Interrupted(FolderStore):
+    """A store in which something happens right before the first object is removed."""
+
+    before: Callable[[], object] | None = None
+
+    def sizes(self, prefix: str) -> Iterator[tuple[str, int, float]]:
+        if prefix == "cas" and self.before:
+            happen, self.before = self.before, None
+            happen()
+        yield from super().sizes(prefix)
+
+
+def test_a_run_that_begins_beside_a_removal_waits_and_the_removal_stops(crowded: FolderStore) -> None:
+    store, marks = Interrupted(crowded.root), []
+    before = set(store.keys(""))
+
+    def begin() -> None:
+        History(FolderStore(store.root)).begin("starting", "name-starting", "pipeline")
+        marks.append(crowded.read("gc/at-work.json"))
+
+    run = threading.Thread(target=begin)
+
+    def meanwhile() -> None:
+        run.start()
+        while not crowded.read("history/starting/run.json"):
+            time.sleep(0.01)
+
+    store.before = meanwhile
+    with pytest.raises(StoreError, match=r"run name-starting .*is at work"):
+        collect(store, keep_last=1)
+    run.join()
+    assert marks == [None]  # it read nothing before the removal was over
+    assert set(store.keys("")) == before | {"history/starting/run.json"}
+
+
+def test_a_removal_that_was_killed_holds_up_no_run_for_long(
+    crowded: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "_DEAD", 0.05)
+    monkeypatch.setattr(removal, "_POLL_SECONDS", 0.01)
+    killed = removal.removing(crowded)
+    killed.__enter__()
+    History(crowded).begin("starting", "name-starting", "pipeline")
+    assert crowded.read("gc/at-work.json") is None
+    killed.__exit__(None, None, None)
 
 
 def test_storing_again_makes_young(store: FolderStore) -> None:
