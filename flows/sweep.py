@@ -16,8 +16,8 @@ from flows.train import trained
 from jsl_core.config import PipelineSettings, PresetChoice, SweepSettings, over_preset
 from jsl_core.config.sweep import Values, trials_of
 from jsl_core.config.toml import to_toml
+from jsl_core.data_uri import data_uri
 from jsl_core.errors import JslError
-from jsl_core.evaluation.pictures import data_uri
 from jsl_core.evaluation.trials import trials_png, trials_table, winner_of
 from jsl_core.storage import Artifact, Store, tree_files
 from tasks.caching import Placement

@@ -168,10 +168,13 @@ class _StageKey(CachePolicy):
 @cache
 def code_digest(module: str) -> str:
     """Digest of every file of a package (or of a single module) as it is installed."""
-    spec = find_spec(module)
+    # The parents of a module are not imported for it: that of `learning.packing` would bring PyTorch.
+    top, *below = module.split(".")
+    spec = find_spec(top)
     assert spec is not None, module
     assert spec.origin is not None, module
-    origin = Path(spec.origin)
+    place = Path(spec.origin).parent.joinpath(*below)
+    origin = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
     root = origin.parent
     files = sorted(root.rglob("*")) if origin.name == "__init__.py" else [origin]
     digest = hashlib.sha256()

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core import __version__
 from jsl_core.config import PipelineSettings
+from jsl_core.data_uri import data_uri
 from jsl_core.evaluation.overview_plots import forest_png
-from jsl_core.evaluation.pictures import data_uri
 from jsl_core.evaluation.short_table import overview, short_table
 from jsl_core.records import read_rows
 from jsl_core.storage import Artifact, Store, open_store, publish_all, tree_files

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from prefect.artifacts import create_image_artifact, create_table_artifact
 
+from jsl_core.data_uri import data_uri
 from jsl_core.imaging import decode_png, encode_png
 from jsl_core.records import read_rows
 from jsl_core.storage import Artifact
@@ -44,8 +45,6 @@ def show_preparation(stages: dict[str, list[Artifact]], gathered: Gathered, plac
 
 def _sheet(small: list[np.ndarray]) -> str:
     """The joints in rows, as a data URI."""
-    from jsl_core.evaluation.pictures import data_uri  # matplotlib takes a second to import
-
     across = min(_ACROSS, len(small))
     small = [*small, *[np.zeros_like(small[0])] * (-len(small) % across)]
     lines = [np.hstack(small[start : start + across]) for start in range(0, len(small), across)]

@@ -1,6 +1,5 @@
 """Radiographs and saliency as pictures that lie inside the page."""
 
-import base64
 import io
 
 import numpy as np
@@ -8,7 +7,9 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-__all__ = ["data_uri", "jpeg_uri", "overlay"]
+from jsl_core.data_uri import data_uri
+
+__all__ = ["jpeg_uri", "overlay"]
 
 _OPACITY = 0.72
 
@@ -33,8 +34,3 @@ def overlay(image: NDArray[np.uint8], saliency: NDArray[np.float32]) -> NDArray[
     colour = colormaps["inferno"](0.35 + 0.55 * strength)[..., :3] * 255
     alpha = _OPACITY * np.sqrt(strength)[..., None]
     return np.rint((1 - alpha) * image[..., None] + alpha * colour).astype(np.uint8)
-
-
-def data_uri(data: bytes, kind: str) -> str:
-    """Bytes as a `data:` address."""
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
