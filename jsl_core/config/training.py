@@ -146,11 +146,11 @@ class TrainingSettings(Settings):
         description="From and to, as shares of the crop's height: networks see those rows. The joint "
         "space and its osteophytes take up the middle.",
     )
-    augment: Literal["none", "seed", "moderate", "strong"] = Field(
+    augment: Literal["none", "seed", "strong", "wide"] = Field(
         "strong",
         title="Augmentation",
-        description="seed: ±5° rotation. strong: affine and photometric, a part cut out. moderate: "
-        "nothing cut out, every second knee seen from the other side.",
+        description="seed: ±5° rotation. strong: affine and photometric, a part cut out. wide: half as "
+        "much again, nothing cut out, every second knee seen from the other side.",
     )
     kl_loss: Literal["softmax", "ordinal", "coral"] = Field(
         "ordinal",

@@ -101,9 +101,9 @@ def _kl() -> TrainingSettings:
         backbone="timm/tf_efficientnet_lite0",
         weights="imagenet",
         band=(52 / 224, 196 / 224),  # of crops of 1.25 plateau widths, down to the head of the fibula
-        augment="moderate",
+        augment="wide",
         baseline=False,
         kl=RegimeSettings(
-            epochs=12, batch=32, lr=1e-3, weight_decay=0.02, average=0.995, small_epochs=6, small=2 / 3
+            epochs=24, batch=32, lr=1.5e-3, weight_decay=0.02, average=0.998, small_epochs=10, small=2 / 3
         ),
     )

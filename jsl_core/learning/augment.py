@@ -37,13 +37,13 @@ class Augmentation:
     flip: bool = False
 
     @classmethod
-    def named(cls, name: Literal["none", "seed", "moderate", "strong"]) -> "Augmentation":
+    def named(cls, name: Literal["none", "seed", "strong", "wide"]) -> "Augmentation":
         if name == "none":
             return cls()
         if name == "seed":
             return cls(rotation=5.0)
-        if name == "moderate":
-            return cls(12.0, 0.08, 0.12, 0.3, 0.25, 0.1, blur=0.7, noise=0.02, flip=True)
+        if name == "wide":
+            return cls(18.0, 0.12, 0.18, 0.45, 0.375, 0.15, blur=1.0, noise=0.03, flip=True)
         return cls(12.0, 0.08, 0.1, 0.3, 0.25, 0.1, blur=1.0, noise=0.03, cutout=0.25)
 
     def __call__(

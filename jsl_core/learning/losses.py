@@ -7,8 +7,8 @@ from torch.nn import functional
 
 __all__ = ["kl_loss", "progression_loss"]
 
-# Spread, in grades, of the soft targets: a neighbouring grade gets exp(-1 / (2 * 0.7²)) = 0.36 of the peak.
-_SOFT_GRADES = 0.7
+# Spread, in grades, of the soft targets: a neighbouring grade gets exp(-1 / (2 * 0.6²)) = 0.25 of the peak.
+_SOFT_GRADES = 0.6
 
 
 def kl_loss(

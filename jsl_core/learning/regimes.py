@@ -23,6 +23,7 @@ from jsl_core.learning.checkpoints import Checkpoint
 from jsl_core.learning.curves import Curves
 from jsl_core.learning.dataset import PackedDataset
 from jsl_core.learning.features import kept_features
+from jsl_core.learning.memory import keep_freed_memory
 from jsl_core.learning.networks import KneeNetwork, NetworkSpec
 from jsl_core.learning.objective import Objective
 from jsl_core.learning.outputs import write_outputs
@@ -37,7 +38,7 @@ _COLUMNS = {"kl": GRADE, "jsl": PROGRESSION}
 _COUNTS = {"kl": 5, "jsl": 2}
 
 # A second look at every knee, mirrored, must lower the validation loss by this share to be worth its time.
-_FLIP_GAIN = 0.01
+_FLIP_GAIN = 0.005
 _SAME_SCALE = 1.01  # crops of one size in mm differ by the rounding of their pixels
 
 
@@ -61,6 +62,7 @@ def train_regime(
     cross-validation that the settings ask for; the folder `features` keeps what a frozen CNN says. On a
     processor the same inputs give the same bytes. Raises `BadTable`, `BadSettings`, `BundleError`.
     """
+    keep_freed_memory()
     packed = PackedDataset.load(dataset)
     if fold is not None:
         packed = packed.fold(fold, settings.folds)

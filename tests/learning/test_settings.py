@@ -52,7 +52,7 @@ def trained(
         {
             "of": {"epochs": 2, "small_epochs": 1, "small": 0.5},
             "band": (0.25, 0.75),
-            "augment": "moderate",
+            "augment": "wide",
             "backbone": "mobilenet_v3_small",
         },
     ],
