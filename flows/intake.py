@@ -8,7 +8,8 @@ from prefect.client.orchestration import get_client
 from pydantic import BaseModel, ConfigDict
 
 from flows.due import retrain_if_due
-from flows.joints import RUNNER, to_joints
+from flows.joints import to_joints
+from flows.runners import RUNNER
 from jsl_core.config import (
     PipelineSettings,
     PresetChoice,

@@ -1,11 +1,8 @@
 """Buckets of scans to tables of joints: the three stages that work on scans one by one."""
 
-from typing import Any, cast
-
 from prefect import unmapped
-from prefect.futures import PrefectFuture
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from flows.runners import on_dask
 from jsl_core.config import PipelineSettings
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
@@ -13,16 +10,15 @@ from tasks.convert import convert
 from tasks.crop import crop
 from tasks.split import split
 
-__all__ = ["RUNNER", "to_joints"]
-
-RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=2))
+__all__ = ["to_joints"]
 
 
 def to_joints(
     buckets: list[list[Artifact]], settings: PipelineSettings, place: Placement
 ) -> tuple[list[Artifact], list[Artifact], list[Artifact]]:
-    """The tables of the convert, split and crop stage, one a bucket; within a flow that uses RUNNER."""
-    converted = convert.map(buckets, unmapped(settings.convert), unmapped(place)).result()
-    halves = split.map(converted, unmapped(settings.split), unmapped(place)).result()
-    cropped = crop.map(halves, unmapped(settings.crop), unmapped(place)).result()
+    """The tables of the convert, split and crop stage, one a bucket; within a flow."""
+    with on_dask(settings):
+        converted = convert.map(buckets, unmapped(settings.convert), unmapped(place)).result()
+        halves = split.map(converted, unmapped(settings.split), unmapped(place)).result()
+        cropped = crop.map(halves, unmapped(settings.crop), unmapped(place)).result()
     return converted, halves, cropped

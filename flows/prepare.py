@@ -6,7 +6,8 @@ from pathlib import Path
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
-from flows.joints import RUNNER, to_joints
+from flows.joints import to_joints
+from flows.runners import RUNNER
 from flows.shards import with_many_hands
 from jsl_core.cohort import read_cohort, with_frozen_test
 from jsl_core.config import PipelineSettings, PresetChoice, over_preset

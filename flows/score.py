@@ -5,7 +5,8 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.joints import RUNNER, to_joints
+from flows.joints import to_joints
+from flows.runners import RUNNER
 from jsl_core.config import PipelineSettings, ScoreSettings
 from jsl_core.errors import BadSettings
 from jsl_core.scans import in_buckets

@@ -14,7 +14,8 @@ from prefect.states import Cancelled
 
 from flows.due import start_once
 from flows.elsewhere import on_a_server_with_pools
-from flows.joints import RUNNER, to_joints
+from flows.joints import to_joints
+from flows.runners import RUNNER
 from jsl_core.config import PipelineSettings
 from jsl_core.storage import Artifact
 from tasks.caching import Placement

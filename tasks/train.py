@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jsl_core.config import Regime, TrainingSettings
-from jsl_core.learning import EpochReport, train_regime, train_risk_factors
+from jsl_core.learning import EpochReport, train_on_all_gpus, train_risk_factors
 from jsl_core.learning import gather_folds as gather
 from jsl_core.storage import Artifact, checkout, digest_of, put_tree
 from tasks.caching import Placement, stage, stage_key
@@ -30,7 +30,7 @@ def train(
     store = place.open()
     origin = [stage_key(train, settings), regime, dataset.sha256, parent and parent.sha256, fold]
     with tempfile.TemporaryDirectory() as folder:
-        train_regime(
+        train_on_all_gpus(
             regime,
             checkout(store, dataset, place.folder("trees")),
             settings,

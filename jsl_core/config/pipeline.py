@@ -47,6 +47,12 @@ class PipelineSettings(Settings):
         description="Another folder, or s3://bucket/prefix, that also gets reports, models, joints, tables.",
     )
     jobs: int = Field(0, ge=0, title="Worker processes", description="0: one per processor core.")
+    dask: str = Field(
+        "",
+        title="Dask",
+        description="Prepare scans on a Dask cluster: its scheduler's address (tcp://…), or local for one in "
+        "this process. Each of its workers uses as many processes as jobs says. Empty: no Dask.",
+    )
     max_rejected: float = Field(
         0.1,
         ge=0,
@@ -64,5 +70,5 @@ class PipelineSettings(Settings):
     def placeless(self) -> "PipelineSettings":
         """What the results depend on: where things lie, and how many hands there are, set to the default."""
         default = PipelineSettings()
-        places = ("scans", "cohort", "films", "truth", "store", "work", "publish", "jobs")
+        places = ("scans", "cohort", "films", "truth", "store", "work", "publish", "jobs", "dask")
         return self.model_copy(update={name: getattr(default, name) for name in places})

@@ -3,6 +3,7 @@
 from jsl_core.learning.bundle import ModelBundle
 from jsl_core.learning.dataset import PackedDataset
 from jsl_core.learning.folds import gather_folds
+from jsl_core.learning.launch import train_on_all_gpus
 from jsl_core.learning.networks import KneeNetwork, NetworkSpec
 from jsl_core.learning.packing import pack, pack_from_paths
 from jsl_core.learning.regimes import train_regime
@@ -18,6 +19,7 @@ __all__ = [
     "gather_folds",
     "pack",
     "pack_from_paths",
+    "train_on_all_gpus",
     "train_regime",
     "train_risk_factors",
 ]

@@ -5,7 +5,7 @@ import numpy as np
 __all__ = ["best_threshold", "called_grades", "sigmoid", "softmax", "temperature"]
 
 _TEMPERATURES = np.geomspace(0.25, 8.0, 241)
-_FAR = 0.25  # cost of a squared grade beside that of being wrong at all; chosen on validation (docs/kl.md)
+_FAR = 1.0  # cost of a squared grade beside that of being wrong at all; chosen on validation (docs/kl.md)
 
 
 def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -31,8 +31,8 @@ def best_threshold(risk: np.ndarray, progressed: np.ndarray) -> float:
 def called_grades(chances: np.ndarray) -> np.ndarray:
     """The grades 0…4, int N, to call a knee by its calibrated chances N×5.
 
-    Not the likeliest, but that of the least expected cost, where being wrong costs 1 and a quarter of the
-    squared distance: quadratic kappa is lost by calling a knee that may well be a 2 a 0.
+    Not the likeliest, but that of the least expected cost, where being wrong costs 1 and the squared
+    distance: quadratic kappa is lost by calling a knee that may well be a 2 a 0.
     """
     grades = np.arange(chances.shape[1])
     away = grades[:, None] - grades
