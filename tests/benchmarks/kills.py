@@ -1,6 +1,6 @@
 """Kill -9 at random, for a running lab: nothing is lost, nothing done twice, and the model is the same.
 
-python tests/benchmarks/kills.py [--kills 20] [--seed 0]
+    python tests/benchmarks/kills.py [--kills 20] [--seed 0]
 
 Scans land in a lab of `jsl up` while random processes of it are killed: runs in the middle of their work,
 workers, or both at once, so that nobody is left to say so. At the end every scan must have been taken and
@@ -8,7 +8,6 @@ worked on exactly once, no run may be left over, and the last dataset and model 
 which nobody was killed.
 """
 
-import argparse
 import os
 import random
 import shutil
@@ -19,6 +18,9 @@ import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from results import bars, keep, options
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "deployments"))
 
@@ -35,21 +37,25 @@ _PATIENCE = 900  # seconds for the lab to come to rest: a death that nobody sees
 
 
 def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("--kills", type=int, default=20)
-    options.add_argument("--seed", type=int, default=0)
-    chosen = options.parse_args()
+    parser = options(__doc__, "kills")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         cohort = Path(folder, "phantom")
         write_phantom(cohort, PhantomSettings(patients=_FILMS, seed=3, long_side=(400, 500)), jobs=1)
         calm = _lab(Path(folder, "calm"), cohort, kills=0, seed=chosen.seed)
         wild = _lab(Path(folder, "wild"), cohort, kills=chosen.kills, seed=chosen.seed)
-    print(f"the same model: {calm == wild}  ({calm[0][:12]}, {wild[0][:12]})")
-    sys.exit(calm != wild)
+    same = calm["digests"] == wild["digests"]
+    print(f"the same dataset and model: {same}")
+    killed = wild["killed"]
+    drawn = bars("kill -9", list(killed), {"kills": list(killed.values())}, "times")
+    keep(chosen.out, {"same": same, "calm": calm, "wild": wild}, drawn)
+    sys.exit(not same)
 
 
-def _lab(home: Path, cohort: Path, kills: int, seed: int) -> tuple[str, str]:
-    """Run a lab with so many kills, check its books, and return the digests of its last dataset and model."""
+def _lab(home: Path, cohort: Path, kills: int, seed: int) -> dict[str, Any]:
+    """Run a lab with so many kills, check its books, and return the figures and its last digests."""
     (home / "landing").mkdir(parents=True)
     shutil.copy(cohort / "JSL.csv", home)
     # Only the last retraining sees all labels, whatever happened before.
@@ -62,21 +68,22 @@ def _lab(home: Path, cohort: Path, kills: int, seed: int) -> tuple[str, str]:
         lab.run("watch")
         lab.run("retrain")
         _rest(lab)
-        _land_and_kill(lab, films[_FIRST:], kills, random.Random(seed))
+        killed = _land_and_kill(lab, films[_FIRST:], kills, random.Random(seed))
         lab.run("watch")
         _rest(lab)
         lab.run("retrain")
         _rest(lab)
         store = open_store(load_lab(home / "lab.toml").settings.store)
-        _check(lab, store)
+        figures = _check(lab, store)
         version = Registry(store).versions("multitask")[-1]
-        return str(version.facts["dataset"]["sha256"]), version.model.sha256
+        digests = [version.facts["dataset"]["sha256"], version.model.sha256]
+        return figures | {"killed": killed, "digests": digests}
     finally:
         lab.process.send_signal(signal.SIGINT)
         lab.process.wait()
 
 
-def _land_and_kill(lab: Lab, films: list[Path], kills: int, dice: random.Random) -> None:
+def _land_and_kill(lab: Lab, films: list[Path], kills: int, dice: random.Random) -> Counter[str]:
     rounds = max(kills, 1)
     killed: Counter[str] = Counter()
     for number in range(rounds):
@@ -90,6 +97,7 @@ def _land_and_kill(lab: Lab, films: list[Path], kills: int, dice: random.Random)
             time.sleep(dice.uniform(0, 15))
             killed[_kill(lab, dice)] += 1
     print("killed:", dict(killed), flush=True)
+    return killed
 
 
 def _land(lab: Lab, films: list[Path]) -> None:
@@ -141,7 +149,7 @@ def _rest(lab: Lab) -> None:
         time.sleep(1)
 
 
-def _check(lab: Lab, store: Store) -> None:
+def _check(lab: Lab, store: Store) -> dict[str, Any]:
     failed = [run for run in lab.ask("/flow_runs/filter", {}) if run["state_type"] == "FAILED"]
     if failed:
         sys.exit(f"failed: {[(run['name'], run['state']['message']) for run in failed]}")
@@ -155,17 +163,23 @@ def _check(lab: Lab, store: Store) -> None:
     resumed = sum(
         run["run_count"] > 1 for name in ("watch", "intake", "retrain", "train") for run in lab.runs(name)
     )
-    print(
-        f"{len(there)} scans landed, {len(taken)} taken, most often {max(taken.values())} times; "
-        f"{len(books)} batches, {len(runs)} intakes, {len(keys) - len(books)} done; {resumed} runs resumed",
-        flush=True,
-    )
+    figures = {
+        "scans landed": len(there),
+        "scans taken": len(taken),
+        "most often": max(taken.values()),
+        "batches": len(books),
+        "intakes": len(runs),
+        "intakes done": len(keys) - len(books),
+        "runs resumed": resumed,
+    }
+    print(", ".join(f"{name} {count}" for name, count in figures.items()), flush=True)
     if (
         set(taken) != there
         or set(taken.values()) != {1}
         or not len(books) == len(runs) == len(keys) - len(books)
     ):
         sys.exit("something was lost, or done twice")
+    return figures
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ __all__ = ["ENDED", "JSL", "Lab", "later", "start", "wait_until"]
 
 JSL = [sys.executable, "-c", "from flows.cli import main; main()"]
 ENDED = ("COMPLETED", "FAILED", "CRASHED")
+_BUSY = 503  # SQLite is locked for a moment: Prefect's own clients try again, too
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,18 @@ class Lab:
     home: Path
 
     def ask(self, path: str, body: Any) -> Any:
-        """The answer to a POST; the HTTP status where it is refused."""
+        """The answer to a POST, None for an empty one; the HTTP status where it is refused."""
         request = urllib.request.Request(
             f"{self.api}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        try:
-            with urllib.request.urlopen(request, timeout=300) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=300) as answer:
+                    return json.loads(answer.read() or "null")
+            except urllib.error.HTTPError as error:
+                if error.code != _BUSY:
+                    return error.code
+                time.sleep(0.2)
 
     def run(self, deployment: str, parameters: dict[str, Any] | None = None, **more: Any) -> str:
         """Start a run of a deployment as the form does, and say its id."""
