@@ -4,10 +4,10 @@
     python tests/benchmarks/store.py crops --crops 10000
     python tests/benchmarks/store.py warm --patients 1000
 
-The server is rclone's `serve s3` on this machine; its log and its buckets lie in a temporary folder.
+The server is rclone's `serve s3` on this machine; its log and its buckets lie in a temporary folder. A run is
+`jsl run --preset demo` on small phantom films, one regime trained. Writes OUT.json and OUT.png.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -17,15 +17,20 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "storage"))
 
+from results import bars, keep, options, show
 from servers import BUCKET, Server, rclone_server
 
 from jsl_core.config import PhantomSettings
 from jsl_core.phantom import write_phantom
 from jsl_core.storage import Artifact, open_store
 from jsl_core.storage import store as opened
+
+if TYPE_CHECKING:
+    from jsl_core.evaluation.style import Paint
 
 OURS = {
     "up": "from pathlib import Path; from jsl_core.storage import open_store\n"
@@ -92,7 +97,8 @@ def warm(folder: Path, patients: int) -> dict[str, float]:
     write_phantom(folder, PhantomSettings(patients=patients, seed=0, long_side=(600, 700)))
     words = ["--scans", folder / "scans", "--cohort", folder / "JSL.csv", "--store", f"s3://{BUCKET}/lab"]
     jsl = [sys.executable, "-c", "from flows.cli import main; main()"]
-    run = [*jsl, "run", "--preset", "demo", "--work", str(folder / "work"), *map(str, words)]
+    words += ["--work", folder / "work", "--training.regimes", "kl", "--max-rejected", 1]
+    run = [*jsl, "run", "--preset", "demo", *map(str, words)]
     cold, again = seconds(run), seconds(run)
     return {
         "scans": len(list((folder / "scans").iterdir())),
@@ -102,7 +108,7 @@ def warm(folder: Path, patients: int) -> dict[str, float]:
     }
 
 
-def measure(what: str, size: float, aws: str = "aws") -> dict[str, float]:
+def measured(what: str, size: float, aws: str) -> dict[str, float]:
     """One of the three, with a server and a folder of its own; `size` in GB, crops or participants."""
     with tempfile.TemporaryDirectory() as name, rclone_server(Path(name, "buckets")) as server:
         _use(server, Path(name))
@@ -117,16 +123,32 @@ def _use(server: Server, folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    kinds = parser.add_subparsers(dest="what", required=True)
-    for what, option, size in (
-        ("transfer", "--gigabytes", 1.0), ("crops", "--crops", 10000), ("warm", "--patients", 1000),
-    ):  # fmt: skip
-        kinds.add_parser(what).add_argument(option, dest="size", type=float, default=size)
-    kinds.choices["transfer"].add_argument("--aws", default="aws")
-    options = vars(parser.parse_args())
-    for name, value in measure(**options).items():
-        print(f"{name:>12} {value:8.3f}")
+    parser = options(__doc__, "store")
+    parser.add_argument("what", choices=("transfer", "crops", "warm"))
+    parser.add_argument("--gigabytes", type=float, default=1)
+    parser.add_argument("--crops", type=int, default=10000)
+    parser.add_argument("--patients", type=int, default=1000)
+    parser.add_argument("--aws", default="aws", help="the AWS command line's program")
+    chosen = parser.parse_args()
+    size = {"transfer": chosen.gigabytes, "crops": chosen.crops, "warm": chosen.patients}[chosen.what]
+    told = measured(chosen.what, size, chosen.aws)
+    show(tuple(told), [tuple(told.values())])
+    keep(chosen.out, {"what": chosen.what, "size": size, **told}, *_pictures(chosen.what, told))
+
+
+def _pictures(what: str, told: dict[str, float]) -> list["Paint"]:
+    if what == "transfer":
+        sides = {"AWS CLI": "cli", "JSL, with digests": "ours"}
+        series = {side: [told[f"{way}_{key}"] for way in ("up", "down")] for side, key in sides.items()}
+        return [bars("one large file", ["up", "down"], series, "seconds")]
+    if what == "crops":
+        return [
+            bars(
+                "crops to another machine", ["crops", "requests"], {"": [told["crops"], told["requests"]]}, ""
+            )
+        ]
+    title = f"{told['scans']:.0f} scans in a bucket"
+    return [bars(title, ["cold", "warm"], {"": [told["cold"], told["warm"]]}, "seconds")]
 
 
 if __name__ == "__main__":
