@@ -66,6 +66,8 @@ class FolderStore:
             source = self._path(artifact.key).open("rb")
         except FileNotFoundError:
             raise self._missing(artifact) from None
+        except OSError as error:
+            raise self._unreadable(artifact.key, error) from error
         with source, write_atomically(destination) as target:
             digest, _ = sha256_of(_Tee(source, target))
             if digest != artifact.sha256:
@@ -77,6 +79,8 @@ class FolderStore:
             return self._path(artifact.key).stat().st_size == artifact.size
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise self._unreadable(artifact.key, error) from error
 
     def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
         return [artifact for artifact in artifacts if not self.has(artifact)]
@@ -94,6 +98,8 @@ class FolderStore:
             return self._path(key).read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise self._unreadable(key, error) from error
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
         try:
@@ -102,6 +108,8 @@ class FolderStore:
                 return file.read(length)
         except FileNotFoundError:
             raise StoreError(f"store {self.root}: {key} is missing") from None
+        except OSError as error:
+            raise self._unreadable(key, error) from error
 
     def publish(self, artifact: Artifact, key: str) -> str:
         return str(self.fetch(artifact, self._path(key)))
@@ -158,6 +166,10 @@ class FolderStore:
     def _missing(self, artifact: Artifact) -> StoreError:
         what = f"{artifact.name} ({artifact.key})"
         return StoreError(f"store {self.root}: {what} is missing; run again to make it")
+
+    def _unreadable(self, key: str, error: OSError) -> StoreError:
+        what = f"cannot be read ({error.strerror}); mend its permissions, or the disk or share it lies on"
+        return StoreError(f"store {self.root}: {key} {what}")
 
     def _damaged(self, artifact: Artifact) -> StoreError:
         return StoreError(

@@ -15,6 +15,7 @@ from servers import Server
 __all__ = ["Proxy", "proxied"]
 
 _EMPTY = b'<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>'
+_PAGE = b"<html><body>Log in to the hotel's network</body></html>"
 _REFUSALS = {
     "error": (500, "InternalError"),
     "slow": (503, "SlowDown"),
@@ -31,6 +32,7 @@ class Proxy:
         self.faults: list[str] = []
         self.always = ""
         self.requests = 0
+        self.ended = threading.Event()
         self.read: Counter[str] = Counter()  # by path
         self._lock = threading.Lock()
 
@@ -59,6 +61,11 @@ def proxied(server: Server) -> Iterator[tuple[Proxy, Server]]:
                 self.reply(status, [], f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode())
             elif fault == "empty":
                 self.reply(200, [], _EMPTY)
+            elif fault == "page":
+                self.reply(200, [("Content-Type", "text/html")], _PAGE)
+            elif fault == "mute":
+                proxy.ended.wait()
+                self.close_connection = True
             else:
                 self.forward(body, fault)
 
@@ -105,6 +112,7 @@ def proxied(server: Server) -> Iterator[tuple[Proxy, Server]]:
     try:
         yield proxy, Server(f"http://127.0.0.1:{listener.server_address[1]}", server.key, server.secret)
     finally:
+        proxy.ended.set()
         listener.shutdown()
         listener.server_close()
 

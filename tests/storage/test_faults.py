@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
@@ -15,8 +15,9 @@ from proxy import Proxy, proxied
 from servers import BUCKET, Server
 
 from jsl_core.errors import StoreError
-from jsl_core.storage import Store, open_store
-from jsl_core.storage.s3 import S3Store
+from jsl_core.storage import Artifact, Store, open_store
+from jsl_core.storage.s3 import S3Store, errors
+from jsl_core.storage.s3.client import connect
 
 LARGE = bytes(range(256)) * (20 << 12)  # 20 MB: two parts
 
@@ -78,6 +79,64 @@ def test_what_stays_is_one_line_with_place_and_key_and_no_secret(
     for part in (store._place.endpoint, f"s3://{BUCKET}/faults/{artifact.key}"):
         assert part in line
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in line
+
+
+OPERATIONS: dict[str, Callable[[S3Store, Artifact, Path], object]] = {
+    "put": lambda store, one, folder: store.put(b"another", "x"),
+    "put large": lambda store, one, folder: store.put_file(folder / "large"),
+    "get": lambda store, one, folder: store.get(one),
+    "fetch": lambda store, one, folder: store.fetch(one, folder / "out"),
+    "fetch large": lambda store, one, folder: store.fetch(Artifact.of_bytes(LARGE, "l"), folder / "out"),
+    "has": lambda store, one, folder: store.has(one),
+    "missing": lambda store, one, folder: store.missing([one] * 50),
+    "write": lambda store, one, folder: store.write("runs/a", b"x"),
+    "write large": lambda store, one, folder: store.write_file("runs/a", folder / "large"),
+    "read": lambda store, one, folder: store.read(one.key),
+    "read range": lambda store, one, folder: store.read_range(one.key, 0, 2),
+    "publish": lambda store, one, folder: store.publish(one, "runs/a"),
+    "keys": lambda store, one, folder: list(store.keys("cas")),
+    "delete": lambda store, one, folder: store.delete("runs/b"),
+    "check": lambda store, one, folder: store.check(),
+}
+
+
+HARMLESS = {("delete", "page")}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_either_works_or_says_in_one_line_what_is_wrong(
+    behind: tuple[Proxy, S3Store], tmp_path: Path, operation: str
+) -> None:
+    proxy, store = behind
+    (tmp_path / "large").write_bytes(LARGE)
+    store.put_file(tmp_path / "large")
+    artifact = store.put(b"knee", "knee.png")
+    (tmp_path / "large").write_bytes(LARGE + operation.encode())
+    for fault in ("error", "slow", "reset", "cut", "skew", "denied", "full", "page", "flip"):
+        proxy.always = fault
+        try:
+            OPERATIONS[operation](store, artifact, tmp_path)
+        except StoreError as error:
+            line = str(error)
+            assert "\n" not in line
+            assert f"s3://{BUCKET}/faults" in line
+            assert store._place.endpoint in line
+            assert os.environ["AWS_SECRET_ACCESS_KEY"] not in line
+        else:
+            assert fault in ("cut", "flip") or (operation, fault) in HARMLESS  # there no body counts
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_server_that_never_answers_is_told(
+    behind: tuple[Proxy, S3Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, store = behind
+    monkeypatch.setattr(errors, "_PATIENCE", 0.0)
+    store._client = connect(store._place, attempts=2, silence=0.2)
+    proxy.always = "mute"
+    with pytest.raises(StoreError, match="the connection broke again and again"):
+        store.read("runs/a")
+    assert proxy.requests == 2
 
 
 def test_damage_that_stays_is_told_and_leaves_no_file(behind: tuple[Proxy, S3Store], tmp_path: Path) -> None:

@@ -18,9 +18,14 @@ __all__ = ["connect"]
 _CONNECTIONS = 24  # requests at a time
 _ATTEMPTS = 8  # with botocore's pauses that bridges some ten seconds; its default, three, bridges none
 
+_SILENCE = 60.0  # seconds; putting the parts of a large object together takes a server long
 
-def connect(place: Place, attempts: int = _ATTEMPTS) -> Any:
-    """A boto3 client, safe among threads, not among forks. Raises StoreError for broken configuration."""
+
+def connect(place: Place, attempts: int = _ATTEMPTS, silence: float = _SILENCE) -> Any:
+    """A boto3 client, safe among threads, not among forks; `silence` in seconds is borne of a server.
+
+    Raises StoreError for broken configuration.
+    """
     try:
         session = boto3.Session()
         # Most servers other than Amazon's have no name for each bucket; a configuration may say otherwise.
@@ -33,7 +38,7 @@ def connect(place: Place, attempts: int = _ATTEMPTS) -> Any:
             response_checksum_validation="when_required",
             max_pool_connections=_CONNECTIONS,
             connect_timeout=10,
-            read_timeout=60,
+            read_timeout=silence,
             tcp_keepalive=True,
             s3={"payload_signing_enabled": True, **({"addressing_style": style} if style else {})},
         )

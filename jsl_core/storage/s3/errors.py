@@ -20,17 +20,28 @@ from botocore.exceptions import (
     ResponseStreamingError,
     SSLError,
 )
+from botocore.parsers import ResponseParserError
 from s3transfer.exceptions import RetriesExceededError
 from urllib3.exceptions import HTTPError
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.s3.place import Place
 
-__all__ = ["NotFound", "attempt", "told"]
+__all__ = ["NotFound", "Strange", "attempt", "told"]
 
 T = TypeVar("T")
 
+
+class NotFound(Exception):
+    """There is no such object."""
+
+
+class Strange(Exception):
+    """An answer that lacks what every S3 server says: a login page of a network, for one."""
+
+
 _PAUSES = (0.2, 1.0, 4.0)  # seconds, after botocore's own attempts: bodies that break are not its business
+_PATIENCE = 120.0  # seconds after which nothing more is tried: each attempt at a mute server takes minutes
 _SKEW = 300  # seconds; servers refuse from 900
 _BROKEN = (
     ConnectionClosedError,
@@ -41,6 +52,7 @@ _BROKEN = (
     RetriesExceededError,
     HTTPError,
 )
+_FAULTS = (BotoCoreError, ClientError, HTTPError, ResponseParserError, RetriesExceededError, Strange)
 _PASSING = {
     "SlowDown",
     "RequestTimeout",
@@ -69,19 +81,16 @@ _BY_STATUS = {
 }
 
 
-class NotFound(Exception):
-    """There is no such object."""
-
-
 def attempt(operation: Callable[[], T], place: Place, key: str = "") -> T:
     """The operation's result, tried again after passing faults. Raises StoreError, or NotFound."""
+    started = time.monotonic()
     for pause in (*_PAUSES, None):
         try:
             return operation()
-        except (BotoCoreError, ClientError, RetriesExceededError, HTTPError) as error:
+        except _FAULTS as error:
             if _code(error) in ("NoSuchKey", "404", "NotFound"):
                 raise NotFound from None
-            if pause is None or not _passing(error):
+            if pause is None or not _passing(error) or time.monotonic() - started > _PATIENCE:
                 raise told(error, place, key) from None
             time.sleep(pause * random.uniform(0.5, 1.5))
     raise AssertionError("the last round returns or raises")
@@ -101,6 +110,8 @@ def _meaning(error: Exception) -> str:
         return "the server's certificate is not trusted; set AWS_CA_BUNDLE to your authority's file"
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
         return "the server cannot be reached; check AWS_ENDPOINT_URL_S3 and the network"
+    if isinstance(error, ResponseParserError | Strange):
+        return "what answers there is no S3 server; check AWS_ENDPOINT_URL_S3, and what stands between"
     if isinstance(error, _BROKEN):
         return "the connection broke again and again; check the network and run again (what is done is kept)"
     return f"{type(error).__name__}; check the AWS settings"

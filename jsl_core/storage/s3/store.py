@@ -17,7 +17,7 @@ from jsl_core.storage.artifact import Artifact, sha256_of
 from jsl_core.storage.folder import write_atomically
 from jsl_core.storage.keys import checked
 from jsl_core.storage.s3.client import connect
-from jsl_core.storage.s3.errors import NotFound, attempt
+from jsl_core.storage.s3.errors import NotFound, Strange, attempt
 from jsl_core.storage.s3.place import Place
 from jsl_core.storage.s3.presence import Presence
 from jsl_core.storage.s3.probe import probe
@@ -37,6 +37,12 @@ _TRANSFER = TransferConfig(
     max_concurrency=10,
     preferred_transfer_client="classic",
 )
+_SAID = {  # by every server
+    "head_object": "LastModified",
+    "get_object": "LastModified",
+    "put_object": "ETag",
+    "copy_object": "CopyObjectResult",
+}
 
 
 class S3Store:
@@ -56,7 +62,7 @@ class S3Store:
         return self._place.url
 
     def check(self) -> None:
-        probe(connect(self._place, attempts=3), self._place)
+        probe(connect(self._place, attempts=3, silence=15), self._place)
 
     def put(self, data: bytes, name: str) -> Artifact:
         artifact = Artifact.of_bytes(data, name)
@@ -191,7 +197,10 @@ class S3Store:
                 manager.download(self._place.bucket, self._full(key), file).result()
             else:
                 extra = {"ContentType": _content_type(key)}
-                manager.upload(file, self._place.bucket, self._full(key), extra).result()
+                try:
+                    manager.upload(file, self._place.bucket, self._full(key), extra).result()
+                except KeyError:  # the upload's number, or a part's tag
+                    raise Strange from None
 
     def _copy_in_parts(self, source: dict[str, str], key: str, extra: dict[str, str]) -> None:
         with create_transfer_manager(self._client, _TRANSFER) as manager:
@@ -214,8 +223,7 @@ class S3Store:
         more: dict[str, str] = {}
         full = self._place.prefix + checked(prefix, self.url)
         while True:
-            ask = {"Bucket": self._place.bucket, "Prefix": full} | more
-            answer = self._do(partial(self._client.list_objects_v2, **ask), prefix)
+            answer = self._do(partial(self._page, Prefix=full, **more), prefix)
             now = _date_of(answer)
             yield [
                 (
@@ -230,7 +238,16 @@ class S3Store:
             more = {"ContinuationToken": answer["NextContinuationToken"]}
 
     def _request(self, name: str, key: str, **arguments: Any) -> Any:
-        return getattr(self._client, name)(Bucket=self._place.bucket, Key=self._full(key), **arguments)
+        answer = getattr(self._client, name)(Bucket=self._place.bucket, Key=self._full(key), **arguments)
+        if name in _SAID and not answer.get(_SAID[name]):
+            raise Strange
+        return answer
+
+    def _page(self, **arguments: Any) -> Any:
+        answer = self._client.list_objects_v2(Bucket=self._place.bucket, **arguments)
+        if answer.keys() == {"ResponseMetadata"}:
+            raise Strange
+        return answer
 
     def _do(self, operation: Callable[[], T], key: str = "") -> T:
         return attempt(operation, self._place, key)
@@ -248,8 +265,11 @@ class S3Store:
 
 
 def _date_of(answer: dict[str, Any]) -> datetime:
-    """Ages are by the server's clock, as its dates are."""
-    return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    """Ages are by the server's clock, as its dates are; where it does not tell it, by this machine's."""
+    try:
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, ValueError):
+        return datetime.now(UTC)
 
 
 def _with_body(answer: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
