@@ -18,6 +18,7 @@ from jsl_core.storage.lineage import Lineage, as_mermaid
 __all__ = ["note_end", "note_step"]
 
 _BEAT_SECONDS = 60.0
+_MOST_UNHEARD = 60  # beats without an answer of the server after which the run has ended with it
 
 
 def note_step(step: Step, store: Store, flow_run: UUID | None) -> None:
@@ -55,17 +56,23 @@ def _begun(flow_run: str, url: str) -> str:
 @lru_cache(maxsize=64)
 def _beating(run: UUID, url: str) -> threading.Thread:
     """The thread that tells the store, for as long as the server says so, that a run is at work."""
-    thread = threading.Thread(target=_beat, args=(run, url), daemon=True)
+    thread = threading.Thread(target=_beat, args=(run, url), name=f"beat of {run}", daemon=True)
     thread.start()
     return thread
 
 
 def _beat(run: UUID, url: str) -> None:
-    with suppress(Exception), get_client(sync_client=True) as client:  # without its server a run ends, too
-        while True:
+    unheard = 0
+    with get_client(sync_client=True) as client:
+        while unheard < _MOST_UNHEARD:
             time.sleep(_BEAT_SECONDS)
-            state = client.read_flow_run(run).state
-            if state and state.is_final():
-                return
+            try:
+                state = client.read_flow_run(run).state
+            except Exception:  # whatever keeps the server from answering: the run itself may go on meanwhile
+                unheard += 1
+            else:
+                unheard = 0
+                if state and state.is_final():
+                    return
             with suppress(StoreError):  # the next time, perhaps
                 History(open_store(url)).beat(str(run))
