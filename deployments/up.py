@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from deployments.apply import POOLS, deploy
+from flows.blank import BlankDatabase
 from jsl_core.errors import JslError
 
 __all__ = ["up"]
@@ -67,8 +68,11 @@ def up(
             def work(pool: str) -> None:
                 start(pool, "worker", "start", "--pool", pool, "--type", "process")
 
+            blank = BlankDatabase(home / "prefect" / "prefect.db")
+            blank.begin()
             start("server", "server", "start", "--host", host, "--port", str(port))
             _await_server(f"{address}/api/health", services["server"], home)
+            blank.keep()
             deploy(settings=settings, store=store or ("" if settings else str(home / "store")))
             for pool in POOLS:
                 work(pool.name)
