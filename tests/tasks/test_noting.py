@@ -41,7 +41,8 @@ def test_a_run_gives_signs_of_life_until_it_is_over(tmp_path: Path, monkeypatch:
     while not any(key.endswith("alive.json") for key in store.keys("history")):
         assert run.is_alive()
         time.sleep(0.01)
-    beating = [thread for thread in threading.enumerate() if thread.name.startswith("beat")]
+    (noted,) = History(store).runs()
+    beating = [thread for thread in threading.enumerate() if thread.name == f"beat of {noted.id}"]
     assert len(beating) == 1
     with pytest.raises(StoreError, match=r"run .* is at work"):
         collect(store, keep_last=1)
