@@ -38,9 +38,9 @@ def parallel_map(
 
     A `BadScan` that `work` raises is yielded in its item's place; so is one with the code `timeout` where an
     item takes longer than `seconds_per_item`, with `undecodable` where it crashes its process, and with
-    `worker_killed` where the process ends otherwise. Any other error is raised here. With one job and no time
-    limit the work is done in this process, without that protection. `work` and the items must pickle. The
-    workers end with this process, however it ends.
+    `worker_killed` where the process that works on it is ended otherwise, and a second one is too. Any other
+    error is raised here. With one job and no time limit the work is done in this process, without that
+    protection. `work` and the items must pickle. The workers end with this process, however it ends.
     """
     jobs = jobs or cores()
     if jobs == 1 and seconds_per_item is None:
@@ -75,15 +75,13 @@ class _Crew(Generic[T, R]):
         self._idle: list[_Worker] = []
         self._busy: dict[Connection, _Worker] = {}
         self._outcomes: dict[int, Any] = {}
+        self._again: set[int] = set()
 
     def give(self, number: int, item: T) -> None:
         """Hand an item to a worker; waits while all are busy."""
         while len(self._busy) >= self._jobs:
             self._collect()
-        worker = self._idle.pop() if self._idle else self._hire()
-        while not worker.begin(number, item):
-            worker = self._hire()
-        self._busy[worker.pipe] = worker
+        self._begin(number, item)
 
     def has(self, number: int) -> bool:
         return number in self._outcomes
@@ -101,9 +99,20 @@ class _Crew(Generic[T, R]):
         ready = wait(list(self._busy))
         for worker in [worker for pipe, worker in self._busy.items() if pipe in ready]:
             del self._busy[worker.pipe]
-            self._outcomes[worker.number] = worker.answer()
+            outcome = worker.answer()
+            if worker.was_killed and worker.number not in self._again:
+                self._again.add(worker.number)  # it may not have been the item's fault
+                self._begin(worker.number, worker.item)
+                continue
+            self._outcomes[worker.number] = outcome
             if not worker.ended:
                 self._idle.append(worker)
+
+    def _begin(self, number: int, item: T) -> None:
+        worker = self._idle.pop() if self._idle else self._hire()
+        while not worker.begin(number, item):
+            worker = self._hire()
+        self._busy[worker.pipe] = worker
 
     def close(self) -> None:
         for worker in [*self._idle, *self._busy.values()]:
@@ -111,7 +120,7 @@ class _Crew(Generic[T, R]):
 
 
 class _Worker:
-    """A process, the pipe to it, and the number of its item."""
+    """A process, the pipe to it, and its item with its number."""
 
     def __init__(self, work: Callable[[Any], Any], seconds: float | None) -> None:
         # Forking this process would copy the locks its threads hold; the fork server has no threads, and has
@@ -123,11 +132,12 @@ class _Worker:
         self._process.start()
         theirs.close()
         self.number = -1
-        self.ended = False
+        self.item: Any = None
+        self.ended = self.was_killed = False
 
-    def begin(self, number: int, item: object) -> bool:
+    def begin(self, number: int, item: Any) -> bool:
         """Send an item; false if the process has ended meanwhile."""
-        self.number = number
+        self.number, self.item = number, item
         try:
             self.pipe.send(item)
         except OSError:
@@ -145,6 +155,7 @@ class _Worker:
             return True, BadScan("undecodable", "a decoder crashed on the damaged file; copy it again")
         if self._process.exitcode == -signal.SIGALRM:
             return True, BadScan("timeout", "took longer than the time limit; raise seconds_per_scan")
+        self.was_killed = True
         return True, BadScan("worker_killed", "the system ended the worker process, perhaps short of memory")
 
     def end(self) -> None:

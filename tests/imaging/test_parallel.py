@@ -58,6 +58,19 @@ def test_a_mistake_in_the_program_is_no_bad_scan() -> None:
         list(parallel_map(partial(_square, fail=3), range(6), jobs=2))
 
 
+def _die_once(mark: str) -> str:
+    if not Path(mark).exists():
+        Path(mark).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_item_whose_process_was_killed_by_chance_is_done_by_another(tmp_path: Path, jobs: int) -> None:
+    marks = [str(tmp_path / name) for name in "abc"]
+    assert list(parallel_map(_die_once, marks, jobs=jobs, seconds_per_item=60)) == ["done"] * 3
+
+
 def test_an_idle_worker_that_is_killed_costs_nothing() -> None:
     outcomes = parallel_map(os.getpgid, [0] * 40, jobs=2)
     next(outcomes)
