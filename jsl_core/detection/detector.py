@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from torchvision.ops import nms
 
 from jsl_core.config import CropSettings
 from jsl_core.detection.boxes import decode
@@ -62,11 +62,12 @@ class Detector:
         for image, (_, place), box, value in zip(
             images, fitted, found.cpu(), scores.amax(-1).cpu(), strict=True
         ):
-            likely = torch.nonzero(value >= score)[:, 0]
-            kept = likely[nms(box[likely], value[likely], nms_iou)]
+            likely = (value >= score).numpy()
+            box, value = box.numpy()[likely], value.numpy()[likely]
+            kept = _best_apart(box, value, nms_iou)
             height, width = image.shape
-            pixels = place.back(box[kept].numpy()).clip(0, [width, height, width, height])
-            results.append((pixels.astype(np.float32), value[kept].numpy()))
+            pixels = place.back(box[kept]).clip(0, [width, height, width, height])
+            results.append((pixels.astype(np.float32), value[kept]))
         return results
 
 
@@ -138,6 +139,16 @@ def save_detector(network: Network, cfg: Path, weights: Path) -> None:
     partial = cfg.with_name(cfg.name + ".partial")
     partial.write_text(write_cfg(network.sections), encoding="utf-8")
     os.replace(partial, cfg)
+
+
+def _best_apart(boxes: Boxes, scores: NDArray[np.float32], iou: float) -> NDArray[np.intp]:
+    """Which of N×4 boxes remain, best first, where of those that overlap by more than `iou` the best does.
+
+    OpenCV's: torchvision's own takes a second to load, most of it for compilers of networks.
+    """
+    corner, size = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
+    rectangles = np.concatenate([corner, size], 1).tolist()
+    return np.asarray(cv2.dnn.NMSBoxes(rectangles, scores.tolist(), 0.0, iou), np.intp)
 
 
 def _resize(settings: CropSettings, network: Network) -> Resize:
