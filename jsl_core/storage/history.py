@@ -148,6 +148,7 @@ class History:
         return {
             key: Step.model_validate(step)
             for key, step in zip(where, self._read(where.values()), strict=True)
+            if step
         }
 
     def results(self, keys: Iterable[str]) -> dict[str, list[Artifact]]:
@@ -161,5 +162,14 @@ class History:
         }
 
     def _read(self, keys: Iterable[str]) -> list[dict[str, Any]]:
+        """Each note; an empty one for what is not there, or damaged."""
         with ThreadPoolExecutor(_HANDS) as pool:
-            return [json.loads(data or b"{}") for data in pool.map(self._store.read, keys)]
+            return [_parsed(data) for data in pool.map(self._store.read, keys)]
+
+
+def _parsed(data: bytes | None) -> dict[str, Any]:
+    try:
+        note = json.loads(data or b"{}")
+    except ValueError:  # a power cut may leave a file's name without its bytes
+        return {}
+    return note if isinstance(note, dict) else {}

@@ -41,16 +41,23 @@ class Memo:
         return f"memo/{digest[:2]}/{digest}.json"
 
     def get(self, item: Any) -> Any | None:
-        """What was stored for the item, or None where nothing was or where an artifact it names is gone."""
+        """What was stored for the item; None if nothing was, it is damaged, or an artifact it names is gone."""
         return self.get_all([item])[0]
 
     def get_all(self, items: Sequence[Any]) -> list[Any | None]:
         """The same of many items at once."""
         with ThreadPoolExecutor(_HANDS) as pool:
             found = list(pool.map(self._store.read, map(self._key, items)))
-        values = [json.loads(data) if data else None for data in found]
+        values = [_parsed(data) for data in found]
         gone = set(self._store.missing(artifacts_in(values)))
         return [None if gone.intersection(artifacts_in(value)) else value for value in values]
 
     def put(self, item: Any, value: Any) -> None:
         self._store.write(self._key(item), json.dumps(value, sort_keys=True).encode())
+
+
+def _parsed(data: bytes | None) -> Any | None:
+    try:
+        return json.loads(data) if data else None
+    except ValueError:  # a power cut may leave a file's name without its bytes
+        return None

@@ -89,6 +89,14 @@ def test_an_unknown_or_short_digest_is_one_clear_line(store: FolderStore) -> Non
         Lineage(store).of("ab")
 
 
+def test_a_note_that_a_power_cut_has_spoilt_is_left_out(store: FolderStore) -> None:
+    made = pipeline(store, "r1")
+    (store.root / "history/r1/crop/crop-r1-a.json").write_bytes(b"\0\0")
+    (store.root / "history/r1/run.json").write_bytes(b"\0\0")
+    assert "cropped.json" in as_text(Lineage(store).of(made["dataset"].sha256))
+    assert [run.id for run in History(store).runs()] == ["r1"]
+
+
 def test_why_names_the_part_of_the_key_that_changed(store: FolderStore) -> None:
     pipeline(store, "r1")
     aged(store, 1)

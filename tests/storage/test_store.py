@@ -115,6 +115,19 @@ def test_a_remembered_result_whose_artifact_is_gone_is_forgotten(store: FolderSt
     assert memo.get({"scan": 1}) is None
 
 
+@pytest.mark.parametrize("left", [b"", b"\0\0\0\0", b'[{"png": {"sha'])
+def test_a_remembered_result_that_a_power_cut_has_spoilt_is_forgotten(
+    store: FolderStore, left: bytes
+) -> None:
+    memo = Memo(store, "stage")
+    memo.put({"scan": 1}, [])
+    (key,) = store.keys("memo")
+    (store.root / key).write_bytes(left)
+    assert memo.get({"scan": 1}) is None
+    memo.put({"scan": 1}, [])
+    assert memo.get({"scan": 1}) == []
+
+
 def test_artifacts_are_found_at_any_depth_of_a_json_value() -> None:
     artifact = Artifact.of_bytes(b"x", "x")
     assert artifacts_in({"a": [{"b": artifact.model_dump()}, 1, None], "c": "x"}) == [artifact]
