@@ -41,7 +41,7 @@ class Memo:
         return f"memo/{digest[:2]}/{digest}.json"
 
     def get(self, item: Any) -> Any | None:
-        """What was stored for the item; None if nothing was, it is damaged, or an artifact it names is gone."""
+        """What was stored for the item; None where there is none, or an artifact it names is gone."""
         return self.get_all([item])[0]
 
     def get_all(self, items: Sequence[Any]) -> list[Any | None]:
