@@ -4,9 +4,9 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -42,33 +42,36 @@ def done(lab: Lab, deployment: str, count: int) -> None:
     assert [run["state"]["message"] for run in ended if run["state_type"] != "COMPLETED"] == []
 
 
-def training(lab: Lab) -> tuple[Any, Path] | None:
-    """The run that trains and its process, as soon as there are both."""
+def training(lab: Lab, known: set[str]) -> tuple[str, Path] | None:
+    """The run that trains, none of those `known`, and its process, as soon as there are both."""
     for run in lab.runs("train"):
         for process in lab.processes():
             with suppress(OSError):
-                if run["id"].encode() in (process / "environ").read_bytes():
-                    return run, process
+                if run["id"] not in known and run["id"].encode() in (process / "environ").read_bytes():
+                    return run["id"], process
     return None
 
 
-def kill_in_training(lab: Lab, work: Path) -> None:
-    """kill -9 for the process that trains, once it has an epoch behind it, and for its worker.
+def kill_in_training(lab: Lab, known: set[str], epochs: Callable[[], set[Path]]) -> str:
+    """kill -9 for the process that trains, once it has an epoch behind it, and for its worker; the run.
 
-    It is found before it has one: a busy server may take longer to name its run than the run itself.
+    Other tests have trained in this lab. The process is found before it has an epoch: a busy server may take
+    longer to name its run than the run itself.
     """
-    wait_until(lambda: training(lab) is not None)
-    found = training(lab)
+    before = epochs()
+    wait_until(lambda: training(lab, known) is not None)
+    found = training(lab, known)
     assert found is not None
     run, process = found
-    wait_until(lambda: any(work.glob("checkpoints/*/*")))
+    wait_until(lambda: epochs() > before)
     os.kill(int(process.name), signal.SIGKILL)
-    wait_until(lambda: lab.state(run["id"])["type"] != "RUNNING")  # its worker says so
+    wait_until(lambda: lab.state(run)["type"] != "RUNNING")  # its worker says so
     for each in lab.processes():
         with suppress(FileNotFoundError, ProcessLookupError):
             words = (each / "cmdline").read_bytes().split(b"\0")
             if b"worker" in words and b"gpu" in words and b"deployments.leash" not in words:
                 os.kill(int(each.name), signal.SIGKILL)
+    return run
 
 
 def batches(store: Store) -> list[Batch]:
@@ -79,14 +82,15 @@ def batches(store: Store) -> list[Batch]:
 def test_scans_become_a_champion_though_process_and_worker_die_in_training(lab: Lab, cohort: Path) -> None:
     settings = load_lab(lab.home / "lab.toml").settings
     store = open_store(settings.store)
+    known, work = {run["id"] for run in lab.runs("train")}, Path(settings.store, "work")
     label(lab, cohort, 20)
     land(lab, cohort, 0, 20)
     lab.run("watch")
-    kill_in_training(lab, Path(settings.store, "work"))
+    killed = kill_in_training(lab, known, lambda: set(work.glob("checkpoints/*/epoch.pt")))
     done(lab, "retrain", 1)
     first = Registry(store).champion(REGIME)
     assert first is not None
-    (again,) = lab.runs("train")[:1]
+    (again,) = [run for run in lab.runs("train") if run["id"] == killed]
     assert again["run_count"] > 1
 
     run = lab.runs("retrain")[0]
