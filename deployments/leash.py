@@ -12,19 +12,21 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 __all__ = ["run_on_leash"]
 
-_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 _GRACE_SECONDS = 10
 
 
 def run_on_leash(command: Sequence[str]) -> int:
     """Run the command until it ends or standard input closes; its exit code."""
-    if sys.platform == "linux":
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+    if prctl:
         # Flow runs have sessions of their own; so they stay our descendants when their worker has gone.
-        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1)
+        prctl(_SET_CHILD_SUBREAPER, 1)
     closed = threading.Event()
 
     def watch() -> None:
@@ -33,7 +35,13 @@ def run_on_leash(command: Sequence[str]) -> int:
         closed.set()
 
     threading.Thread(target=watch, daemon=True).start()
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        # Where the leash itself is killed, nobody else is left to end it.
+        preexec_fn=prctl and partial(prctl, _SET_PARENT_DEATH_SIGNAL, signal.SIGTERM),
+    )
     while child.poll() is None and not closed.wait(0.2):
         pass
     _end_descendants(child)
@@ -62,7 +70,7 @@ def _descendants() -> set[int]:
     for file in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, parent = file.read_text().rpartition(")")[2].split()[:2]
-        except OSError:  # it has just ended
+        except (OSError, ValueError):  # it has just ended
             continue
         if state != "Z":
             parents[int(file.parent.name)] = int(parent)
