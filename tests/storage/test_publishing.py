@@ -59,8 +59,8 @@ def test_a_publishing_killed_at_random_moments_is_whole_in_the_end_and_never_hal
             fresh.setenv(name, value)
     places = {
         "to a folder": (str(tmp_path / "store"), str(tmp_path / "people")),
-        "to a bucket": (str(tmp_path / "store"), f"s3://{BUCKET}/people"),
-        "within a bucket": (f"s3://{BUCKET}/own", f"s3://{BUCKET}/own"),
+        "to a bucket": (str(tmp_path / "store"), f"s3://{BUCKET}/readers"),
+        "within a bucket": (f"s3://{BUCKET}/shared", f"s3://{BUCKET}/shared"),
     }
     source, target = map(open_store, places[way])
     files = files_of(source)
