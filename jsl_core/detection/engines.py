@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jsl_core.detection.cfg import write_cfg
+from jsl_core.detection.cfg import Section, write_cfg
 from jsl_core.detection.darknet import settled, weights_bytes
+from jsl_core.detection.layers import ConvBlock
 from jsl_core.detection.network import Network
 
-__all__ = ["Engine", "opencv_engine", "torch_engine"]
+__all__ = ["Engine", "one_channel", "opencv_engine", "torch_engine"]
 
 Engine = Callable[[NDArray[np.uint8]], list[Tensor]]
 """Raw maps of the heads (each N×A·(5 + classes)×H×W) of grey images N×H×W of the network's size."""
@@ -38,6 +39,7 @@ def torch_engine(network: Network) -> Engine:
 
 def opencv_engine(network: Network) -> Engine:
     """A copy of the network in OpenCV's DNN module, fp32."""
+    network = one_channel(network)
     cfg = np.frombuffer(write_cfg(network.sections).encode(), np.uint8)
     net = cv2.dnn.readNetFromDarknet(cfg, np.frombuffer(weights_bytes(settled(network)), np.uint8))
     kinds = [section.kind for section in network.sections[1:]]
@@ -45,10 +47,20 @@ def opencv_engine(network: Network) -> Engine:
     heads = [f"conv_{number - 1}" for number, kind in enumerate(kinds) if kind == "yolo"]
 
     def run(images: NDArray[np.uint8]) -> list[Tensor]:
-        grey = images[:, None].astype(np.float32) / 255
-        net.setInput(
-            np.ascontiguousarray(np.broadcast_to(grey, (len(grey), network.channels, *grey.shape[2:])))
-        )
+        grey = cv2.dnn.blobFromImages(list(images), 1 / 255)
+        net.setInput(grey if network.channels == 1 else grey.repeat(network.channels, 1))
         return [torch.from_numpy(np.asarray(raw)) for raw in net.forward(heads)]
 
     return run
+
+
+def one_channel(network: Network) -> Network:
+    """The same of grey images, in fewer operations: equal channels meet the sum of their kernels."""
+    first, net = network.layers[0], network.sections[0]
+    if network.channels == 1 or not isinstance(first, ConvBlock) or first.conv.groups != 1:
+        return network
+    grey = Network((Section(net.kind, {**net.options, "channels": "1"}), *network.sections[1:])).eval()
+    state = network.state_dict()
+    state["layers.0.0.weight"] = state["layers.0.0.weight"].sum(1, keepdim=True)
+    grey.load_state_dict(state)
+    return grey

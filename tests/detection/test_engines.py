@@ -1,0 +1,22 @@
+"""Networks of three channels see grey films as networks of one."""
+
+import numpy as np
+import torch
+
+from jsl_core.detection.architectures import yolov4_tiny
+from jsl_core.detection.engines import one_channel, opencv_engine, torch_engine
+from jsl_core.detection.network import Network
+
+
+def test_three_equal_channels_and_one_give_the_same_maps() -> None:
+    torch.manual_seed(0)
+    network = Network(yolov4_tiny()).eval()
+    for layer in network.layers:  # maps that differ from each other, as trained ones do
+        for parameter in layer.parameters():
+            torch.nn.init.normal_(parameter, std=0.05) if parameter.ndim > 1 else None
+    images = np.random.default_rng(0).integers(0, 256, (1, 416, 416), np.uint8)
+    assert one_channel(network).channels == 1
+    wanted = torch_engine(network)(images)
+    for engine in (torch_engine(one_channel(network)), opencv_engine(network)):
+        for one, other in zip(engine(images), wanted, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
