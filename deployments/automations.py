@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from flows.events import LANDED, MOST_RUNS
+from flows.events import LANDED, MOST_RUNS, TAG
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -39,7 +39,7 @@ def _automations(retrain: UUID) -> list["AutomationCore"]:
     from prefect.events import AutomationCore, EventTrigger, Posture
     from prefect.events.actions import ChangeFlowRunState, RunDeployment
 
-    ours = {"prefect.resource.id": "prefect.tag.jsl", "prefect.resource.role": "tag"}
+    ours = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
     again = ChangeFlowRunState(
         state=StateType.SCHEDULED, name="AwaitingRetry", message="its process died; it goes on from there"
     )

@@ -3,26 +3,22 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from deployments.apply import POOLS, deploy
+from deployments.services import Service
 from flows.blank import BlankDatabase
 from jsl_core.errors import JslError
 
 __all__ = ["up"]
 
 _START_SECONDS = 120
-_SOON_SECONDS = 15  # a worker that ends sooner has a fault of its own
+_SWEEP_SECONDS = 30
 _LOCAL = ("127.0.0.1", "localhost", "::1")
-
-_Service = subprocess.Popen[bytes]
 
 
 def up(
@@ -58,27 +54,21 @@ def up(
     os.environ |= _environment(home, address, host)
     _refuse_taken(host, port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    services: dict[str, _Service] = {}
+    logs = home / "logs"
     try:
         with ExitStack() as stack:  # ends the services last to first, so that runs can still tell the server
-
-            def start(name: str, *command: str) -> None:
-                services[name] = stack.enter_context(_service(command, home / "logs" / f"{name}.log"))
-
-            def work(pool: str) -> None:
-                start(pool, "worker", "start", "--pool", pool, "--type", "process")
-
             blank = BlankDatabase(home / "prefect" / "prefect.db")
             blank.begin()
-            start("server", "server", "start", "--host", host, "--port", str(port))
-            _await_server(f"{address}/api/health", services["server"], home)
+            serve = ("server", "start", "--host", host, "--port", str(port))
+            server = stack.enter_context(Service("server", serve, logs / "server.log"))
+            _await_server(f"{address}/api/health", server)
             blank.keep()
             deploy(settings=settings, store=store or ("" if settings else str(home / "store")))
-            for pool in POOLS:
-                work(pool.name)
-            _await_workers(services, home)
-            print(f"{_gpu()}\nUI: {address}   Logs: {home / 'logs'}   Ctrl-C ends all.", flush=True)
-            _watch(services, work, home)
+            workers = [stack.enter_context(_worker(pool.name, logs)) for pool in POOLS]
+            services = [server, *workers]
+            _await_workers(services)
+            print(f"{_gpu()}\nUI: {address}   Logs: {logs}   Ctrl-C ends all.", flush=True)
+            _tend(services)
     except KeyboardInterrupt:
         print("jsl up: all ended", flush=True)
 
@@ -113,36 +103,23 @@ def _refuse_taken(host: str, port: int) -> None:
         raise JslError(f"cannot listen at {host}:{port} ({error.strerror}); choose another --port") from None
 
 
-@contextmanager
-def _service(command: tuple[str, ...], log: Path) -> Iterator[_Service]:
-    """A `prefect` command on a leash: it ends with the block, and with this process, however that ends."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as file:
-        service = subprocess.Popen(
-            [sys.executable, "-m", "deployments.leash", sys.executable, "-m", "prefect", *command],
-            stdin=subprocess.PIPE,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # a Ctrl-C is for us; we end the services in their order
-        )
-    try:
-        yield service
-    finally:
-        service.communicate()
+def _worker(pool: str, logs: Path) -> Service:
+    command = ("worker", "start", "--pool", pool, "--type", "process")
+    return Service(f"{pool} worker", command, logs / f"{pool}.log")
 
 
-def _await_server(url: str, server: _Service, home: Path) -> None:
+def _await_server(url: str, server: Service) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while server.poll() is None and time.monotonic() < deadline:
+    while not server.ended() and time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise JslError(f"the server did not start; see {home / 'logs' / 'server.log'}")
+    raise JslError(f"the server did not start; see {server.log}")
 
 
-def _await_workers(services: dict[str, _Service], home: Path) -> None:
+def _await_workers(services: list[Service]) -> None:
     """Wait until every pool has a worker that the server has heard of."""
     from prefect.client.orchestration import get_client
 
@@ -150,31 +127,29 @@ def _await_workers(services: dict[str, _Service], home: Path) -> None:
     with get_client(sync_client=True) as client:
         for pool in POOLS:
             while (status := client.read_work_pool(pool.name).status) is None or status.value != "READY":
-                _refuse_ended(services, home)
+                for service in services:
+                    if service.ended():
+                        raise JslError(f"the {service.name} has ended; see {service.log}")
                 if time.monotonic() > deadline:
-                    raise JslError(f"the {pool.name} worker did not start; see {home / 'logs'}")
+                    raise JslError(f"no {pool.name} worker has started; see {services[0].log.parent}")
                 time.sleep(0.5)
 
 
-def _watch(services: dict[str, _Service], work: Callable[[str], None], home: Path) -> None:
-    """Start a worker again that was killed, unless it ends at once. Raises JslError."""
-    started = dict.fromkeys(services, time.monotonic())
+def _tend(services: list[Service]) -> None:
+    """Start again what ends, and give away again what died unnoticed."""
+    from httpx import HTTPError
+    from prefect.client.orchestration import get_client
+
+    from flows.revival import revive_forgotten
+
     while True:
-        for name, service in list(services.items()):
-            if service.poll() is None:
-                continue
-            if name == "server" or time.monotonic() - started[name] < _SOON_SECONDS:
-                _refuse_ended(services, home)
-            print(f"jsl up: the {name} worker has ended; it is started again", flush=True)
-            work(name)
-            started[name] = time.monotonic()
-        time.sleep(1)
-
-
-def _refuse_ended(services: dict[str, _Service], home: Path) -> None:
-    for name, service in services.items():
-        if service.poll() is not None:
-            raise JslError(f"the {name} service has ended; see {home / 'logs' / f'{name}.log'}")
+        for _ in range(_SWEEP_SECONDS):
+            for service in services:
+                service.tend()
+            time.sleep(1)
+        with suppress(HTTPError), get_client(sync_client=True) as client:  # the server may be starting again
+            for name in revive_forgotten(client):
+                print(f"jsl up: run {name} had died unnoticed; it goes on", flush=True)
 
 
 def _gpu() -> str:

@@ -17,7 +17,7 @@ from jsl_core.errors import JslError
 __all__ = ["on_a_server_with_pools", "run_elsewhere"]
 
 _POLL_SECONDS = 1.0
-_REVIVED_WITHIN = timedelta(minutes=2)  # an automation does so within seconds, if the server has it
+_REVIVED_WITHIN = timedelta(minutes=7)  # an automation does so within seconds, `watch` within minutes
 
 
 def on_a_server_with_pools() -> bool:

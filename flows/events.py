@@ -1,6 +1,7 @@
 """What flows and the automations of a server agree on, apart from both: neither is to import the other."""
 
-__all__ = ["LANDED", "MOST_RUNS"]
+__all__ = ["LANDED", "MOST_RUNS", "TAG"]
 
 LANDED = "jsl.scans.landed"  # new scans were taken; resource jsl.landing.<place>, payload: number, scans
+TAG = "jsl"  # of every deployment, and so of every run that they start
 MOST_RUNS = 10  # what kills its process so often has a fault of its own, such as too little memory

@@ -10,6 +10,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from flows.due import retrain_if_due, start_once
 from flows.events import LANDED
+from flows.revival import revive_forgotten
 from jsl_core.config import PipelineSettings, PresetChoice, RetrainSettings, WatchSettings, over_preset
 from jsl_core.errors import BadSettings
 from jsl_core.landing import Batch, Ledger, open_landing, settled, take
@@ -43,6 +44,7 @@ def watch(
     parts = {"settings": settings, "watching": watching, "rule": rule}
     told = {name: part.model_dump(mode="json", exclude_defaults=True) for name, part in parts.items()}
     with get_client(sync_client=True) as client:
+        revive_forgotten(client)
         taken = take(
             landing,
             ledger,

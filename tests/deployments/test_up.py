@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,32 @@ def test_a_run_whose_table_is_missing_fails_on_its_worker_and_says_so(lab: Lab) 
     (told,) = lab.ask("/flow_runs/filter", mine)
     assert told["state_type"] == "FAILED"
     assert "none.csv" in told["state"]["message"]
+
+
+def test_a_server_and_a_worker_that_are_killed_are_started_again(lab: Lab) -> None:
+    def services() -> dict[str, int]:
+        """What runs now, by the last words of its command, leashes apart."""
+        commands = {int(each.name): (each / "cmdline").read_bytes().split(b"\0") for each in lab.processes()}
+        return {
+            b" ".join(words[-6:]).decode(): process
+            for process, words in commands.items()
+            if b"prefect" in words and b"deployments.leash" not in words
+        }
+
+    def answers() -> bool:
+        with suppress(OSError):
+            return bool(lab.ask("/work_pools/filter", {}))
+        return False
+
+    before = services()
+    assert len(before) == 3
+    for process in before.values():
+        os.kill(process, signal.SIGKILL)
+    wait_until(
+        lambda: services().keys() == before.keys() and not set(services().values()) & set(before.values())
+    )
+    wait_until(answers)
+    test_a_run_whose_table_is_missing_fails_on_its_worker_and_says_so(lab)
 
 
 def test_ctrl_c_leaves_no_process_behind(lab: Lab) -> None:
