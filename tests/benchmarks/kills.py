@@ -79,7 +79,7 @@ def _lab(home: Path, cohort: Path, kills: int, seed: int) -> dict[str, Any]:
         digests = [version.facts["dataset"]["sha256"], version.model.sha256]
         return figures | {"killed": killed, "digests": digests}
     finally:
-        lab.process.send_signal(signal.SIGINT)
+        lab.process.terminate()
         lab.process.wait()
 
 
@@ -109,7 +109,7 @@ def _land(lab: Lab, films: list[Path]) -> None:
 
 def _kill(lab: Lab, dice: random.Random) -> str:
     """Kill a run's process, a worker, or a worker with all its runs; which of them."""
-    while True:
+    while lab.process.poll() is None:
         runs = [each for each in lab.processes() if _is_run(each)]
         workers = [each for each in lab.processes() if _is_worker(each)]
         what = dice.choice(["run", "run", "run", "worker", "both"])
@@ -122,6 +122,7 @@ def _kill(lab: Lab, dice: random.Random) -> str:
                     os.kill(int(victim.name), signal.SIGKILL)
             return what
         time.sleep(0.2)
+    sys.exit("the lab has ended")
 
 
 def _is_run(process: Path) -> bool:

@@ -13,7 +13,6 @@ import argparse
 import json
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -143,7 +142,7 @@ def deployed(folder: Path, home: Path) -> dict[str, float]:
             sys.exit(f"prepare ended: {lab.state(run)['message']}")
         return {"seconds": seconds}
     finally:
-        lab.process.send_signal(signal.SIGINT)
+        lab.process.terminate()
         lab.process.wait()
 
 

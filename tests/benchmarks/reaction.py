@@ -8,7 +8,6 @@ Scheduled: the server has made the run; running: a worker has taken it, started 
 
 import os
 import shutil
-import signal
 import statistics
 import sys
 import tempfile
@@ -47,7 +46,7 @@ def main() -> None:
             seconds = [landed(lab, film) for film in films]
             reacted = automated(lab, chosen.rounds)
         finally:
-            lab.process.send_signal(signal.SIGINT)
+            lab.process.terminate()
             lab.process.wait()
     steps = {name: [each[name] for each in seconds] for name in seconds[0]}
     steps["event to run on pool gpu scheduled"] = reacted
