@@ -144,10 +144,16 @@ def _rest(lab: Lab) -> None:
     """Wait until every run has ended."""
     unfinished = {"flow_runs": {"state": {"type": {"not_any_": ["COMPLETED", "CANCELLED", "FAILED"]}}}}
     deadline = time.monotonic() + _PATIENCE
-    while left := [run for run in lab.ask("/flow_runs/filter", unfinished) if not later(run)]:
+    left = None
+    while left != []:
         if time.monotonic() > deadline:
-            sys.exit(f"left over: {[(run['name'], run['state_name'], run['run_count']) for run in left]}")
+            sys.exit(f"left over: {left}")
         time.sleep(1)
+        runs = lab.ask("/flow_runs/filter", unfinished)
+        if isinstance(runs, int):  # a refusal
+            left = [f"the server answers {runs}"]
+        else:
+            left = [(run["name"], run["state_name"], run["run_count"]) for run in runs if not later(run)]
 
 
 def _check(lab: Lab, store: Store) -> dict[str, Any]:
