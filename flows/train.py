@@ -1,11 +1,9 @@
 """From a packed dataset to the models of all regimes."""
 
-from collections.abc import Iterator
-
 from prefect import flow
 
 from flows.elsewhere import on_a_server_with_pools, run_elsewhere
-from jsl_core.config import PipelineSettings, PresetChoice, Regime, TrainingSettings, over_preset
+from jsl_core.config import PipelineSettings, PresetChoice, TrainingSettings, over_preset
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.train import gather_folds, train, train_on_risk_factors
@@ -53,23 +51,7 @@ def _models(
     models: dict[str, Artifact] = {}
     if training.baseline and training.factors != "none":
         models["risk-factors"] = train_on_risk_factors(dataset, training.only(), place, fold)
-    for regime in _in_order(training):
+    for regime in training.in_order():
         start = training.parent_of(regime)
         models[regime] = train(regime, dataset, start and models[start], training.only(regime), place, fold)
     return models
-
-
-def _in_order(training: TrainingSettings) -> Iterator[Regime]:
-    """The regimes asked for and those they start from, each once, parents first."""
-    done: set[Regime] = set()
-
-    def visit(regime: Regime) -> Iterator[Regime]:
-        start = training.parent_of(regime)
-        if start:
-            yield from visit(start)
-        if regime not in done:
-            done.add(regime)
-            yield regime
-
-    for regime in training.wanted():
-        yield from visit(regime)

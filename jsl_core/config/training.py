@@ -103,7 +103,7 @@ class TrainingSettings(Settings):
     regimes: tuple[Regime, ...] = Field(
         ("kl", "jsl-image", "jsl-joint-frozen", "jsl-joint", "multitask"),
         title="Regimes",
-        description="jsl-image starts from kl, and jsl-joint from jsl-image.",
+        description="What a regime starts from is trained as well.",
     )
     backbone: str = Field(
         "jslnet",
@@ -169,6 +169,12 @@ class TrainingSettings(Settings):
     multitask_from_kl: bool = Field(
         True, title="Multi-task from KL", description="Start multi-task from the kl network. Off in the seed."
     )
+    joint_from: Literal["jsl-image", "multitask"] = Field(
+        "jsl-image",
+        title="Joint from",
+        description="What the regimes with risk factors start from: the seed's way, or the network that "
+        "learned the grade as well, which has fitted fewer knees by heart.",
+    )
     inherit_heads: bool = Field(
         True,
         title="Inherit heads",
@@ -220,8 +226,8 @@ class TrainingSettings(Settings):
         parents: dict[Regime, Regime | None] = {
             "kl": None,
             "jsl-image": "kl",
-            "jsl-joint-frozen": "jsl-image",
-            "jsl-joint": "jsl-image",
+            "jsl-joint-frozen": self.joint_from,
+            "jsl-joint": self.joint_from,
             "multitask": "kl" if self.multitask_from_kl else None,
         }
         return parents[regime]
@@ -236,6 +242,20 @@ class TrainingSettings(Settings):
     def wanted(self) -> tuple[Regime, ...]:
         """The regimes to train: without risk factors, none that needs any."""
         return tuple(name for name in self.regimes if self.factors != "none" or name not in JOINT)
+
+    def in_order(self) -> tuple[Regime, ...]:
+        """The regimes to train and those they start from, each once, parents first."""
+        done: dict[Regime, None] = {}
+
+        def visit(regime: Regime) -> None:
+            parent = self.parent_of(regime)
+            if parent:
+                visit(parent)
+            done[regime] = None
+
+        for regime in self.wanted():
+            visit(regime)
+        return tuple(done)
 
     def only(self, regime: Regime | None = None) -> "TrainingSettings":
         """What one regime depends on (None: the baseline without images); all else is set to its default."""

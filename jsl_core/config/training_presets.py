@@ -28,9 +28,12 @@ def _demo() -> TrainingSettings:
     fine = RegimeSettings(epochs=15, batch=16, lr=1e-3, average=0.95)
     return TrainingSettings(
         backbone="jslnet",
+        joint_from="multitask",
         kl=RegimeSettings(epochs=40, batch=16, lr=3e-3, average=0.95),
         jsl_image=fine,
-        jsl_joint_frozen=RegimeSettings(epochs=30, batch=16, lr=1e-3),
+        jsl_joint_frozen=RegimeSettings(
+            epochs=30, batch=16, lr=1e-2, weight_decay=1.0, dropout=0.6, average=0.99
+        ),
         jsl_joint=fine,
         multitask=fine,
     )
@@ -87,6 +90,7 @@ def _best() -> TrainingSettings:
         backbone="convnext_tiny",
         weights="imagenet",
         normalise="imagenet",
+        joint_from="multitask",
         kl=recipe(30, 1e-3),
         jsl_image=recipe(20, 3e-4),
         jsl_joint_frozen=RegimeSettings(epochs=60, batch=64, lr=1e-3, weight_decay=0.1, dropout=0.3),

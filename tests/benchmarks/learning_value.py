@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 SIZE = 112  # pixels of a crop, as in preset demo
 FULL = 160  # participants up to whom the preset's epochs are kept
-REGIMES: tuple[Regime, ...] = ("kl", "jsl-image", "jsl-joint")
+REGIMES: tuple[Regime, ...] = ("kl", "jsl-image", "multitask", "jsl-joint")  # parents first
 MODELS = {  # and the information of `attainable_auc`
     "risk-factors": "risk-factors",
     "jsl-image": "image",

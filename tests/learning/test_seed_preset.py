@@ -38,6 +38,7 @@ def test_the_network_and_what_it_sees() -> None:
     assert (training.factor_width, training.factor_nonlinear, training.scale_factors) == (128, False, False)
     assert (training.kl_loss, training.kl_weight, training.jsl_outputs) == ("softmax", 1, 1)
     assert (training.parent_of("jsl-image"), training.parent_of("multitask")) == ("kl", None)
+    assert training.parent_of("jsl-joint") == training.parent_of("jsl-joint-frozen") == "jsl-image"
     assert (settings.pack.size, settings.pack.split_by, settings.crop.margin_px) == (224, "knee", 5)
     assert round(settings.pack.val * 4163) == round(settings.pack.test * 4163) == 300
 

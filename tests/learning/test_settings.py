@@ -115,6 +115,13 @@ def test_without_risk_factors_the_models_that_need_any_are_left_out(dataset: Pat
         train_risk_factors(dataset, settings, tmp_path)
 
 
+def test_joint_regimes_start_from_the_network_that_is_named_and_it_is_trained_as_well() -> None:
+    settings = TrainingSettings(regimes=("jsl-joint",), joint_from="multitask", baseline=False)
+    assert settings.in_order() == ("kl", "multitask", "jsl-joint")
+    seeds_way = settings.model_copy(update={"joint_from": "jsl-image"})
+    assert seeds_way.in_order() == ("kl", "jsl-image", "jsl-joint")
+
+
 def test_two_softmax_outputs_say_the_log_odds(dataset: Path, tmp_path: Path) -> None:
     trained("jsl-image", dataset, tmp_path, jsl_outputs=2)
     network = ModelBundle.load(tmp_path).network
