@@ -1,5 +1,6 @@
 """Runs that died while nobody listened go on; what has ended, or died too often, stays as it is."""
 
+import time
 from datetime import timedelta
 from uuid import UUID
 
@@ -29,7 +30,9 @@ def _run(client: SyncPrefectClient, *states: State, tag: str = TAG) -> UUID:
 
 
 def test_a_run_that_died_and_that_nobody_gave_away_again_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revival, "_GRACE", dict.fromkeys(revival._GRACE, timedelta(0)))
+    monkeypatch.setattr(
+        revival, "_GRACE", {kind: timedelta(0) for kind in (StateType.CRASHED, StateType.PENDING)}
+    )
     died = (Running(), Crashed())
     with get_client(sync_client=True) as client:
         crashed, pending = _run(client, *died), _run(client, Pending())
@@ -44,6 +47,22 @@ def test_a_run_that_died_and_that_nobody_gave_away_again_goes_on(monkeypatch: py
     assert states[often].type == states[other].type == StateType.CRASHED
     assert {run: states[run].type for run in fine} == fine
     assert (set(revived), again) == (names, [])
+
+
+def test_a_run_that_gives_no_sign_of_life_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(revival._GRACE, StateType.RUNNING, timedelta(0))
+    with get_client(sync_client=True) as client:
+        run = _run(client, Running())  # which the server has told as an event
+        heard = {"filter": {"resource": {"id": [f"prefect.flow-run.{run}"]}}}
+        while not client._client.post("/events/filter", json=heard).json()["total"]:
+            time.sleep(0.1)
+        revival.revive_forgotten(client)
+        before = client.read_flow_run(run).state
+        monkeypatch.setattr(revival, "_SILENCE", timedelta(0))
+        revival.revive_forgotten(client)
+        after = client.read_flow_run(run).state
+        client.delete_flow_run(run)
+    assert (before.type, after.type) == (StateType.RUNNING, StateType.CRASHED)
 
 
 def test_an_automation_is_given_time_to_be_quicker() -> None:
