@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jsl_core.learning.dataset import PackedDataset
+from jsl_core.dataset import PackedDataset
 
 __all__ = ["dataset_difference"]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import Task
 from prefect.cache_policies import CachePolicy
@@ -93,11 +93,15 @@ class ResultsOnStore(WritableFileSystem):
         return None  # keys stay relative, so that a store can move
 
 
-def results_block(url: str) -> str:
-    """Save the block for a store and return the name by which flows refer to it."""
+def results_block(url: str) -> ResultsOnStore:
+    """The block for a store, saved: flows take no other."""
     name = f"store-{digest_of(url)[:12]}"
-    ResultsOnStore(url=url).save(name, overwrite=True, _sync=True)  # type: ignore[call-arg]
-    return f"{ResultsOnStore._block_type_slug}/{name}"
+    try:  # half a second, where saving it again would take a whole one
+        return cast("ResultsOnStore", ResultsOnStore.load(name, _sync=True))  # type: ignore[call-arg]
+    except ValueError:
+        block = ResultsOnStore(url=url)
+        block.save(name, overwrite=True, _sync=True)  # type: ignore[call-arg]
+        return block
 
 
 def stage(name: str, *, version: int, code: tuple[str, ...]) -> Callable[[Callable[P, R]], Task[P, R]]:
@@ -168,7 +172,7 @@ class _StageKey(CachePolicy):
 @cache
 def code_digest(module: str) -> str:
     """Digest of every file of a package (or of a single module) as it is installed."""
-    # The parents of a module are not imported for it: that of `learning.packing` would bring PyTorch.
+    # The parents of a module are not imported for it: that of `learning.calibration` would bring PyTorch.
     top, *below = module.split(".")
     spec = find_spec(top)
     assert spec is not None, module

@@ -50,10 +50,11 @@ def size_of(model: Artifact, store: Store) -> int:
     return size
 
 
-@stage("predict", version=1, code=("jsl_core.learning",))
+@stage("predict", version=1, code=("jsl_core.dataset.packed", "jsl_core.learning"))
 def predict(model: Artifact, dataset: Artifact, place: Placement) -> Artifact:
     """What a model says of every knee of a dataset, beside the labels: `predictions.csv`."""
-    from jsl_core.learning import ModelBundle, PackedDataset
+    from jsl_core.dataset import PackedDataset
+    from jsl_core.learning import ModelBundle
 
     store = place.open()
     packed = PackedDataset.load(checkout(store, dataset, place.folder("trees")))

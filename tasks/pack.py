@@ -7,6 +7,8 @@ from pathlib import Path
 
 from jsl_core.cohort import read_cohort
 from jsl_core.config import PackSettings
+from jsl_core.dataset import pack as pack_joints
+from jsl_core.dataset import pack_from_paths
 from jsl_core.imaging import Image, decode_png
 from jsl_core.records import Row, read_rows
 from jsl_core.storage import Artifact, artifacts_in, put_tree
@@ -18,19 +20,12 @@ __all__ = ["pack", "pack_images"]
 _HANDS = 4
 _AT_ONCE = 64  # crops in memory
 
-_CODE = (
-    "jsl_core.cohort",
-    "jsl_core.learning.crops",
-    "jsl_core.learning.dataset",
-    "jsl_core.learning.packing",
-)
+_CODE = ("jsl_core.cohort", "jsl_core.dataset")
 
 
 @stage("pack", version=1, code=_CODE)
 def pack(joints: Artifact, cohort: Artifact, settings: PackSettings, place: Placement) -> Artifact:
     """The packed dataset of all joints that have a row in the cohort table, as a tree."""
-    from jsl_core.learning import pack as pack_joints  # PyTorch takes seconds to import
-
     store = place.open()
     rows = read_rows(store, [joints])
     for bundle in place.bundles:
@@ -60,8 +55,6 @@ def pack(joints: Artifact, cohort: Artifact, settings: PackSettings, place: Plac
 @stage("pack", version=1, code=_CODE)
 def pack_images(images: Artifact, cohort: Artifact, settings: PackSettings, place: Placement) -> Artifact:
     """The packed dataset of crops on disk, found by the table's `Img_path`; `images` lists their digests."""
-    from jsl_core.learning import pack_from_paths
-
     store = place.open()
     with tempfile.TemporaryDirectory() as folder:
         table = read_cohort(store.fetch(cohort, Path(folder, "cohort", cohort.name)), needs=["Img_path"])

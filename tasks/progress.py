@@ -11,7 +11,7 @@ from jsl_core.progress import tell
 
 __all__ = ["Progress"]
 
-_SECONDS = 1.0  # between two updates of the artifact: each is a request to the server
+_SECONDS = 5.0  # between two updates of the artifact: each is a request to the server
 
 
 class Progress:
@@ -20,19 +20,22 @@ class Progress:
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total, self._done = what, total, 0
         self._told = time.monotonic()
-        # A task's function that is called on its own has no run to show its progress on.
-        self._artifact = (
-            cast("UUID", create_progress_artifact(0.0, key=what.replace(" ", "-"), description=what))
-            if TaskRunContext.get()
-            else None
-        )
+        self._artifact: UUID | None = None
 
     def step(self, done: int = 1, note: str = "") -> None:
         self._done += done
         tell(self._what, self._done, self._total, note)
-        late = time.monotonic() - self._told > _SECONDS or self._done >= self._total
-        if self._artifact and late:
+        is_late = time.monotonic() - self._told > _SECONDS
+        # A task's function that is called on its own has no run to show its progress on.
+        if (is_late and TaskRunContext.get()) or (self._artifact and self._done >= self._total):
             self._told = time.monotonic()
-            share = self._done / max(self._total, 1)
-            text = f"{self._what}: {self._done} of {self._total} {note}".rstrip()
-            update_progress_artifact(self._artifact, progress=100 * share, description=text)
+            self._show(note)
+
+    def _show(self, note: str) -> None:
+        text = f"{self._what}: {self._done} of {self._total} {note}".rstrip()
+        share = 100 * self._done / max(self._total, 1)
+        if self._artifact:
+            update_progress_artifact(self._artifact, progress=share, description=text)
+        else:
+            key = self._what.replace(" ", "-")
+            self._artifact = cast("UUID", create_progress_artifact(share, key=key, description=text))

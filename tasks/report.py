@@ -12,11 +12,12 @@ import pandas as pd
 
 from jsl_core import __version__
 from jsl_core.config import EvaluateSettings, PipelineSettings
+from jsl_core.dataset import PackedDataset
 from jsl_core.evaluation.content import ReportContent, Shown, StagedKnee, Stages
 from jsl_core.evaluation.gallery import gallery, share_in_joint_space
 from jsl_core.evaluation.report import write_report
 from jsl_core.imaging import decode_png
-from jsl_core.learning import ModelBundle, PackedDataset
+from jsl_core.learning import ModelBundle
 from jsl_core.records import Row, read_rows
 from jsl_core.storage import Artifact, Store, checkout, tree_files
 from tasks.caching import Placement, stage

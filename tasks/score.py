@@ -51,7 +51,7 @@ def field_of(models: list[Artifact], place: Placement) -> float | None:
     return _ensemble(models, place).field_mm
 
 
-@stage("score", version=1, code=("jsl_core.scoring", "jsl_core.learning"))
+@stage("score", version=1, code=("jsl_core.scoring", "jsl_core.dataset", "jsl_core.learning"))
 def score(
     joints: Artifact,
     rejected: Artifact,

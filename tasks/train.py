@@ -14,7 +14,7 @@ from tasks.progress import Progress
 
 __all__ = ["gather_folds", "train", "train_on_risk_factors"]
 
-_CODE = ("jsl_core.cohort.columns", "jsl_core.cohort.factors", "jsl_core.learning")
+_CODE = ("jsl_core.cohort.columns", "jsl_core.cohort.factors", "jsl_core.dataset.packed", "jsl_core.learning")
 
 
 @stage("train", version=1, code=_CODE)

@@ -77,8 +77,8 @@ def diff(old: str, new: str, *, store: str = _STORE) -> None:
     store
         Folder, or s3://bucket/prefix.
     """
+    from jsl_core.dataset import PackedDataset
     from jsl_core.difference import dataset_difference
-    from jsl_core.learning import PackedDataset
 
     kept = open_store(store)
     trees = work_folder(store) / "trees"

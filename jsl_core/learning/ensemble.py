@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from jsl_core.cohort.columns import PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
+from jsl_core.dataset import fit_crop
 from jsl_core.errors import BadTable, BundleError
 from jsl_core.learning.baseline import BaselineBundle
 from jsl_core.learning.bundle import ModelBundle, read_record
 from jsl_core.learning.calibration import best_threshold
-from jsl_core.learning.crops import fit_crop
 from jsl_core.learning.tensors import pick_device
 
 __all__ = ["GRADES", "INTERVAL", "Ensemble", "Member", "validation_risks"]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BundleError
 from jsl_core.learning.bundle import write_json
-from jsl_core.learning.dataset import PackedDataset
 from jsl_core.learning.outputs import write_scores
 
 __all__ = ["gather_folds"]

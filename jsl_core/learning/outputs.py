@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS
+from jsl_core.dataset import PackedDataset
 from jsl_core.learning.bundle import ModelBundle, probabilities, write_json
-from jsl_core.learning.dataset import PackedDataset
 from jsl_core.learning.scores import prediction_scores
 from jsl_core.learning.trainer import EpochReport
 

@@ -14,6 +14,7 @@ from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.config import Regime, TrainingSettings
 from jsl_core.config.training import JOINT
+from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings, BadTable, BundleError
 from jsl_core.learning.augment import Augmentation
 from jsl_core.learning.balance import balanced
@@ -21,7 +22,6 @@ from jsl_core.learning.bundle import ModelBundle
 from jsl_core.learning.calibration import best_threshold, sigmoid, temperature
 from jsl_core.learning.checkpoints import Checkpoint
 from jsl_core.learning.curves import Curves
-from jsl_core.learning.dataset import PackedDataset
 from jsl_core.learning.features import kept_features
 from jsl_core.learning.memory import keep_freed_memory
 from jsl_core.learning.networks import KneeNetwork, NetworkSpec

@@ -12,10 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from jsl_core.cohort.columns import PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.config import TrainingSettings
+from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings, BadTable
 from jsl_core.learning.bundle import write_json
 from jsl_core.learning.calibration import best_threshold
-from jsl_core.learning.dataset import PackedDataset
 from jsl_core.learning.outputs import predictions_table, write_scores
 
 __all__ = ["train_risk_factors"]

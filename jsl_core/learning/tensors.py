@@ -9,9 +9,9 @@ from torch import nn
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
+from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings
 from jsl_core.learning.augment import to_float
-from jsl_core.learning.dataset import PackedDataset
 
 __all__ = ["DeviceData", "Precision", "autocast", "pick_device"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from jsl_core.config import ConvertSettings, CropSettings, SplitSettings
+from jsl_core.dataset import read_crop
 from jsl_core.detection import Detection, JointDetector, crop_joint
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging import Image, decode_png, open_scan, walk
 from jsl_core.imaging.stages import split_scan
-from jsl_core.learning.crops import read_crop
 from jsl_core.parallel import parallel_map
 from jsl_core.records import Row, rejection
 from jsl_core.scoring.score import Knee

@@ -25,8 +25,8 @@ from results import keep, options, show
 from jsl_core.cohort import read_cohort
 from jsl_core.config import PackSettings, PhantomSettings, Regime, TrainingSettings
 from jsl_core.config.training_presets import training_preset
+from jsl_core.dataset import fit_crop
 from jsl_core.errors import BadScan
-from jsl_core.learning.crops import fit_crop
 from jsl_core.parallel import parallel_map
 from jsl_core.phantom import attainable_auc, make_film
 from jsl_core.phantom.cohort import study_and_truth
@@ -79,7 +79,7 @@ def recipe(participants: int) -> TrainingSettings:
 
 def learn(crops: dict[str, np.ndarray], table: pd.DataFrame, participants: int, folder: Path) -> None:
     """Train all models on the test part and the first `participants` of the others."""
-    from jsl_core.learning import pack
+    from jsl_core.dataset import pack
     from jsl_core.learning.regimes import train_regime
     from jsl_core.learning.risk_factors import train_risk_factors
 

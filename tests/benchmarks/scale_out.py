@@ -72,7 +72,7 @@ def through(scans: list[Artifact], settings: PipelineSettings) -> tuple[dict[str
 
 def make_dataset(folder: Path, knees: int, size: int) -> None:
     """Knees that differ by what their grade does to them, packed."""
-    from jsl_core.learning import pack
+    from jsl_core.dataset import pack
 
     rng = np.random.default_rng(0)
     grades = np.arange(knees) % 5

@@ -15,13 +15,12 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from jsl_core.config import PackSettings, Regime, RegimeSettings, TrainingSettings
+from jsl_core.dataset import PackedDataset, pack_from_paths
 from jsl_core.learning.augment import Augmentation
 from jsl_core.learning.bundle import ModelBundle
-from jsl_core.learning.dataset import PackedDataset
 from jsl_core.learning.networks import KneeNetwork
 from jsl_core.learning.objective import Objective
 from jsl_core.learning.optimisation import build_optimizer
-from jsl_core.learning.packing import pack_from_paths
 from jsl_core.learning.regimes import train_regime
 from jsl_core.learning.tensors import DeviceData, Precision, autocast, pick_device
 from jsl_core.learning.trainer import EpochReport

@@ -12,7 +12,7 @@ from lab import ENDED, Lab, wait_until
 
 from jsl_core.cohort import read_cohort
 from jsl_core.config import load_lab
-from jsl_core.learning import pack
+from jsl_core.dataset import pack
 from jsl_core.storage import Artifact, open_store, put_tree
 
 pytest.importorskip("selenium", reason="selenium is not installed")

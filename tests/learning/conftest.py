@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from jsl_core.config import PackSettings, RegimeSettings, TrainingSettings
-from jsl_core.learning import pack
+from jsl_core.dataset import pack
 
 SIZE = 32
 

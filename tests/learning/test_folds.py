@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from jsl_core.config import PackSettings, TrainingSettings
-from jsl_core.learning import ModelBundle, PackedDataset, pack
+from jsl_core.dataset import PackedDataset, pack
+from jsl_core.learning import ModelBundle
 from jsl_core.learning.__main__ import main
 
 from .conftest import SIZE, draw_cohort

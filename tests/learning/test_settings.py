@@ -13,8 +13,9 @@ from sklearn.metrics import cohen_kappa_score
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from jsl_core.config import Regime, RegimeSettings, TrainingSettings
+from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings
-from jsl_core.learning import EpochReport, ModelBundle, PackedDataset, train_regime, train_risk_factors
+from jsl_core.learning import EpochReport, ModelBundle, train_regime, train_risk_factors
 from jsl_core.learning.optimisation import learning_rate
 
 

@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 
 from jsl_core.config import PackSettings, RegimeSettings, TrainingSettings
-from jsl_core.learning import pack, train_regime
+from jsl_core.dataset import pack
+from jsl_core.learning import train_regime
 from tests.learning.conftest import SIZE, draw_cohort
 
 

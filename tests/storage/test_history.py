@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jsl_core.dataset import PackedDataset
 from jsl_core.difference import dataset_difference
 from jsl_core.errors import StoreError
-from jsl_core.learning import PackedDataset
 from jsl_core.storage import Artifact, FolderStore, Memo, Registry, removal
 from jsl_core.storage.gc import collect, find_garbage
 from jsl_core.storage.history import History, Step

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from jsl_core.config import PackSettings
+from jsl_core.dataset import PackedDataset, pack, pack_from_paths
 from jsl_core.errors import BadTable
-from jsl_core.learning import PackedDataset, pack, pack_from_paths
 
 from .conftest import SIZE, draw_cohort
 

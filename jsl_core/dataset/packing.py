@@ -13,9 +13,9 @@ import pandas as pd
 from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS
 from jsl_core.cohort.splits import assign_splits
 from jsl_core.config import PackSettings
+from jsl_core.dataset.crops import fit_crop, read_crop
+from jsl_core.dataset.packed import FORMAT, check_table
 from jsl_core.errors import BadScan, BadTable
-from jsl_core.learning.crops import fit_crop, read_crop
-from jsl_core.learning.dataset import FORMAT, check_table
 
 __all__ = ["pack", "pack_from_paths"]
 
