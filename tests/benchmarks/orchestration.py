@@ -136,7 +136,8 @@ def deployed(folder: Path, home: Path) -> dict[str, float]:
         started = time.perf_counter()
         told = settings_of(folder, home / "store").model_dump(mode="json", exclude_defaults=True)
         run = lab.run("prepare", {"settings": told})
-        wait_until(lambda: lab.state(run)["type"] in ENDED, seconds=36_000)
+        # Asking costs the server what it would have for the run.
+        wait_until(lambda: lab.state(run)["type"] in ENDED, seconds=36_000, pause=1.0)
         seconds = time.perf_counter() - started
         if lab.state(run)["type"] != "COMPLETED":
             sys.exit(f"prepare ended: {lab.state(run)['message']}")

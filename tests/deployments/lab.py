@@ -79,11 +79,11 @@ def _bytes(file: Path) -> bytes:
         return b""
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 600) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 600, pause: float = 0.1) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def start(home: Path, *options: str) -> Lab:
