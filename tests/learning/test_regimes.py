@@ -18,13 +18,13 @@ from sklearn.metrics import roc_auc_score
 
 from jsl_core.cohort import FactorEncoder
 from jsl_core.config import Regime, RegimeSettings, TrainingSettings
+from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadTable, BundleError
 from jsl_core.learning import (
     EpochReport,
     KneeNetwork,
     ModelBundle,
     NetworkSpec,
-    PackedDataset,
     train_regime,
     train_risk_factors,
 )
