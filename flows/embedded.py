@@ -32,8 +32,6 @@ _SERVED = {  # what nobody looks at, or asks for, in the life of one run
     "PREFECT_UI_ENABLED": "0",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
-    "PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED": "false",
 }
 
 
