@@ -17,7 +17,8 @@ __all__ = ["ENDED", "JSL", "Lab", "later", "start", "wait_until"]
 
 JSL = [sys.executable, "-c", "from flows.cli import main; main()"]
 ENDED = ("COMPLETED", "FAILED", "CRASHED")
-_BUSY = 503  # SQLite is locked for a moment: Prefect's own clients try again, too
+_TROUBLE = 500  # and above: SQLite is locked for a moment, and Prefect's own clients try again, too
+_PATIENCE = 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,13 @@ class Lab:
         request = urllib.request.Request(
             f"{self.api}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
+        deadline = time.monotonic() + _PATIENCE
         while True:
             try:
                 with urllib.request.urlopen(request, timeout=300) as answer:
                     return json.loads(answer.read() or "null")
             except urllib.error.HTTPError as error:
-                if error.code != _BUSY:
+                if error.code < _TROUBLE or time.monotonic() > deadline:
                     return error.code
                 time.sleep(0.2)
 
