@@ -96,7 +96,7 @@ class ResultsOnStore(WritableFileSystem):
 def results_block(url: str) -> ResultsOnStore:
     """The block for a store, saved: flows take no other."""
     name = f"store-{digest_of(url)[:12]}"
-    try:  # half a second, where saving it again would take a whole one
+    try:  # fewer requests than saving it again
         return cast("ResultsOnStore", ResultsOnStore.load(name, _sync=True))  # type: ignore[call-arg]
     except ValueError:
         block = ResultsOnStore(url=url)
