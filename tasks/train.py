@@ -5,9 +5,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from prefect.logging import get_run_logger
+
 from jsl_core.config import Regime, TrainingSettings
 from jsl_core.learning import EpochReport, train_on_all_gpus, train_risk_factors
 from jsl_core.learning import gather_folds as gather
+from jsl_core.locking import locked
 from jsl_core.storage import Artifact, checkout, digest_of, put_tree
 from tasks.caching import Placement, stage, stage_key
 from tasks.progress import Progress
@@ -26,17 +29,22 @@ def train(
     place: Placement,
     fold: int | None = None,
 ) -> Artifact:
-    """The bundle of one regime, as a tree. A run that was killed goes on from its last epoch."""
+    """The bundle of one regime, as a tree. A run that was killed goes on from its last epoch.
+
+    A run that was only taken for dead, as when the server was away for minutes, is still at it when its twin
+    comes: that one waits, and has little left to do.
+    """
     store = place.open()
     origin = [stage_key(train, settings), regime, dataset.sha256, parent and parent.sha256, fold]
-    with tempfile.TemporaryDirectory() as folder:
+    checkpoints = place.folder("checkpoints", digest_of(origin))
+    with locked(checkpoints / "lock", _tell_of_twin), tempfile.TemporaryDirectory() as folder:
         train_on_all_gpus(
             regime,
             checkout(store, dataset, place.folder("trees")),
             settings,
             Path(folder),
             parent=checkout(store, parent, place.folder("trees")) if parent else None,
-            checkpoints=place.folder("checkpoints", digest_of(origin)),
+            checkpoints=checkpoints,
             progress=_epoch(regime, settings, fold),
             fold=fold,
             features=place.folder("features"),
@@ -66,6 +74,10 @@ def gather_folds(regime: str, models: list[Artifact], dataset: Artifact, place: 
         for number, tree in enumerate(trees, start=1):
             shutil.copytree(tree, Path(folder, f"fold-{number}"))
         return put_tree(store, Path(folder), f"{regime}.json")
+
+
+def _tell_of_twin() -> None:
+    get_run_logger().info("another run on this machine is at this very training; waiting for it")
 
 
 def _epoch(regime: Regime, settings: TrainingSettings, fold: int | None) -> Callable[[EpochReport], None]:

@@ -1,6 +1,5 @@
 """A folder on this machine with copies of artifacts that lie elsewhere: the newest used, up to a size."""
 
-import fcntl
 import os
 import threading
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jsl_core.errors import BadSettings, StoreError
+from jsl_core.locking import locked
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.folder import FolderStore
 from jsl_core.storage.places import cache_folder
@@ -73,12 +73,12 @@ class LocalCache:
     @contextmanager
     def fetching(self, artifact: Artifact, kind: str = "") -> Iterator[None]:
         """For the time of the block no other process or thread fetches the same (kind of) artifact."""
-        with self._locked(kind + artifact.sha256[:3]):
+        with locked(self._lock(kind + artifact.sha256[:3])):
             yield
 
     def _clear(self) -> None:
         """Remove what was not used for longest until there is room."""
-        with self._locked("clear"):
+        with locked(self._lock("clear")):
             self._store.abandoned(_DEAD)
             total = sum(size for _, size, _ in self._store.sizes("cas"))
             if total <= self._limit:
@@ -89,16 +89,5 @@ class LocalCache:
                 self._store.delete(key)
                 total -= size
 
-    @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        """A lock of the kernel's, which a killed process does not leave behind."""
-        path = self._store.root / "locks" / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("w")
-        except OSError:  # a disk that is full or read-only only costs a second fetch
-            yield
-            return
-        with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _lock(self, name: str) -> Path:
+        return self._store.root / "locks" / name

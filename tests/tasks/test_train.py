@@ -1,0 +1,47 @@
+"""A training whose run was taken for dead is still at work when its twin comes."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import flow
+from prefect.futures import wait
+
+from jsl_core.config import TrainingSettings
+from jsl_core.storage import put_tree
+from tasks import train as stage
+from tasks.caching import Placement, results_block
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+
+def test_twins_train_one_after_the_other_and_the_second_goes_on_from_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Placement(store=str(tmp_path / "store"), work=str(tmp_path / "work"))
+    (tmp_path / "packed").mkdir()
+    (tmp_path / "packed" / "table.csv").write_text("ID\n")
+    dataset = put_tree(place.open(), tmp_path / "packed", "packed.json")
+    second_waits, done = threading.Event(), []
+    monkeypatch.setattr(stage, "_tell_of_twin", second_waits.set)
+
+    def training(regime: str, _: Path, __: object, out: Path, *, checkpoints: Path, **more: Any) -> None:
+        finished = checkpoints / "epochs"
+        if not finished.exists():
+            assert second_waits.wait(60)
+            finished.write_text("all")
+        done.append(finished.read_text())
+        (out / "model").write_text(json.dumps(regime))
+
+    monkeypatch.setattr(stage, "train_on_all_gpus", training)
+
+    @flow(persist_result=False, result_storage=results_block(place.store))
+    def twins() -> int:
+        runs = [stage.train.submit("kl", dataset, None, TrainingSettings(), place) for _ in range(2)]
+        wait(runs)
+        return len({run.result().sha256 for run in runs})
+
+    assert twins() == 1
+    assert done == ["all", "all"]
