@@ -86,17 +86,18 @@ def _make(pool: Pool, client: "SyncPrefectClient") -> None:
     """Make a pool and its queues where they are missing, and set the pool's limit."""
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectNotFound
+    from prefect.workers.process import ProcessWorker
 
+    # Workers give it to a pool that has none, all at once, and lock each other out of SQLite.
+    template = ProcessWorker.get_default_base_job_template()
+    same: dict[str, Any] = {"description": pool.description, "concurrency_limit": pool.limit}
     try:
-        client.read_work_pool(pool.name)
-        client.update_work_pool(
-            pool.name, WorkPoolUpdate(description=pool.description, concurrency_limit=pool.limit)
-        )
+        there = client.read_work_pool(pool.name)
+        update = WorkPoolUpdate(base_job_template=there.base_job_template or template, **same)
+        client.update_work_pool(pool.name, update)
     except ObjectNotFound:
         client.create_work_pool(
-            WorkPoolCreate(
-                name=pool.name, type="process", description=pool.description, concurrency_limit=pool.limit
-            )
+            WorkPoolCreate(name=pool.name, type="process", base_job_template=template, **same)
         )
     for priority, name in enumerate(QUEUES, start=1):
         try:

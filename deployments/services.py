@@ -1,4 +1,4 @@
-"""A `prefect` command that runs as long as `jsl up` does, whatever happens to it."""
+"""A command that runs as long as `jsl up` does, whatever happens to it."""
 
 import subprocess
 import sys
@@ -13,7 +13,10 @@ _LONGEST_PAUSE = 60.0
 
 
 class Service:
-    """A server or a worker on a leash: it ends with the block, and with this process, however that ends."""
+    """A server or a worker on a leash: it ends with the block, and with this process, however that ends.
+
+    `command` is a Python module and its arguments.
+    """
 
     _process: "subprocess.Popen[bytes]"
     _started = 0.0
@@ -60,7 +63,7 @@ class Service:
         self._started = time.monotonic()
         with self.log.open("ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "deployments.leash", sys.executable, "-m", "prefect", *self._command],
+                [sys.executable, "-m", "deployments.leash", sys.executable, "-m", *self._command],
                 stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -59,7 +59,7 @@ def up(
         with ExitStack() as stack:  # ends the services last to first, so that runs can still tell the server
             blank = BlankDatabase(home / "prefect" / "prefect.db")
             blank.begin()
-            serve = ("server", "start", "--host", host, "--port", str(port))
+            serve = ("deployments.server", "server", "start", "--host", host, "--port", str(port))
             server = stack.enter_context(Service("server", serve, logs / "server.log"))
             _await_server(f"{address}/api/health", server)
             blank.keep()
@@ -104,7 +104,7 @@ def _refuse_taken(host: str, port: int) -> None:
 
 
 def _worker(pool: str, logs: Path) -> Service:
-    command = ("worker", "start", "--pool", pool, "--type", "process")
+    command = ("prefect", "worker", "start", "--pool", pool, "--type", "process")
     return Service(f"{pool} worker", command, logs / f"{pool}.log")
 
 

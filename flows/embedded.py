@@ -156,6 +156,9 @@ def _serve(listener: int) -> None:
     os.environ |= _SERVED
     from prefect.server.api.server import create_app
 
+    from flows.sqlite import close_failed_cursors
+
+    close_failed_cursors()
     uvicorn.run(create_app(ephemeral=True), fd=listener, log_level="error", lifespan="on")
 
 

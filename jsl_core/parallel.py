@@ -10,9 +10,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from jsl_core.errors import BadScan
@@ -24,6 +25,7 @@ R = TypeVar("R")
 
 _CRASHES = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGFPE, -signal.SIGBUS, -signal.SIGILL}
 _LOOK_AHEAD = 32  # items per worker begun beyond the one that is due: bounds what waits in memory
+_starting = threading.Lock()
 
 
 def cores() -> int:
@@ -129,7 +131,8 @@ class _Worker:
         context.set_forkserver_preload([_module(work)])
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, work, seconds), daemon=True)
-        self._process.start()
+        with nullcontext() if _module(work) == "__main__" else _no_main_module():
+            self._process.start()
         theirs.close()
         self.number = -1
         self.item: Any = None
@@ -163,6 +166,21 @@ class _Worker:
         self._process.join()
         self.pipe.close()
         self.ended = True
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """While a process is started, so that it does not load this one's main module once more.
+
+    Where a Prefect worker runs a flow that is an engine which takes seconds to load, in every process again.
+    """
+    with _starting:
+        mine = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = mine
 
 
 def _module(work: Callable[..., Any]) -> str:

@@ -98,6 +98,18 @@ def test_workers_end_with_their_parent(tmp_path: Path, ending: signal.Signals) -
     _until(lambda: not any(_alive(int(path.name)) for path in (tmp_path / "pids").iterdir()))
 
 
+def test_the_main_module_is_loaded_once(tmp_path: Path) -> None:
+    """A Prefect worker's takes seconds."""
+    script = tmp_path / "main.py"
+    script.write_text(
+        "import math\nfrom jsl_core.parallel import parallel_map\n"
+        "print('loaded', flush=True)\n"
+        "if __name__ == '__main__':\n    print(list(parallel_map(math.isqrt, range(0, 60, 10), jobs=2)))\n"
+    )
+    done = subprocess.run([sys.executable, script], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.splitlines() == ["loaded", "[0, 3, 4, 5, 6, 7]"]
+
+
 def _children(pid: int) -> list[int]:
     """Processes below `pid`, from the system's own table."""
     parents = {}

@@ -1,0 +1,34 @@
+"""What Prefect's server needs so as not to stand still on SQLite.
+
+A statement that fails, as some do each minute with "database is locked", leaves an open cursor that only its
+traceback holds, often until the garbage collector comes by. That resets the cursor, for which it waits while
+another statement of its connection waits for a lock. It does so in the server's event loop, without which the
+holder of the lock cannot commit: nothing moves until SQLite's busy timeout, a minute.
+"""
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from aiosqlite import Cursor
+
+__all__ = ["close_failed_cursors"]
+
+
+def close_failed_cursors() -> None:
+    """From now on, aiosqlite closes a failed statement's cursor at once, while its connection is idle."""
+    for name in ("execute", "executemany"):
+        setattr(Cursor, name, _closing(getattr(Cursor, name)))
+
+
+def _closing(method: Callable[..., Awaitable[Cursor]]) -> Callable[..., Awaitable[Cursor]]:
+    @wraps(method)
+    async def attempt(self: Cursor, *arguments: Any) -> Cursor:
+        try:
+            return await method(self, *arguments)
+        except sqlite3.Error:
+            await self.close()
+            raise
+
+    return attempt
