@@ -22,7 +22,7 @@ _GRACE = {  # an automation was quicker, if it heard
     StateType.PENDING: timedelta(minutes=6),
     StateType.RUNNING: _SILENCE,
 }
-_AGE = timedelta(days=1)  # what died before is history
+_AGE = timedelta(days=30)  # a lab may be off over a holiday; what died before is history
 _PAGE = 200
 
 
