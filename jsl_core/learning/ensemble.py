@@ -62,9 +62,13 @@ class Ensemble:
 
     @classmethod
     def load(cls, folders: Sequence[Path], device: Literal["auto", "cpu", "cuda"] = "auto") -> "Ensemble":
-        """Read the bundles in these folders. Raises `BundleError`, `BadSettings`."""
+        """Read the bundles in these folders; a cross-validation's is all its models.
+
+        Raises `BundleError`, `BadSettings`.
+        """
         if not folders:
             raise BundleError("no model is named; give the folder of at least one bundle")
+        folders = [one for folder in folders for one in _models_of(folder)]
         names = _short_names(folders)
         target = pick_device(device)
         members = tuple(_member(folder, name) for folder, name in zip(folders, names, strict=True))
@@ -128,6 +132,15 @@ class Ensemble:
             for name, edge in zip(INTERVAL, (centre - spread, centre + spread), strict=True):
                 columns[name] = 1 / (1 + np.exp(-edge))
         return pd.DataFrame(columns)
+
+
+def _models_of(folder: Path) -> list[Path]:
+    """A bundle's folder itself, or those of a cross-validation: below it, or its namesakes beside."""
+    names = [f"fold-{number}" for number in range(1, 1 + read_record(folder).get("folds", 0))]
+    below = [folder / name for name in names]
+    if below and not below[0].is_dir():
+        return [folder.parent / name / folder.name for name in names]
+    return below or [folder]
 
 
 def _member(folder: Path, name: str) -> Member:

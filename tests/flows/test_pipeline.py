@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from prefect.client.orchestration import get_client
@@ -15,6 +16,7 @@ from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterStartTime
 from flows.pipeline import pipeline
 from jsl_core.config import PhantomSettings, PipelineSettings, load_pipeline
 from jsl_core.errors import BadSettings, BadTable, JslError
+from jsl_core.learning.ensemble import Ensemble
 from jsl_core.phantom import write_phantom
 from tasks.caching import results_block
 from tasks.publish import Published
@@ -124,8 +126,17 @@ def test_a_cross_validated_run_tests_on_every_knee_and_keeps_every_model(
     assert states[("folds", "Completed")] == 2
     figures = json.loads(Path(published.report).with_name("metrics.json").read_text())
     assert figures["models"]["kl"]["kl"]["n"] == figures["dataset"]["knees"]
-    folds = list(Path(settings.store, "models", "kl").glob("*/fold-*/model.safetensors"))
-    assert sorted(path.parent.name for path in folds) == ["fold-1", "fold-2", "fold-3"]
+    folds = sorted(Path(settings.store, "models", "kl").glob("*/fold-*/model.safetensors"))
+    assert [path.parent.name for path in folds] == ["fold-1", "fold-2", "fold-3"]
+
+    together, one_by_one = (
+        Ensemble.load(named) for named in ([folds[0].parents[1]], [path.parent for path in folds])
+    )
+    film = np.random.default_rng(0).integers(0, 256, (2, 64, 64), dtype=np.uint8)
+    knees = pd.DataFrame({"side": [1, 2]})
+    said, told = (each.average(each.predict_each(list(film), knees)) for each in (together, one_by_one))
+    assert len(together.members) == 3
+    pd.testing.assert_frame_equal(said, told)
 
 
 def test_one_new_scan_is_one_scan_converted_split_and_cropped(
