@@ -75,8 +75,8 @@ class FolderStore:
         return destination
 
     def has(self, artifact: Artifact) -> bool:
-        try:
-            return self._path(artifact.key).stat().st_size == artifact.size
+        try:  # a run that finds all done asks this of every artifact; a Path costs ten times the call
+            return os.stat(f"{self.root}/{artifact.key}").st_size == artifact.size
         except FileNotFoundError:
             return False
         except OSError as error:

@@ -26,7 +26,7 @@ def artifacts_in(value: Any) -> list[Artifact]:
             return [Artifact.model_validate(value)]
         value = list(value.values())
     if isinstance(value, list):
-        return [artifact for item in value for artifact in artifacts_in(item)]
+        return [one for item in value if isinstance(item, dict | list) for one in artifacts_in(item)]
     return []
 
 
