@@ -15,7 +15,7 @@ from jsl_core.storage.s3.place import Place
 
 __all__ = ["connect"]
 
-_CONNECTIONS = 24  # requests at a time
+_CONNECTIONS = 40  # requests at a time: two tasks with 16 each, and what runs beside them
 _ATTEMPTS = 8  # with botocore's pauses that bridges some ten seconds; its default, three, bridges none
 
 _SILENCE = 60.0  # seconds; putting the parts of a large object together takes a server long
