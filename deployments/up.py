@@ -104,7 +104,7 @@ def _refuse_taken(host: str, port: int) -> None:
 
 
 def _worker(pool: str, logs: Path) -> Service:
-    command = ("prefect", "worker", "start", "--pool", pool, "--type", "process")
+    command = ("deployments.worker", "worker", "start", "--pool", pool, "--type", "process")
     return Service(f"{pool} worker", command, logs / f"{pool}.log")
 
 

@@ -16,9 +16,12 @@ __all__ = ["to_joints"]
 def to_joints(
     buckets: list[list[Artifact]], settings: PipelineSettings, place: Placement
 ) -> tuple[list[Artifact], list[Artifact], list[Artifact]]:
-    """The tables of the convert, split and crop stage, one a bucket; within a flow."""
+    """The tables of the convert, split and crop stage, one a bucket; within a flow.
+
+    A bucket waits for its own table of the stage before, not for the others'.
+    """
     with on_dask(settings):
-        converted = convert.map(buckets, unmapped(settings.convert), unmapped(place)).result()
-        halves = split.map(converted, unmapped(settings.split), unmapped(place)).result()
-        cropped = crop.map(halves, unmapped(settings.crop), unmapped(place)).result()
-    return converted, halves, cropped
+        converted = convert.map(buckets, unmapped(settings.convert), unmapped(place))
+        halves = split.map(converted, unmapped(settings.split), unmapped(place))
+        cropped = crop.map(halves, unmapped(settings.crop), unmapped(place))
+        return converted.result(), halves.result(), cropped.result()

@@ -5,7 +5,8 @@
 Joints are cut from drawn films at their true boxes, without files and detector. All models are tested on the
 same participants, none of whom they learned from; a larger cohort contains the smaller ones; a fifth of each
 is for validation. AUC with 95 % intervals (DeLong, for two knees a participant), beside the best attainable:
-the AUC of E[true risk | what the model may see] in a large draw. The whole curve takes an hour on two cores:
+the AUC of E[true risk | what the model may see] in a large draw. The whole curve takes half an hour on
+two cores:
 
     python tests/benchmarks/learning_value.py --participants 50 100 200 400 800 1600 --test 1000
 """
@@ -144,7 +145,7 @@ def curve(results: Sequence[dict[str, Any]], best: dict[str, float], test: int) 
             xlabel="participants with labels (a fifth of them for validation)",
             ylabel="AUC [95 % CI]",
         )
-        axes.legend(loc="lower right")
+        axes.legend(loc="center right")
 
     return paint
 

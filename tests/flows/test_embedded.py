@@ -1,5 +1,6 @@
-"""What the server beside a run waits for before it is let go."""
+"""What the server beside a run waits for before it is let go, and what its run does not wait for."""
 
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,9 +9,10 @@ from uuid import UUID, uuid4
 import pytest
 from prefect import task
 from prefect.client.orchestration import get_client
+from prefect.settings import get_current_settings
 from prefect.states import Completed, Running
 
-from flows.embedded import EmbeddedServer
+from flows.embedded import EmbeddedServer, embedded_prefect
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
@@ -60,3 +62,14 @@ def test_what_this_session_began_is_waited_for_until_it_ends(tmp_path: Path) -> 
     _end(run)
     server.await_events()
     server.stop()
+
+
+def test_a_run_beside_its_server_sends_no_heartbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for what in ("launch", "await_answer", "await_events"):
+        monkeypatch.setattr(EmbeddedServer, what, lambda server: None)
+    monkeypatch.setattr(os, "environ", {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"})
+    usual = get_current_settings().flows.heartbeat_frequency
+    with embedded_prefect(tmp_path, "flows.prepare"):
+        assert get_current_settings().flows.heartbeat_frequency is None
+    assert usual
+    assert get_current_settings().flows.heartbeat_frequency == usual
