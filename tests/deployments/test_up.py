@@ -78,7 +78,7 @@ def test_a_server_and_a_worker_that_are_killed_are_started_again(lab: Lab) -> No
         return {
             b" ".join(words[-6:]).decode(): process
             for process, words in commands.items()
-            if {b"prefect", b"deployments.server"} & set(words) and b"deployments.leash" not in words
+            if {b"deployments.server", b"deployments.worker"} & set(words) and b"deployments.leash" not in words
         }
 
     def answers() -> bool:
