@@ -18,8 +18,8 @@ from jsl_core.config import (
     WatchSettings,
     over_preset,
 )
+from jsl_core.dealing import in_buckets
 from jsl_core.landing import Batch, Ledger, open_landing
-from jsl_core.scans import in_buckets
 from jsl_core.storage import Artifact
 from jsl_core.storage.registry import Registry
 from tasks.caching import Placement
@@ -65,7 +65,7 @@ def intake(
     store = place.open()
     ledger = Ledger(store, open_landing(settings.scans, place.folder()))
     scans = Batch.model_validate_json(store.get(batch)).scans
-    buckets = in_buckets(scans)
+    buckets = in_buckets(scans, store)
     fetch_scans(buckets, settings, place)
     gathered = gather(*to_joints(buckets, settings, place), place)
     scores = _scored(gathered, settings, rule.regime, place)

@@ -11,8 +11,8 @@ from flows.runners import RUNNER
 from flows.shards import with_many_hands
 from jsl_core.cohort import read_cohort, with_frozen_test
 from jsl_core.config import PipelineSettings, PresetChoice, over_preset
+from jsl_core.dealing import in_buckets
 from jsl_core.errors import BadSettings, JslError
-from jsl_core.scans import in_buckets
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.fetch import list_all
@@ -49,7 +49,7 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
     cohort = _ingest_table(settings, frozen, place)
     if not settings.scans:
         return Prepared(dataset=pack_images(_list_images(settings, place), cohort, settings.pack, place))
-    buckets = in_buckets(list_all(settings, place))
+    buckets = in_buckets(list_all(settings, place), place.open())
     with_many_hands(buckets, settings, place)
     converted, halves, cropped = to_joints(buckets, settings, place)
     gathered = gather(converted, halves, cropped, place)

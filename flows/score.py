@@ -8,8 +8,8 @@ from prefect.artifacts import create_markdown_artifact
 from flows.joints import to_joints
 from flows.runners import RUNNER
 from jsl_core.config import PipelineSettings, ScoreSettings
+from jsl_core.dealing import in_buckets
 from jsl_core.errors import BadSettings
-from jsl_core.scans import in_buckets
 from jsl_core.scoring import view_of
 from tasks.caching import Placement
 from tasks.fetch import list_all
@@ -34,7 +34,7 @@ def score(settings: ScoreSettings) -> str:
     models = put_models(settings.models, place)
     factors = place.open().put_file(Path(settings.factors)) if settings.factors else None
     crop = view_of(settings.crop, field_of(models, place))
-    buckets = in_buckets(list_all(preparing, place))
+    buckets = in_buckets(list_all(preparing, place), place.open())
     gathered = gather(*to_joints(buckets, preparing.model_copy(update={"crop": crop}), place), place)
     scores = score_joints(gathered.joints, gathered.rejected, models, factors, settings.predict, place)
     where = place.open().publish(scores, f"runs/{settings.name}/scores.csv")

@@ -1,6 +1,5 @@
-"""What lies in a scan folder, by content, and how it is dealt into buckets."""
+"""What lies in a scan folder, by content."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,9 +12,7 @@ from jsl_core.imaging import ScanFile, open_scan, walk
 from jsl_core.imaging.archives import IN_ARCHIVE
 from jsl_core.storage import Artifact
 
-__all__ = ["in_buckets", "list_scans", "scan_artifact"]
-
-_PER_BUCKET = 96  # between 64 and 128 scans a task: the task's own cost vanishes, progress stays visible
+__all__ = ["list_scans", "scan_artifact"]
 
 
 def list_scans(source: Path, ledger: Path, films: Path | None = None) -> list[Artifact]:
@@ -70,14 +67,3 @@ def _used(films: Path) -> list[str]:
         return list(table.loc[reasons == "", "file"])
     except (OSError, ValueError, KeyError) as error:
         raise BadTable(f"films {films}: not a CSV table with a column file ({error})") from None
-
-
-def in_buckets(scans: Sequence[Artifact]) -> list[list[Artifact]]:
-    """The scans dealt by their digest into a power of two of buckets, so that a new scan changes one."""
-    count = 1
-    while len(scans) > _PER_BUCKET * count:
-        count *= 2
-    buckets: list[list[Artifact]] = [[] for _ in range(count)]
-    for scan in scans:
-        buckets[int(scan.sha256[:8], 16) % count].append(scan)
-    return [bucket for bucket in buckets if bucket]

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "deployments"))
 from lab import ENDED, start, wait_until
 
 from jsl_core.config import PhantomSettings, PipelineSettings
-from jsl_core.scans import in_buckets
+from jsl_core.dealing import in_buckets
 
 if TYPE_CHECKING:  # every worker process loads this file, too
     import pydicom
@@ -95,7 +95,7 @@ def plain(settings: PipelineSettings) -> None:
     from tasks.split import split
 
     place = Placement.of(settings)
-    buckets = in_buckets(list_all(settings, place))
+    buckets = in_buckets(list_all(settings, place), place.open())
     with ThreadPoolExecutor(2) as pool:
         films = list(pool.map(partial(convert.fn, settings=settings.convert, place=place), buckets))
         halves = list(pool.map(partial(split.fn, settings=settings.split, place=place), films))

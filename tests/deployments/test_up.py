@@ -75,10 +75,11 @@ def test_a_server_and_a_worker_that_are_killed_are_started_again(lab: Lab) -> No
     def services() -> dict[str, int]:
         """What runs now, by the last words of its command, leashes apart."""
         commands = {int(each.name): (each / "cmdline").read_bytes().split(b"\0") for each in lab.processes()}
+        modules = {b"deployments.server", b"deployments.worker"}
         return {
             b" ".join(words[-6:]).decode(): process
             for process, words in commands.items()
-            if {b"deployments.server", b"deployments.worker"} & set(words) and b"deployments.leash" not in words
+            if modules & set(words) and b"deployments.leash" not in words
         }
 
     def answers() -> bool:
