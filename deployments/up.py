@@ -12,6 +12,7 @@ from pathlib import Path
 from deployments.apply import POOLS, deploy
 from deployments.services import Service
 from flows.blank import BlankDatabase
+from flows.sqlite import RECORDING
 from jsl_core.errors import JslError
 
 __all__ = ["up"]
@@ -85,6 +86,7 @@ def _environment(home: Path, address: str, host: str) -> dict[str, str]:
         "PREFECT_API_URL": f"{address}/api",
         "PREFECT_UI_API_URL": f"{address}/api",  # the UI would call port 4200 else
         "PREFECT_WORKER_QUERY_SECONDS": "2",
+        **RECORDING,
         **({"PREFECT_API_AUTH_STRING": auth} if auth else {}),
     }
 

@@ -14,12 +14,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
 from flows.blank import BlankDatabase
+from flows.sqlite import RECORDING, close_failed_cursors
 from jsl_core.errors import JslError
 
 __all__ = ["EmbeddedServer", "embedded_prefect"]
@@ -28,10 +28,12 @@ _START_SECONDS = 120  # a machine whose cores are busy needs many times the usua
 _ANSWER_SECONDS = 0.05
 
 
-_SERVED = {  # what nobody looks at, or asks for, in the life of one run
+_SERVED = {
+    # What nobody looks at, or asks for, in the life of one run.
     "PREFECT_UI_ENABLED": "0",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    **RECORDING,
 }
 
 
@@ -55,9 +57,11 @@ def embedded_prefect(home: Path, flows: str, *, debug: bool = False) -> Iterator
         server.launch()
         import_module(flows)  # as long as the server takes on another core
         server.await_answer()
-        with _without_heartbeats():
-            yield
-        server.await_events()
+        try:
+            with _without_heartbeats():
+                yield
+        finally:  # what failed is to be told, too
+            server.await_events()
     finally:
         del os.environ["PREFECT_API_URL"]
         server.stop()
@@ -78,7 +82,6 @@ class EmbeddedServer:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._database = BlankDatabase(home / "prefect.db")
-        self._since = datetime.now(UTC)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._process: subprocess.Popen[bytes] | None = None
         self._url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api"
@@ -127,31 +130,34 @@ class EmbeddedServer:
         )
 
     def await_events(self, timeout: float = 30) -> None:
-        """Wait until the server knows the end of this session's task runs: it hears by events, which lag.
+        """Wait until the server has heard of all task runs so far, which events tell it one after another.
 
-        Those of a session that was killed never end, and are not waited for.
+        So when it knows the end of one more, it knows the others'.
         """
+        from httpx import HTTPError
+        from prefect import task
         from prefect.client.orchestration import get_client
+        from prefect.exceptions import ObjectNotFound
 
-        unfinished = {
-            "task_runs": {
-                "state": {"type": {"any_": ["PENDING", "RUNNING", "SCHEDULED"]}},
-                "expected_start_time": {"after_": self._since.isoformat()},
-            }
-        }
+        last = task(_nothing, name="last", persist_result=False)(return_state=True)
         deadline = time.monotonic() + timeout
-        with get_client(sync_client=True) as client:
+        with suppress(HTTPError), get_client(sync_client=True) as client:  # a dead server hears nothing
             while time.monotonic() < deadline:
-                answer = client._client.post("/task_runs/count", json=unfinished)
-                if answer.status_code == 200 and answer.json() == 0:
-                    return
-                time.sleep(0.2)
+                with suppress(ObjectNotFound):
+                    state = client.read_task_run(last.state_details.task_run_id).state
+                    if state and state.is_final():
+                        return
+                time.sleep(_ANSWER_SECONDS)
 
     def stop(self) -> None:
         """End the server; it finishes what it is at."""
         self._listener.close()
         if self._process:
             self._process.communicate()
+
+
+def _nothing() -> None:
+    """What the last task of a session does."""
 
 
 def _serve(listener: int) -> None:
@@ -165,8 +171,6 @@ def _serve(listener: int) -> None:
     threading.Thread(target=end_with_the_run, daemon=True).start()
     os.environ |= _SERVED
     from prefect.server.api.server import create_app
-
-    from flows.sqlite import close_failed_cursors
 
     close_failed_cursors()
     uvicorn.run(create_app(ephemeral=True), fd=listener, log_level="error", lifespan="on")
