@@ -22,7 +22,7 @@ from flows.blank import BlankDatabase
 from flows.sqlite import RECORDING, close_failed_cursors
 from jsl_core.errors import JslError
 
-__all__ = ["EmbeddedServer", "embedded_prefect"]
+__all__ = ["EmbeddedServer", "await_events", "embedded_prefect"]
 
 _START_SECONDS = 120  # a machine whose cores are busy needs many times the usual four
 _ANSWER_SECONDS = 0.05
@@ -61,7 +61,7 @@ def embedded_prefect(home: Path, flows: str, *, debug: bool = False) -> Iterator
             with _without_heartbeats():
                 yield
         finally:  # what failed is to be told, too
-            server.await_events()
+            await_events()
     finally:
         del os.environ["PREFECT_API_URL"]
         server.stop()
@@ -74,6 +74,31 @@ def _without_heartbeats() -> Iterator[None]:
 
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # no variable can say None
         yield
+
+
+def await_events(timeout: float = 30) -> None:
+    """Wait until the server has written down all task runs so far, which events tell it one after another.
+
+    So when it knows the end of one more, named `last`, it knows the others'.
+    """
+    from httpx import HTTPError
+    from prefect import task
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    last = task(_nothing, name="last", persist_result=False)(return_state=True)
+    deadline = time.monotonic() + timeout
+    with suppress(HTTPError), get_client(sync_client=True) as client:  # a dead server hears nothing
+        while time.monotonic() < deadline:
+            with suppress(ObjectNotFound):
+                state = client.read_task_run(last.state_details.task_run_id).state
+                if state and state.is_final():
+                    return
+            time.sleep(_ANSWER_SECONDS)
+
+
+def _nothing() -> None:
+    """What the last task of a session does."""
 
 
 class EmbeddedServer:
@@ -129,35 +154,11 @@ class EmbeddedServer:
             f"the embedded Prefect server did not start; see its messages above, or delete {self._home}"
         )
 
-    def await_events(self, timeout: float = 30) -> None:
-        """Wait until the server has heard of all task runs so far, which events tell it one after another.
-
-        So when it knows the end of one more, it knows the others'.
-        """
-        from httpx import HTTPError
-        from prefect import task
-        from prefect.client.orchestration import get_client
-        from prefect.exceptions import ObjectNotFound
-
-        last = task(_nothing, name="last", persist_result=False)(return_state=True)
-        deadline = time.monotonic() + timeout
-        with suppress(HTTPError), get_client(sync_client=True) as client:  # a dead server hears nothing
-            while time.monotonic() < deadline:
-                with suppress(ObjectNotFound):
-                    state = client.read_task_run(last.state_details.task_run_id).state
-                    if state and state.is_final():
-                        return
-                time.sleep(_ANSWER_SECONDS)
-
     def stop(self) -> None:
         """End the server; it finishes what it is at."""
         self._listener.close()
         if self._process:
             self._process.communicate()
-
-
-def _nothing() -> None:
-    """What the last task of a session does."""
 
 
 def _serve(listener: int) -> None:

@@ -55,8 +55,9 @@ def test_all_that_became_of_a_run_is_in_the_database_when_it_ends(tmp_path: Path
 def test_a_run_beside_its_server_sends_no_heartbeats(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect: None
 ) -> None:
-    for what in ("launch", "await_answer", "await_events"):
+    for what in ("launch", "await_answer"):
         monkeypatch.setattr(EmbeddedServer, what, lambda server: None)
+    monkeypatch.setattr("flows.embedded.await_events", lambda: None)
     monkeypatch.setattr(os, "environ", {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"})
     usual = get_current_settings().flows.heartbeat_frequency
     with embedded_prefect(tmp_path, "flows.prepare"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from prefect.client.orchestration import get_client
 
+from flows.embedded import await_events
 from flows.train_detector import TrainedDetector, train_detector
 from jsl_core.config import CropSettings, DetectorTrainSettings
 from jsl_core.detection import JointDetector
@@ -40,6 +41,7 @@ def train(films: Path, store: Path) -> tuple[TrainedDetector, str | None]:
     )  # fmt: skip
     run = train_detector.with_options(result_storage=results_block(str(store)))
     trained = run(settings, str(store))
+    await_events()
     with get_client(sync_client=True) as client:
         runs = client.read_task_runs()
     last = max((run for run in runs if run.name == "train-detector"), key=lambda run: run.expected_start_time)

@@ -15,6 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterStartTime
 from servers import BUCKET, Server
 
+from flows.embedded import await_events
 from flows.pipeline import pipeline
 from jsl_core.config import PhantomSettings, PipelineSettings, load_pipeline
 from jsl_core.phantom import write_phantom
@@ -50,10 +51,13 @@ def run(settings: PipelineSettings) -> Published:
 
 def states_since(start: datetime) -> Counter[str]:
     since = TaskRunFilter(start_time=TaskRunFilterStartTime(after_=start))
+    await_events()
     with get_client(sync_client=True) as client:
         runs = client.read_task_runs(task_run_filter=since)
     return Counter(
-        run.state_name or "" for run in runs if run.state and not run.state.state_details.child_flow_run_id
+        run.state_name or ""
+        for run in runs
+        if run.name != "last" and run.state and not run.state.state_details.child_flow_run_id
     )
 
 
