@@ -82,16 +82,18 @@ def await_events(timeout: float = 30) -> None:
     So when it knows the end of one more, named `last`, it knows the others'.
     """
     from httpx import HTTPError
-    from prefect import task
+    from prefect import Task
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
-    last = task(_nothing, name="last", persist_result=False)(return_state=True)
+    ended = Task(_nothing, name="last", persist_result=False)(return_state=True)
+    last = ended.state_details.task_run_id
+    assert last is not None
     deadline = time.monotonic() + timeout
     with suppress(HTTPError), get_client(sync_client=True) as client:  # a dead server hears nothing
         while time.monotonic() < deadline:
             with suppress(ObjectNotFound):
-                state = client.read_task_run(last.state_details.task_run_id).state
+                state = client.read_task_run(last).state
                 if state and state.is_final():
                     return
             time.sleep(_ANSWER_SECONDS)
