@@ -8,7 +8,7 @@ from prefect.client.orchestration import get_client
 from pydantic import BaseModel, ConfigDict
 
 from flows.due import retrain_if_due
-from flows.joints import to_joints
+from flows.joints import to_joints, to_size
 from flows.runners import RUNNER
 from jsl_core.config import (
     PipelineSettings,
@@ -67,8 +67,9 @@ def intake(
     scans = Batch.model_validate_json(store.get(batch)).scans
     buckets = in_buckets(scans, store)
     fetch_scans(buckets, settings, place)
-    gathered = gather(*to_joints(buckets, settings, place), place)
-    scores = _scored(gathered, settings, rule.regime, place)
+    converted, halves, cropped = to_joints(buckets, settings, place)
+    gathered = gather(converted, halves, cropped, place)
+    scores = _scored(gathered, cropped, settings, rule.regime, place)
     where = store.publish(scores, f"{ledger.key(number)}-scores.csv") if scores else ""
     ledger.finish(number, gathered.joints)
     told = f"{gathered.scans} scans, {gathered.failed} rejected. Scores: {where or 'none'}"
@@ -79,7 +80,11 @@ def intake(
 
 
 def _scored(
-    gathered: Gathered, settings: PipelineSettings, regime: Regime, place: Placement
+    gathered: Gathered,
+    cropped: list[Artifact],
+    settings: PipelineSettings,
+    regime: Regime,
+    place: Placement,
 ) -> Artifact | None:
     """What the champion, if there is one, says of the knees without a label, if there are any."""
     store = place.open()
@@ -87,5 +92,6 @@ def _scored(
     table = unlabelled(gathered.joints, Path(settings.cohort), regime, place) if champion else None
     if champion is None or table is None:
         return None
-    crops = settings.pack.model_copy(update={"size": size_of(champion.model, store)})
-    return predict(champion.model, pack(gathered.joints, table, crops, place), place)
+    at = settings.pack.model_copy(update={"size": size_of(champion.model, store)})
+    fitted = to_size(cropped, at.size, settings, place)
+    return predict(champion.model, pack(gathered.joints, fitted, table, at, place), place)

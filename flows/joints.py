@@ -1,4 +1,4 @@
-"""Buckets of scans to tables of joints: the three stages that work on scans one by one."""
+"""Buckets of scans to joints: the stages that work on scans one by one."""
 
 from prefect import unmapped
 
@@ -8,9 +8,10 @@ from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.convert import convert
 from tasks.crop import crop
+from tasks.fit import fit
 from tasks.split import split
 
-__all__ = ["to_joints"]
+__all__ = ["to_joints", "to_size"]
 
 
 def to_joints(
@@ -25,3 +26,11 @@ def to_joints(
         halves = split.map(converted, unmapped(settings.split), unmapped(place))
         cropped = crop.map(halves, unmapped(settings.crop), unmapped(place))
         return converted.result(), halves.result(), cropped.result()
+
+
+def to_size(
+    cropped: list[Artifact], size: int, settings: PipelineSettings, place: Placement
+) -> list[Artifact]:
+    """The joints of the crop stage's tables at the dataset's size, one array a bucket; within a flow."""
+    with on_dask(settings):
+        return fit.map(cropped, unmapped(size), unmapped(place)).result()

@@ -6,7 +6,7 @@ from pathlib import Path
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
-from flows.joints import to_joints
+from flows.joints import to_joints, to_size
 from flows.runners import RUNNER
 from flows.shards import with_many_hands
 from jsl_core.cohort import read_cohort, with_frozen_test
@@ -52,11 +52,11 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
     buckets = in_buckets(list_all(settings, place), place.open())
     with_many_hands(buckets, settings, place)
     converted, halves, cropped = to_joints(buckets, settings, place)
+    fitted = to_size(cropped, settings.pack.size, settings, place)
     gathered = gather(converted, halves, cropped, place)
     show_preparation({"convert": converted, "split": halves, "crop": cropped}, gathered, place)
     _stop_if_too_many_failed(gathered, settings, place)
-    together = place.model_copy(update={"bundles": tuple(cropped)})
-    dataset = pack(gathered.joints, cohort, settings.pack, together)
+    dataset = pack(gathered.joints, fitted, cohort, settings.pack, place)
     return Prepared(dataset=dataset, converted=converted, split=halves, cropped=cropped, gathered=gathered)
 
 

@@ -14,7 +14,7 @@ from prefect.states import Cancelled
 
 from flows.due import start_once
 from flows.elsewhere import on_a_server_with_pools
-from flows.joints import to_joints
+from flows.joints import to_joints, to_size
 from flows.runners import RUNNER
 from jsl_core.config import PipelineSettings
 from jsl_core.storage import Artifact
@@ -24,7 +24,7 @@ from tasks.lists import get_list, put_list
 
 __all__ = ["shard", "with_many_hands"]
 
-_LEAST = 4  # buckets of a shard: fewer are done before another worker's process has started
+_LEAST = 384  # scans of a shard: fewer are done before another worker's process has started
 _POLL_SECONDS = 1.0
 _ONLINE = "ONLINE"
 
@@ -40,7 +40,8 @@ def shard(buckets: Artifact, settings: PipelineSettings) -> int:
     place = Placement.of(settings)
     mine = get_list(place.open(), buckets)
     fetch_scans(mine, settings, place)
-    to_joints(mine, settings, place)
+    _, _, cropped = to_joints(mine, settings, place)
+    to_size(cropped, settings.pack.size, settings, place)
     return len(mine)
 
 
@@ -52,16 +53,24 @@ def with_many_hands(buckets: list[list[Artifact]], settings: PipelineSettings, p
     if not on_a_server_with_pools():
         return
     with get_client(sync_client=True) as client:
-        count = min(_workers(client), len(buckets) // _LEAST)
+        count = min(_workers(client), sum(map(len, buckets)) // _LEAST)
         if count < 2:
             return
-        shards = [buckets[start::count] for start in range(count)]
+        shards = _deal(buckets, count)
         runs = [
             _start(client, shard, number, settings, place) for number, shard in enumerate(shards[1:], start=1)
         ]
         to_joints(shards[0], settings, place)
         for run in runs:
             _await(client, run)
+
+
+def _deal(buckets: list[list[Artifact]], count: int) -> list[list[list[Artifact]]]:
+    """So many shards of about as many scans each."""
+    shards: list[list[list[Artifact]]] = [[] for _ in range(count)]
+    for bucket in sorted(buckets, key=len, reverse=True):
+        min(shards, key=lambda shard: sum(map(len, shard))).append(bucket)
+    return shards
 
 
 def _workers(client: SyncPrefectClient) -> int:

@@ -1,7 +1,8 @@
 """How scans are dealt into buckets: in the order in which a store has met them.
 
 A scan keeps its place for good. So new ones fill the last bucket and open others, and all that came before
-lies in buckets that are what they were, whose results are cached.
+lies in buckets that are what they were, whose results are cached. Later buckets are larger: each costs a task
+of every stage, even where nothing is to be done.
 """
 
 import json
@@ -11,7 +12,8 @@ from jsl_core.storage import Artifact, Store
 
 __all__ = ["in_buckets"]
 
-_PER_BUCKET = 96  # between 64 and 128 scans a task: the task's own cost vanishes, progress stays visible
+_FIRST, _LARGEST = 96, 768  # scans of a bucket: a task's own cost vanishes, progress stays visible
+_ALIKE = 8  # buckets of one size, before those of the double size
 _ORDER = "scans/order.json"
 _DIGITS = 16  # of a digest: two scans that share them share a place, which does no harm
 
@@ -29,8 +31,16 @@ def in_buckets(scans: Sequence[Artifact], store: Store) -> list[list[Artifact]]:
     place = {name: number for number, name in enumerate(order)}
     buckets: dict[int, list[Artifact]] = {}
     for scan in scans:
-        buckets.setdefault(place[scan.sha256[:_DIGITS]] // _PER_BUCKET, []).append(scan)
+        buckets.setdefault(_bucket_at(place[scan.sha256[:_DIGITS]]), []).append(scan)
     return [buckets[number] for number in sorted(buckets)]
+
+
+def _bucket_at(place: int) -> int:
+    """The number of the bucket that holds a place."""
+    number, size = 0, _FIRST
+    while size < _LARGEST and place >= _ALIKE * size:
+        number, place, size = number + _ALIKE, place - _ALIKE * size, 2 * size
+    return number + place // size
 
 
 def _order(store: Store) -> list[str]:

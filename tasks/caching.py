@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from jsl_core.config import PipelineSettings
 from jsl_core.errors import StoreError
 from jsl_core.landing import folder_of
-from jsl_core.storage import Artifact, Store, artifacts_in, digest_of, open_store, work_folder
+from jsl_core.storage import Store, artifacts_in, digest_of, open_store, work_folder
 from jsl_core.storage.history import Step
 from tasks.noting import note_step
 
@@ -43,7 +43,6 @@ class Placement(BaseModel):
     work: str
     scans: str = ""
     jobs: int = 0
-    bundles: tuple[Artifact, ...] = ()  # the tables whose crops travel together
 
     @classmethod
     def of(cls, settings: PipelineSettings) -> "Placement":

@@ -1,4 +1,4 @@
-"""Stage 6: all figures of all models, as one JSON artifact."""
+"""Stage 7: all figures of all models, as one JSON artifact."""
 
 import io
 import json

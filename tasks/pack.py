@@ -1,49 +1,49 @@
-"""Stage 4: joints and the cohort table to one training set."""
+"""Stage 5: joints and the cohort table to one training set."""
 
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from jsl_core.cohort import read_cohort
 from jsl_core.config import PackSettings
 from jsl_core.dataset import pack as pack_joints
 from jsl_core.dataset import pack_from_paths
-from jsl_core.imaging import Image, decode_png
-from jsl_core.records import Row, read_rows
-from jsl_core.storage import Artifact, artifacts_in, put_tree
+from jsl_core.imaging import Image
+from jsl_core.records import read_rows
+from jsl_core.storage import Artifact, put_tree
 from tasks.caching import Placement, stage
+from tasks.fit import Fitted
 from tasks.progress import Progress
 
 __all__ = ["pack", "pack_images"]
 
-_HANDS = 4
-_AT_ONCE = 64  # crops in memory
-
 _CODE = ("jsl_core.cohort", "jsl_core.dataset")
 
 
-@stage("pack", version=1, code=_CODE)
-def pack(joints: Artifact, cohort: Artifact, settings: PackSettings, place: Placement) -> Artifact:
-    """The packed dataset of all joints that have a row in the cohort table, as a tree."""
-    store = place.open()
-    rows = read_rows(store, [joints])
-    for bundle in place.bundles:
-        store.prefetch(bundle, artifacts_in(read_rows(store, [bundle])))
-    progress = Progress("pack", len(rows))
-    spacing = {row["ID"]: row["spacing_mm"] for row in rows if row["spacing_mm"]}
+@stage("pack", version=2, code=_CODE)
+def pack(
+    joints: Artifact, fitted: list[Artifact], cohort: Artifact, settings: PackSettings, place: Placement
+) -> Artifact:
+    """The packed dataset of all joints that have a row in the cohort table, as a tree.
 
-    def crop(row: Row) -> Image:
-        return decode_png(store.get(Artifact.model_validate(row["png"])))
+    `joints` tells whose each is, `fitted` has the buckets' arrays at the settings' size.
+    """
+    store = place.open()
+    rows = {row["png"]["sha256"]: row for row in read_rows(store, [joints])}
+    buckets = [Fitted.read(store, table) for table in fitted]
+    width = {digest: width for bucket in buckets for digest, width in bucket.joints}
+    spacing = {
+        row["ID"]: row["spacing_mm"] * width[digest] / settings.size
+        for digest, row in rows.items()
+        if row["spacing_mm"]
+    }
+    progress = Progress("pack", len(rows))
 
     def crops() -> Iterator[tuple[str, Image]]:
-        with ThreadPoolExecutor(
-            _HANDS
-        ) as pool:  # reading, hashing and decoding release the interpreter's lock
-            for start in range(0, len(rows), _AT_ONCE):
-                some = rows[start : start + _AT_ONCE]
-                for row, image in zip(some, pool.map(crop, some), strict=True):
-                    yield row["ID"], image
+        for bucket in buckets:
+            for (digest, _), pixels in zip(bucket.joints, bucket.pixels(store), strict=True):
+                if digest in rows:  # and no other film of the same knee was taken
+                    yield rows[digest]["ID"], pixels
                     progress.step()
 
     with tempfile.TemporaryDirectory() as folder:

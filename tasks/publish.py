@@ -1,4 +1,4 @@
-"""Stage 7: what people look for, under readable keys of the store, and as Prefect artifacts."""
+"""Stage 9: what people look for, under readable keys of the store, and as Prefect artifacts."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Stage 7: the self-contained HTML page."""
+"""Stage 8: the self-contained HTML page."""
 
 import io
 import json

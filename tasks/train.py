@@ -1,4 +1,4 @@
-"""Stage 5: the regimes, one model a task."""
+"""Stage 6: the regimes, one model a task."""
 
 import shutil
 import tempfile

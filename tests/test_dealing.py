@@ -15,12 +15,21 @@ def store(tmp_path):
     return open_store(str(tmp_path))
 
 
-def test_every_scan_is_in_one_bucket_of_a_hundred_at_most(store):
-    scans = films(*range(1000))
+@pytest.mark.parametrize(
+    ("count", "largest", "most"), [(95, 95, 1), (700, 96, 8), (1000, 192, 10), (20_000, 768, 50)]
+)
+def test_every_scan_is_in_one_bucket_of_which_there_are_few(store, count, largest, most):
+    scans = films(*range(count))
     buckets = in_buckets(scans, store)
-    assert sorted((scan for bucket in buckets for scan in bucket), key=lambda scan: scan.name) == scans
-    assert max(map(len, buckets)) <= 100
-    assert len(buckets) <= 16
+    assert [scan for bucket in buckets for scan in bucket] == scans
+    assert max(map(len, buckets)) == largest
+    assert len(buckets) <= most
+
+
+def test_all_but_the_last_bucket_are_full_and_none_is_smaller_than_the_one_before(store):
+    sizes = [len(bucket) for bucket in in_buckets(films(*range(7000)), store)]
+    assert sizes[:-1] == sorted(sizes[:-1])
+    assert set(sizes[:-1]) == {96, 192, 384, 768}
 
 
 def test_a_hundredth_more_changes_the_last_bucket_and_adds_at_most_one(store):

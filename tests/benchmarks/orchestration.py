@@ -90,6 +90,7 @@ def plain(settings: PipelineSettings) -> None:
     from tasks.convert import convert
     from tasks.crop import crop
     from tasks.fetch import list_all
+    from tasks.fit import fit
     from tasks.gather import gather
     from tasks.pack import pack
     from tasks.split import split
@@ -100,8 +101,10 @@ def plain(settings: PipelineSettings) -> None:
         films = list(pool.map(partial(convert.fn, settings=settings.convert, place=place), buckets))
         halves = list(pool.map(partial(split.fn, settings=settings.split, place=place), films))
         joints = list(pool.map(partial(crop.fn, settings=settings.crop, place=place), halves))
+        fitted = list(pool.map(partial(fit.fn, size=settings.pack.size, place=place), joints))
     gathered = gather.fn(films, halves, joints, place)
-    pack.fn(gathered.joints, place.open().put_file(Path(settings.cohort)), settings.pack, place)
+    cohort = place.open().put_file(Path(settings.cohort))
+    pack.fn(gathered.joints, fitted, cohort, settings.pack, place)
 
 
 def flow(settings: PipelineSettings) -> None:

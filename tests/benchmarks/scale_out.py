@@ -50,6 +50,7 @@ def through(scans: list[Artifact], settings: PipelineSettings) -> tuple[dict[str
     from tasks.caching import Placement
     from tasks.convert import convert
     from tasks.crop import crop
+    from tasks.fit import fit
     from tasks.gather import gather
     from tasks.pack import pack
     from tasks.split import split
@@ -63,7 +64,8 @@ def through(scans: list[Artifact], settings: PipelineSettings) -> tuple[dict[str
     marks.append(time.perf_counter())
     joints = crop.fn(halves, settings.crop, place)
     gathered = gather.fn([films], [halves], [joints], place)
-    dataset = pack.fn(gathered.joints, cohort, settings.pack, place)
+    fitted = fit.fn(joints, settings.pack.size, place)
+    dataset = pack.fn(gathered.joints, [fitted], cohort, settings.pack, place)
     marks.append(time.perf_counter())
     return dict(
         zip(("convert", "split", "crop and pack"), np.diff(marks).tolist(), strict=True)
