@@ -1,6 +1,6 @@
 """How well the detector finds joints on films it was never trained on, as the table of the card has it.
 
-python -m tests.benchmarks.detection_accuracy [--crops cohort.csv] [--films 140] [--sheet PNG]
+python tests/benchmarks/detection_accuracy.py [--crops cohort.csv] [--films 140] [--sheet PNG]
     [--cfg CFG --weights WEIGHTS]
 
 `--crops`: a table (ID, Img_path, split) of real joint crops, whose validation part then stands in the films.
@@ -23,7 +23,7 @@ from jsl_core.detection.data import BoxedImage, Sampler
 from jsl_core.detection.metrics import detection_metrics, iou_matrix
 from jsl_core.detection.phantoms import PhantomSampler, phantom_films
 from jsl_core.phantom.film import make_film
-from tests.benchmarks.hard_films import hard_film
+from hard_films import hard_film
 
 Films = Callable[[int], list[BoxedImage]]
 _SEED = 900001  # of films that no training draws

@@ -17,7 +17,7 @@ from PIL import ImageDraw, ImageFont
 from jsl_core.detection.composites import CropConvention, bright_bone
 from jsl_core.detection.data import BoxedImage
 from jsl_core.phantom.film import BOX_SIDE, JOINT_LINE
-from tests.benchmarks.hard_legs import LegShape, draw_leg, eased
+from hard_legs import LegShape, draw_leg, eased
 
 Image = NDArray[np.float32]
 

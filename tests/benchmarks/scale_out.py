@@ -37,7 +37,7 @@ EPOCH = re.compile(r"([\d.]+) s$")
 def prepare(folder: Path, jobs: int) -> dict[str, Any]:
     """Seconds of each stage, and the digest of the dataset; a first film has started the processes."""
     places = {"scans": str(folder / "scans"), "cohort": str(folder / "JSL.csv"), "jobs": jobs}
-    scans = list_scans(folder / "scans")
+    scans = list_scans(folder / "scans", folder / "digests.json")
     for name, some in (("warm", scans[:1]), ("store", scans)):
         settings = PipelineSettings.model_validate(
             places | {"store": str(folder / f"{name}-{jobs}"), "pack": {"size": 112}}
