@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from hard_films import hard_film
 
 from jsl_core.config import CropSettings, PhantomSettings
 from jsl_core.detection import Detection, JointDetector
@@ -23,7 +24,6 @@ from jsl_core.detection.data import BoxedImage, Sampler
 from jsl_core.detection.metrics import detection_metrics, iou_matrix
 from jsl_core.detection.phantoms import PhantomSampler, phantom_films
 from jsl_core.phantom.film import make_film
-from hard_films import hard_film
 
 Films = Callable[[int], list[BoxedImage]]
 _SEED = 900001  # of films that no training draws

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import matplotlib
 import numpy as np
+from hard_legs import LegShape, draw_leg, eased
 from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
@@ -17,7 +18,6 @@ from PIL import ImageDraw, ImageFont
 from jsl_core.detection.composites import CropConvention, bright_bone
 from jsl_core.detection.data import BoxedImage
 from jsl_core.phantom.film import BOX_SIDE, JOINT_LINE
-from hard_legs import LegShape, draw_leg, eased
 
 Image = NDArray[np.float32]
 
