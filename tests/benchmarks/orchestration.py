@@ -79,9 +79,11 @@ def add_films(folder: Path, films: "list[pydicom.Dataset]", numbers: range) -> N
         film.save_as(folder / "scans" / f"{number:06d}.dcm")
 
 
-def settings_of(folder: Path, store: Path, size: int = 64) -> PipelineSettings:
+def settings_of(folder: Path, store: Path, size: int = 64, seed: int = 0) -> PipelineSettings:
     places = {"scans": str(folder / "scans"), "cohort": str(folder / "JSL.csv"), "store": str(store)}
-    return PipelineSettings.model_validate(places | {"pack": {"size": size}, "max_rejected": 1.0})
+    return PipelineSettings.model_validate(
+        places | {"pack": {"size": size, "seed": seed}, "max_rejected": 1.0}
+    )
 
 
 def plain(settings: PipelineSettings) -> None:
@@ -117,17 +119,17 @@ def flow(settings: PipelineSettings) -> None:
         prepare.with_options(result_storage=results_block(settings.store))(settings)
 
 
-def measured(how: str, folder: Path, store: Path, size: int = 64) -> dict[str, float]:
+def measured(how: str, folder: Path, store: Path, size: int = 64, seed: int = 0) -> dict[str, float]:
     """Seconds by the clock and of all processors, and the largest process's peak memory in MB."""
-    words = [sys.executable, __file__, "--child", how, str(folder), str(store), str(size)]
+    words = [sys.executable, __file__, "--child", how, str(folder), str(store), str(size), str(seed)]
     started = time.perf_counter()
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
     told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return told | {"seconds": time.perf_counter() - started}
 
 
-def child(how: str, folder: Path, store: Path, size: int) -> None:
-    {"plain": plain, "flow": flow}[how](settings_of(folder, store, size))
+def child(how: str, folder: Path, store: Path, size: int, seed: int) -> None:
+    {"plain": plain, "flow": flow}[how](settings_of(folder, store, size, seed))
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
     print(json.dumps({"cpu": cpu, "peak_mb": max(usage.ru_maxrss for usage in usages) / 1024}))
@@ -163,7 +165,8 @@ def compare(folder: Path, count: int, side: int, with_lab: bool) -> dict[str, An
     runs["flow"] = measured("flow", folder, folder / "flow")
     database = sum(path.stat().st_size for path in (folder / "flow" / "prefect").glob("*.db*"))
     runs["again"] = measured("flow", folder, folder / "flow")
-    runs["last stage"] = measured("flow", folder, folder / "flow", size=72)
+    runs["other split"] = measured("flow", folder, folder / "flow", seed=1)
+    runs["other size"] = measured("flow", folder, folder / "flow", size=72)
     add_films(folder, films, range(count, count + 1))
     runs["one new"] = measured("flow", folder, folder / "flow")
     add_films(folder, films, range(count + 1, count + 1 + max(count // 100, 1)))
@@ -220,11 +223,11 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=600)
     parser.add_argument("--deployments", action="store_true")
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=5, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.child:
-        how, folder, store, size = chosen.child
-        child(how, Path(folder), Path(store), int(size))
+        how, folder, store, size, seed = chosen.child
+        child(how, Path(folder), Path(store), int(size), int(seed))
         return
     print(machine())
     with ExitStack() as stack:
