@@ -6,7 +6,6 @@ import json
 import pandas as pd
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation import compare_grades, compare_models, evaluate_predictions
 from jsl_core.storage import Artifact, Store, tree_files
 from tasks.caching import Placement, stage
 from tasks.progress import Progress
@@ -23,6 +22,9 @@ def evaluate(
     place: Placement,
 ) -> Artifact:
     """Every model on the test knees (where there are none, on the validation knees), every two compared."""
+    from jsl_core.evaluation.comparisons import compare_grades, compare_models
+    from jsl_core.evaluation.summary import evaluate_predictions
+
     store = place.open()
     packed = tree_files(store, dataset)
     table = pd.read_csv(io.BytesIO(store.get(packed["table.csv"])), dtype={"participant": str})

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from prefect.logging import get_logger
 
-from jsl_core import model_onnx
 from jsl_core.errors import BundleError
-from jsl_core.learning import ModelBundle
 from jsl_core.storage import Artifact, Memo, checkout, tree_files
 from tasks.caching import Placement, code_digest
 
@@ -20,13 +18,16 @@ def as_onnx(model: Artifact, place: Placement) -> dict[str, Artifact]:
     store = place.open()
     if "model.safetensors" not in tree_files(store, model) or find_spec("onnx") is None:
         return {}
-    memo = Memo(store, f"onnx {code_digest(model_onnx.__name__)}")
+    memo = Memo(store, f"onnx {code_digest('jsl_core.model_onnx')}")
     known = memo.get(model.sha256)
     if known is None:
+        from jsl_core.learning import ModelBundle
+        from jsl_core.model_onnx import save_model_onnx
+
         try:
             with tempfile.TemporaryDirectory() as folder:
                 bundle = ModelBundle.load(checkout(store, model, place.folder("trees")))
-                model_onnx.save_model_onnx(bundle, Path(folder, "model.onnx"))
+                save_model_onnx(bundle, Path(folder, "model.onnx"))
                 known = {"model.onnx": store.put_file(Path(folder, "model.onnx")).model_dump()}
         except BundleError as error:
             get_logger(__name__).warning("%s", error)

@@ -10,11 +10,10 @@ from pydantic import BaseModel, ConfigDict
 from jsl_core import __version__
 from jsl_core.config import PipelineSettings
 from jsl_core.data_uri import data_uri
-from jsl_core.evaluation.overview_plots import forest_png
 from jsl_core.evaluation.short_table import overview, short_table
 from jsl_core.records import read_rows
 from jsl_core.storage import Artifact, Store, open_store, publish_all, tree_files
-from tasks.caching import Placement
+from tasks.caching import Placement, stage
 from tasks.gather import Gathered
 from tasks.noting import note_end
 from tasks.onnx import as_onnx
@@ -66,10 +65,21 @@ def publish(
     create_markdown_artifact(told, key="summary")
     create_table_artifact(overview(summary), key="regimes", description="All models on the test knees")
     if any(model["jsl"] for model in summary["models"].values()):
-        picture = data_uri(forest_png(summary), "image/png")
-        create_image_artifact(picture, key="auc", description="AUC with 95 % intervals")
+        picture = store.get(auc_picture(figures, place))
+        create_image_artifact(
+            data_uri(picture, "image/png"), key="auc", description="AUC with 95 % intervals"
+        )
     note_end(store, page)
     return Published(report=where, table=short_table(summary))
+
+
+@stage("auc-picture", version=1, code=("jsl_core.evaluation.overview_plots", "jsl_core.evaluation.style"))
+def auc_picture(figures: Artifact, place: Placement) -> Artifact:
+    """The AUC of all models with their intervals, as PNG."""
+    from jsl_core.evaluation.overview_plots import forest_png
+
+    store = place.open()
+    return store.put(forest_png(json.loads(store.get(figures))), "auc.png")
 
 
 def _of_tree(store: Store, tree: Artifact, key: str, only: set[str] | None = None) -> dict[str, Artifact]:

@@ -14,10 +14,7 @@ from jsl_core import __version__
 from jsl_core.config import EvaluateSettings, PipelineSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.evaluation.content import ReportContent, Shown, StagedKnee, Stages
-from jsl_core.evaluation.gallery import gallery, share_in_joint_space
-from jsl_core.evaluation.report import write_report
 from jsl_core.imaging import decode_png
-from jsl_core.learning import ModelBundle
 from jsl_core.records import Row, read_rows
 from jsl_core.storage import Artifact, Store, checkout, tree_files
 from tasks.caching import Placement, stage
@@ -44,6 +41,8 @@ def report(
     decision: dict[str, Any] | None = None,
 ) -> Artifact:
     """The page of one run; `films` and `halves` are the tables of the convert and the split stage."""
+    from jsl_core.evaluation.report import write_report
+
     store = place.open()
     progress = Progress("report", 1)
     packed = PackedDataset.load(checkout(store, dataset, place.folder("trees")))
@@ -155,6 +154,9 @@ def _gallery(
     place: Placement,
 ) -> tuple[list[Shown], dict[str, float]]:
     """What one model looked at, and, on phantoms, how much of that lies inside the joint space."""
+    from jsl_core.evaluation.gallery import gallery, share_in_joint_space
+    from jsl_core.learning import ModelBundle
+
     name = next((name for name in _SHOWN if name in models), None)
     if name is None or not settings.gallery:
         return [], {}

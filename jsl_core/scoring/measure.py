@@ -7,7 +7,8 @@ import pandas as pd
 
 from jsl_core.config import EvaluateSettings
 from jsl_core.errors import BadTable
-from jsl_core.evaluation import compare_grades, compare_models, evaluate_predictions
+from jsl_core.evaluation.comparisons import compare_grades, compare_models
+from jsl_core.evaluation.summary import evaluate_predictions
 from jsl_core.learning.ensemble import Ensemble, Member, validation_risks
 from jsl_core.records import Row
 from jsl_core.scoring.score import Knee

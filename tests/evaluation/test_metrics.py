@@ -11,9 +11,10 @@ from scipy.special import ndtr
 from sklearn import metrics as oracle
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation import auc_difference, auc_interval, compare_models, evaluate_predictions
 from jsl_core.evaluation.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.calibration import expected_calibration_error
+from jsl_core.evaluation.comparisons import compare_models
+from jsl_core.evaluation.delong import auc_difference, auc_interval
 from jsl_core.evaluation.metrics import (
     confusion_matrix,
     detection_scores,
@@ -22,6 +23,7 @@ from jsl_core.evaluation.metrics import (
     recall_by_grade,
     sensitivity_at,
 )
+from jsl_core.evaluation.summary import evaluate_predictions
 
 RNG = np.random.default_rng(7)
 POSITIVE = RNG.random(300) < 0.33

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation import compare_grades, compare_models, evaluate_predictions
+from jsl_core.evaluation.comparisons import compare_grades, compare_models
 from jsl_core.evaluation.content import ReportContent, Shown, StagedKnee, Stages
 from jsl_core.evaluation.report import write_report
+from jsl_core.evaluation.summary import evaluate_predictions
 
 KNEES, SIZE = 160, 32
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation import evaluate_predictions
 from jsl_core.evaluation.subgroups import subgroups
+from jsl_core.evaluation.summary import evaluate_predictions
 
 ROWS = pd.DataFrame(
     {

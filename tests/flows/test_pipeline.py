@@ -24,7 +24,10 @@ from tasks.publish import Published
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
-STAGES = {"convert", "split", "crop", "gather", "pack", "risk-factors", "train", "evaluate", "report"}
+STAGES = {
+    *("convert", "split", "crop", "gather", "fit", "pack"),
+    *("risk-factors", "train", "evaluate", "report", "auc-picture"),
+}
 FAST = {
     "pack": {"size": 64, "val": 0.25, "test": 0.25},
     "training": {
@@ -113,14 +116,15 @@ def test_a_changed_setting_runs_what_depends_on_it_and_nothing_else(
 ) -> None:
     evaluate = settings.evaluate.model_copy(update={"bootstrap": 21})
     _, states = run(settings.model_copy(update={"evaluate": evaluate}))
-    assert {name for name, state in states if state == "Completed"} == {"evaluate", "report"}
+    figures = {"evaluate", "report", "auc-picture"}
+    assert {name for name, state in states if state == "Completed"} == figures
 
     frozen = settings.training.jsl_joint_frozen.model_copy(update={"lr": 2e-3})
     training = settings.training.model_copy(update={"jsl_joint_frozen": frozen})
     _, states = run(settings.model_copy(update={"training": training}))
     assert states[("train", "Completed")] == 1
     assert states[("train", "Cached")] == 2
-    assert {name for name, state in states if state == "Completed"} == {"train", "evaluate", "report"}
+    assert {name for name, state in states if state == "Completed"} == {"train", *figures}
 
 
 def test_a_cross_validated_run_tests_on_every_knee_and_keeps_every_model(
