@@ -61,6 +61,16 @@ def test_a_deleted_artifact_is_made_again(place: Placement) -> None:
     assert store.get(made) == b"knee knee "
 
 
+def test_a_run_looks_once_whether_a_result_is_whole(
+    place: Placement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(place).name == "Completed"
+    looked: list[str] = []
+    monkeypatch.setattr("tasks.caching._check_whole", lambda store, value, path: looked.append(path))
+    assert run(place).name == "Cached"
+    assert len(looked) == 1
+
+
 def test_a_deleted_artifact_behind_a_manifest_is_made_again(place: Placement) -> None:
     @stage("list", version=1, code=())
     def listing(place: Placement) -> Artifact:
