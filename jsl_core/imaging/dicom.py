@@ -62,7 +62,7 @@ def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[
             laterality=laterality,
             flipped=orientation.startswith("R"),
             upside_down=orientation.endswith("H"),
-            pixels=digest_of(radiograph.codes),
+            pixels=digest_of(radiograph.codes, radiograph.histogram),
         ), radiograph
 
 

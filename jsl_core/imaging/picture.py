@@ -10,7 +10,7 @@ from jsl_core.errors import BadScan
 from jsl_core.imaging.codestream import stated_by
 from jsl_core.imaging.names import is_safe, stem
 from jsl_core.imaging.png import decode_png
-from jsl_core.imaging.radiograph import digest_of
+from jsl_core.imaging.radiograph import digest_of, histogram
 from jsl_core.imaging.records import ScanRecord
 
 __all__ = ["is_picture", "read_picture"]
@@ -54,7 +54,7 @@ def read_picture(
         bits=8 * image.dtype.itemsize,
         photometric=facts.get("photometric", ""),
         transfer_syntax=facts.get("transfer_syntax", ""),
-        pixels=digest_of(image),
+        pixels=digest_of(image, histogram(image)),
     ), image
 
 
