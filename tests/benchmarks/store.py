@@ -5,7 +5,8 @@
     python tests/benchmarks/store.py warm --patients 1000
 
 The server is rclone's `serve s3` on this machine; its log and its buckets lie in a temporary folder. A run is
-`jsl run --preset demo` on small phantom films, one regime trained. Writes OUT.json and OUT.png.
+`jsl run --preset demo` on small phantom films, with all regimes or those of --regimes. Writes OUT.json
+and OUT.png.
 """
 
 import hashlib
@@ -92,12 +93,13 @@ def crops(folder: Path, count: int, bucket: int = 128) -> dict[str, float]:
     return {"crops": count, "requests": len(requests), "seconds": time.perf_counter() - started}
 
 
-def warm(folder: Path, patients: int) -> dict[str, float]:
+def warm(folder: Path, patients: int, regimes: Sequence[str]) -> dict[str, float]:
     """Seconds of a run of the command in a bucket, and of the same run again."""
     write_phantom(folder, PhantomSettings(patients=patients, seed=0, long_side=(600, 700)))
     words = ["--scans", folder / "scans", "--cohort", folder / "JSL.csv", "--store", f"s3://{BUCKET}/lab"]
     jsl = [sys.executable, "-c", "from flows.cli import main; main()"]
-    words += ["--work", folder / "work", "--training.regimes", "kl", "--max-rejected", 1]
+    words += ["--work", folder / "work", "--max-rejected", 1]
+    words += [word for regime in regimes for word in ("--training.regimes", regime)]
     run = [*jsl, "run", "--preset", "demo", *map(str, words)]
     cold, again = seconds(run), seconds(run)
     return {
@@ -108,13 +110,15 @@ def warm(folder: Path, patients: int) -> dict[str, float]:
     }
 
 
-def measured(what: str, size: float, aws: str) -> dict[str, float]:
+def measured(what: str, size: float, aws: str, regimes: Sequence[str]) -> dict[str, float]:
     """One of the three, with a server and a folder of its own; `size` in GB, crops or participants."""
     with tempfile.TemporaryDirectory() as name, rclone_server(Path(name, "buckets")) as server:
         _use(server, Path(name))
         if what == "transfer":
             return transfer(Path(name), size, aws)
-        return (crops if what == "crops" else warm)(Path(name), int(size))
+        if what == "crops":
+            return crops(Path(name), int(size))
+        return warm(Path(name), int(size), regimes)
 
 
 def _use(server: Server, folder: Path) -> None:
@@ -128,10 +132,11 @@ def main() -> None:
     parser.add_argument("--gigabytes", type=float, default=1)
     parser.add_argument("--crops", type=int, default=10000)
     parser.add_argument("--patients", type=int, default=1000)
+    parser.add_argument("--regimes", nargs="+", default=[], help="all, if none is named")
     parser.add_argument("--aws", default="aws", help="the AWS command line's program")
     chosen = parser.parse_args()
     size = {"transfer": chosen.gigabytes, "crops": chosen.crops, "warm": chosen.patients}[chosen.what]
-    told = measured(chosen.what, size, chosen.aws)
+    told = measured(chosen.what, size, chosen.aws, chosen.regimes)
     show(tuple(told), [tuple(told.values())])
     keep(chosen.out, {"what": chosen.what, "size": size, **told}, *_pictures(chosen.what, told))
 
