@@ -29,12 +29,15 @@ def pack(
     `joints` tells whose each is, `fitted` has the buckets' arrays at the settings' size.
     """
     store = place.open()
-    rows = {row["png"]["sha256"]: row for row in read_rows(store, [joints])}
+    rows = read_rows(store, [joints])
+    owners: dict[str, list[str]] = {}
+    for row in rows:
+        owners.setdefault(row["png"]["sha256"], []).append(row["ID"])
     buckets = [Fitted.read(store, table) for table in fitted]
     width = {digest: width for bucket in buckets for digest, width in bucket.joints}
     spacing = {
-        row["ID"]: row["spacing_mm"] * width[digest] / settings.size
-        for digest, row in rows.items()
+        row["ID"]: row["spacing_mm"] * width[row["png"]["sha256"]] / settings.size
+        for row in rows
         if row["spacing_mm"]
     }
     progress = Progress("pack", len(rows))
@@ -42,8 +45,8 @@ def pack(
     def crops() -> Iterator[tuple[str, Image]]:
         for bucket in buckets:
             for (digest, _), pixels in zip(bucket.joints, bucket.pixels(store), strict=True):
-                if digest in rows:  # and no other film of the same knee was taken
-                    yield rows[digest]["ID"], pixels
+                for name in owners.get(digest, ()):  # none where another film of the knee was taken
+                    yield name, pixels
                     progress.step()
 
     with tempfile.TemporaryDirectory() as folder:
