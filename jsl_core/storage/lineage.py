@@ -13,7 +13,7 @@ from jsl_core.storage.store import Store
 
 __all__ = ["Lineage", "Node", "as_mermaid", "as_text"]
 
-_SHOWN = 6  # inputs of one step; a bucket has a hundred scans
+_SHOWN = 6  # inputs of one step; a bucket has hundreds of scans
 _ENOUGH = 6  # digits of a digest
 
 
