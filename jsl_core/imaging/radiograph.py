@@ -51,10 +51,14 @@ def histogram(codes: npt.NDArray) -> Counts:
 
 def quantiles(values: npt.NDArray[np.float64], counts: Counts, *shares: float) -> list[float]:
     """The values below which these shares of the pixels lie; `values` and `counts` go by code."""
+    shown = counts > 0  # a film has a thousand values or four, of 65,536 codes
+    if shown.any():
+        values, counts = values[shown], counts[shown]
     order = np.argsort(values, kind="stable")
-    running = np.cumsum(counts[order])
+    values, counts = values[order], counts[order]
+    running = np.cumsum(counts)
     places = np.searchsorted(running, np.array(shares) * running[-1])
-    return [float(value) for value in values[order[np.minimum(places, len(order) - 1)]]]
+    return [float(value) for value in values[np.minimum(places, len(values) - 1)]]
 
 
 def digest_of(pixels: npt.NDArray, counts: Counts) -> str:
