@@ -4,6 +4,7 @@ import torch
 
 from jsl_core.errors import BadSettings
 from jsl_core.learning.augment import Augmentation
+from jsl_core.learning.graphs import GraphedFeatures
 from jsl_core.learning.networks import KneeNetwork
 from jsl_core.learning.objective import Objective
 from jsl_core.learning.team import Team
@@ -35,6 +36,9 @@ class Steps:
         self._augmentation, self._precision, self._team = augmentation, precision, team
         self._features = features
         self._forward = torch.compile(network.forward_features) if compiled else network.forward_features
+        self._graphed: GraphedFeatures | None = None
+        if data.images.device.type == "cuda" and team.size == 1 and not compiled:
+            self._graphed = GraphedFeatures(network, precision)
         self.pieces = pieces
         self.scale = 1.0
 
@@ -58,6 +62,7 @@ class Steps:
                     ) from error
             self.pieces *= 2
             generator.set_state(drawn)
+            self._graphed = None  # its memory is needed
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
@@ -70,18 +75,19 @@ class Steps:
                 break
             with autocast(self._precision, batch.device, self._network):
                 with torch.set_grad_enabled(not hold_backbone):
-                    features = self._encode(rows, generator)
+                    features = self._encode(rows, generator, hold_backbone)
                 outputs = self._network.forward_head(features, self._data.factors_of(rows))
             loss = self._objective(outputs, self._data, rows, None if rows is batch else batch)
             torch.autograd.backward(loss)
             total += loss.detach()
         return total
 
-    def _encode(self, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def _encode(self, rows: torch.Tensor, generator: torch.Generator, hold_backbone: bool) -> torch.Tensor:
         if self._features is not None:
             return self._features[rows]
         images = self._augmentation(self._data.images[rows], self._data.mirrored[rows], generator)
-        features: torch.Tensor = self._forward(
-            images.contiguous(memory_format=torch.channels_last), self.scale
-        )
+        images = images.contiguous(memory_format=torch.channels_last)
+        if self._graphed and not hold_backbone and self.pieces == 1:  # pieces add up their gradients
+            return self._graphed(images, self.scale)
+        features: torch.Tensor = self._forward(images, self.scale)
         return features

@@ -64,8 +64,10 @@ def pick_device(wanted: Literal["auto", "cpu", "cuda"], gpu: int = 0) -> torch.d
     return torch.device("cuda", gpu)
 
 
-def autocast(precision: Precision, device: torch.device, network: nn.Module) -> torch.autocast:
-    """Mixed precision: `auto` means bf16 where it is faster.
+def autocast(
+    precision: Precision, device: torch.device, network: nn.Module, keep_casts: bool = True
+) -> torch.autocast:
+    """Mixed precision: `auto` means bf16 where it is faster. `keep_casts`: weights are cast once for a pass.
 
     Emulated bf16 is slower than fp32, on processors without AVX512-BF16 as on older GPUs. And a processor
     convolves depth-wise in bf16 at half the pace: on one core of an EPYC 9004 a MobileNetV3-small took 25 ms
@@ -78,7 +80,7 @@ def autocast(precision: Precision, device: torch.device, network: nn.Module) -> 
             native = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
             faster = native and not any(map(_is_depthwise, network.modules()))
         precision = "bf16" if faster else "fp32"
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=keep_casts)
 
 
 def _is_depthwise(module: nn.Module) -> bool:

@@ -235,12 +235,17 @@ def _copy_of(network: nn.Module) -> dict[str, Any]:
 def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Move the averaged weights, and with them their batch statistics, towards the trained ones."""
     with torch.no_grad():
-        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
-        for mean, latest in zip(average.buffers(), network.buffers(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(latest, 1 - decay)
-            else:
-                mean.copy_(latest)
+        torch._foreach_lerp_(_numbers(average), _numbers(network), 1 - decay)
+        if counts := _counts(average):
+            torch._foreach_copy_(counts, _counts(network))
+
+
+def _numbers(network: nn.Module) -> list[torch.Tensor]:
+    return [*network.parameters(), *(buffer for buffer in network.buffers() if buffer.is_floating_point())]
+
+
+def _counts(network: nn.Module) -> list[torch.Tensor]:
+    return [buffer for buffer in network.buffers() if not buffer.is_floating_point()]
 
 
 def _gpus(data: DeviceData) -> list[int]:
