@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 
 from flows.blank import BlankDatabase
-from flows.sqlite import RECORDING, close_failed_cursors
+from flows.sqlite import RECORDING, close_failed_cursors, record_soon
 from jsl_core.errors import JslError
 
 __all__ = ["EmbeddedServer", "await_events", "embedded_prefect"]
@@ -33,6 +33,7 @@ _SERVED = {
     # What nobody looks at, or asks for, in the life of one run.
     "PREFECT_UI_ENABLED": "0",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",  # would load Dask, where it is installed
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     **RECORDING,
 }
@@ -191,6 +192,7 @@ def _serve(listener: int) -> None:
 
         app = create_app(ephemeral=True)
     close_failed_cursors()
+    record_soon()
     uvicorn.run(app, fd=listener, log_level="error", lifespan="on")
 
 

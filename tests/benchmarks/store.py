@@ -1,12 +1,12 @@
-"""The store in a bucket: large files beside the AWS CLI, small ones by requests, a whole run done again.
+"""The store in a bucket: large files beside the AWS CLI, small ones by requests; a whole run done again.
 
     python tests/benchmarks/store.py transfer --gigabytes 1 --aws /path/to/aws
     python tests/benchmarks/store.py crops --crops 10000
-    python tests/benchmarks/store.py warm --patients 1000
+    python tests/benchmarks/store.py warm --patients 1000 [--local]
 
 The server is rclone's `serve s3` on this machine; its log and its buckets lie in a temporary folder. A run is
-`jsl run --preset demo` on small phantom films, with all regimes or those of --regimes. Writes OUT.json
-and OUT.png.
+`jsl run --preset demo` on small phantom films, with all regimes or those of --regimes; --local: in a folder,
+without a bucket. Writes OUT.json and OUT.png.
 """
 
 import hashlib
@@ -93,10 +93,10 @@ def crops(folder: Path, count: int, bucket: int = 128) -> dict[str, float]:
     return {"crops": count, "requests": len(requests), "seconds": time.perf_counter() - started}
 
 
-def warm(folder: Path, patients: int, regimes: Sequence[str]) -> dict[str, float]:
-    """Seconds of a run of the command in a bucket, and of the same run again."""
+def warm(folder: Path, patients: int, regimes: Sequence[str], store: str) -> dict[str, float]:
+    """Seconds of a run of the command in a store, and of the same run again."""
     write_phantom(folder, PhantomSettings(patients=patients, seed=0, long_side=(600, 700)))
-    words = ["--scans", folder / "scans", "--cohort", folder / "JSL.csv", "--store", f"s3://{BUCKET}/lab"]
+    words = ["--scans", folder / "scans", "--cohort", folder / "JSL.csv", "--store", store]
     jsl = [sys.executable, "-c", "from flows.cli import main; main()"]
     words += ["--work", folder / "work", "--max-rejected", 1]
     words += [word for regime in regimes for word in ("--training.regimes", regime)]
@@ -110,7 +110,7 @@ def warm(folder: Path, patients: int, regimes: Sequence[str]) -> dict[str, float
     }
 
 
-def measured(what: str, size: float, aws: str, regimes: Sequence[str]) -> dict[str, float]:
+def measured(what: str, size: float, aws: str, regimes: Sequence[str], local: bool) -> dict[str, float]:
     """One of the three, with a server and a folder of its own; `size` in GB, crops or participants."""
     with tempfile.TemporaryDirectory() as name, rclone_server(Path(name, "buckets")) as server:
         _use(server, Path(name))
@@ -118,7 +118,8 @@ def measured(what: str, size: float, aws: str, regimes: Sequence[str]) -> dict[s
             return transfer(Path(name), size, aws)
         if what == "crops":
             return crops(Path(name), int(size))
-        return warm(Path(name), int(size), regimes)
+        store = str(Path(name, "store")) if local else f"s3://{BUCKET}/lab"
+        return warm(Path(name), int(size), regimes, store)
 
 
 def _use(server: Server, folder: Path) -> None:
@@ -133,10 +134,11 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=10000)
     parser.add_argument("--patients", type=int, default=1000)
     parser.add_argument("--regimes", nargs="+", default=[], help="all, if none is named")
+    parser.add_argument("--local", action="store_true", help="warm: the store is a folder")
     parser.add_argument("--aws", default="aws", help="the AWS command line's program")
     chosen = parser.parse_args()
     size = {"transfer": chosen.gigabytes, "crops": chosen.crops, "warm": chosen.patients}[chosen.what]
-    told = measured(chosen.what, size, chosen.aws, chosen.regimes)
+    told = measured(chosen.what, size, chosen.aws, chosen.regimes, chosen.local)
     show(tuple(told), [tuple(told.values())])
     keep(chosen.out, {"what": chosen.what, "size": size, **told}, *_pictures(chosen.what, told))
 
@@ -152,7 +154,7 @@ def _pictures(what: str, told: dict[str, float]) -> list["Paint"]:
                 "crops to another machine", ["crops", "requests"], {"": [told["crops"], told["requests"]]}, ""
             )
         ]
-    title = f"{told['scans']:.0f} scans in a bucket"
+    title = f"a run of {told['scans']:.0f} scans"
     return [bars(title, ["cold", "warm"], {"": [told["cold"], told["warm"]]}, "seconds")]
 
 
