@@ -5,6 +5,7 @@ neither. Only this module touches Prefect's environment, and it does so before P
 """
 
 import gc
+import logging
 import os
 import signal
 import socket
@@ -27,7 +28,7 @@ __all__ = ["EmbeddedServer", "await_events", "embedded_prefect"]
 
 _START_SECONDS = 120  # a machine whose cores are busy needs many times the usual four
 _ANSWER_SECONDS = 0.05
-
+_REPLACEMENTS = 5  # servers that may die in a run
 
 _SERVED = {
     # What nobody looks at, or asks for, in the life of one run.
@@ -118,13 +119,19 @@ def _nothing() -> None:
 
 
 class EmbeddedServer:
-    """A server whose address is known, and given to Prefect by `environment`, before it is started."""
+    """A server whose address is known, and given to Prefect by `environment`, before it is started.
+
+    If it dies, of a full memory or a kill, another takes its place: the open socket keeps what calls in
+    the meantime waiting, and Prefect's client asks again for what had no answer.
+    """
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._database = BlankDatabase(home / "prefect.db")
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._process: subprocess.Popen[bytes] | None = None
+        self._changing = threading.Lock()
+        self._is_wanted = False
         self._url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api"
 
     @property
@@ -145,14 +152,16 @@ class EmbeddedServer:
         """Start the server; `await_answer` must follow."""
         self._home.mkdir(parents=True, exist_ok=True)
         self._database.begin()
-        with self._listener:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "flows.embedded", str(self._listener.fileno())],
-                env=os.environ | self.environment,
-                stdin=subprocess.PIPE,  # the server ends when this closes, however this process ends
-                pass_fds=[self._listener.fileno()],
-                start_new_session=True,  # a Ctrl-C is for the run, which still tells the server how it ended
-            )
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows.embedded", str(self._listener.fileno())],
+            env=os.environ | self.environment,
+            stdin=subprocess.PIPE,  # the server ends when this closes, however this process ends
+            pass_fds=[self._listener.fileno()],
+            start_new_session=True,  # a Ctrl-C is for the run, which still tells the server how it ended
+        )
 
     def await_answer(self) -> None:
         """Wait until the server answers. Raises JslError."""
@@ -162,6 +171,8 @@ class EmbeddedServer:
             try:
                 with urllib.request.urlopen(f"{self._url}/health", timeout=5):
                     self._database.keep()
+                    self._is_wanted = True
+                    threading.Thread(target=self._replace_the_dead, daemon=True).start()
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(_ANSWER_SECONDS)
@@ -170,8 +181,26 @@ class EmbeddedServer:
             f"the embedded Prefect server did not start; see its messages above, or delete {self._home}"
         )
 
+    def _replace_the_dead(self) -> None:
+        assert self._process is not None
+        for deaths in range(_REPLACEMENTS + 1):
+            self._process.wait()
+            with self._changing:
+                if not self._is_wanted:
+                    return
+                if deaths < _REPLACEMENTS:
+                    self._process = self._started()
+        print(
+            f"jsl: the Prefect server beside this run, whose files are in {self._home}, was killed or failed "
+            f"{deaths + 1} times; give it memory and disk, the same command goes on from here",
+            file=sys.stderr,
+        )
+        os._exit(1)  # a run may be killed at any moment; Prefect would call the dead server for minutes
+
     def stop(self) -> None:
         """End the server; it finishes what it is at."""
+        with self._changing:
+            self._is_wanted = False
         self._listener.close()
         if self._process:
             self._process.communicate()
@@ -193,6 +222,8 @@ def _serve(listener: int) -> None:
         app = create_app(ephemeral=True)
     close_failed_cursors()
     record_soon()
+    # What a run sends again after a server's death may be a batch of old events, to Prefect an error.
+    logging.getLogger("prefect.server.events.services.event_persister").setLevel(logging.CRITICAL)
     uvicorn.run(app, fd=listener, log_level="error", lifespan="on")
 
 

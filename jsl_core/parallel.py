@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from types import ModuleType
@@ -196,18 +196,16 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], seconds: float | None) 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)  # the processes are the parallelism
-    while True:
-        try:
+    with suppress(EOFError, ConnectionError):
+        while True:
             item = pipe.recv()
-        except EOFError:
-            return
-        signal.setitimer(signal.ITIMER_REAL, seconds or 0)
-        try:
-            outcome = True, _kept(work, item)
-        except Exception as error:
-            outcome = False, error
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        pipe.send(outcome)
+            signal.setitimer(signal.ITIMER_REAL, seconds or 0)
+            try:
+                outcome = True, _kept(work, item)
+            except Exception as error:
+                outcome = False, error
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            pipe.send(outcome)
 
 
 def _end_with_parent() -> None:

@@ -1,4 +1,4 @@
-"""What the server beside a run hears of it before it is let go, and what the run does not wait for."""
+"""What the server beside a run hears of it, though killed meanwhile, and what the run does not wait for."""
 
 import os
 import sqlite3
@@ -14,8 +14,21 @@ from flows.embedded import EmbeddedServer, embedded_prefect
 
 _QUICK_TASKS = 200  # done long before the server has written down what became of them
 _RUN = f"""
+import subprocess
 import sys
+import time
 from pathlib import Path
+
+servers = []
+deadly = {{int(number) for number in sys.argv[2:]}}
+
+class Noted(subprocess.Popen):
+    def __init__(self, words, **options):
+        super().__init__(words, **options)
+        if "flows.embedded" in words:
+            servers.append(self)
+
+subprocess.Popen = Noted
 
 from flows.embedded import embedded_prefect
 
@@ -24,7 +37,11 @@ with embedded_prefect(Path(sys.argv[1]), "prefect"):
 
     @task
     def quick(number: int) -> None:
-        pass
+        if number in deadly:
+            while servers[-1].poll() is not None:  # its successor is on the way
+                time.sleep(0.01)
+            servers[-1].kill()
+            servers[-1].wait()
 
     @flow
     def many() -> None:
@@ -32,24 +49,39 @@ with embedded_prefect(Path(sys.argv[1]), "prefect"):
             quick(number)
 
     many()
+print(len(servers))
 """
 
 
-def test_all_that_became_of_a_run_is_in_the_database_when_it_ends(tmp_path: Path) -> None:
-    script = tmp_path / "many.py"
+def run_many(home: Path, *deadly: int) -> subprocess.CompletedProcess[str]:
+    """Run the tasks in a process of their own; those with a deadly number kill its server."""
+    script = home.with_name("many.py")
     script.write_text(_RUN)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     root = str(Path(__file__).parents[2])
-    done = subprocess.run(
-        [sys.executable, script, tmp_path / "prefect"],
+    return subprocess.run(
+        [sys.executable, script, home, *map(str, deadly)],
         env=environment | {"PYTHONPATH": root},
         capture_output=True,
         text=True,
     )
+
+
+@pytest.mark.parametrize("deadly", [[], [50, 150]])
+def test_all_that_became_of_a_run_is_in_the_database_when_it_ends(tmp_path: Path, deadly: list[int]) -> None:
+    done = run_many(tmp_path / "prefect", *deadly)
     assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) == 1 + len(deadly)
     with closing(sqlite3.connect(tmp_path / "prefect" / "prefect.db")) as database:
         ended = "SELECT state_name, count(*) FROM task_run WHERE name LIKE 'quick%' GROUP BY state_name"
         assert database.execute(ended).fetchall() == [("Completed", _QUICK_TASKS)]
+
+
+def test_a_run_whose_server_dies_again_and_again_ends_in_one_line(tmp_path: Path) -> None:
+    done = run_many(tmp_path / "prefect", *range(20, 80, 10))
+    assert done.returncode == 1
+    assert "6 times" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_run_beside_its_server_sends_no_heartbeats(
