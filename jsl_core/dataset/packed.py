@@ -64,15 +64,16 @@ class PackedDataset:
     def fold(self, number: int, folds: int) -> "PackedDataset":
         """The same knees, split for one round, 0…`folds` - 1, of a cross-validation by participant.
 
-        Fold `number` is the test part, the next one is that for validation, the others are learned from. A
-        test part that the table gives stays what it is in all rounds; fold `number` of the other knees is
-        then for validation.
+        Fold `number` is the test part, half of the next one is that for validation, the others are learned
+        from. A test part that the table gives stays what it is in all rounds; fold `number` of the other
+        knees is then for validation.
         """
         table = self.table.copy()
         dealt = ~(table["split"].eq("test") & self.test_given)
-        fold = assign_folds(table[dealt], folds)
-        val = number if self.test_given else (number + 1) % folds
-        table.loc[dealt, "split"] = np.select([fold == val, fold == number], ["val", "test"], "train")
+        half = assign_folds(table[dealt], 2 * folds)  # `half` and `half + folds` make a fold
+        fold = half % folds
+        val = fold == number if self.test_given else half == (number + 1) % folds
+        table.loc[dealt, "split"] = np.select([val, fold == number], ["val", "test"], "train")
         digest = hashlib.sha256(f"{self.digest}:{number}/{folds}".encode()).hexdigest()
         return replace(self, table=table, digest=digest)
 
