@@ -72,6 +72,12 @@ class RegimeSettings(Settings):
     freeze_epochs: int = Field(
         0, ge=0, title="Frozen epochs", description="Epochs at the start in which the CNN stays frozen."
     )
+    hold_heads: bool = Field(
+        False,
+        title="Hold the heads",
+        description="While the CNN stays frozen, what inherited heads make of the image stays, too, and the "
+        "risk factors add to it. Off in the seed.",
+    )
     freeze_lr: float = Field(
         1e-3, gt=0, title="Frozen rate", description="Learning rate of the head in the frozen epochs."
     )

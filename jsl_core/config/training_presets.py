@@ -29,11 +29,10 @@ def _demo() -> TrainingSettings:
     return TrainingSettings(
         backbone="jslnet",
         joint_from="multitask",
+        factor_nonlinear=False,  # hundreds of knees tell no more of fourteen factors
         kl=RegimeSettings(epochs=40, batch=16, lr=3e-3, average=0.95),
         jsl_image=fine,
-        jsl_joint_frozen=RegimeSettings(
-            epochs=30, batch=16, lr=1e-2, weight_decay=1.0, dropout=0.6, average=0.99
-        ),
+        jsl_joint_frozen=RegimeSettings(epochs=30, batch=16, lr=1e-2, average=0.99, hold_heads=True),
         jsl_joint=fine,
         multitask=fine,
     )
@@ -93,7 +92,9 @@ def _best() -> TrainingSettings:
         joint_from="multitask",
         kl=recipe(30, 1e-3),
         jsl_image=recipe(20, 3e-4),
-        jsl_joint_frozen=RegimeSettings(epochs=60, batch=64, lr=1e-3, weight_decay=0.1, dropout=0.3),
+        jsl_joint_frozen=RegimeSettings(
+            epochs=60, batch=64, lr=1e-3, weight_decay=0.1, dropout=0.3, hold_heads=True
+        ),
         jsl_joint=recipe(15, 2e-4).model_copy(update={"freeze_epochs": 1}),
         multitask=recipe(20, 3e-4),
     )

@@ -1,5 +1,6 @@
 """One network for all regimes: normalisation, backbone, optional factor branch, one head per label."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -82,7 +83,7 @@ class KneeNetwork(nn.Module):
         self.normalise = Normalise(spec.normalise, spec.channels)
         self.backbone = build_backbone(spec.backbone, spec.channels, spec.size, weights)
         height = self.view(torch.zeros(1, 1, spec.size, spec.size)).shape[2]
-        seen = width = feature_count(self.backbone, spec.channels, height, spec.size)
+        self.seen = seen = width = feature_count(self.backbone, spec.channels, height, spec.size)
         self.factor_branch: nn.Module | None = None
         if spec.inputs:
             inputs = spec.inputs + (5 if "kl" in spec.heads else 0)
@@ -138,19 +139,25 @@ class KneeNetwork(nn.Module):
     def forward(self, images: torch.Tensor, factors: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
         return self.forward_head(self.forward_features(images), factors)
 
-    def start_from(self, parent: "KneeNetwork", heads: bool) -> None:
-        """Take the parent's backbone and, with `heads`, what its heads make of the image.
+    def start_from(self, parent: "KneeNetwork", heads: bool) -> frozenset[str]:
+        """Take the parent's backbone and, with `heads`, what its heads make of the image; return whose.
 
         Risk factors then begin without weight, so that the first logits are the parent's. A head of another
         kind than the parent's begins anew.
         """
         self.backbone.load_state_dict(parent.backbone.state_dict())
-        if not heads:
-            return
-        for name in self.heads.keys() & parent.heads.keys():
+        taken = set()
+        for name in self.heads.keys() & parent.heads.keys() if heads else ():
             given, own = parent.heads[name].state_dict(), self.heads[name].state_dict()
             if given.keys() == own.keys() and all(len(given[key]) == len(own[key]) for key in own):
                 self.heads[name].load_state_dict({key: _widened(given[key], own[key]) for key in own})
+                taken.add(name)
+        return frozenset(taken)
+
+    def image_weights(self, heads: Iterable[str]) -> list[torch.Tensor]:
+        """Views of the weights, each ·×D, by which these heads read the features of the image."""
+        weights = (weight for name in heads for weight in self.heads[name].parameters() if weight.ndim == 2)
+        return [weight.detach()[:, : self.seen] for weight in weights]
 
 
 def _widened(given: torch.Tensor, own: torch.Tensor) -> torch.Tensor:

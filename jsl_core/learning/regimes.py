@@ -92,7 +92,7 @@ def train_regime(
         band=settings.band,
     )
     device = pick_device(settings.device, team.gpu)
-    network = _initial_network(spec, settings, parent)
+    network, inherited = _initial_network(spec, settings, parent)
     if chosen.small_epochs:
         network.check_scale(chosen.small)
     network.to(device)
@@ -122,6 +122,7 @@ def train_regime(
         chances=None if balance.chances is None else _tensor(balance.chances, device),
         frozen=frozen,
         features=encoded,
+        held=inherited if chosen.hold_heads else frozenset(),
         compiled=settings.compile,
         team=team,
     )
@@ -162,16 +163,19 @@ def _tensor(values: np.ndarray, device: torch.device) -> torch.Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(device)
 
 
-def _initial_network(spec: NetworkSpec, settings: TrainingSettings, parent: Path | None) -> KneeNetwork:
+def _initial_network(
+    spec: NetworkSpec, settings: TrainingSettings, parent: Path | None
+) -> tuple[KneeNetwork, frozenset[str]]:
+    """The network to train, and which of its heads are the parent's."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = KneeNetwork(spec, settings.weights if parent is None else "none")
-    if parent is not None:
-        start = ModelBundle.load(parent).network
-        if start.spec.backbone != spec.backbone or start.spec.channels != spec.channels:
-            raise BundleError(f"{parent}: its backbone is {start.spec.backbone}, not {spec.backbone}")
-        network.start_from(start, settings.inherit_heads)
-    return network
+    if parent is None:
+        return network, frozenset()
+    start = ModelBundle.load(parent).network
+    if start.spec.backbone != spec.backbone or start.spec.channels != spec.channels:
+        raise BundleError(f"{parent}: its backbone is {start.spec.backbone}, not {spec.backbone}")
+    return network, network.start_from(start, settings.inherit_heads)
 
 
 def _with_flip_if_better(trainer: Trainer, rows: torch.Tensor) -> tuple[dict[str, torch.Tensor], bool]:

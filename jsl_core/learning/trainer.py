@@ -58,7 +58,8 @@ Progress = Callable[[EpochReport], None]
 class Trainer:
     """Trains `network` in place on the `train_rows` of `data`, drawn evenly or with `chances`.
 
-    `frozen` leaves the backbone as it is; `features` of all knees then spare running it.
+    `frozen` leaves the backbone as it is; `features` of all knees then spare running it. While it is left so,
+    the heads `held` read from its features what they did.
     """
 
     network: KneeNetwork
@@ -73,6 +74,7 @@ class Trainer:
     chances: torch.Tensor | None = None
     frozen: bool = False
     features: torch.Tensor | None = None
+    held: frozenset[str] = frozenset()
     compiled: bool = False
     team: Team = field(default_factory=Team)
     steps: Steps = field(init=False)
@@ -149,6 +151,8 @@ class Trainer:
         batches = self._batches(generator)
         if not self.team.leads:  # the team draws the same batches, and each its own augmentation
             generator.manual_seed(generator.initial_seed() + self.team.rank)
+        held = self.network.image_weights(self.held if hold_backbone else ())
+        kept = [weight.clone() for weight in held]
         losses = [report.val_loss for report in history]
         total, rate = torch.zeros((), device=self.train_rows.device), settings.lr
         for step, rows in enumerate(batches):
@@ -159,6 +163,8 @@ class Trainer:
             total += self.steps.gradients(rows, generator, hold_backbone) * len(rows)
             self.team.sum_gradients(learning)
             optimizer.step()
+            for weight, value in zip(held, kept, strict=True):
+                weight.copy_(value)
             if average is not None:
                 _follow(average, network, settings.average)
         for trained in (network, average):

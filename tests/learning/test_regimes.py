@@ -96,6 +96,22 @@ def test_a_joint_network_begins_with_the_logits_of_the_image_network_it_starts_f
     torch.testing.assert_close(child(images, factors)["jsl"], parent(images)["jsl"])
 
 
+def test_held_heads_read_the_image_as_their_parent_does_and_learn_the_risk_factors(
+    dataset: Path, bundles: Path, fast: TrainingSettings, tmp_path: Path
+) -> None:
+    chosen = fast.jsl_joint_frozen.model_copy(update={"hold_heads": True})
+    settings = fast.model_copy(update={"jsl_joint_frozen": chosen})
+    train_regime("jsl-joint-frozen", dataset, settings, tmp_path / "held", bundles / "jsl-image")
+    parent, held, free = (
+        ModelBundle.load(folder).network.heads["jsl"].weight
+        for folder in (bundles / "jsl-image", tmp_path / "held", bundles / "jsl-joint-frozen")
+    )
+    seen = parent.shape[1]
+    assert torch.equal(held[:, :seen], parent)
+    assert held[:, seen:].abs().sum() > 0
+    assert not torch.equal(free[:, :seen], parent)
+
+
 def test_in_frozen_epochs_only_the_head_learns(
     bundles: Path, dataset: Path, fast: TrainingSettings, tmp_path: Path
 ) -> None:
