@@ -81,9 +81,10 @@ def split_folder(
 
 
 def write_mapping(path: Path, rows: Iterable[Row]) -> None:
-    """The table of who the pseudonyms in `rows` stand for: keep it apart from the outputs."""
+    """The table of who the pseudonyms in `rows` stand for, for its owner's eyes; keep it from the outputs."""
     named = {alias: name for row in rows for alias, name in row["stand_for"].items()}
     _write_table(path, ["pseudonym", "name"], [{"pseudonym": a, "name": n} for a, n in sorted(named.items())])
+    path.chmod(0o600)
 
 
 def _doing(
@@ -131,6 +132,8 @@ def _split(
 
 def _files(source: Path, target: Path) -> list[str]:
     """The names of all scans, without what an earlier run put into a target below the source."""
+    if target.exists() and not target.is_dir():
+        raise JslError(f"{target}: is a file; name a folder for the pictures")
     root, own = source.absolute(), target.absolute()
     files = [scan.name for scan in walk(source)]
     if own != root and own.is_relative_to(root):

@@ -21,6 +21,7 @@ from jsl_core.storage import FolderStore, Memo, write_atomically
 __all__ = ["Place", "Progress", "Row"]
 
 Row = dict[str, Any]
+_REVEALED = "stand_for"  # a row's pseudonyms and the names behind them
 Outcome = list[Row] | BadScan
 Work = Callable[[bytes], list[tuple[Row, bytes]]]
 Progress = Callable[[int, int], None]
@@ -41,20 +42,21 @@ class Place:
     def once(self, file: str, settings: Any, work: Work, fresh: bool) -> list[Row]:
         """The rows that `work` makes of a scan's bytes, its pictures staged; or what is remembered of them.
 
-        A `BadScan` becomes the one row of the scan. `fresh` does the work whatever is remembered.
+        A `BadScan` becomes the one row of the scan. `fresh` does the work whatever is remembered; so do
+        pseudonyms that are to be revealed, as whom they stand for is never remembered.
         """
         data = open_scan(self.source, file)
         memo = Memo(FolderStore(self.target / STATE), __version__)
         item = [self.alias(file), hashlib.sha256(data).hexdigest(), settings]
         known = memo.get(item)
-        if known is not None and not fresh:
+        if known is not None and not fresh and not self._reveals:
             return known
         try:
             made = work(data)
             rows = [self._staged(row | self._names(file, row["participant"]), png) for row, png in made]
         except BadScan as error:
             rows = [self._rejected(file, error)]
-        memo.put(item, rows)
+        memo.put(item, [{key: row[key] for key in row if key != _REVEALED} for row in rows])
         return rows
 
     def fill(
@@ -117,9 +119,13 @@ class Place:
         row: Row = {"file": self.alias(file)} | (
             {"participant": self.alias(participant)} if participant else {}
         )
-        if self.pseudonyms and self.pseudonyms.reveal:
-            row["stand_for"] = {self.alias(name): name for name in (file, participant) if name}
+        if self._reveals:
+            row[_REVEALED] = {self.alias(name): name for name in (file, participant) if name}
         return row
+
+    @property
+    def _reveals(self) -> bool:
+        return self.pseudonyms is not None and self.pseudonyms.reveal
 
     def _staged(self, row: Row, picture: bytes) -> Row:
         digest = hashlib.sha256(picture).hexdigest()

@@ -4,6 +4,7 @@ import csv
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -167,13 +168,28 @@ def test_pseudonyms_name_files_and_participants_and_the_mapping_says_whom(
     write_mapping(tmp_path / "mapping.csv", rows)
     names = {row["name"] for row in table(tmp_path / "mapping.csv")}
     assert {"1000001", "1000002", "1000006", "a/001", "notes.txt"} <= names
-    everything = (target / "knees.csv").read_text() + (target / "rejected.csv").read_text()
-    assert not any(name in everything + str(list(target.rglob("*"))) for name in names)
+    mapping = (tmp_path / "mapping.csv").read_bytes()
+    assert stat.S_IMODE((tmp_path / "mapping.csv").stat().st_mode) == 0o600
+    files = [path for path in target.rglob("*") if path.suffix in (".csv", ".json")]
+    assert any(".jsl" in path.parts for path in files), "what is remembered is looked at, too"
+    everything = "".join(path.read_text() for path in files) + str(list(target.rglob("*")))
+    assert not any(name in everything for name in names)
+    once_more = split_folder(
+        scans, target, SplitSettings(), SETTINGS, jobs=2, pseudonyms=Pseudonyms(b"k" * 16, reveal=True)
+    )
+    write_mapping(tmp_path / "mapping.csv", once_more)
+    assert (tmp_path / "mapping.csv").read_bytes() == mapping
     again = split_folder(
         scans, tmp_path / "other", SplitSettings(), SETTINGS, pseudonyms=Pseudonyms(b"x" * 16)
     )
     assert {row["file"] for row in again}.isdisjoint(row["file"] for row in rows)
     assert all("stand_for" not in row for row in again)
+
+
+def test_a_target_that_is_a_file_is_one_clear_line(scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JslError, match="is a file; name a folder"):
+        convert_folder(scans, tmp_path / "file", SETTINGS)
 
 
 def test_missing_and_empty_sources_are_one_clear_line(tmp_path: Path) -> None:
