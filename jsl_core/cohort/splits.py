@@ -17,8 +17,9 @@ def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
 
     Units are participants (or knees, the seed's mistake), stratified by their worst KL grade and by whether
     any knee progressed. Within a stratum a seeded hash of the name orders the units, so a new participant
-    moves at most one other across each border of each stratum. A split that the table gives is kept; knees
-    without one follow the other knee of the same participant.
+    moves at most one other across each border of each stratum. A split that the table gives is kept, and a
+    test or validation part that it gives not added to; knees without one follow the other knee of the same
+    participant.
     """
     table = table.copy()
     unit = table["participant"] if settings.split_by == "participant" else table["ID"]
@@ -26,7 +27,10 @@ def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
     table["split"] = given.groupby(unit).transform("first")
     blank = table["split"].isna()
     if blank.any():
-        assigned = _stratified(table[blank], unit[blank], settings)
+        named = set(given.dropna())
+        test = 0.0 if "test" in named else settings.test
+        val = 0.0 if "val" in named else settings.val
+        assigned = _stratified(table[blank], unit[blank], settings.seed, test, val)
         table.loc[blank, "split"] = unit[blank].map(assigned)
     return table
 
@@ -50,18 +54,19 @@ def _strata(table: pd.DataFrame, unit: pd.Series, seed: int) -> pd.DataFrame:
     return frame
 
 
-def _stratified(table: pd.DataFrame, unit: pd.Series, settings: PackSettings) -> dict[str, str]:
-    frame = _strata(table, unit, settings.seed)
+def _stratified(table: pd.DataFrame, unit: pd.Series, seed: int, test: float, val: float) -> dict[str, str]:
+    """The part of each unit, these shares of them for testing and for validation."""
+    frame = _strata(table, unit, seed)
     assigned: dict[str, str] = {}
-    wanted = np.array([settings.test, settings.test + settings.val])
+    wanted = np.array([test, test + val])
     before = 0
     for _, stratum in frame.groupby(["progressed", "worst"], sort=True):
         names = stratum.sort_values("order").index
         # Borders come from the running total: small strata do not lose their share to rounding.
         after = before + len(names)
-        test, val = (math.floor(share * after + 0.5) - math.floor(share * before + 0.5) for share in wanted)
+        first, second = (math.floor(s * after + 0.5) - math.floor(s * before + 0.5) for s in wanted)
         for place, name in enumerate(names):
-            assigned[name] = "test" if place < test else "val" if place < val else "train"
+            assigned[name] = "test" if place < first else "val" if place < second else "train"
         before = after
     return assigned
 

@@ -75,6 +75,14 @@ def test_a_given_split_is_kept_and_the_other_knee_follows() -> None:
     assert set(split) == {"train", "val", "test"}
 
 
+def test_a_part_that_the_table_names_is_not_added_to() -> None:
+    table = cohort(50)
+    table.loc[:15, "split"] = "test"
+    split = assign_splits(table, PackSettings(val=0.2))["split"]
+    assert (split == "test").sum() == 16
+    assert (split == "val").sum() == pytest.approx(0.2 * 84, abs=2)
+
+
 def test_missing_labels_do_not_hinder_a_split() -> None:
     table = cohort(60).assign(BL_KL_grade=np.nan, JSL_Prog=np.nan)
     assert set(assign_splits(table, PackSettings())["split"]) == {"train", "val", "test"}
