@@ -2,7 +2,6 @@
 
 import io
 import multiprocessing
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from jsl_core.detection.resize import eight_bits
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging import ScanRecord, convert_scan, decode_png, encode_png, open_scan, walk
 from jsl_core.parallel import parallel_map
+from jsl_core.storage import write_atomically
 
 __all__ = ["CropJob", "crop_folder"]
 
@@ -52,18 +52,22 @@ def crop_folder(
 
     Gives, and writes as `boxes.csv`, a row a joint or rejected file: file, ID, side (1 right, 2 left, blank
     where unknown), the crop's box in pixels of the source image, score, and the reason where there is no
-    crop. Raises JslError where `src` holds no files, DetectorError where the detector cannot be loaded.
+    crop; of joints with the same ID the first is kept. Raises JslError where `src` holds no files,
+    DetectorError where the detector cannot be loaded, StoreError where nothing can be written.
     """
     names = [file.name for file in walk(src)]
     files = [name for name in names if PurePosixPath(name).suffix.lower() not in NO_PICTURE]
     if not files:
         raise JslError(f"{src} holds no pictures; give a folder of PNG, JPEG or DICOM files.")
     JointDetector.load(job.settings)  # a bad detector is one error here, not one a file
-    job.dst.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
+    taken: set[object] = set()
     outcomes = parallel_map(partial(_crop_file, src, job), files, jobs)
     for done, (file, outcome) in enumerate(zip(files, outcomes, strict=True), 1):
-        rows += [{"file": file, "reason": outcome.code}] if isinstance(outcome, BadScan) else outcome
+        if isinstance(outcome, BadScan):
+            rows.append({"file": file, "reason": outcome.code})
+        else:
+            rows += [_kept(row, png, job.dst, taken) for row, png in outcome]
         progress(done, len(files))
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
     table["side"] = table["side"].astype("Int64")
@@ -73,24 +77,32 @@ def crop_folder(
     return table
 
 
-def _crop_file(src: Path, job: CropJob, file: str) -> list[Row]:
-    """The rows of one picture; its crops and overlay are written."""
+def _kept(row: Row, png: bytes, dst: Path, taken: set[object]) -> Row:
+    """Write a crop, unless another of its ID was; its row."""
+    if row["ID"] in taken:
+        return {"file": row["file"], "ID": row["ID"], "side": row["side"], "reason": "duplicate"}
+    taken.add(row["ID"])
+    _write(dst / f"{row['ID']}.png", png)
+    return row
+
+
+def _crop_file(src: Path, job: CropJob, file: str) -> list[tuple[Row, bytes]]:
+    """The rows of one picture and their crops as PNG; its overlay is written."""
     image, spacing, scan = _read(open_scan(src, file), file)
     found = _detector(job.settings).detect([image])[0]
     if job.full_film:
         joints = joints_of_film(image, found, spacing, job.settings)
     else:
         joints = [crop_joint(image, found, spacing, job.settings)]
-    rows: list[Row] = []
+    made: list[tuple[Row, bytes]] = []
     for joint, (name, side) in zip(joints, _names(file, joints, scan, job.full_film), strict=True):
         spacings = None if spacing is None else (spacing, spacing)
-        _write(job.dst / f"{name}.png", encode_png(joint.pixels, spacings))
         x1, y1, x2, y2 = joint.box
         row: Row = {"file": file, "ID": name, "side": side, "score": joint.score, "reason": ""}
-        rows.append(row | {"x1": x1, "y1": y1, "x2": x2, "y2": y2})
+        made.append((row | {"x1": x1, "y1": y1, "x2": x2, "y2": y2}, encode_png(joint.pixels, spacings)))
     if job.overlay:
         _write(job.dst / "overlay" / f"{_stem(file)}.jpg", _overlay(image, joints))
-    return rows
+    return made
 
 
 @cache
@@ -156,7 +168,5 @@ def _overlay(image: NDArray[np.uint8], joints: list[Joint]) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial_path = path.with_name(path.name + ".partial")
-    partial_path.write_bytes(data)
-    os.replace(partial_path, path)
+    with write_atomically(path) as file:
+        file.write(data)

@@ -162,6 +162,26 @@ def test_pictures_of_any_depth_give_the_joints_of_the_film(bits: int, suffix: st
     assert cv2.imread(str(tmp_path / "out" / "overlay" / "film.jpg")).max() > 200
 
 
+def test_of_two_pictures_of_one_name_the_first_is_kept(tmp_path: Path) -> None:
+    both, first = tmp_path / "both", tmp_path / "first"
+    for index, (name, folders) in enumerate({"film.bmp": (both, first), "film.png": (both,)}.items()):
+        film = make_film(1, index, PhantomSettings(long_side=(500, 500)))
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
+            cv2.imwrite(str(folder / name), film.display)
+    tables = {
+        source: crop_folder(
+            source, CropJob(source.with_suffix(".out"), CropSettings(), full_film=True), jobs=2
+        )
+        for source in (both, first)
+    }
+    assert list(tables[both]["ID"]) == ["film_1", "film_2"] * 2
+    assert list(tables[both]["reason"]) == ["", "", "duplicate", "duplicate"]
+    for name in ("film_1.png", "film_2.png"):
+        kept, alone = (source.with_suffix(".out").joinpath(name).read_bytes() for source in (both, first))
+        assert kept == alone
+
+
 def test_an_empty_folder_or_a_missing_detector_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(JslError):
         crop_folder(tmp_path, CropJob(tmp_path / "out", CropSettings()))
