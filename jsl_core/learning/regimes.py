@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.config import Regime, TrainingSettings
 from jsl_core.config.training import JOINT
 from jsl_core.dataset import PackedDataset
-from jsl_core.errors import BadSettings, BadTable, BundleError
+from jsl_core.errors import BadSettings, BundleError
 from jsl_core.learning.augment import Augmentation
 from jsl_core.learning.balance import balanced
 from jsl_core.learning.bundle import ModelBundle
@@ -23,6 +22,7 @@ from jsl_core.learning.calibration import best_threshold, sigmoid, temperature
 from jsl_core.learning.checkpoints import Checkpoint
 from jsl_core.learning.curves import Curves
 from jsl_core.learning.features import kept_features
+from jsl_core.learning.labels import check_labels
 from jsl_core.learning.memory import keep_freed_memory
 from jsl_core.learning.networks import KneeNetwork, NetworkSpec
 from jsl_core.learning.objective import Objective
@@ -63,14 +63,16 @@ def train_regime(
     processor the same inputs give the same bytes. Raises `BadTable`, `BadSettings`, `BundleError`.
     """
     keep_freed_memory()
-    packed = PackedDataset.load(dataset)
-    if fold is not None:
-        packed = packed.fold(fold, settings.folds)
+    packed, folds = PackedDataset.load(dataset), 0 if fold is None else settings.folds
     settings = settings.only(regime)
     chosen, heads, joint = settings.of(regime), settings.heads_of(regime), regime in JOINT
+    columns = [_COLUMNS[head] for head in heads]
+    check_labels(packed, columns, regime, folds)
+    if fold is not None:
+        packed = packed.fold(fold, folds)
     if joint and settings.factors == "none":
         raise BadSettings(f"{regime} learns from risk factors; set factors to all or clinical")
-    train, val = (_labelled(packed.table, split, regime, heads) for split in ("train", "val"))
+    train, val = (_labelled(packed.table, split, columns) for split in ("train", "val"))
     balance = balanced(
         _classes(packed.table, heads[-1]), train, _COUNTS[heads[-1]], chosen.balance, settings.seed
     )
@@ -139,20 +141,9 @@ def train_regime(
     write_outputs(out, bundle, packed, logits, history)
 
 
-def _labelled(
-    table: pd.DataFrame, split: str, regime: Regime, heads: tuple[Literal["kl", "jsl"], ...]
-) -> np.ndarray:
+def _labelled(table: pd.DataFrame, split: str, columns: list[str]) -> np.ndarray:
     """Rows of a split that have a label the regime learns."""
-    columns = [_COLUMNS[head] for head in heads]
-    rows = np.flatnonzero((table["split"] == split) & table[columns].notna().any(axis=1))
-    for column in columns:
-        classes = table[column].iloc[rows].nunique()
-        if classes < 2:
-            count = "no knee with" if classes == 0 else "only one value of"
-            raise BadTable(
-                f"the {split} part has {count} {column}; {regime} needs at least two to learn from"
-            )
-    return rows
+    return np.flatnonzero((table["split"] == split) & table[columns].notna().any(axis=1))
 
 
 def _classes(table: pd.DataFrame, head: str) -> np.ndarray:

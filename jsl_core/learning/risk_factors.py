@@ -13,9 +13,10 @@ from jsl_core.cohort.columns import PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.config import TrainingSettings
 from jsl_core.dataset import PackedDataset
-from jsl_core.errors import BadSettings, BadTable
+from jsl_core.errors import BadSettings
 from jsl_core.learning.bundle import write_json
 from jsl_core.learning.calibration import best_threshold
+from jsl_core.learning.labels import check_labels
 from jsl_core.learning.outputs import predictions_table, write_scores
 
 __all__ = ["train_risk_factors"]
@@ -31,19 +32,17 @@ def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fol
     boosted trees are kept as their predictions only. `fold` is the round of the cross-validation that the
     settings ask for. Raises `BadTable`.
     """
-    packed = PackedDataset.load(dataset)
-    if fold is not None:
-        packed = packed.fold(fold, settings.folds)
+    packed, folds = PackedDataset.load(dataset), 0 if fold is None else settings.folds
     settings = settings.only()
     if settings.factors == "none":
         raise BadSettings("the risk-factor model has no inputs; set factors to all or clinical")
+    check_labels(packed, [PROGRESSION], "the risk-factor baseline", folds)
+    if fold is not None:
+        packed = packed.fold(fold, folds)
     table = packed.table
     progressed = table[PROGRESSION].to_numpy()
     known = ~np.isnan(progressed)
     train, val = (known & (table["split"] == split).to_numpy() for split in ("train", "val"))
-    for split, rows in (("train", train), ("val", val)):
-        if len(set(progressed[rows])) < 2:
-            raise BadTable(f"the {split} part has only one value of {PROGRESSION}; there is nothing to learn")
     encoder = FactorEncoder.fit(table[train], settings.factors, settings.scale_factors)
     inputs = encoder.transform(table).astype(np.float64)
     weights: dict[str, np.ndarray] = {}

@@ -1,6 +1,7 @@
 """Cross-validation: every knee is tested on once, by a model that never saw its participant."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,11 @@ import pytest
 
 from jsl_core.config import PackSettings, TrainingSettings
 from jsl_core.dataset import PackedDataset, pack
+from jsl_core.errors import BadTable
 from jsl_core.learning import ModelBundle
 from jsl_core.learning.__main__ import main
+from jsl_core.learning.regimes import train_regime
+from jsl_core.learning.risk_factors import train_risk_factors
 
 from .conftest import SIZE, draw_cohort
 
@@ -73,6 +77,19 @@ def test_predictions_out_of_fold_are_those_of_the_model_that_was_tested_on_the_k
     assert record["folds"] == 3
     mean = np.mean([bundle.thresholds["jsl"] for bundle in bundles])
     assert record["thresholds"]["jsl"] == pytest.approx(mean)
+
+
+def test_a_fold_with_nothing_to_learn_is_told_before_the_first_is_trained(
+    fast: TrainingSettings, tmp_path: Path
+) -> None:
+    joints, table = draw_cohort(20)
+    table["JSL_Prog"] = [1.0] * 4 + [0.0] * 36
+    pack(joints, table, PackSettings(size=SIZE), tmp_path / "dataset")
+    settings = TrainingSettings.model_validate(fast.model_dump() | {"folds": 5})
+    for train in (partial(train_regime, "jsl-image"), train_risk_factors):
+        with pytest.raises(BadTable, match=r"fold . of 5: the .* only one value of JSL_Prog; .* use fewer"):
+            train(tmp_path / "dataset", settings, tmp_path / "out", fold=0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_too_few_folds_are_one_clear_line() -> None:
