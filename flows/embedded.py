@@ -22,7 +22,7 @@ from pathlib import Path
 
 from flows.blank import BlankDatabase
 from flows.sqlite import RECORDING, close_failed_cursors, record_soon
-from jsl_core.errors import JslError
+from jsl_core.errors import JslError, StoreError
 
 __all__ = ["EmbeddedServer", "await_events", "embedded_prefect"]
 
@@ -131,7 +131,8 @@ class EmbeddedServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._process: subprocess.Popen[bytes] | None = None
         self._changing = threading.Lock()
-        self._is_wanted = False
+        self._is_wanted = self._has_answered = False
+        self._keeper = threading.Thread(target=self._replace_the_dead, daemon=True)
         self._url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api"
 
     @property
@@ -150,9 +151,16 @@ class EmbeddedServer:
 
     def launch(self) -> None:
         """Start the server; `await_answer` must follow."""
-        self._home.mkdir(parents=True, exist_ok=True)
+        try:
+            self._home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{self._home}: cannot be made ({error.strerror}); choose another place"
+            ) from None
         self._database.begin()
         self._process = self._started()
+        self._is_wanted = True
+        self._keeper.start()
 
     def _started(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -165,18 +173,19 @@ class EmbeddedServer:
 
     def await_answer(self) -> None:
         """Wait until the server answers. Raises JslError."""
-        assert self._process is not None
         deadline = time.monotonic() + _START_SECONDS
-        while self._process.poll() is None and time.monotonic() < deadline:
+        while self._keeper.is_alive() and time.monotonic() < deadline:
             try:
                 with urllib.request.urlopen(f"{self._url}/health", timeout=5):
+                    self._has_answered = True
                     self._database.keep()
-                    self._is_wanted = True
-                    threading.Thread(target=self._replace_the_dead, daemon=True).start()
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(_ANSWER_SECONDS)
-        self._process.kill()
+        with self._changing:
+            self._is_wanted = False
+            assert self._process is not None
+            self._process.kill()
         raise JslError(
             f"the embedded Prefect server did not start; see its messages above, or delete {self._home}"
         )
@@ -186,7 +195,8 @@ class EmbeddedServer:
         for deaths in range(_REPLACEMENTS + 1):
             self._process.wait()
             with self._changing:
-                if not self._is_wanted:
+                failed_to_start = self._process.returncode > 0 and not self._has_answered
+                if failed_to_start or not self._is_wanted:
                     return
                 if deaths < _REPLACEMENTS:
                     self._process = self._started()

@@ -11,6 +11,7 @@ import pytest
 from prefect.settings import get_current_settings
 
 from flows.embedded import EmbeddedServer, embedded_prefect
+from jsl_core.errors import StoreError
 
 _QUICK_TASKS = 200  # done long before the server has written down what became of them
 _RUN = f"""
@@ -27,6 +28,8 @@ class Noted(subprocess.Popen):
         super().__init__(words, **options)
         if "flows.embedded" in words:
             servers.append(self)
+            if -len(servers) in deadly:
+                self.kill()
 
 subprocess.Popen = Noted
 
@@ -54,7 +57,10 @@ print(len(servers))
 
 
 def run_many(home: Path, *deadly: int) -> subprocess.CompletedProcess[str]:
-    """Run the tasks in a process of their own; those with a deadly number kill its server."""
+    """Run the tasks in a process of their own; those with a deadly number kill its server.
+
+    A deadly -1 is the death of the first server before it answers.
+    """
     script = home.with_name("many.py")
     script.write_text(_RUN)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -67,7 +73,7 @@ def run_many(home: Path, *deadly: int) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("deadly", [[], [50, 150]])
+@pytest.mark.parametrize("deadly", [[], [50, 150], [-1]])
 def test_all_that_became_of_a_run_is_in_the_database_when_it_ends(tmp_path: Path, deadly: list[int]) -> None:
     done = run_many(tmp_path / "prefect", *deadly)
     assert (done.returncode, done.stderr) == (0, "")
@@ -82,6 +88,14 @@ def test_a_run_whose_server_dies_again_and_again_ends_in_one_line(tmp_path: Path
     assert done.returncode == 1
     assert "6 times" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_place_that_cannot_be_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    server = EmbeddedServer(tmp_path / "file" / "prefect")
+    with pytest.raises(StoreError, match="choose another place"):
+        server.launch()
+    server.stop()
 
 
 def test_a_run_beside_its_server_sends_no_heartbeats(
