@@ -88,8 +88,8 @@ def _claim(dst: Path, settings: PhantomSettings) -> None:
         raise JslError(f"{dst}: holds a phantom cohort of other settings; give an empty folder")
     if theirs is None and _film(dst, 0).exists():
         raise JslError(f"{dst}: holds scans that are not this cohort's; give an empty folder")
-    (dst / "truth.json").unlink(missing_ok=True)
     _write(note, json.dumps(mine) + "\n")
+    (dst / "truth.json").unlink(missing_ok=True)
 
 
 def _film(dst: Path, index: int) -> Path:

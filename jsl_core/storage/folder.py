@@ -193,9 +193,13 @@ class _Tee:
 def write_atomically(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that appears under its name only when the block ends without an error.
 
-    Raises StoreError, with the place and the cause, where the file cannot be written.
+    What a link points to is written, the link stays. Raises StoreError, with the place and the cause, where
+    the file cannot be written, or is a folder or a device.
     """
+    path = Path(os.path.realpath(path))
     try:
+        if path.exists() and not path.is_file():
+            raise StoreError(f"{path}: is a folder or a device; name a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
     except OSError as error:

@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from jsl_core.errors import StoreError
-from jsl_core.storage import Artifact, FolderStore, Memo, artifacts_in, checkout, open_store, put_tree
+from jsl_core.storage import (
+    Artifact,
+    FolderStore,
+    Memo,
+    artifacts_in,
+    checkout,
+    open_store,
+    put_tree,
+    write_atomically,
+)
 from jsl_core.storage import folder as folder_module
 
 
@@ -26,6 +35,19 @@ def test_bytes_come_back_under_their_sha256(store: FolderStore) -> None:
     assert artifact.sha256 == hashlib.sha256(b"knee").hexdigest()
     assert artifact.size == 4
     assert store.get(artifact) == b"knee"
+
+
+def test_a_link_stays_one_and_a_device_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    with write_atomically(tmp_path / "link") as file:
+        file.write(b"knee")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"knee"
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "."):
+        with pytest.raises(StoreError, match="name a file"), write_atomically(tmp_path / name):
+            pass
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_the_same_bytes_are_stored_once(store: FolderStore, tmp_path: Path) -> None:
