@@ -1,5 +1,6 @@
 """The command `jsl`: parses, runs, and turns every error a user can cause into one line and an exit code."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -50,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in words
     try:
         app([word for word in words if word != "--debug"], exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as `head` does; nor can Python flush at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_FAILED)
     except CycloptsError as error:
         wrong = error.__cause__ if isinstance(error.__cause__, ValidationError) else None
         said = fault(wrong) if wrong else str(error).rstrip(".")

@@ -77,7 +77,7 @@ def train(
     Parameters
     ----------
     regime
-        Which model; jsl-joint-frozen and jsl-joint start from jsl-image, which starts from kl.
+        Which model; those that it starts from are trained, too.
     preset
         The settings to start from.
     """

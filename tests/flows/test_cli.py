@@ -1,5 +1,6 @@
 """What the command line says to a mistake: one line and an exit code."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -42,6 +43,18 @@ def test_every_command_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -
     for name in ("demo", "deploy", "up"):
         line = next(line for line in text.splitlines() if line.startswith(f"│ {name} "))
         assert len(line.strip("│ ").split()) > 3
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        [sys.executable, "-c", "from flows.cli import main; main()", "--help"],
+        stdout=writes,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
