@@ -50,8 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:
-        app([word for word in words if word != "--debug"], exit_on_error=False, print_error=False)
-        sys.stdout.flush()
+        try:
+            app([word for word in words if word != "--debug"], exit_on_error=False, print_error=False)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as `head` does; nor can Python flush at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_FAILED)

@@ -15,7 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +29,7 @@ __all__ = ["EmbeddedServer", "await_events", "embedded_prefect"]
 _START_SECONDS = 120  # a machine whose cores are busy needs many times the usual four
 _ANSWER_SECONDS = 0.05
 _REPLACEMENTS = 5  # servers that may die in a run
+_RETRY_SECONDS = 2
 
 _SERVED = {
     # What nobody looks at, or asks for, in the life of one run.
@@ -129,6 +130,7 @@ class EmbeddedServer:
         self._home = home
         self._database = BlankDatabase(home / "prefect.db")
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._variables: Mapping[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._changing = threading.Lock()
         self._is_wanted = self._has_answered = False
@@ -158,6 +160,7 @@ class EmbeddedServer:
                 f"{self._home}: cannot be made ({error.strerror}); choose another place"
             ) from None
         self._database.begin()
+        self._variables = os.environ | self.environment
         self._process = self._started()
         self._is_wanted = True
         self._keeper.start()
@@ -165,7 +168,7 @@ class EmbeddedServer:
     def _started(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "flows.embedded", str(self._listener.fileno())],
-            env=os.environ | self.environment,
+            env=self._variables,
             stdin=subprocess.PIPE,  # the server ends when this closes, however this process ends
             pass_fds=[self._listener.fileno()],
             start_new_session=True,  # a Ctrl-C is for the run, which still tells the server how it ended
@@ -199,7 +202,10 @@ class EmbeddedServer:
                 if failed_to_start or not self._is_wanted:
                     return
                 if deaths < _REPLACEMENTS:
-                    self._process = self._started()
+                    try:
+                        self._process = self._started()
+                    except OSError:  # no memory for one just now: a death more
+                        time.sleep(_RETRY_SECONDS)
         print(
             f"jsl: the Prefect server beside this run, whose files are in {self._home}, was killed or failed "
             f"{deaths + 1} times; give it memory and disk, the same command goes on from here",

@@ -45,8 +45,11 @@ def crop(
     with Bars() as bars:
         job = CropJob(dst, settings, full_film, overlay)
         boxes = crop_folder(src, job, jobs, bars.at("pictures"))
-    failed = int((boxes["reason"] != "").sum())
-    print(f"{len(boxes) - failed} joints, {failed} pictures without: {dst / 'boxes.csv'}")
+    twice = int((boxes["reason"] == "duplicate").sum())
+    failed = int((boxes["reason"] != "").sum()) - twice
+    also = f", {twice} joints of an ID that was taken" if twice else ""
+    joints = len(boxes) - failed - twice
+    print(f"{joints} joints, {failed} pictures without{also}: {dst / 'boxes.csv'}")
 
 
 @detector.command

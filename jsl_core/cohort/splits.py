@@ -18,8 +18,8 @@ def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
     Units are participants (or knees, the seed's mistake), stratified by their worst KL grade and by whether
     any knee progressed. Within a stratum a seeded hash of the name orders the units, so a new participant
     moves at most one other across each border of each stratum. A split that the table gives is kept, and a
-    test or validation part that it gives not added to; knees without one follow the other knee of the same
-    participant.
+    test or validation part that it gives not added to: the shares of the others are then of the rest. Knees
+    without one follow the other knee of the same participant.
     """
     table = table.copy()
     unit = table["participant"] if settings.split_by == "participant" else table["ID"]
@@ -27,9 +27,11 @@ def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
     table["split"] = given.groupby(unit).transform("first")
     blank = table["split"].isna()
     if blank.any():
-        named = set(given.dropna())
-        test = 0.0 if "test" in named else settings.test
-        val = 0.0 if "val" in named else settings.val
+        test, val, named = settings.test, settings.val, set(given.dropna())
+        if "test" in named:
+            test, val = 0.0, val / (1 - settings.test)
+        if "val" in named:
+            test, val = test / (1 - settings.val), 0.0
         assigned = _stratified(table[blank], unit[blank], settings.seed, test, val)
         table.loc[blank, "split"] = unit[blank].map(assigned)
     return table

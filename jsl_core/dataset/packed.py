@@ -74,7 +74,7 @@ class PackedDataset:
         fold = half % folds
         val = fold == number if self.test_given else half == (number + 1) % folds
         table.loc[dealt, "split"] = np.select([val, fold == number], ["val", "test"], "train")
-        digest = hashlib.sha256(f"{self.digest}:{number}/{folds}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{self.digest}:{' '.join(table['split'])}".encode()).hexdigest()
         return replace(self, table=table, digest=digest)
 
 

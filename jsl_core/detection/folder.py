@@ -67,7 +67,11 @@ def crop_folder(
         if isinstance(outcome, BadScan):
             rows.append({"file": file, "reason": outcome.code})
         else:
-            rows += [_kept(row, png, job.dst, taken) for row, png in outcome]
+            crops, overlay = outcome
+            kept = [_kept(row, png, job.dst, taken) for row, png in crops]
+            if overlay and not all(row["reason"] for row in kept):
+                _write(job.dst / "overlay" / f"{_stem(file)}.jpg", overlay)
+            rows += kept
         progress(done, len(files))
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
     table["side"] = table["side"].astype("Int64")
@@ -86,8 +90,8 @@ def _kept(row: Row, png: bytes, dst: Path, taken: set[object]) -> Row:
     return row
 
 
-def _crop_file(src: Path, job: CropJob, file: str) -> list[tuple[Row, bytes]]:
-    """The rows of one picture and their crops as PNG; its overlay is written."""
+def _crop_file(src: Path, job: CropJob, file: str) -> tuple[list[tuple[Row, bytes]], bytes]:
+    """The rows of one picture and their crops as PNG, and its overlay as JPEG, empty where none is wanted."""
     image, spacing, scan = _read(open_scan(src, file), file)
     found = _detector(job.settings).detect([image])[0]
     if job.full_film:
@@ -100,9 +104,7 @@ def _crop_file(src: Path, job: CropJob, file: str) -> list[tuple[Row, bytes]]:
         x1, y1, x2, y2 = joint.box
         row: Row = {"file": file, "ID": name, "side": side, "score": joint.score, "reason": ""}
         made.append((row | {"x1": x1, "y1": y1, "x2": x2, "y2": y2}, encode_png(joint.pixels, spacings)))
-    if job.overlay:
-        _write(job.dst / "overlay" / f"{_stem(file)}.jpg", _overlay(image, joints))
-    return made
+    return made, _overlay(image, joints) if job.overlay else b""
 
 
 @cache
@@ -149,7 +151,7 @@ def _names(
 
 
 def _stem(file: str) -> str:
-    """A flat, unique name for a file in a folder or archive."""
+    """A flat name for a file in a folder or archive."""
     path = PurePosixPath(file)
     return "-".join([*path.parts[:-1], path.stem]).replace("!", "")
 

@@ -83,8 +83,8 @@ def split_folder(
 def write_mapping(path: Path, rows: Iterable[Row]) -> None:
     """The table of who the pseudonyms in `rows` stand for, for its owner's eyes; keep it from the outputs."""
     named = {alias: name for row in rows for alias, name in row["stand_for"].items()}
-    _write_table(path, ["pseudonym", "name"], [{"pseudonym": a, "name": n} for a, n in sorted(named.items())])
-    path.chmod(0o600)
+    rows = [{"pseudonym": alias, "name": name} for alias, name in sorted(named.items())]
+    _write_table(path, ["pseudonym", "name"], rows, mode=0o600)
 
 
 def _doing(
@@ -152,10 +152,10 @@ def _read_scans(source: Path) -> dict[str, dict[str, str]]:
         return {row["png"]: row for row in csv.DictReader(file) if row.get("png")}
 
 
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Row], mode: int = 0o644) -> None:
     text = io.StringIO()
     table = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    with write_atomically(path) as file:
+    with write_atomically(path, mode) as file:
         file.write(text.getvalue().encode())

@@ -1,7 +1,8 @@
 """A target folder that is filled by many workers, each output whole and the first of its kind.
 
 Workers write pictures to a staging folder below the target; one process moves them to their names in the
-order of the scans. What a scan gave is remembered by its content, so that a second run does nothing.
+order of the scans. What a scan gave is remembered by its content, so that a second run does nothing; but not
+whom pseudonyms stand for, so that a run that tells it reads the scans again.
 """
 
 import hashlib

@@ -45,8 +45,8 @@ class Steps:
     def gradients(self, batch: torch.Tensor, generator: torch.Generator, hold_backbone: bool) -> torch.Tensor:
         """Backpropagate the loss of `batch`, and return this process's part of it.
 
-        Without memory for it the batch is tried again in twice as many pieces: the same gradients in less
-        memory. Raises `BadSettings` where one image does not fit.
+        Without memory for it the batch is tried again without graphs, then in twice as many pieces: the same
+        gradients in less memory. Raises `BadSettings` where one image does not fit.
         """
         mine = self._team.share(batch)
         drawn = generator.get_state()
@@ -55,14 +55,16 @@ class Steps:
             try:
                 return self._pieces(mine, batch, generator, hold_backbone)
             except torch.OutOfMemoryError as error:
-                if self.pieces >= len(mine):
+                if self._graphed is None and self.pieces >= len(mine):
                     raise BadSettings(
                         "training on one image does not fit into the GPU's memory; take a smaller backbone "
                         "or smaller crops"
                     ) from error
-            self.pieces *= 2
+            if self._graphed is None:
+                self.pieces *= 2
             generator.set_state(drawn)
-            self._graphed = None  # its memory is needed
+            self._graphed = None
+            self._network.zero_grad(set_to_none=True)  # gradients may lie in a graph's memory
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 

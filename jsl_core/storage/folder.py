@@ -190,7 +190,7 @@ class _Tee:
 
 
 @contextmanager
-def write_atomically(path: Path) -> Iterator[IO[bytes]]:
+def write_atomically(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """A binary file that appears under its name only when the block ends without an error.
 
     What a link points to is written, the link stays. Raises StoreError, with the place and the cause, where
@@ -207,7 +207,7 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(handle, "w+b") as file:
             yield file
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except OSError as error:
         raise _unwritable(path, error) from error

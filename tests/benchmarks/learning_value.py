@@ -89,7 +89,7 @@ def learn(crops: dict[str, np.ndarray], table: pd.DataFrame, participants: int, 
     pack(
         {name: crops[name] for name in chosen["ID"]},
         chosen,
-        PackSettings(size=SIZE, val=0.2),  # the table names the test part
+        PackSettings(size=SIZE, val=0.2, test=1e-6),  # the table names the test part
         folder / "dataset",
     )
     settings = recipe(participants)

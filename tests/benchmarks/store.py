@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,19 +113,22 @@ def warm(folder: Path, patients: int, regimes: Sequence[str], store: str) -> dic
 
 def measured(what: str, size: float, aws: str, regimes: Sequence[str], local: bool) -> dict[str, float]:
     """One of the three, with a server and a folder of its own; `size` in GB, crops or participants."""
-    with tempfile.TemporaryDirectory() as name, rclone_server(Path(name, "buckets")) as server:
+    with ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory())
+        server = None if local else stack.enter_context(rclone_server(Path(name, "buckets")))
         _use(server, Path(name))
         if what == "transfer":
             return transfer(Path(name), size, aws)
         if what == "crops":
             return crops(Path(name), int(size))
-        store = str(Path(name, "store")) if local else f"s3://{BUCKET}/lab"
-        return warm(Path(name), int(size), regimes, store)
+        return warm(Path(name), int(size), regimes, f"s3://{BUCKET}/lab" if server else f"{name}/store")
 
 
-def _use(server: Server, folder: Path) -> None:
-    os.environ |= server.environment | {"JSL_CACHE_DIR": str(folder / "cache")}
-    os.environ |= {"AWS_ENDPOINT_URL": server.endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
+def _use(server: Server | None, folder: Path) -> None:
+    os.environ["JSL_CACHE_DIR"] = str(folder / "cache")
+    if server:
+        region = {"AWS_ENDPOINT_URL": server.endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
+        os.environ |= server.environment | region
 
 
 def main() -> None:
@@ -138,9 +142,12 @@ def main() -> None:
     parser.add_argument("--aws", default="aws", help="the AWS command line's program")
     chosen = parser.parse_args()
     size = {"transfer": chosen.gigabytes, "crops": chosen.crops, "warm": chosen.patients}[chosen.what]
-    told = measured(chosen.what, size, chosen.aws, chosen.regimes, chosen.local)
+    local = chosen.local and chosen.what == "warm"
+    told = measured(chosen.what, size, chosen.aws, chosen.regimes, local)
     show(tuple(told), [tuple(told.values())])
-    keep(chosen.out, {"what": chosen.what, "size": size, **told}, *_pictures(chosen.what, told))
+    keep(
+        chosen.out, {"what": chosen.what, "size": size, "local": local, **told}, *_pictures(chosen.what, told)
+    )
 
 
 def _pictures(what: str, told: dict[str, float]) -> list["Paint"]:

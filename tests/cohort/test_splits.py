@@ -78,7 +78,7 @@ def test_a_given_split_is_kept_and_the_other_knee_follows() -> None:
 def test_a_part_that_the_table_names_is_not_added_to() -> None:
     table = cohort(50)
     table.loc[:15, "split"] = "test"
-    split = assign_splits(table, PackSettings(val=0.2))["split"]
+    split = assign_splits(table, PackSettings(val=0.15, test=0.25))["split"]
     assert (split == "test").sum() == 16
     assert (split == "val").sum() == pytest.approx(0.2 * 84, abs=2)
 

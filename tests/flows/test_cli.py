@@ -49,7 +49,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     reads, writes = os.pipe()
     os.close(reads)
     done = subprocess.run(
-        [sys.executable, "-c", "from flows.cli import main; main()", "--help"],
+        [sys.executable, "-c", "from flows.cli import main; main()", "bench"],
         stdout=writes,
         stderr=subprocess.PIPE,
     )
