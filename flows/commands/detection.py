@@ -45,11 +45,9 @@ def crop(
     with Bars() as bars:
         job = CropJob(dst, settings, full_film, overlay)
         boxes = crop_folder(src, job, jobs, bars.at("pictures"))
-    twice = int((boxes["reason"] == "duplicate").sum())
-    failed = int((boxes["reason"] != "").sum()) - twice
+    joints, twice = ((boxes["reason"] == reason).sum() for reason in ("", "duplicate"))
     also = f", {twice} joints of an ID that was taken" if twice else ""
-    joints = len(boxes) - failed - twice
-    print(f"{joints} joints, {failed} pictures without{also}: {dst / 'boxes.csv'}")
+    print(f"{joints} joints, {len(boxes) - joints - twice} pictures without{also}: {dst / 'boxes.csv'}")
 
 
 @detector.command

@@ -43,8 +43,9 @@ with embedded_prefect(Path(sys.argv[1]), "prefect"):
         if number in deadly:
             while servers[-1].poll() is not None:  # its successor is on the way
                 time.sleep(0.01)
-            servers[-1].kill()
-            servers[-1].wait()
+            server = servers[-1]
+            server.kill()
+            server.wait()
 
     @flow
     def many() -> None:
