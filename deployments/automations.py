@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from flows.events import LANDED, MOST_RUNS, TAG
+from flows.orchestration.events import LANDED, MOST_RUNS, TAG
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

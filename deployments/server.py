@@ -5,7 +5,7 @@ python -m deployments.server server start --port 4200
 
 import runpy
 
-from flows.sqlite import close_failed_cursors
+from flows.server.prefect_patches import close_failed_cursors
 
 if __name__ == "__main__":
     close_failed_cursors()

@@ -63,7 +63,7 @@ class Service:
         self._started = time.monotonic()
         with self.log.open("ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "deployments.leash", sys.executable, "-m", *self._command],
+                [sys.executable, "-m", "deployments.supervisor", sys.executable, "-m", *self._command],
                 stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from deployments.apply import POOLS, deploy
 from deployments.services import Service
-from flows.blank import BlankDatabase
-from flows.sqlite import RECORDING
+from flows.server.prefect_patches import RECORDING
+from flows.server.template_database import BlankDatabase
 from jsl_core.errors import JslError
 
 __all__ = ["up"]
@@ -142,7 +142,7 @@ def _tend(services: list[Service]) -> None:
     from httpx import HTTPError
     from prefect.client.orchestration import get_client
 
-    from flows.revival import revive_forgotten
+    from flows.orchestration.crash_recovery import revive_forgotten
 
     while True:
         for _ in range(_SWEEP_SECONDS):

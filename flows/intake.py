@@ -7,9 +7,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from pydantic import BaseModel, ConfigDict
 
-from flows.due import retrain_if_due
-from flows.joints import to_joints, to_size
-from flows.runners import RUNNER
+from flows.orchestration.joints import to_joints, to_size
+from flows.orchestration.retrain_trigger import retrain_if_due
+from flows.orchestration.task_runners import RUNNER
 from jsl_core.config import (
     PipelineSettings,
     PresetChoice,
@@ -18,8 +18,8 @@ from jsl_core.config import (
     WatchSettings,
     over_preset,
 )
-from jsl_core.dealing import in_buckets
 from jsl_core.landing import Batch, Ledger, open_landing
+from jsl_core.scans.buckets import in_buckets
 from jsl_core.storage import Artifact
 from jsl_core.storage.registry import Registry
 from tasks.caching import Placement

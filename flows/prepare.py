@@ -6,19 +6,19 @@ from pathlib import Path
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
-from flows.joints import to_joints, to_size
-from flows.runners import RUNNER
-from flows.shards import with_many_hands
+from flows.orchestration.joints import to_joints, to_size
+from flows.orchestration.task_runners import RUNNER
+from flows.shard import with_many_hands
 from jsl_core.cohort import read_cohort, with_frozen_test
 from jsl_core.config import PipelineSettings, PresetChoice, over_preset
-from jsl_core.dealing import in_buckets
 from jsl_core.errors import BadSettings, JslError
+from jsl_core.scans.buckets import in_buckets
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.fetch import list_all
 from tasks.gather import Gathered, gather
 from tasks.pack import pack, pack_images
-from tasks.runpage import show_preparation
+from tasks.run_page import show_preparation
 
 __all__ = ["Prepared", "prepare"]
 

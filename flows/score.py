@@ -5,11 +5,11 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.joints import to_joints
-from flows.runners import RUNNER
+from flows.orchestration.joints import to_joints
+from flows.orchestration.task_runners import RUNNER
 from jsl_core.config import PipelineSettings, ScoreSettings
-from jsl_core.dealing import in_buckets
 from jsl_core.errors import BadSettings
+from jsl_core.scans.buckets import in_buckets
 from jsl_core.scoring import view_of
 from tasks.caching import Placement
 from tasks.fetch import list_all

@@ -10,15 +10,15 @@ from prefect.artifacts import create_image_artifact, create_table_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict
 
-from flows.elsewhere import on_a_server_with_pools, run_elsewhere
+from flows.orchestration.deployment_runs import on_a_server_with_pools, run_elsewhere
 from flows.prepare import prepare
 from flows.train import trained
 from jsl_core.config import PipelineSettings, PresetChoice, SweepSettings, over_preset
 from jsl_core.config.sweep import Values, trials_of
 from jsl_core.config.toml import to_toml
-from jsl_core.data_uri import data_uri
 from jsl_core.errors import JslError
-from jsl_core.evaluation.trials import trials_png, trials_table, winner_of
+from jsl_core.evaluation.report.data_uri import data_uri
+from jsl_core.evaluation.report.trials import trials_png, trials_table, winner_of
 from jsl_core.storage import Artifact, Store, tree_files
 from tasks.caching import Placement
 

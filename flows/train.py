@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.elsewhere import on_a_server_with_pools, run_elsewhere
+from flows.orchestration.deployment_runs import on_a_server_with_pools, run_elsewhere
 from jsl_core.config import PipelineSettings, PresetChoice, TrainingSettings, over_preset
 from jsl_core.storage import Artifact
 from tasks.caching import Placement

@@ -8,9 +8,9 @@ from uuid import NAMESPACE_URL, uuid5
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
-from flows.due import retrain_if_due, start_once
-from flows.events import LANDED
-from flows.revival import revive_forgotten
+from flows.orchestration.crash_recovery import revive_forgotten
+from flows.orchestration.events import LANDED
+from flows.orchestration.retrain_trigger import retrain_if_due, start_once
 from jsl_core.config import PipelineSettings, PresetChoice, RetrainSettings, WatchSettings, over_preset
 from jsl_core.errors import BadSettings
 from jsl_core.landing import Batch, Ledger, open_landing, settled, take

@@ -28,7 +28,7 @@ from jsl_core.errors import StoreError
 from jsl_core.landing import folder_of
 from jsl_core.storage import Store, artifacts_in, digest_of, open_store, work_folder
 from jsl_core.storage.history import Step
-from tasks.noting import note_step
+from tasks.run_history import note_step
 
 __all__ = ["Placement", "ResultsOnStore", "code_digest", "results_block", "stage", "stage_key"]
 

@@ -54,7 +54,7 @@ def size_of(model: Artifact, store: Store) -> int:
 def predict(model: Artifact, dataset: Artifact, place: Placement) -> Artifact:
     """What a model says of every knee of a dataset, beside the labels: `predictions.csv`."""
     from jsl_core.dataset import PackedDataset
-    from jsl_core.learning import ModelBundle
+    from jsl_core.learning.model import ModelBundle
 
     store = place.open()
     packed = PackedDataset.load(checkout(store, dataset, place.folder("trees")))

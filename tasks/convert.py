@@ -3,17 +3,17 @@
 from functools import partial
 
 from jsl_core.config import ConvertSettings
-from jsl_core.parallel import parallel_map
-from jsl_core.preparation import convert_item
-from jsl_core.records import work_through, write_rows
+from jsl_core.scans.items import convert_item
+from jsl_core.scans.rows import work_through, write_rows
 from jsl_core.storage import Artifact, Memo
+from jsl_core.system.parallel import parallel_map
 from tasks.caching import Placement, stage, stage_key
 from tasks.progress import Progress
 
 __all__ = ["convert"]
 
 
-@stage("convert", version=1, code=("jsl_core.imaging", "jsl_core.preparation"))
+@stage("convert", version=1, code=("jsl_core.imaging", "jsl_core.scans.items"))
 def convert(scans: list[Artifact], settings: ConvertSettings, place: Placement) -> Artifact:
     """One row a scan: what the header says, and the artifact `png`."""
     rows = work_through(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from jsl_core.config import CropSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging import Image, decode_png, encode_png
-from jsl_core.records import Outcome, Row, accepted, read_rows, work_through, write_rows
+from jsl_core.scans.rows import Outcome, Row, accepted, read_rows, work_through, write_rows
 from jsl_core.storage import Artifact, Memo, Store, artifacts_in
 from tasks.caching import Placement, stage, stage_key
 from tasks.progress import Progress

@@ -13,7 +13,7 @@ from tasks.progress import Progress
 __all__ = ["evaluate", "predictions_of"]
 
 
-@stage("evaluate", version=2, code=("jsl_core.evaluation", "jsl_core.learning.calibration"))
+@stage("evaluate", version=2, code=("jsl_core.evaluation", "jsl_core.learning.model.calibration"))
 def evaluate(
     dataset: Artifact,
     models: dict[str, Artifact],

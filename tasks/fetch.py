@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jsl_core.config import PipelineSettings
 from jsl_core.landing import folder_of, is_bucket
-from jsl_core.scans import list_scans
+from jsl_core.scans.listing import list_scans
 from jsl_core.storage import Artifact, digest_of
 from tasks.caching import Placement
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core.dataset import fit_crop
 from jsl_core.imaging import Image, decode_png
-from jsl_core.records import accepted, read_rows
+from jsl_core.scans.rows import accepted, read_rows
 from jsl_core.storage import Artifact, Store, artifacts_in
 from tasks.caching import Placement, stage
 from tasks.progress import Progress

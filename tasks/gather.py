@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from jsl_core.records import Row, accepted, read_rows, rejected_table, write_rows
+from jsl_core.scans.rows import Row, accepted, read_rows, rejected_table, write_rows
 from jsl_core.storage import Artifact
 from tasks.caching import Placement, stage
 
@@ -23,7 +23,7 @@ class Gathered(BaseModel):
     failed: int
 
 
-@stage("gather", version=1, code=("jsl_core.records",))
+@stage("gather", version=1, code=("jsl_core.scans.rows",))
 def gather(
     converted: list[Artifact], split: list[Artifact], cropped: list[Artifact], place: Placement
 ) -> Gathered:

@@ -18,11 +18,11 @@ def as_onnx(model: Artifact, place: Placement) -> dict[str, Artifact]:
     store = place.open()
     if "model.safetensors" not in tree_files(store, model) or find_spec("onnx") is None:
         return {}
-    memo = Memo(store, f"onnx {code_digest('jsl_core.model_onnx')}")
+    memo = Memo(store, f"onnx {code_digest('jsl_core.learning.model.onnx')}")
     known = memo.get(model.sha256)
     if known is None:
-        from jsl_core.learning import ModelBundle
-        from jsl_core.model_onnx import save_model_onnx
+        from jsl_core.learning.model import ModelBundle
+        from jsl_core.learning.model.onnx import save_model_onnx
 
         try:
             with tempfile.TemporaryDirectory() as folder:

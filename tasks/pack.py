@@ -9,7 +9,7 @@ from jsl_core.config import PackSettings
 from jsl_core.dataset import pack as pack_joints
 from jsl_core.dataset import pack_from_paths
 from jsl_core.imaging import Image
-from jsl_core.records import read_rows
+from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact, put_tree
 from tasks.caching import Placement, stage
 from tasks.fit import Fitted

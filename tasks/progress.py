@@ -7,7 +7,7 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
 
-from jsl_core.progress import tell
+from jsl_core.system.progress import tell
 
 __all__ = ["Progress"]
 

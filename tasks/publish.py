@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core import __version__
 from jsl_core.config import PipelineSettings
-from jsl_core.data_uri import data_uri
-from jsl_core.evaluation.short_table import overview, short_table
-from jsl_core.records import read_rows
+from jsl_core.evaluation.report.data_uri import data_uri
+from jsl_core.evaluation.report.short_table import overview, short_table
+from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact, Store, open_store, publish_all, tree_files
 from tasks.caching import Placement, stage
 from tasks.gather import Gathered
-from tasks.noting import note_end
 from tasks.onnx import as_onnx
+from tasks.run_history import note_end
 
 __all__ = ["Published", "publish"]
 
@@ -73,10 +73,14 @@ def publish(
     return Published(report=where, table=short_table(summary))
 
 
-@stage("auc-picture", version=1, code=("jsl_core.evaluation.overview_plots", "jsl_core.evaluation.style"))
+@stage(
+    "auc-picture",
+    version=1,
+    code=("jsl_core.evaluation.report.overview_plots", "jsl_core.evaluation.report.style"),
+)
 def auc_picture(figures: Artifact, place: Placement) -> Artifact:
     """The AUC of all models with their intervals, as PNG."""
-    from jsl_core.evaluation.overview_plots import forest_png
+    from jsl_core.evaluation.report.overview_plots import forest_png
 
     store = place.open()
     return store.put(forest_png(json.loads(store.get(figures))), "auc.png")

@@ -13,9 +13,9 @@ import pandas as pd
 from jsl_core import __version__
 from jsl_core.config import EvaluateSettings, PipelineSettings
 from jsl_core.dataset import PackedDataset
-from jsl_core.evaluation.content import ReportContent, Shown, StagedKnee, Stages
+from jsl_core.evaluation.report.content import ReportContent, Shown, StagedKnee, Stages
 from jsl_core.imaging import decode_png
-from jsl_core.records import Row, read_rows
+from jsl_core.scans.rows import Row, read_rows
 from jsl_core.storage import Artifact, Store, checkout, tree_files
 from tasks.caching import Placement, stage
 from tasks.gather import Gathered
@@ -27,7 +27,7 @@ _MONTAGE = 4  # joints shown of each grade
 _SHOWN = ("jsl-joint", "jsl-image", "multitask", "kl")  # whose saliency is shown: the first there is
 
 
-@stage("report", version=1, code=("jsl_core.evaluation", "jsl_core.learning.calibration"))
+@stage("report", version=1, code=("jsl_core.evaluation", "jsl_core.learning.model.calibration"))
 def report(
     dataset: Artifact,
     models: dict[str, Artifact],
@@ -41,7 +41,7 @@ def report(
     decision: dict[str, Any] | None = None,
 ) -> Artifact:
     """The page of one run; `films` and `halves` are the tables of the convert and the split stage."""
-    from jsl_core.evaluation.report import write_report
+    from jsl_core.evaluation.report.page import write_report
 
     store = place.open()
     progress = Progress("report", 1)
@@ -155,7 +155,7 @@ def _gallery(
 ) -> tuple[list[Shown], dict[str, float]]:
     """What one model looked at, and, on phantoms, how much of that lies inside the joint space."""
     from jsl_core.evaluation.gallery import gallery, share_in_joint_space
-    from jsl_core.learning import ModelBundle
+    from jsl_core.learning.model import ModelBundle
 
     name = next((name for name in _SHOWN if name in models), None)
     if name is None or not settings.gallery:

@@ -11,8 +11,8 @@ from jsl_core.cohort import read_cohort
 from jsl_core.config import PredictSettings
 from jsl_core.errors import BundleError
 from jsl_core.imaging import decode_png
-from jsl_core.learning.ensemble import Ensemble
-from jsl_core.records import Row, read_rows
+from jsl_core.learning.model.ensemble import Ensemble
+from jsl_core.scans.rows import Row, read_rows
 from jsl_core.scoring import Knee, score_knees, scores_csv
 from jsl_core.storage import Artifact, Store, checkout, put_tree
 from tasks.caching import Placement, stage

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from prefect.logging import get_run_logger
 
 from jsl_core.config import Regime, TrainingSettings
-from jsl_core.locking import locked
 from jsl_core.storage import Artifact, checkout, digest_of, put_tree
+from jsl_core.system.locking import locked
 from tasks.caching import Placement, stage, stage_key
 from tasks.progress import Progress
 
 if TYPE_CHECKING:  # a run whose models are cached does without PyTorch, which takes seconds to load
-    from jsl_core.learning import EpochReport
+    from jsl_core.learning.regimes import EpochReport
 
 __all__ = ["gather_folds", "train", "train_on_risk_factors"]
 
@@ -36,7 +36,7 @@ def train(
     A run that was only taken for dead, as when the server was away for minutes, is still at it when its twin
     comes: that one waits, and has little left to do.
     """
-    from jsl_core.learning import train_on_all_gpus
+    from jsl_core.learning.regimes import train_on_all_gpus
 
     store = place.open()
     origin = [stage_key(train, settings), regime, dataset.sha256, parent and parent.sha256, fold]
@@ -61,7 +61,7 @@ def train_on_risk_factors(
     dataset: Artifact, settings: TrainingSettings, place: Placement, fold: int | None = None
 ) -> Artifact:
     """The bundle of the baseline that sees no image, as a tree."""
-    from jsl_core.learning import train_risk_factors
+    from jsl_core.learning.regimes import train_risk_factors
 
     store = place.open()
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def train_on_risk_factors(
 @stage("folds", version=1, code=_CODE)
 def gather_folds(regime: str, models: list[Artifact], dataset: Artifact, place: Placement) -> Artifact:
     """The folds' bundles of one regime, and what each said of knees that it had not seen, as a tree."""
-    from jsl_core.learning import gather_folds as gather
+    from jsl_core.learning.regimes import gather_folds as gather
 
     store = place.open()
     trees = [checkout(store, model, place.folder("trees")) for model in models]

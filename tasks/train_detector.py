@@ -8,8 +8,8 @@ from pathlib import Path
 
 from jsl_core.config import DetectorTrainSettings, PipelineSettings
 from jsl_core.config.detector import FILES
-from jsl_core.detection.sources import open_sources, source_files
-from jsl_core.detection.train import RESULTS, train_detector
+from jsl_core.detection.training.sources import open_sources, source_files
+from jsl_core.detection.training.train import RESULTS, train_detector
 from jsl_core.storage import Artifact, digest_of, put_tree
 from tasks.caching import Placement, stage, stage_key
 from tasks.progress import Progress

@@ -6,7 +6,7 @@ import pandas as pd
 
 from jsl_core.cohort import GRADE, PROGRESSION, read_cohort
 from jsl_core.config import Regime
-from jsl_core.records import read_rows
+from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
 

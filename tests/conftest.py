@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.embedded import EmbeddedServer
+from flows.server.embedded import EmbeddedServer
 
 _SERVER = pytest.StashKey[EmbeddedServer]()
 _HOME = pytest.StashKey[Path]()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from jsl_core.config import CropSettings
 from jsl_core.detection.detector import Detection
-from jsl_core.detection.legs import joints_of_legs
+from jsl_core.detection.knee_pairing import joints_of_legs
 from jsl_core.errors import BadScan
 
 __all__ = ["Joint", "crop_joint", "joints_of_film"]

@@ -16,7 +16,7 @@ from jsl_core.detection.boxes import decode
 from jsl_core.detection.cfg import read_cfg, write_cfg
 from jsl_core.detection.darknet import load_weights
 from jsl_core.detection.engines import Engine, opencv_engine, torch_engine
-from jsl_core.detection.legs import joints_of_legs
+from jsl_core.detection.knee_pairing import joints_of_legs
 from jsl_core.detection.network import Network
 from jsl_core.detection.resize import Resize, eight_bits, fit
 from jsl_core.errors import DetectorError

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from jsl_core.detection.cfg import Section
+from jsl_core.detection.cfg_check import check_supported
 from jsl_core.detection.layers import ConvBlock, MaxPool, Route, Shortcut
-from jsl_core.detection.supported import check_supported
 from jsl_core.errors import DetectorError
 
 __all__ = ["Head", "Network"]

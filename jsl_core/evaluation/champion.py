@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.errors import JslError
-from jsl_core.evaluation.bootstrap import bootstrap_intervals
-from jsl_core.evaluation.delong import auc_difference, auc_interval
-from jsl_core.evaluation.metrics import grade_scores
-from jsl_core.learning.calibration import called_grades
+from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
+from jsl_core.evaluation.statistics.delong import auc_difference, auc_interval
+from jsl_core.evaluation.statistics.metrics import grade_scores
+from jsl_core.learning.model.calibration import called_grades
 
 __all__ = ["Comparison", "compare_with_champion"]
 

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation.bootstrap import bootstrap_intervals
-from jsl_core.evaluation.delong import auc_difference
 from jsl_core.evaluation.grading import KL
-from jsl_core.evaluation.metrics import grade_scores
-from jsl_core.evaluation.reclassification import reclassification
-from jsl_core.evaluation.shown import shown
-from jsl_core.learning.calibration import called_grades
+from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
+from jsl_core.evaluation.statistics.delong import auc_difference
+from jsl_core.evaluation.statistics.json_figures import shown
+from jsl_core.evaluation.statistics.metrics import grade_scores
+from jsl_core.evaluation.statistics.reclassification import reclassification
+from jsl_core.learning.model.calibration import called_grades
 
 __all__ = ["compare_grades", "compare_models"]
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.dataset import PackedDataset
-from jsl_core.evaluation.content import Shown
+from jsl_core.evaluation.report.content import Shown
 from jsl_core.evaluation.saliency import SaliencyMethod, joint_space_share, saliency_maps
-from jsl_core.learning import ModelBundle
-from jsl_core.learning.calibration import called_grades
+from jsl_core.learning.model import ModelBundle
+from jsl_core.learning.model.calibration import called_grades
 
 __all__ = ["gallery", "share_in_joint_space", "surest"]
 

@@ -7,12 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation.bootstrap import bootstrap_intervals
-from jsl_core.evaluation.calibration import expected_calibration_error
-from jsl_core.evaluation.delong import auc_interval
-from jsl_core.evaluation.metrics import confusion_matrix, grade_scores, recall_by_grade
-from jsl_core.evaluation.shown import shown
-from jsl_core.learning.calibration import called_grades
+from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
+from jsl_core.evaluation.statistics.calibration import expected_calibration_error
+from jsl_core.evaluation.statistics.delong import auc_interval
+from jsl_core.evaluation.statistics.json_figures import shown
+from jsl_core.evaluation.statistics.metrics import confusion_matrix, grade_scores, recall_by_grade
+from jsl_core.learning.model.calibration import called_grades
 
 __all__ = ["KL", "grade_figures", "probability_scores"]
 

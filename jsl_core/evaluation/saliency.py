@@ -12,8 +12,8 @@ from scipy.stats import rankdata
 from torch import nn
 
 from jsl_core.errors import BadSettings
-from jsl_core.learning import KneeNetwork, ModelBundle
-from jsl_core.learning.calibration import called_grades
+from jsl_core.learning.model import KneeNetwork, ModelBundle
+from jsl_core.learning.model.calibration import called_grades
 
 __all__ = [
     "JOINT_SPACE_AREA",

@@ -7,15 +7,19 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation.bootstrap import bootstrap_intervals
-from jsl_core.evaluation.calibration import calibration_scores, expected_calibration_error, reliability
-from jsl_core.evaluation.delong import auc_interval
 from jsl_core.evaluation.grading import KL, grade_figures
-from jsl_core.evaluation.metrics import detection_scores, operating_curve, sensitivity_at
-from jsl_core.evaluation.operating import chosen_thresholds, point_scores
-from jsl_core.evaluation.shown import number_or_none, shown
-from jsl_core.evaluation.subgroups import subgroups
-from jsl_core.evaluation.utility import DECISIONS, net_benefit
+from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
+from jsl_core.evaluation.statistics.calibration import (
+    calibration_scores,
+    expected_calibration_error,
+    reliability,
+)
+from jsl_core.evaluation.statistics.decision_curve import DECISIONS, net_benefit
+from jsl_core.evaluation.statistics.delong import auc_interval
+from jsl_core.evaluation.statistics.json_figures import number_or_none, shown
+from jsl_core.evaluation.statistics.metrics import detection_scores, operating_curve, sensitivity_at
+from jsl_core.evaluation.statistics.operating_points import chosen_thresholds, point_scores
+from jsl_core.evaluation.statistics.subgroups import subgroups
 
 __all__ = ["evaluate_predictions"]
 

@@ -13,12 +13,12 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
-from jsl_core.imaging import gate
-from jsl_core.imaging.complete import complete_meta, complete_picture
+from jsl_core.imaging import quality_gate as gate
+from jsl_core.imaging.header_repair import complete_meta, complete_picture
 from jsl_core.imaging.pixels import decode_pixels
-from jsl_core.imaging.quiet import quiet
 from jsl_core.imaging.radiograph import Radiograph, digest_of
 from jsl_core.imaging.records import ScanRecord
+from jsl_core.imaging.silence_libraries import quiet
 from jsl_core.imaging.tags import (
     is_grey,
     laterality_of,

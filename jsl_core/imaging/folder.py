@@ -13,11 +13,11 @@ from typing import Any
 from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging.names import Pseudonyms, output_names
-from jsl_core.imaging.place import Place, Progress, Row
+from jsl_core.imaging.output_folder import Place, Progress, Row
 from jsl_core.imaging.sources import walk
 from jsl_core.imaging.stages import convert_scan, split_scan
-from jsl_core.parallel import parallel_map
 from jsl_core.storage import write_atomically
+from jsl_core.system.parallel import parallel_map
 
 __all__ = ["convert_folder", "split_folder", "write_mapping"]
 

@@ -9,8 +9,8 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import UID
 
 from jsl_core.errors import BadScan
-from jsl_core.imaging.frame import put_right
 from jsl_core.imaging.oldjpeg import decode_old_jpeg, is_old_jpeg
+from jsl_core.imaging.repair_encapsulation import put_right
 
 __all__ = ["decode_pixels"]
 

@@ -7,9 +7,9 @@ import numpy.typing as npt
 from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging.dicom import read_radiograph
-from jsl_core.imaging.gate import check_picture, is_clipped
-from jsl_core.imaging.picture import is_picture, read_picture
+from jsl_core.imaging.picture_film import is_picture, read_picture
 from jsl_core.imaging.png import decode_png, encode_png
+from jsl_core.imaging.quality_gate import check_picture, is_clipped
 from jsl_core.imaging.records import KneeRecord, ScanRecord
 from jsl_core.imaging.render import render
 from jsl_core.imaging.split import split_image

@@ -7,7 +7,7 @@ from jsl_core.errors import JslError
 from jsl_core.imaging import walk
 from jsl_core.imaging.sources import printable
 from jsl_core.landing.ledger import Landed
-from jsl_core.scans import scan_artifact
+from jsl_core.scans.listing import scan_artifact
 from jsl_core.storage import Artifact
 
 __all__ = ["FolderLanding", "scans_in"]

@@ -11,11 +11,11 @@ from typing import get_args
 from jsl_core.config import Regime, TrainingSettings
 from jsl_core.config.training_presets import training_preset
 from jsl_core.errors import JslError
-from jsl_core.learning.folds import gather_folds
-from jsl_core.learning.regimes import train_regime
-from jsl_core.learning.risk_factors import train_risk_factors
-from jsl_core.learning.team import Team
-from jsl_core.learning.trainer import EpochReport
+from jsl_core.learning.regimes.folds import gather_folds
+from jsl_core.learning.regimes.risk_factors import train_risk_factors
+from jsl_core.learning.regimes.train_regime import train_regime
+from jsl_core.learning.regimes.trainer import EpochReport
+from jsl_core.training.process_group import Team
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,7 +10,6 @@ import pandas as pd
 
 from jsl_core.config import PhantomSettings
 from jsl_core.errors import BadScan, JslError
-from jsl_core.parallel import parallel_map
 from jsl_core.phantom.anatomy import Anatomy, draw_anatomy, stream
 from jsl_core.phantom.defects import DEFECTS, broken
 from jsl_core.phantom.dicom import encode
@@ -18,6 +17,7 @@ from jsl_core.phantom.encoding import draw_encoding, stored_box, stored_values
 from jsl_core.phantom.film import joint_boxes, make_film, plan_film
 from jsl_core.phantom.risk import COEFFICIENTS, INTERCEPT, at_risk, attainable_auc, risk_of
 from jsl_core.storage.folder import write_atomically
+from jsl_core.system.parallel import parallel_map
 
 __all__ = ["study_and_truth", "write_phantom"]
 

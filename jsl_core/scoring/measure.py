@@ -9,8 +9,8 @@ from jsl_core.config import EvaluateSettings
 from jsl_core.errors import BadTable
 from jsl_core.evaluation.comparisons import compare_grades, compare_models
 from jsl_core.evaluation.summary import evaluate_predictions
-from jsl_core.learning.ensemble import Ensemble, Member, validation_risks
-from jsl_core.records import Row
+from jsl_core.learning.model.ensemble import Ensemble, Member, validation_risks
+from jsl_core.scans.rows import Row
 from jsl_core.scoring.score import Knee
 
 __all__ = ["measure", "part_of"]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jsl_core.dataset import fit_crop
-from jsl_core.evaluation.pictures import overlay
+from jsl_core.evaluation.report.pictures import overlay
 from jsl_core.evaluation.saliency import SaliencyMethod, saliency_maps
-from jsl_core.learning import ModelBundle
+from jsl_core.learning.model import ModelBundle
 
 __all__ = ["overlays"]
 

@@ -14,9 +14,9 @@ from jsl_core.detection import Detection, JointDetector, crop_joint
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging import Image, decode_png, open_scan, walk
 from jsl_core.imaging.stages import split_scan
-from jsl_core.parallel import parallel_map
-from jsl_core.records import Row, rejection
+from jsl_core.scans.rows import Row, rejection
 from jsl_core.scoring.score import Knee
+from jsl_core.system.parallel import parallel_map
 
 __all__ = ["cut_joints", "knees_of_scans", "knees_of_table", "view_of"]
 

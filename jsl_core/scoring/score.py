@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jsl_core.errors import BadScan
-from jsl_core.learning.calibration import called_grades
-from jsl_core.learning.ensemble import GRADES, INTERVAL, Ensemble
-from jsl_core.records import Row, rejection
+from jsl_core.learning.model.calibration import called_grades
+from jsl_core.learning.model.ensemble import GRADES, INTERVAL, Ensemble
+from jsl_core.scans.rows import Row, rejection
 
 __all__ = ["COLUMNS", "Knee", "score_knees", "scores_csv"]
 

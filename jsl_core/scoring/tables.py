@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jsl_core.evaluation.short_table import DASH, number
+from jsl_core.evaluation.report.short_table import DASH, number
 
 __all__ = ["figures_text"]
 

@@ -2,11 +2,12 @@
 
 from jsl_core.storage.artifact import Artifact, sha256_of
 from jsl_core.storage.folder import FolderStore, write_atomically
+from jsl_core.storage.interface import Store
+from jsl_core.storage.local_folders import cache_folder, work_folder
 from jsl_core.storage.memo import Memo, artifacts_in, digest_of
-from jsl_core.storage.places import cache_folder, work_folder
+from jsl_core.storage.open import open_store
 from jsl_core.storage.publishing import publish_all
 from jsl_core.storage.registry import Decision, Overtaken, Registry, Version
-from jsl_core.storage.store import Store, open_store
 from jsl_core.storage.tree import checkout, put_tree, tree_files
 
 __all__ = [

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from jsl_core.storage.artifact import Artifact
-from jsl_core.storage.store import Store
+from jsl_core.storage.interface import Store
 
 __all__ = ["archive_key", "members_of", "write_archive"]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
+from jsl_core.storage.gc_lock import removing
 from jsl_core.storage.history import History, Run
+from jsl_core.storage.interface import Store
 from jsl_core.storage.memo import artifacts_in
 from jsl_core.storage.registry import Registry
-from jsl_core.storage.removal import removing
-from jsl_core.storage.store import Store
 
 __all__ = ["Garbage", "collect", "find_garbage"]
 

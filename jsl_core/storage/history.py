@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
+from jsl_core.storage.gc_lock import await_removal
+from jsl_core.storage.interface import Store
 from jsl_core.storage.memo import artifacts_in
-from jsl_core.storage.removal import await_removal
-from jsl_core.storage.store import Store
 
 __all__ = ["History", "Run", "Step"]
 

@@ -8,8 +8,8 @@ from typing import Any
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.history import History, Step
+from jsl_core.storage.interface import Store
 from jsl_core.storage.memo import artifacts_in
-from jsl_core.storage.store import Store
 
 __all__ = ["Lineage", "Node", "as_mermaid", "as_text"]
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from jsl_core.storage.artifact import Artifact
-from jsl_core.storage.store import Store
+from jsl_core.storage.interface import Store
 
 __all__ = ["publish_all"]
 

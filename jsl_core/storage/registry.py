@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
-from jsl_core.storage.store import Store
+from jsl_core.storage.interface import Store
 
 __all__ = ["Decision", "Overtaken", "Registry", "Version"]
 

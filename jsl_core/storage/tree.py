@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
-from jsl_core.storage.store import Store
+from jsl_core.storage.interface import Store
 
 __all__ = ["checkout", "put_tree", "tree_files"]
 

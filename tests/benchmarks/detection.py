@@ -16,11 +16,11 @@ from results import bars, keep, options, show
 
 from jsl_core.config import CropSettings
 from jsl_core.detection import JointDetector
-from jsl_core.detection.architectures import yolov4, yolov4_tiny
 from jsl_core.detection.cfg import Section
 from jsl_core.detection.detector import load_network
 from jsl_core.detection.export import export_detector
 from jsl_core.detection.network import Network
+from jsl_core.detection.training.architectures import yolov4, yolov4_tiny
 
 _KNEE = (1400, 900)  # height and width of a split knee in pixels
 _SCORE, _NMS = 0.25, 0.5

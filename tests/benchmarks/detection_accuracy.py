@@ -17,12 +17,12 @@ from hard_films import hard_film
 
 from jsl_core.config import CropSettings, PhantomSettings
 from jsl_core.detection import Detection, JointDetector
-from jsl_core.detection.augment import Augment
-from jsl_core.detection.blends import BlendSampler
-from jsl_core.detection.composites import CompositeSampler, read_crops
-from jsl_core.detection.data import BoxedImage, Sampler
-from jsl_core.detection.metrics import detection_metrics, iou_matrix
-from jsl_core.detection.phantoms import PhantomSampler, phantom_films
+from jsl_core.detection.training.augment import Augment
+from jsl_core.detection.training.blends import BlendSampler
+from jsl_core.detection.training.composites import CompositeSampler, read_crops
+from jsl_core.detection.training.films import BoxedImage, Sampler
+from jsl_core.detection.training.metrics import detection_metrics, iou_matrix
+from jsl_core.detection.training.phantoms import PhantomSampler, phantom_films
 from jsl_core.phantom.film import make_film
 
 Films = Callable[[int], list[BoxedImage]]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
-from jsl_core.detection.composites import CropConvention, bright_bone
-from jsl_core.detection.data import BoxedImage
+from jsl_core.detection.training.composites import CropConvention, bright_bone
+from jsl_core.detection.training.films import BoxedImage
 from jsl_core.phantom.film import BOX_SIDE, JOINT_LINE
 
 Image = NDArray[np.float32]

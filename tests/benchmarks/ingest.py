@@ -32,11 +32,11 @@ from opencv_crops import Importer
 from results import bars, keep, options, show
 
 from jsl_core.config import CropSettings, PhantomSettings
-from jsl_core.parallel import parallel_map
 from jsl_core.phantom.anatomy import stream
 from jsl_core.phantom.dicom import encode
 from jsl_core.phantom.encoding import draw_encoding, stored_values
 from jsl_core.phantom.film import make_film
+from jsl_core.system.parallel import parallel_map
 
 MODELS = 12  # phantom films that the many are made of
 STAGES = {
@@ -86,7 +86,14 @@ def draw(root: Path, count: int, model: int) -> None:
 
 
 def ours(command: str, source: str, target: str, place: Place) -> None:
-    jsl = [sys.executable, "-c", "from flows.cli import main; main()", command, "--jobs", str(place.jobs)]
+    jsl = [
+        sys.executable,
+        "-c",
+        "from flows.cli.main import main; main()",
+        command,
+        "--jobs",
+        str(place.jobs),
+    ]
     folders = [str(place.root / source), str(place.fresh(target))]
     subprocess.run([*jsl, *folders], check=True, capture_output=True)
 

@@ -131,7 +131,7 @@ def _is_run(process: Path) -> bool:
 
 def _is_worker(process: Path) -> bool:
     words = _read(process / "cmdline").split(b"\0")
-    return b"worker" in words and b"deployments.leash" not in words and not _is_run(process)
+    return b"worker" in words and b"deployments.supervisor" not in words and not _is_run(process)
 
 
 def _read(file: Path) -> bytes:

@@ -28,14 +28,14 @@ from jsl_core.config import PackSettings, PhantomSettings, Regime, TrainingSetti
 from jsl_core.config.training_presets import training_preset
 from jsl_core.dataset import fit_crop
 from jsl_core.errors import BadScan
-from jsl_core.parallel import parallel_map
 from jsl_core.phantom import attainable_auc, make_film
 from jsl_core.phantom.cohort import study_and_truth
+from jsl_core.system.parallel import parallel_map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from jsl_core.evaluation.style import Paint
+    from jsl_core.evaluation.report.style import Paint
 
 SIZE = 112  # pixels of a crop, as in preset demo
 FULL = 160  # participants up to whom the preset's epochs are kept
@@ -81,8 +81,8 @@ def recipe(participants: int) -> TrainingSettings:
 def learn(crops: dict[str, np.ndarray], table: pd.DataFrame, participants: int, folder: Path) -> None:
     """Train all models on the test part and the first `participants` of the others."""
     from jsl_core.dataset import pack
-    from jsl_core.learning.regimes import train_regime
-    from jsl_core.learning.risk_factors import train_risk_factors
+    from jsl_core.learning.regimes.risk_factors import train_risk_factors
+    from jsl_core.learning.regimes.train_regime import train_regime
 
     names = table.loc[table["split"] == "", "participant"].unique()[:participants]
     chosen = table[table["participant"].isin(names) | (table["split"] == "test")]
@@ -103,7 +103,7 @@ def learn(crops: dict[str, np.ndarray], table: pd.DataFrame, participants: int, 
 
 def judged(folder: Path) -> dict[str, dict[str, float]]:
     """AUC and its interval on the test knees, by model."""
-    from jsl_core.evaluation.delong import auc_interval
+    from jsl_core.evaluation.statistics.delong import auc_interval
 
     figures = {}
     for model in MODELS:
@@ -116,7 +116,7 @@ def judged(folder: Path) -> dict[str, dict[str, float]]:
 
 def of_true_risk(study: pd.DataFrame, truth: pd.DataFrame, test: int) -> dict[str, float]:
     """The AUC of the true risk on the very test knees: what chance made of the best attainable there."""
-    from jsl_core.evaluation.delong import auc_interval
+    from jsl_core.evaluation.statistics.delong import auc_interval
 
     known = study["JSL_Prog"].notna() & (np.arange(len(study)) < 2 * test)
     names = study.loc[known, "ID"].str[:-2]
@@ -125,7 +125,7 @@ def of_true_risk(study: pd.DataFrame, truth: pd.DataFrame, test: int) -> dict[st
 
 
 def curve(results: Sequence[dict[str, Any]], best: dict[str, float], test: int) -> "Paint":
-    from jsl_core.evaluation.style import DASHED, colour_of
+    from jsl_core.evaluation.report.style import DASHED, colour_of
 
     def paint(axes: "Axes") -> None:
         counts = np.array([result["participants"] for result in results])

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "deployments"))
 from lab import ENDED, start, wait_until
 
 from jsl_core.config import PhantomSettings, PipelineSettings
-from jsl_core.dealing import in_buckets
+from jsl_core.scans.buckets import in_buckets
 
 if TYPE_CHECKING:  # every worker process loads this file, too
     import pydicom
@@ -110,7 +110,7 @@ def plain(settings: PipelineSettings) -> None:
 
 
 def flow(settings: PipelineSettings) -> None:
-    from flows.embedded import embedded_prefect
+    from flows.server.embedded import embedded_prefect
 
     with embedded_prefect(Path(settings.store, "prefect"), "flows.prepare"):
         from flows.prepare import prepare

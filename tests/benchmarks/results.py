@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from jsl_core.evaluation.style import Paint
+    from jsl_core.evaluation.report.style import Paint
 
 
 def options(about: str | None, name: str) -> argparse.ArgumentParser:
@@ -43,7 +43,9 @@ def keep(
     out: Path, figures: Mapping[str, Any], *paints: "Paint", width: float = 7, height: float = 4
 ) -> None:
     """Write OUT.json, the machine among the figures, and OUT.png."""
-    from jsl_core.evaluation.style import draw_png  # Matplotlib takes seconds, in every worker process too
+    from jsl_core.evaluation.report.style import (
+        draw_png,  # Matplotlib takes seconds, in every worker process too
+    )
 
     out.parent.mkdir(parents=True, exist_ok=True)
     told = {"machine": machine(), **figures}

@@ -27,7 +27,7 @@ from results import bars, keep, options, show
 
 from jsl_core.config import PackSettings, PhantomSettings, PipelineSettings, RegimeSettings, TrainingSettings
 from jsl_core.phantom import write_phantom
-from jsl_core.scans import list_scans
+from jsl_core.scans.listing import list_scans
 from jsl_core.storage import Artifact
 
 WORKERS = (1, 2, 4)

@@ -16,7 +16,7 @@ from jsl_core.config import ConvertSettings, CropSettings, PhantomSettings, Spli
 from jsl_core.detection import JointDetector, crop_joint
 from jsl_core.imaging import decode_png
 from jsl_core.phantom.cohort import _write_film
-from jsl_core.preparation import convert_item, split_item
+from jsl_core.scans.items import convert_item, split_item
 from jsl_core.storage import Artifact, open_store
 
 

@@ -29,10 +29,10 @@ from servers import BUCKET, Server, rclone_server
 from jsl_core.config import PhantomSettings
 from jsl_core.phantom import write_phantom
 from jsl_core.storage import Artifact, open_store
-from jsl_core.storage import store as opened
+from jsl_core.storage import open as opened
 
 if TYPE_CHECKING:
-    from jsl_core.evaluation.style import Paint
+    from jsl_core.evaluation.report.style import Paint
 
 OURS = {
     "up": "from pathlib import Path; from jsl_core.storage import open_store\n"
@@ -98,7 +98,7 @@ def warm(folder: Path, patients: int, regimes: Sequence[str], store: str) -> dic
     """Seconds of a run of the command in a store, and of the same run again."""
     write_phantom(folder, PhantomSettings(patients=patients, seed=0, long_side=(600, 700)))
     words = ["--scans", folder / "scans", "--cohort", folder / "JSL.csv", "--store", store]
-    jsl = [sys.executable, "-c", "from flows.cli import main; main()"]
+    jsl = [sys.executable, "-c", "from flows.cli.main import main; main()"]
     words += ["--work", folder / "work", "--max-rejected", 1]
     words += [word for regime in regimes for word in ("--training.regimes", regime)]
     run = [*jsl, "run", "--preset", "demo", *map(str, words)]

@@ -16,14 +16,15 @@ from torchvision import transforms
 
 from jsl_core.config import PackSettings, Regime, RegimeSettings, TrainingSettings
 from jsl_core.dataset import PackedDataset, pack_from_paths
-from jsl_core.learning.augment import Augmentation
-from jsl_core.learning.bundle import ModelBundle
-from jsl_core.learning.networks import KneeNetwork
-from jsl_core.learning.objective import Objective
-from jsl_core.learning.optimisation import build_optimizer
-from jsl_core.learning.regimes import train_regime
-from jsl_core.learning.tensors import DeviceData, Precision, autocast, pick_device
-from jsl_core.learning.trainer import EpochReport
+from jsl_core.learning.model.bundle import ModelBundle
+from jsl_core.learning.model.networks import KneeNetwork
+from jsl_core.learning.model.tensors import DeviceData
+from jsl_core.learning.regimes.augment import Augmentation
+from jsl_core.learning.regimes.objective import Objective
+from jsl_core.learning.regimes.train_regime import train_regime
+from jsl_core.learning.regimes.trainer import EpochReport
+from jsl_core.training.device import Precision, autocast, pick_device
+from jsl_core.training.optimizer import build_optimizer
 
 __all__ = ["PHASES", "TrainingSpeed", "training_speed"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 __all__ = ["ENDED", "JSL", "Lab", "later", "start", "wait_until"]
 
-JSL = [sys.executable, "-c", "from flows.cli import main; main()"]
+JSL = [sys.executable, "-c", "from flows.cli.main import main; main()"]
 ENDED = ("COMPLETED", "FAILED", "CRASHED")
 _TROUBLE = 500  # and above: SQLite is locked for a moment, and Prefect's own clients try again, too
 _PATIENCE = 60  # seconds

@@ -69,7 +69,7 @@ def kill_in_training(lab: Lab, known: set[str], epochs: Callable[[], set[Path]])
     for each in lab.processes():
         with suppress(FileNotFoundError, ProcessLookupError):
             words = (each / "cmdline").read_bytes().split(b"\0")
-            if b"worker" in words and b"gpu" in words and b"deployments.leash" not in words:
+            if b"worker" in words and b"gpu" in words and b"deployments.supervisor" not in words:
                 os.kill(int(each.name), signal.SIGKILL)
     return run
 

@@ -79,7 +79,7 @@ def test_a_server_and_a_worker_that_are_killed_are_started_again(lab: Lab) -> No
         return {
             b" ".join(words[-6:]).decode(): process
             for process, words in commands.items()
-            if modules & set(words) and b"deployments.leash" not in words
+            if modules & set(words) and b"deployments.supervisor" not in words
         }
 
     def answers() -> bool:
@@ -113,7 +113,8 @@ def test_kill_9_leaves_no_process_behind_not_even_one_with_a_session_of_its_own(
     )
     holder = (
         "import subprocess, sys, signal;"
-        f"subprocess.Popen([sys.executable, '-m', 'deployments.leash', sys.executable, '-c', {worker!r}],"
+        f"subprocess.Popen([sys.executable, '-m', 'deployments.supervisor', sys.executable,"
+        f"'-c', {worker!r}],"
         "stdin=subprocess.PIPE, start_new_session=True); signal.pause()"
     )
     process = subprocess.Popen(

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from jsl_core.detection.architectures import yolov4_tiny
-from jsl_core.detection.data import BoxedImage
 from jsl_core.detection.network import Network
+from jsl_core.detection.training.architectures import yolov4_tiny
+from jsl_core.detection.training.films import BoxedImage
 
 
 def shaken(network: Network, seed: int = 0) -> Network:

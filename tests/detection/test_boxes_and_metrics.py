@@ -7,9 +7,9 @@ import pytest
 import torch
 import torchvision
 
-from jsl_core.detection.anchors import kmeans_anchors
 from jsl_core.detection.boxes import box_iou, ciou
-from jsl_core.detection.metrics import average_precision, detection_metrics
+from jsl_core.detection.training.anchors import kmeans_anchors
+from jsl_core.detection.training.metrics import average_precision, detection_metrics
 
 
 def _boxes(count: int, seed: int) -> torch.Tensor:

@@ -10,8 +10,8 @@ import pytest
 from jsl_core.config import CropSettings, PhantomSettings
 from jsl_core.detection import Detection, crop_joint, joints_of_film
 from jsl_core.detection.folder import CropJob, crop_folder
-from jsl_core.detection.legs import joints_of_legs
-from jsl_core.detection.metrics import iou_matrix
+from jsl_core.detection.knee_pairing import joints_of_legs
+from jsl_core.detection.training.metrics import iou_matrix
 from jsl_core.errors import BadScan, DetectorError, JslError
 from jsl_core.phantom.film import make_film
 

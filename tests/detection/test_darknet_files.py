@@ -10,13 +10,13 @@ import torch
 
 from jsl_core.config import CropSettings
 from jsl_core.detection import JointDetector
-from jsl_core.detection.architectures import yolov4, yolov4_tiny
 from jsl_core.detection.boxes import decode_head
 from jsl_core.detection.cfg import Section, parse_cfg, write_cfg
 from jsl_core.detection.darknet import load_weights, save_weights
 from jsl_core.detection.detector import load_network
 from jsl_core.detection.export import export_detector
 from jsl_core.detection.network import Network
+from jsl_core.detection.training.architectures import yolov4, yolov4_tiny
 from jsl_core.errors import DetectorError
 from tests.detection.conftest import shaken
 

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from jsl_core.detection.architectures import yolov4_tiny
 from jsl_core.detection.engines import one_channel, opencv_engine, torch_engine
 from jsl_core.detection.network import Network
+from jsl_core.detection.training.architectures import yolov4_tiny
 
 
 def test_three_equal_channels_and_one_give_the_same_maps() -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from jsl_core.detection.architectures import yolov4, yolov4_tiny
 from jsl_core.detection.boxes import decode
 from jsl_core.detection.cfg import Section
 from jsl_core.detection.export import export_detector
 from jsl_core.detection.network import Network
+from jsl_core.detection.training.architectures import yolov4, yolov4_tiny
 from tests.detection.conftest import shaken
 
 pytest.importorskip("onnx", reason="the optional package onnx writes ONNX files")

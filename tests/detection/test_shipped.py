@@ -6,10 +6,10 @@ import pytest
 
 from jsl_core.config import CropSettings
 from jsl_core.detection import JointDetector
-from jsl_core.detection.data import BoxedImage
-from jsl_core.detection.implants import draw_implant
-from jsl_core.detection.metrics import detection_metrics
-from jsl_core.detection.phantoms import phantom_films
+from jsl_core.detection.training.films import BoxedImage
+from jsl_core.detection.training.implants import draw_implant
+from jsl_core.detection.training.metrics import detection_metrics
+from jsl_core.detection.training.phantoms import phantom_films
 
 SEED = 900002  # of films that no training draws
 

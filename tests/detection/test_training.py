@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from jsl_core.config import DetectorTrainSettings
-from jsl_core.detection.augment import Augment
-from jsl_core.detection.blends import BlendSampler
-from jsl_core.detection.composites import CompositeSampler, CropConvention
-from jsl_core.detection.data import BoxedImage, Sampler, read_box_table, read_yolo_folder
 from jsl_core.detection.detector import load_network
-from jsl_core.detection.implants import draw_implant
 from jsl_core.detection.resize import fit
-from jsl_core.detection.sources import open_sources
-from jsl_core.detection.train import train_detector
+from jsl_core.detection.training.augment import Augment
+from jsl_core.detection.training.blends import BlendSampler
+from jsl_core.detection.training.composites import CompositeSampler, CropConvention
+from jsl_core.detection.training.films import BoxedImage, Sampler, read_box_table, read_yolo_folder
+from jsl_core.detection.training.implants import draw_implant
+from jsl_core.detection.training.sources import open_sources
+from jsl_core.detection.training.train import train_detector
 from jsl_core.errors import BadTable, DetectorError
 
 SMALL = DetectorTrainSettings(

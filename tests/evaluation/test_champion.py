@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from jsl_core.errors import JslError
-from jsl_core.evaluation import delong
 from jsl_core.evaluation.champion import compare_with_champion
+from jsl_core.evaluation.statistics import delong
 
 
 def predictions(noise: float, *, knees: int = 400, seed: int = 0, head: str = "jsl") -> pd.DataFrame:

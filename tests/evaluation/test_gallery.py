@@ -8,7 +8,7 @@ import torch
 from jsl_core.dataset import PackedDataset
 from jsl_core.evaluation.gallery import gallery, share_in_joint_space, surest
 from jsl_core.evaluation.saliency import JOINT_SPACE_AREA
-from jsl_core.learning import KneeNetwork, ModelBundle, NetworkSpec
+from jsl_core.learning.model import KneeNetwork, ModelBundle, NetworkSpec
 
 
 def knees(risk: list[float], progressed: list[float]) -> pd.DataFrame:

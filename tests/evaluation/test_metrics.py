@@ -11,11 +11,11 @@ from scipy.special import ndtr
 from sklearn import metrics as oracle
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation.bootstrap import bootstrap_intervals
-from jsl_core.evaluation.calibration import expected_calibration_error
 from jsl_core.evaluation.comparisons import compare_models
-from jsl_core.evaluation.delong import auc_difference, auc_interval
-from jsl_core.evaluation.metrics import (
+from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
+from jsl_core.evaluation.statistics.calibration import expected_calibration_error
+from jsl_core.evaluation.statistics.delong import auc_difference, auc_interval
+from jsl_core.evaluation.statistics.metrics import (
     confusion_matrix,
     detection_scores,
     grade_scores,

@@ -12,8 +12,8 @@ import pytest
 
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.comparisons import compare_grades, compare_models
-from jsl_core.evaluation.content import ReportContent, Shown, StagedKnee, Stages
-from jsl_core.evaluation.report import write_report
+from jsl_core.evaluation.report.content import ReportContent, Shown, StagedKnee, Stages
+from jsl_core.evaluation.report.page import write_report
 from jsl_core.evaluation.summary import evaluate_predictions
 
 KNEES, SIZE = 160, 32

@@ -16,7 +16,7 @@ from jsl_core.evaluation.saliency import (
     randomised,
     saliency_maps,
 )
-from jsl_core.learning import KneeNetwork, ModelBundle, NetworkSpec
+from jsl_core.learning.model import KneeNetwork, ModelBundle, NetworkSpec
 
 SIZE = 32
 PATCH = np.s_[:, 12:20, 2:10]  # the medial side of a right knee as filmed

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from jsl_core.evaluation.published import INFORMATION, TITLES
-from jsl_core.evaluation.short_table import short_table
+from jsl_core.evaluation.report.published import INFORMATION, TITLES
+from jsl_core.evaluation.report.short_table import short_table
 
 
 @pytest.fixture

@@ -10,17 +10,17 @@ from sklearn import metrics as oracle
 from sklearn.linear_model import LogisticRegression
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation.bootstrap import bootstrap_intervals
-from jsl_core.evaluation.calibration import calibration_scores
 from jsl_core.evaluation.comparisons import compare_grades
-from jsl_core.evaluation.delong import auc_difference, auc_interval
 from jsl_core.evaluation.grading import KL, probability_scores
-from jsl_core.evaluation.metrics import detection_scores, grade_scores
-from jsl_core.evaluation.operating import chosen_thresholds, point_scores
-from jsl_core.evaluation.reclassification import reclassification
+from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
+from jsl_core.evaluation.statistics.calibration import calibration_scores
+from jsl_core.evaluation.statistics.decision_curve import net_benefit
+from jsl_core.evaluation.statistics.delong import auc_difference, auc_interval
+from jsl_core.evaluation.statistics.metrics import detection_scores, grade_scores
+from jsl_core.evaluation.statistics.operating_points import chosen_thresholds, point_scores
+from jsl_core.evaluation.statistics.reclassification import reclassification
 from jsl_core.evaluation.summary import evaluate_predictions
-from jsl_core.evaluation.utility import net_benefit
-from jsl_core.learning.calibration import called_grades
+from jsl_core.learning.model.calibration import called_grades
 
 RNG = np.random.default_rng(11)
 N = 400

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation.subgroups import subgroups
+from jsl_core.evaluation.statistics.subgroups import subgroups
 from jsl_core.evaluation.summary import evaluate_predictions
 
 ROWS = pd.DataFrame(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
+from flows.cli.main import main
 
 _SCRIPTS = sorted(Path(__file__).parents[1].joinpath("benchmarks").glob("*.py"))
 _ROOMS = {"deployments", "flows", "tasks", "jsl_core"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
+from flows.cli.main import main
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     reads, writes = os.pipe()
     os.close(reads)
     done = subprocess.run(
-        [sys.executable, "-c", "from flows.cli import main; main()", "bench"],
+        [sys.executable, "-c", "from flows.cli.main import main; main()", "bench"],
         stdout=writes,
         stderr=subprocess.PIPE,
     )
@@ -59,7 +59,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 
 def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
     cohort = tmp_path / "cohort"
-    command = [sys.executable, "-c", "from flows.cli import main; main()", "phantom", str(cohort)]
+    command = [sys.executable, "-c", "from flows.cli.main import main; main()", "phantom", str(cohort)]
     with subprocess.Popen(
         [*command, "--patients", "500"],
         stderr=subprocess.PIPE,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
+from flows.orchestration.task_runners import RUNNER, on_dask
 from flows.prepare import prepare
-from flows.runners import RUNNER, on_dask
 from jsl_core.config import PhantomSettings, PipelineSettings
 from jsl_core.errors import BadSettings
 from jsl_core.phantom import write_phantom

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import get_current_settings
 
-from flows.embedded import EmbeddedServer, embedded_prefect
+from flows.server.embedded import EmbeddedServer, embedded_prefect
 from jsl_core.errors import StoreError
 
 _QUICK_TASKS = 200  # done long before the server has written down what became of them
@@ -26,14 +26,14 @@ deadly = {{int(number) for number in sys.argv[2:]}}
 class Noted(subprocess.Popen):
     def __init__(self, words, **options):
         super().__init__(words, **options)
-        if "flows.embedded" in words:
+        if "flows.server.embedded" in words:
             servers.append(self)
             if -len(servers) in deadly:
                 self.kill()
 
 subprocess.Popen = Noted
 
-from flows.embedded import embedded_prefect
+from flows.server.embedded import embedded_prefect
 
 with embedded_prefect(Path(sys.argv[1]), "prefect"):
     from prefect import flow, task
@@ -104,7 +104,7 @@ def test_a_run_beside_its_server_sends_no_heartbeats(
 ) -> None:
     for what in ("launch", "await_answer"):
         monkeypatch.setattr(EmbeddedServer, what, lambda server: None)
-    monkeypatch.setattr("flows.embedded.await_events", lambda: None)
+    monkeypatch.setattr("flows.server.embedded.await_events", lambda: None)
     monkeypatch.setattr(os, "environ", {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"})
     usual = get_current_settings().flows.heartbeat_frequency
     with embedded_prefect(tmp_path, "flows.prepare"):

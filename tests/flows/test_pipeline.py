@@ -13,11 +13,11 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterStartTime
 
-from flows.embedded import await_events
 from flows.pipeline import pipeline
+from flows.server.embedded import await_events
 from jsl_core.config import PhantomSettings, PipelineSettings, load_pipeline
 from jsl_core.errors import BadSettings, BadTable, JslError
-from jsl_core.learning.ensemble import Ensemble
+from jsl_core.learning.model.ensemble import Ensemble
 from jsl_core.phantom import write_phantom
 from tasks.caching import results_block
 from tasks.publish import Published

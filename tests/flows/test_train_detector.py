@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from prefect.client.orchestration import get_client
 
-from flows.embedded import await_events
+from flows.server.embedded import await_events
 from flows.train_detector import TrainedDetector, train_detector
 from jsl_core.config import CropSettings, DetectorTrainSettings
 from jsl_core.detection import JointDetector

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from jsl_core.learning.augment import Augmentation
+from jsl_core.learning.regimes.augment import Augmentation
 
 
 def batch(count: int = 4) -> torch.Tensor:

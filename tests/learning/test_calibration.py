@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_curve
 
-from jsl_core.learning.calibration import best_threshold, called_grades, sigmoid, softmax, temperature
+from jsl_core.learning.model.calibration import best_threshold, called_grades, sigmoid, softmax, temperature
 
 
 def progression(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:

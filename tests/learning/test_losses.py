@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from jsl_core.learning.balance import balanced
-from jsl_core.learning.heads import CoralHead
-from jsl_core.learning.losses import kl_loss, progression_loss
+from jsl_core.learning.model.heads import CoralHead
+from jsl_core.learning.regimes.balance import balanced
+from jsl_core.learning.regimes.losses import kl_loss, progression_loss
 
 
 def test_coral_s_grades_are_differences_of_its_cumulative_sigmoids() -> None:

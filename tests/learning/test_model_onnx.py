@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jsl_core.learning import ModelBundle
-from jsl_core.learning.networks import KneeNetwork, NetworkSpec
-from jsl_core.model_onnx import save_model_onnx
+from jsl_core.learning.model import ModelBundle
+from jsl_core.learning.model.networks import KneeNetwork, NetworkSpec
+from jsl_core.learning.model.onnx import save_model_onnx
 
 reference = pytest.importorskip("onnx.reference", reason="the optional package onnx writes ONNX files")
 

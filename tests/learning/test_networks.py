@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 
 from jsl_core.config.training_presets import training_preset
 from jsl_core.errors import BadSettings, BundleError
-from jsl_core.learning import KneeNetwork, NetworkSpec
-from jsl_core.learning.backbones import build_backbone
-from jsl_core.learning.tensors import autocast
+from jsl_core.learning.model import KneeNetwork, NetworkSpec
+from jsl_core.learning.model.backbones import build_backbone
+from jsl_core.training.device import autocast
 
 
 def spec(backbone: str, heads: tuple[str, ...] = ("kl",), **more: object) -> NetworkSpec:

@@ -20,20 +20,14 @@ from jsl_core.cohort import FactorEncoder
 from jsl_core.config import Regime, RegimeSettings, TrainingSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadTable, BundleError
-from jsl_core.learning import (
-    EpochReport,
-    KneeNetwork,
-    ModelBundle,
-    NetworkSpec,
-    train_regime,
-    train_risk_factors,
-)
-from jsl_core.learning.augment import Augmentation
-from jsl_core.learning.checkpoints import Checkpoint
-from jsl_core.learning.objective import Objective
-from jsl_core.learning.prediction import encode
-from jsl_core.learning.tensors import DeviceData
-from jsl_core.learning.trainer import Trainer
+from jsl_core.learning.model import KneeNetwork, ModelBundle, NetworkSpec
+from jsl_core.learning.model.tensors import DeviceData
+from jsl_core.learning.regimes import EpochReport, train_regime, train_risk_factors
+from jsl_core.learning.regimes.augment import Augmentation
+from jsl_core.learning.regimes.objective import Objective
+from jsl_core.learning.regimes.prediction import encode
+from jsl_core.learning.regimes.trainer import Trainer
+from jsl_core.training.checkpoint import Checkpoint
 
 BUNDLE = {"model.safetensors", "bundle.json", "metrics.json", "card.md", "history.csv", "predictions.csv"}
 
@@ -191,7 +185,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from jsl_core.config import TrainingSettings
-from jsl_core.learning import objective, train_regime
+from jsl_core.learning.regimes import objective, train_regime
 torch.set_num_threads(1)
 settings = TrainingSettings.model_validate_json(sys.argv[1])
 dataset, out, checkpoints = map(Path, sys.argv[2:])

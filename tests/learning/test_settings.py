@@ -15,8 +15,9 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from jsl_core.config import Regime, RegimeSettings, TrainingSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings
-from jsl_core.learning import EpochReport, ModelBundle, train_regime, train_risk_factors
-from jsl_core.learning.optimisation import learning_rate
+from jsl_core.learning.model import ModelBundle
+from jsl_core.learning.regimes import EpochReport, train_regime, train_risk_factors
+from jsl_core.training.optimizer import learning_rate
 
 
 def trained(
@@ -187,7 +188,7 @@ def test_training_that_diverges_is_one_clear_line(dataset: Path, tmp_path: Path)
 def test_short_gpu_memory_halves_the_batch_and_says_so(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jsl_core.learning import KneeNetwork
+    from jsl_core.learning.model import KneeNetwork
 
     forward = KneeNetwork.forward_features
 

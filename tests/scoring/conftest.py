@@ -8,7 +8,7 @@ from PIL import Image
 
 from jsl_core.config import PackSettings, RegimeSettings, TrainingSettings
 from jsl_core.dataset import pack
-from jsl_core.learning import train_regime
+from jsl_core.learning.regimes import train_regime
 from tests.learning.conftest import SIZE, draw_cohort
 
 

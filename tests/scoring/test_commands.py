@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from sklearn.metrics import accuracy_score, cohen_kappa_score, roc_auc_score
 
-from flows.cli import main
-from jsl_core.learning.calibration import called_grades
+from flows.cli.main import main
+from jsl_core.learning.model.calibration import called_grades
 
 GRADES = [f"kl_{grade}" for grade in range(5)]
 

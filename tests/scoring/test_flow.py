@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.cli import main
+from flows.cli.main import main
 from flows.score import score
 from jsl_core.config import PhantomSettings, ScoreSettings
 from jsl_core.errors import BundleError

@@ -8,7 +8,7 @@ import pytest
 from servers import BUCKET, Server, moto_server, rclone_server
 
 from jsl_core.storage import Store, open_store
-from jsl_core.storage import store as store_module
+from jsl_core.storage import interface as store_module
 
 _PREFIXES = itertools.count()
 

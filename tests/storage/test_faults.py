@@ -16,7 +16,8 @@ from servers import BUCKET, Server
 
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, Store, open_store
-from jsl_core.storage.s3 import S3Store, errors
+from jsl_core.storage.s3 import S3Store
+from jsl_core.storage.s3 import retries as errors
 from jsl_core.storage.s3.client import connect
 
 LARGE = bytes(range(256)) * (20 << 12)  # 20 MB: two parts
@@ -240,7 +241,7 @@ def test_crops_come_in_one_request_a_bucket_and_the_second_time_in_none(
 
 
 def open_again(url: str) -> Store:
-    from jsl_core.storage import store as module
+    from jsl_core.storage import interface as module
 
     module._bucket.cache_clear()
     return open_store(url)

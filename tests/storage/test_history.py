@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 
 from jsl_core.dataset import PackedDataset
-from jsl_core.difference import dataset_difference
+from jsl_core.dataset.difference import dataset_difference
 from jsl_core.errors import StoreError
-from jsl_core.storage import Artifact, FolderStore, Memo, Registry, removal
+from jsl_core.storage import Artifact, FolderStore, Memo, Registry
+from jsl_core.storage import gc_lock as removal
+from jsl_core.storage.cache_miss import why
 from jsl_core.storage.gc import collect, find_garbage
 from jsl_core.storage.history import History, Step
 from jsl_core.storage.lineage import Lineage, as_mermaid, as_text
-from jsl_core.storage.why import why
 
 DAY = 86400.0
 SCANS = [Artifact.of_bytes(name.encode(), name) for name in ("1000001.dcm", "1000002.dcm")]

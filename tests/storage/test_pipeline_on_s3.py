@@ -15,13 +15,13 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterStartTime
 from servers import BUCKET, Server
 
-from flows.embedded import await_events
 from flows.pipeline import pipeline
+from flows.server.embedded import await_events
 from jsl_core.config import PhantomSettings, PipelineSettings, load_pipeline
 from jsl_core.phantom import write_phantom
 from jsl_core.storage import Store, open_store
+from jsl_core.storage.cache_miss import why
 from jsl_core.storage.lineage import Lineage, as_text
-from jsl_core.storage.why import why
 from tasks.caching import results_block
 from tasks.publish import Published
 

@@ -10,7 +10,7 @@ from jsl_core.config import PackSettings, PipelineSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.dataset import pack as pack_directly
 from jsl_core.imaging import encode_png
-from jsl_core.records import write_rows
+from jsl_core.scans.rows import write_rows
 from jsl_core.storage import Artifact, checkout
 from tasks.caching import Placement
 from tasks.fit import Fitted, fit

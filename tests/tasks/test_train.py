@@ -35,7 +35,7 @@ def test_twins_train_one_after_the_other_and_the_second_goes_on_from_the_first(
         done.append(finished.read_text())
         (out / "model").write_text(json.dumps(regime))
 
-    monkeypatch.setattr("jsl_core.learning.train_on_all_gpus", training)
+    monkeypatch.setattr("jsl_core.learning.regimes.train_on_all_gpus", training)
 
     @flow(persist_result=False, result_storage=results_block(place.store))
     def twins() -> int:

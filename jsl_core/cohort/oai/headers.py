@@ -13,7 +13,7 @@ from pydicom.tag import BaseTag, Tag
 
 from jsl_core.cohort.oai.files import DAMAGED, IN_ARCHIVE, Entry
 from jsl_core.errors import BadScan
-from jsl_core.parallel import cores, parallel_map
+from jsl_core.system.parallel import cores, parallel_map
 
 __all__ = ["Header", "read_headers"]
 

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from jsl_core.errors import StoreError
-from jsl_core.storage.s3.place import Place
+from jsl_core.storage.s3.bucket_location import Place
 
 __all__ = ["connect"]
 

@@ -16,11 +16,11 @@ from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact, sha256_of
 from jsl_core.storage.folder import write_atomically
 from jsl_core.storage.keys import checked
+from jsl_core.storage.s3.bucket_location import Place
 from jsl_core.storage.s3.client import connect
-from jsl_core.storage.s3.errors import NotFound, Strange, attempt
-from jsl_core.storage.s3.place import Place
-from jsl_core.storage.s3.presence import Presence
-from jsl_core.storage.s3.probe import probe
+from jsl_core.storage.s3.object_index import Presence
+from jsl_core.storage.s3.retries import NotFound, Strange, attempt
+from jsl_core.storage.s3.server_check import probe
 
 __all__ = ["S3Store"]
 

@@ -1,0 +1,121 @@
+"""`jsl crop` and `jsl detector`: joints from plain folders, and the detector that finds them."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from flows.cli.terminal import Bars
+from jsl_core.config import CropSettings, DetectorTrainSettings
+
+__all__ = ["crop", "detector", "evaluate", "export", "train"]
+
+Flat = Parameter(name="*")
+
+detector = App(name="detector", help="Train, measure and export the joint detector.")
+
+
+def crop(
+    src: Path,
+    dst: Path,
+    *,
+    full_film: bool = False,
+    overlay: bool = False,
+    jobs: int = 0,
+    settings: Annotated[CropSettings, Flat] = CropSettings(),
+) -> None:
+    """Crop the knee joints of a folder of PNG, JPEG or DICOM files; writes PNGs and boxes.csv.
+
+    Parameters
+    ----------
+    src
+        Folder or archive of pictures, one knee each.
+    dst
+        Folder for the crops, boxes.csv and overlays.
+    full_film
+        The pictures are unsplit films: find both knees.
+    overlay
+        Also write each picture with its boxes drawn.
+    jobs
+        Worker processes; 0: one per processor core.
+    """
+    from jsl_core.detection.folder import CropJob, crop_folder
+
+    with Bars() as bars:
+        job = CropJob(dst, settings, full_film, overlay)
+        boxes = crop_folder(src, job, jobs, bars.at("pictures"))
+    joints, twice = ((boxes["reason"] == reason).sum() for reason in ("", "duplicate"))
+    also = f", {twice} joints of an ID that was taken" if twice else ""
+    print(f"{joints} joints, {len(boxes) - joints - twice} pictures without{also}: {dst / 'boxes.csv'}")
+
+
+@detector.command
+def train(
+    dst: Path,
+    *,
+    settings: Annotated[DetectorTrainSettings, Flat] = DetectorTrainSettings(),
+) -> None:
+    """Train a detector on phantoms, composites or films of your own; goes on where it was stopped.
+
+    Parameters
+    ----------
+    dst
+        Folder for detector.cfg, detector.safetensors, metrics.json and the checkpoint.
+    """
+    from jsl_core.detection.training.sources import open_sources
+    from jsl_core.detection.training.train import train_detector
+
+    def report(row: dict[str, float]) -> None:
+        print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+
+    sampler, validation = open_sources(settings)
+    train_detector(sampler, validation, settings, dst, report)
+
+
+@detector.command
+def evaluate(
+    images: Path,
+    *,
+    boxes: str = "",
+    settings: Annotated[CropSettings, Flat] = CropSettings(),
+) -> None:
+    """Measure a detector, the shipped one by default, on films with known boxes.
+
+    Parameters
+    ----------
+    images
+        Folder of films.
+    boxes
+        CSV file,x1,y1,x2,y2 in pixels; empty: YOLO text files beside the films.
+    """
+    from jsl_core.detection import JointDetector
+    from jsl_core.detection.training.sources import own_films
+    from jsl_core.detection.training.train import evaluate_detector
+
+    metrics = evaluate_detector(JointDetector.load(settings).detector, own_films(images, boxes))
+    for name, value in asdict(metrics).items():
+        print(f"{name:<14}{value:.4f}")
+
+
+@detector.command
+def export(
+    dst: Path,
+    *,
+    format: Literal["darknet", "onnx"] = "darknet",
+    settings: Annotated[CropSettings, Flat] = CropSettings(),
+) -> None:
+    """Write a detector, the shipped one by default, for Darknet and OpenCV, or as ONNX.
+
+    Parameters
+    ----------
+    dst
+        Folder for knee.cfg and knee.weights, or knee.onnx.
+    format
+        Which of the two.
+    """
+    from jsl_core.detection import JointDetector
+    from jsl_core.detection.export import export_detector
+
+    for path in export_detector(JointDetector.load(settings, "cpu").detector.network, dst, format):
+        print(path)

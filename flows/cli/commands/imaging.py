@@ -1,0 +1,126 @@
+"""`jsl convert` and `jsl split`: plain folders in, plain folders out, no server."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from flows.cli.terminal import Bars
+from jsl_core.config import ConvertSettings, SplitSettings
+from jsl_core.errors import BadSettings, JslError
+
+if TYPE_CHECKING:  # reading scans needs libraries that the other commands need not wait for
+    from jsl_core.imaging import Pseudonyms
+
+__all__ = ["convert", "split"]
+
+Flat = Parameter(name="*")
+
+_KEY = "JSL_PSEUDONYM_KEY"
+
+
+def convert(
+    source: Path,
+    target: Path,
+    *,
+    jobs: int = 0,
+    pseudonymise: bool = False,
+    mapping: Path | None = None,
+    settings: Annotated[ConvertSettings | None, Flat] = None,
+) -> None:
+    """DICOM scans to PNG, one each, with `scans.csv` and `rejected.csv`. A second run does only what is new.
+
+    Parameters
+    ----------
+    source
+        Folder, zip or tar archive that holds the scans.
+    target
+        Folder for the PNGs and tables.
+    jobs
+        Worker processes; 0 for one per processor core.
+    pseudonymise
+        Name files and participants by keyed pseudonyms; the key is taken from JSL_PSEUDONYM_KEY.
+    mapping
+        With --pseudonymise: the table to write of which pseudonym stands for whom.
+    """
+    from jsl_core.imaging import convert_folder
+
+    with Bars() as bars:
+        rows = convert_folder(
+            source,
+            target,
+            settings or ConvertSettings(),
+            jobs=jobs,
+            pseudonyms=_pseudonyms(pseudonymise, mapping),
+            progress=bars.at("convert"),
+        )
+    _tell(rows, target / "scans.csv", mapping)
+
+
+def split(
+    source: Path,
+    target: Path,
+    *,
+    jobs: int = 0,
+    pseudonymise: bool = False,
+    mapping: Path | None = None,
+    settings: Annotated[SplitSettings | None, Flat] = None,
+    convert: Annotated[ConvertSettings | None, Flat] = None,
+) -> None:
+    """Films, DICOM or PNG, to `<participant>_<side>.png` with `knees.csv` and `rejected.csv`.
+
+    Parameters
+    ----------
+    source
+        Folder, zip or tar archive that holds the films.
+    target
+        Folder for the knees and tables.
+    jobs
+        Worker processes; 0 for one per processor core.
+    pseudonymise
+        Name files and participants by keyed pseudonyms; the key is taken from JSL_PSEUDONYM_KEY.
+    mapping
+        With --pseudonymise: the table to write of which pseudonym stands for whom.
+    """
+    from jsl_core.imaging import split_folder
+
+    with Bars() as bars:
+        rows = split_folder(
+            source,
+            target,
+            settings or SplitSettings(),
+            convert or ConvertSettings(),
+            jobs=jobs,
+            pseudonyms=_pseudonyms(pseudonymise, mapping),
+            progress=bars.at("split"),
+        )
+    _tell(rows, target / "knees.csv", mapping)
+
+
+def _pseudonyms(pseudonymise: bool, mapping: Path | None) -> "Pseudonyms | None":
+    from jsl_core.imaging import Pseudonyms
+
+    if not pseudonymise:
+        if mapping:
+            raise BadSettings("--mapping: there is none without --pseudonymise")
+        return None
+    key = os.environ.get(_KEY, "")
+    if len(key) < 16:
+        raise BadSettings(f"--pseudonymise: set {_KEY} to a secret of at least 16 characters")
+    return Pseudonyms(key.encode(), reveal=mapping is not None)
+
+
+def _tell(rows: list[dict[str, Any]], table: Path, mapping: Path | None) -> None:
+    """Say what came of it. Raises JslError if nothing did."""
+    from jsl_core.imaging import write_mapping
+
+    if mapping:
+        write_mapping(mapping, rows)
+    used = sum(not row["reason"] for row in rows)
+    if not used:
+        reason = f"{rows[0]['file']}: {rows[0]['sentence']}"
+        raise JslError(
+            f"none of {len(rows)} files can be used ({reason}); see {table.parent / 'rejected.csv'}"
+        )
+    print(f"{used} of {len(rows)} in {table}")

@@ -1,0 +1,133 @@
+"""`jsl demo`, `jsl run`, `jsl train`, `jsl phantom`: whole runs on phantom or real films."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from flows.cli.commands.oai import oai as make_table
+from flows.cli.terminal import Bars
+from flows.server.embedded import embedded_prefect
+from jsl_core.config import PhantomSettings, PipelineSettings, Preset, Regime, load_pipeline
+from jsl_core.storage import open_store, work_folder
+
+__all__ = ["demo", "phantom", "run", "train"]
+
+Flat = Parameter(name="*")
+
+
+def demo(
+    folder: Path = Path("jsl-demo"), *, settings: Annotated[PipelineSettings | None, Flat] = None
+) -> None:
+    """Run the whole pipeline on a phantom cohort: no server, no GPU, no download.
+
+    Parameters
+    ----------
+    folder
+        Where the phantom films, the store and the report go.
+    """
+    chosen = _loaded(None, "demo", {"store": str(folder / "store")} | _given(settings))
+    films = PhantomSettings(patients=120, seed=0, long_side=(900, 1300))
+    cohort = folder / "phantom"
+    phantom(cohort, settings=films)
+    places = {
+        "scans": str(cohort / "scans"),
+        "cohort": str(cohort / "JSL.csv"),
+        "truth": str(cohort / "truth.json"),
+        "store": chosen.store,
+    }
+    _run(chosen.model_copy(update=places))
+
+
+def run(
+    file: Path | None = None,
+    *,
+    oai: Path | None = None,
+    preset: Preset | None = None,
+    settings: Annotated[PipelineSettings | None, Flat] = None,
+) -> None:
+    """Run the pipeline on your own scans and cohort table.
+
+    Parameters
+    ----------
+    file
+        The run's settings in TOML; its paths are relative to it. Options override it.
+    oai
+        A release of the Osteoarthritis Initiative: the table and the films are found in it.
+    preset
+        The settings to start from; `preset = "…"` in the file does the same.
+    """
+    chosen = _loaded(file, preset, _given(settings))
+    if oai:
+        table = work_folder(chosen.store, chosen.work) / "oai" / "JSL.csv"
+        make_table(oai, table)
+        films = table.with_name("JSL_scans.csv")
+        chosen = chosen.model_copy(update={"scans": str(oai), "cohort": str(table), "films": str(films)})
+    _run(chosen)
+
+
+def train(
+    regime: Regime,
+    *,
+    preset: Preset | None = None,
+    settings: Annotated[PipelineSettings | None, Flat] = None,
+) -> None:
+    """Train one regime, and those it starts from, on a cohort table with Img_path or on scans, and report.
+
+    Parameters
+    ----------
+    regime
+        Which model; those that it starts from are trained, too.
+    preset
+        The settings to start from.
+    """
+    options = _given(settings)
+    options.setdefault("training", {})["regimes"] = (regime,)
+    _run(_loaded(None, preset, options))
+
+
+def phantom(
+    dst: Path,
+    *,
+    oai_layout: bool = False,
+    settings: Annotated[PhantomSettings, Flat] = PhantomSettings(),
+) -> None:
+    """Write a synthetic cohort with known truth: DICOM films, JSL.csv, truth.csv and truth.json.
+
+    Parameters
+    ----------
+    dst
+        The folder to write; what is already there and whole is not made again.
+    oai_layout
+        Write it as a release of the Osteoarthritis Initiative, with all its quirks.
+    """
+    from jsl_core.phantom import write_phantom
+    from jsl_core.phantom.oai import write_oai_release
+
+    write = write_oai_release if oai_layout else write_phantom
+    with Bars() as bars:
+        write(dst, settings, progress=bars.at("phantom films"))
+
+
+def _given(settings: PipelineSettings | None) -> dict[str, Any]:
+    """Only what was set on the command line."""
+    return settings.model_dump(exclude_unset=True) if settings else {}
+
+
+def _loaded(file: Path | None, preset: Preset | None, options: dict[str, Any]) -> PipelineSettings:
+    """The settings, after a try whether their stores can be used: hours of work are to be kept there."""
+    settings = load_pipeline(file, preset, options)
+    for url in filter(None, (settings.store, settings.publish)):
+        open_store(url).check()
+    return settings
+
+
+def _run(settings: PipelineSettings) -> None:
+    home = work_folder(settings.store, settings.work) / "prefect"
+    with Bars() as bars, bars.following(), embedded_prefect(home, "flows.pipeline"):
+        # Prefect reads its environment when it is imported.
+        from flows.pipeline import pipeline
+        from tasks.caching import results_block
+
+        published = pipeline.with_options(result_storage=results_block(settings.store))(settings)
+    print(f"\n{published.table}\n\nReport: {published.report}")

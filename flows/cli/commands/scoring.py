@@ -1,0 +1,189 @@
+"""`jsl score` and `jsl evaluate`: trained models at work, on plain folders and tables, without a server."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from flows.cli.terminal import Bars
+from jsl_core.config import ConvertSettings, CropSettings, EvaluateSettings, PredictSettings, SplitSettings
+from jsl_core.errors import BadSettings, JslError
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, which the other commands need not wait for
+    import pandas as pd
+
+    from jsl_core.evaluation.saliency import SaliencyMethod
+    from jsl_core.learning.model.ensemble import Ensemble
+    from jsl_core.scoring import Knee
+
+__all__ = ["evaluate", "score"]
+
+Flat = Parameter(name="*")
+Several = Parameter(consume_multiple=True, negative="")
+
+_FIELD = Number(gt=0.3, lte=2)
+_TABLES = (".csv", ".tsv", ".txt")
+
+
+def score(
+    scans: Path,
+    *,
+    model: Annotated[list[Path], Several],
+    factors: Path | None = None,
+    out: Path = Path("scores.csv"),
+    overlay: bool = False,
+    saliency: Literal["gradient", "smoothgrad", "gradcam", "integrated"] = "gradcam",
+    field: Annotated[float, Parameter(validator=_FIELD)] = 1.0,
+    jobs: int = 0,
+    predict: Annotated[PredictSettings, Flat] = PredictSettings(),
+    convert: ConvertSettings = ConvertSettings(),
+    split: SplitSettings = SplitSettings(),
+    crop: CropSettings = CropSettings(),
+) -> None:
+    """Score knees: DICOM films in, a table of KL probabilities and progression risks out.
+
+    Parameters
+    ----------
+    scans
+        Folder, zip or tar archive of films, or a table of joint crops (CSV with ID and Img_path).
+    model
+        Model bundles; several are averaged.
+    factors
+        Cohort table with the risk factors, for models that need them.
+    out
+        The table to write: one row per knee, or per film that gave none, with its reason.
+    overlay
+        Also write what the first model looked at, as PNG and as array, into a folder beside the table.
+    saliency
+        How that is found out.
+    field
+        Side of the crops cut from films as a multiple of the detected joint's box: 1 for models of this
+        project's crops, 0.86 for models of crops as tight as 1.25 plateau widths.
+    jobs
+        Worker processes; 0 for one per processor core.
+    """
+    from jsl_core.cohort import read_cohort
+    from jsl_core.learning.model.ensemble import Ensemble
+    from jsl_core.scoring import knees_of_scans, knees_of_table, score_knees, scores_csv, view_of
+    from jsl_core.storage import write_atomically
+
+    ensemble = Ensemble.load(model, predict.device)
+    table = read_cohort(factors) if factors else None
+    ensemble.check_factors(table, f"--factors {factors or 'TABLE'}")
+    after = _overlays(ensemble, out.with_name(f"{out.stem}_overlays"), saliency) if overlay else _nothing
+    with Bars() as bars:
+        if scans.suffix.lower() in _TABLES:
+            crops = read_cohort(scans, needs=["Img_path"], foreign=True)
+            knees = knees_of_table(crops, scans.parent, bars.at("crops"))
+        else:
+            view = view_of(crop, ensemble.field_mm)
+            knees = knees_of_scans(
+                scans, convert, split, view, field=field, jobs=jobs, progress=bars.at("films")
+            )
+        rows = list(score_knees(ensemble, knees, table, predict.flip, after))
+    with write_atomically(out) as file:
+        file.write(scores_csv(rows))
+    scored = sum(not row.get("reason") for row in rows)
+    if not scored:
+        raise JslError(f"none of {len(rows)} could be scored ({rows[0]['sentence']}); see {out}")
+    print(f"{scored} knees scored, {len(rows) - scored} rows with a reason instead: {out}")
+
+
+def evaluate(
+    *bundles: Path,
+    cohort: Path,
+    split: str = "",
+    scans: Path | None = None,
+    json_file: Annotated[Path | None, Parameter(name="--json")] = None,
+    predictions: Path | None = None,
+    field: Annotated[float, Parameter(validator=_FIELD)] = 1.0,
+    jobs: int = 0,
+    predict: Annotated[PredictSettings, Flat] = PredictSettings(),
+    settings: Annotated[EvaluateSettings, Flat] = EvaluateSettings(),
+    crop: CropSettings = CropSettings(),
+) -> None:
+    """Measure models on a labelled cohort: each alone, all of them averaged, and every two compared.
+
+    Parameters
+    ----------
+    bundles
+        Model bundles.
+    cohort
+        Table with ID (or participant and side), labels and, unless scans are given, Img_path (relative to
+        the table); docs/evaluation.md tells which other names are understood.
+    split
+        The rows to measure on by the table's column split, or all; by default test, or all where the table
+        has no splits.
+    scans
+        Folder or archive of films to take the knees from, instead of Img_path.
+    json_file
+        File for all figures.
+    predictions
+        CSV file for what every model says of every knee.
+    field
+        Side of the crops cut from films as a multiple of the detected joint's box: 1 for models of this
+        project's crops, 0.86 for models of crops as tight as 1.25 plateau widths.
+    jobs
+        Worker processes; 0 for one per processor core.
+    """
+    from jsl_core.cohort import read_cohort
+    from jsl_core.learning.model.ensemble import Ensemble
+    from jsl_core.scoring import knees_of_scans, knees_of_table, measure, part_of, view_of
+    from jsl_core.scoring.tables import figures_text
+    from jsl_core.storage import write_atomically
+
+    ensemble = Ensemble.load(bundles, predict.device)
+    table = read_cohort(cohort, needs=[] if scans else ["Img_path"], foreign=True)
+    rows, part = part_of(table, split)
+    with Bars() as bars:
+        if scans:
+            view = view_of(crop, ensemble.field_mm)
+            knees = knees_of_scans(
+                scans,
+                ConvertSettings(),
+                SplitSettings(),
+                view,
+                field=field,
+                jobs=jobs,
+                progress=bars.at("films"),
+            )
+        else:
+            knees = knees_of_table(rows, cohort.parent)
+        flip = None if predict.flip == "auto" else predict.flip == "on"
+        figures, told = measure(ensemble, knees, rows, settings, flip, bars.at("knees"))
+    figures = {"cohort": cohort.name, "part": part, **figures}
+    if json_file:
+        with write_atomically(json_file) as file:
+            file.write((json.dumps(figures, indent=1, allow_nan=False) + "\n").encode())
+    if predictions:
+        with write_atomically(predictions) as file:
+            file.write(told.to_csv(index=False, float_format="%.9g", lineterminator="\n").encode())
+    print(f"{cohort.name}, {part}: {figures_text(figures)}")
+
+
+def _overlays(
+    ensemble: "Ensemble", folder: Path, method: "SaliencyMethod"
+) -> "Callable[[Sequence[Knee], pd.DataFrame], None]":
+    """What writes the overlays of a batch of scored knees."""
+    from jsl_core.scoring.overlay import overlays
+    from jsl_core.storage import write_atomically
+
+    bundle = ensemble.image_bundle
+    if bundle is None:
+        raise BadSettings("--overlay: none of the models looks at images; leave it out")
+
+    def write(knees: "Sequence[Knee]", table: "pd.DataFrame") -> None:
+        made = overlays(bundle, [knee.crop for knee in knees], table, method)
+        for knee, files in zip(knees, made, strict=True):
+            for ending, data in zip((".png", ".npy"), files, strict=True):
+                with write_atomically(folder / f"{knee.ID}{ending}") as file:
+                    file.write(data)
+
+    return write
+
+
+def _nothing(knees: "Sequence[Knee]", table: "pd.DataFrame") -> None:
+    """No overlays."""

@@ -1,0 +1,75 @@
+"""The command `jsl`: parses, runs, and turns every error a user can cause into one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+from pydantic import ValidationError
+
+from flows.cli.commands import bench, detection, imaging, models, oai, pipeline, scoring, store, sweep
+from jsl_core import __version__
+from jsl_core.config import fault
+from jsl_core.errors import JslError
+
+__all__ = ["app", "main"]
+
+_DONE, _FAILED, _WRONG_USAGE, _INTERRUPTED = 0, 1, 2, 130
+
+app = App(
+    name="jsl",
+    help="Knee radiographs to joint-space-loss risk and Kellgren-Lawrence grade. Research use only.",
+    version=__version__,
+    suppress_keyboard_interrupt=False,  # `main` has a line for it
+)
+app.command(pipeline.demo)
+app.command(pipeline.run)
+app.command(pipeline.train)
+app.command(pipeline.phantom)
+app.command(sweep.sweep)
+app.command(scoring.evaluate)
+app.command(scoring.score)
+app.command(oai.oai)
+app.command(imaging.convert)
+app.command(imaging.split)
+app.command(detection.crop)
+app.command(detection.detector)
+app.command(bench.bench)
+app.command(models.models)
+app.command(store.lineage)
+app.command(store.why)
+app.command(store.diff)
+app.command(store.gc)
+app.command(store.link)
+app.command("deployments.apply:deploy", name="deploy", help="Apply the deployments to a Prefect server.")
+app.command("deployments.up:up", name="up", help="Start a server with its UI, workers and the deployments.")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        try:
+            app([word for word in words if word != "--debug"], exit_on_error=False, print_error=False)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as `head` does; nor can Python flush at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_FAILED)
+    except CycloptsError as error:
+        wrong = error.__cause__ if isinstance(error.__cause__, ValidationError) else None
+        said = fault(wrong) if wrong else str(error).rstrip(".")
+        print(f"jsl: {said}; see jsl --help", file=sys.stderr)
+        sys.exit(_WRONG_USAGE)
+    except JslError as error:
+        if debug:
+            raise
+        print(f"jsl: {error}", file=sys.stderr)
+        sys.exit(_FAILED)
+    except KeyboardInterrupt:
+        print(
+            "jsl: interrupted; what is finished is kept, the same command goes on from there", file=sys.stderr
+        )
+        sys.exit(_INTERRUPTED)
+    sys.exit(_DONE)

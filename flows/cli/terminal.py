@@ -1,0 +1,76 @@
+"""Progress bars on a terminal, and plain lines where there is none."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from jsl_core.system.progress import PROGRESS
+
+__all__ = ["Bars"]
+
+
+class Bars:
+    """One bar per kind of work; used as a context."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._bars: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, what: str, done: int, total: int, note: str = "") -> None:
+        """Set one bar; without a terminal only its end is told."""
+        if what not in self._bars:
+            self._bars[what] = self._progress.add_task(what, total=total, note=note)
+        self._progress.update(self._bars[what], completed=done, total=total, note=note)
+        if self._progress.disable and done == total:
+            self._console.print(f"{what}: {total} {note}".rstrip(), highlight=False)
+
+    def at(self, what: str) -> Callable[[int, int], None]:
+        """A callback `(done, total)` that moves one bar."""
+        return lambda done, total: self.show(what, done, total)
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Show what the tasks of a run tell of their progress."""
+        handler = _Handler(self)
+        logger = logging.getLogger(PROGRESS)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False  # Prefect's root handler would print each step as a line
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.propagate = True
+
+
+class _Handler(logging.Handler):
+    def __init__(self, bars: Bars) -> None:
+        super().__init__()
+        self._bars = bars
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._bars.show(**record.__dict__["progress"])

@@ -1,0 +1,1 @@
+"""What flows need of Prefect beyond tasks: other pools, events, restarts."""

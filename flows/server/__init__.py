@@ -1,0 +1,1 @@
+"""The Prefect server beside a run, and every patch of Prefect."""

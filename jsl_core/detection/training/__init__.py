@@ -1,0 +1,1 @@
+"""How a joint detector is trained: films and boxes, augmentation, loss, metrics."""

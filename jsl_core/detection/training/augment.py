@@ -1,0 +1,122 @@
+"""Augmentation of boxed films: crop, tilt, mirror, mosaic; exposure, window, inversion, blur, noise, JPEG."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from jsl_core.detection.resize import PAD, Fit
+from jsl_core.detection.training.films import BoxedImage, Sampler
+from jsl_core.detection.training.furniture import furnish
+
+__all__ = ["Augment", "expose", "place"]
+
+VISIBLE = 0.6  # a joint of which less is left on the film is blotted out, not labelled
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Draws one training example of `size` (width, height) from a sampler of films."""
+
+    size: tuple[int, int]
+    mosaic: float = 0.15
+
+    def __call__(self, sampler: Sampler, rng: np.random.Generator) -> BoxedImage:
+        width, height = self.size
+        if rng.random() >= self.mosaic:
+            return self._tile(sampler, (width, height), rng)
+        x, y = int(width * rng.uniform(0.35, 0.65)), int(height * rng.uniform(0.35, 0.65))
+        canvas, boxes = np.empty((height, width), np.uint8), []
+        for x1, x2, y1, y2 in ((0, x, 0, y), (x, width, 0, y), (0, x, y, height), (x, width, y, height)):
+            tile = self._tile(sampler, (x2 - x1, y2 - y1), rng)
+            canvas[y1:y2, x1:x2] = tile.pixels
+            boxes.append(tile.boxes + np.array([x1, y1, x1, y1], np.float32))
+        return BoxedImage(canvas, np.concatenate(boxes))
+
+    def _tile(self, sampler: Sampler, size: tuple[int, int], rng: np.random.Generator) -> BoxedImage:
+        film, outside = place(sampler(rng), size, rng)
+        exposed = expose(film, rng)
+        if rng.random() < 0.7:
+            exposed.pixels[outside] = PAD  # as in prediction
+        return exposed
+
+
+def place(
+    film: BoxedImage, size: tuple[int, int], rng: np.random.Generator
+) -> tuple[BoxedImage, NDArray[np.bool_]]:
+    """The film on a canvas of `size` (width, height), and where the canvas is not film.
+
+    Letterboxed as for prediction, or freely zoomed and shifted; tilted, mirrored. Boxes keep their sides
+    under the small tilt, since the joint box is upright by convention; they end at the film.
+    """
+    height, width = film.pixels.shape
+    box = Fit.of(width, height, size, "letterbox")
+    scale, shift = box.scale[0], np.array(box.offset)
+    if rng.random() < 0.5:
+        zoom = float(np.exp(rng.uniform(np.log(0.6), np.log(1.35))))
+        free = np.array(size) - np.array([width, height]) * scale * zoom
+        scale, shift = scale * zoom, free * rng.uniform(0, 1, 2)
+    angle = float(np.radians(rng.normal(0, 4))) * (rng.random() < 0.4)
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    turn = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
+    middle = np.array([width, height]) / 2
+    offset = shift + middle * scale - turn @ middle
+    pad = float(rng.integers(0, 256))
+    source, matrix = film.pixels, np.column_stack([turn, offset])
+    if scale < 0.6:  # thin joint spaces survive only an averaging reduction
+        source = cv2.resize(source, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        matrix[:, :2] = turn @ np.diag([width / source.shape[1], height / source.shape[0]])
+    canvas = cv2.warpAffine(source, matrix, size, flags=cv2.INTER_LINEAR, borderValue=pad)
+    inside = cv2.warpAffine(np.ones(source.shape, np.uint8), matrix, size, flags=cv2.INTER_NEAREST)
+
+    boxes = np.clip(film.boxes, 0, [width, height, width, height]).astype(np.float32)
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 @ turn.T + offset
+    half = (boxes[:, 2:] - boxes[:, :2]) * scale / 2
+    whole = np.concatenate([centre - half, centre + half], 1)
+    seen = np.clip(whole, 0, [*size, *size])
+    share = (seen[:, 2:] - seen[:, :2]).clip(0).prod(1) / (whole[:, 2:] - whole[:, :2]).prod(1).clip(1e-6)
+    for x1, y1, x2, y2 in seen[share < VISIBLE].round().astype(int):
+        canvas[y1:y2, x1:x2] = int(pad)
+    return BoxedImage(canvas, seen[share >= VISIBLE].astype(np.float32)), inside == 0
+
+
+def expose(film: BoxedImage, rng: np.random.Generator) -> BoxedImage:
+    """The film with furniture, another exposure and window, perhaps inverted, blurred, noisy, JPEG-coded."""
+    pixels = film.pixels.astype(np.float32)
+    if rng.random() < 0.6:
+        pixels = 255 * (pixels / 255).clip(0, 1) ** np.float32(np.exp(rng.normal(0, 0.45)))
+    furnish(pixels, film.boxes, rng)
+    if rng.random() < 0.5:
+        low, high = rng.uniform(-70, 70), rng.uniform(170, 340)
+        pixels = (pixels - low) * np.float32(255 / (high - low))
+    if rng.random() < 0.2:  # low contrast
+        pixels = pixels * np.float32(rng.uniform(0.25, 0.8)) + np.float32(rng.uniform(0, 120))
+    if rng.random() < 0.3:
+        radius = float(rng.uniform(2, 20))
+        pixels += np.float32(rng.uniform(0.3, 1.5)) * (pixels - cv2.GaussianBlur(pixels, (0, 0), radius))
+    if rng.random() < 0.25:
+        pixels = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.4, 2.0)))
+    if rng.random() < 0.35:
+        noise = rng.standard_normal(pixels.shape, np.float32)
+        if rng.random() < 0.5:
+            noise = cv2.GaussianBlur(noise, (0, 0), 1.0) * 2
+        pixels += noise * np.float32(rng.uniform(1, 18))
+    coded = _bytes(pixels)
+    if rng.random() < 0.2:
+        coded = cv2.createCLAHE(float(rng.uniform(1.5, 5)), (int(rng.integers(2, 9)),) * 2).apply(coded)
+    if rng.random() < 0.15:
+        coded = _jpeg(coded, int(rng.integers(15, 70)))
+    if rng.random() < 0.15:
+        coded = cv2.bitwise_not(coded)
+    return BoxedImage(coded, film.boxes)
+
+
+def _bytes(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.clip(pixels, 0, 255).astype(np.uint8)
+
+
+def _jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE))

@@ -1,0 +1,157 @@
+"""Charts of one model: what it catches and misses, how far its risks can be trusted, how it learned.
+
+`jsl` and `kl` are the sections of `evaluate_predictions` that hold figures; each chart is an `img`'s `src`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from jsl_core.evaluation.report.style import DASHED, FAINT, INK, MUTED, draw
+
+__all__ = [
+    "calibration_chart",
+    "confusion_chart",
+    "learning_chart",
+    "operating_point",
+    "precision_recall_chart",
+    "roc_chart",
+    "unit_square",
+]
+
+_SIDE = 3.1
+
+
+def roc_chart(jsl: Mapping[str, Any], colour: str) -> str:
+    """ROC curve with its 95 % band by participant and the operating point."""
+
+    def paint(axes: Axes) -> None:
+        unit_square(axes, "1 − specificity", "Sensitivity")
+        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.9, linestyle=DASHED)
+        band = {side: np.asarray(values, float) for side, values in jsl["roc_band"].items()}
+        axes.fill_between(band["fpr"], band["low"], band["high"], color=colour, alpha=0.15, linewidth=0)
+        axes.plot(jsl["roc"]["fpr"], jsl["roc"]["tpr"], color=colour)
+        operating_point(axes, 1 - jsl["specificity"]["value"], jsl["sensitivity"]["value"], colour)
+        _headline(axes, f"AUC {jsl['auc']['value']:.3f}", 0.98, 0.05)
+
+    return draw(_SIDE, _SIDE, paint)
+
+
+def precision_recall_chart(jsl: Mapping[str, Any], colour: str) -> str:
+    """Precision-recall curve over the prevalence, which is what chance reaches, and the operating point."""
+
+    def paint(axes: Axes) -> None:
+        unit_square(axes, "Recall (sensitivity)", "Precision")
+        prevalence = jsl["prevalence"]
+        axes.axhline(prevalence, color=FAINT, linewidth=0.9, linestyle=DASHED)
+        axes.text(0.02, prevalence - 0.02, f"prevalence {prevalence:.2f}", va="top", fontsize=8, color=MUTED)
+        recall, precision = np.array(jsl["pr"]["recall"]), np.array(jsl["pr"]["precision"])
+        # Thresholds looser than the one that catches all, and stricter than the first catch, add no recall.
+        useful = slice(np.flatnonzero(recall == 1)[-1], np.flatnonzero(recall > 0)[-1] + 1)
+        axes.plot(recall[useful], precision[useful], color=colour, drawstyle="steps-post")
+        if jsl["precision"]["value"] is not None:
+            operating_point(axes, jsl["sensitivity"]["value"], jsl["precision"]["value"], colour)
+        _headline(axes, f"AP {jsl['ap']['value']:.3f}", 0.98, 0.9)
+
+    return draw(_SIDE, _SIDE, paint)
+
+
+def calibration_chart(jsl: Mapping[str, Any], colour: str) -> str:
+    """Predicted risk against the share that progressed, with 95 % intervals; grey bars count the knees."""
+
+    def paint(axes: Axes) -> None:
+        unit_square(axes, "Predicted risk", "Share that progressed")
+        bins = jsl["reliability"]
+        counts = np.array([one["n"] for one in bins])
+        middle = [(one["low"] + one["high"]) / 2 for one in bins]
+        axes.bar(middle, 0.2 * counts / counts.max(), width=0.09, color="#dfe4e9")
+        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.9, linestyle=DASHED)
+        predicted, observed = (np.array([one[key] for one in bins]) for key in ("mean", "observed"))
+        low, high = _wilson(observed, counts)
+        axes.vlines(predicted, low, high, color=colour, linewidth=1.1)
+        axes.plot(predicted, observed, "o-", color=colour, linewidth=1, markersize=6, markeredgecolor="white")
+        _headline(axes, f"ECE {jsl['ece']:.3f}", 0.98, 0.05)
+        if jsl["slope"]["value"] is not None:
+            _headline(axes, f"slope {jsl['slope']['value']:.2f}", 0.98, 0.15)
+
+    return draw(_SIDE, _SIDE, paint)
+
+
+def confusion_chart(kl: Mapping[str, Any]) -> str:
+    """Confusion matrix of KL grades: counts, shaded by the share of the true grade."""
+    counts = np.asarray(kl["confusion"])
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+
+    def paint(axes: Axes) -> None:
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.1)
+        for (row, column), share in np.ndenumerate(shares):
+            ink = "white" if share > 0.55 else INK if counts[row, column] else "#9aa5b0"
+            centred: Any = {"ha": "center", "va": "center", "color": ink}
+            axes.text(column, row - 0.1, f"{counts[row, column]}", fontsize=11, **centred)
+            if counts[row, column]:
+                axes.text(column, row + 0.26, f"{share:.0%}", fontsize=7.5, **centred)
+        axes.set(xticks=range(5), yticks=range(5), xlabel="Predicted KL grade", ylabel="True KL grade")
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+
+    return draw(3.6, 3.4, paint)
+
+
+def learning_chart(history: pd.DataFrame, colour: str) -> str:
+    """Loss of training and validation knees and the validation scores by epoch; the kept epoch is marked."""
+    scores = [name for name in map(str, history) if name.startswith("val_") and name != "val_loss"]
+
+    def losses(axes: Axes) -> None:
+        _by_epoch(axes, history, "Loss")
+        axes.plot(history["epoch"], history["train_loss"], color=FAINT, label="training")
+        axes.plot(history["epoch"], history["val_loss"], color=colour, label="validation")
+        axes.legend()
+
+    def validation(axes: Axes) -> None:
+        _by_epoch(axes, history, "Validation score")
+        for name, style in zip(scores, ("-", "--", ":"), strict=False):
+            label = name.removeprefix("val_").replace("auc", "AUC")
+            axes.plot(history["epoch"], history[name], color=colour, linestyle=style, label=label)
+        axes.legend()
+
+    return draw(5.2, 2.2, losses, *([validation] if scores else []))
+
+
+def unit_square(axes: Axes, x: str, y: str) -> None:
+    """Both axes from 0 to 1, with a grid."""
+    axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel=x, ylabel=y, aspect="equal")
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+    axes.grid(visible=True)
+
+
+def operating_point(axes: Axes, x: float, y: float, colour: str) -> None:
+    """A ring where the threshold chosen on validation lies."""
+    ring: Any = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 2}
+    axes.plot(x, y, "o", markersize=8, clip_on=False, zorder=5, **ring)
+
+
+def _headline(axes: Axes, text: str, x: float, y: float) -> None:
+    box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5}
+    axes.text(x, y, text, ha="right", fontsize=11, fontweight="bold", bbox=box)
+
+
+def _wilson(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """95 % interval of a share of n (Wilson, JASA 22 (1927) 209)."""
+    z2 = 1.96**2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    spread = 1.96 * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2)) / (1 + z2 / n)
+    return centre - spread, centre + spread
+
+
+def _by_epoch(axes: Axes, history: pd.DataFrame, title: str) -> None:
+    axes.set(xlabel="Epoch", title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.grid(visible=True, axis="y")
+    for epoch in history["epoch"][history["kept"].astype(bool)]:
+        axes.axvline(epoch, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))

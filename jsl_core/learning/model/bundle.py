@@ -1,0 +1,174 @@
+"""The model bundle: a folder that is all that scoring needs."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+
+from jsl_core import __version__
+from jsl_core.cohort.factors import FactorEncoder
+from jsl_core.errors import BundleError
+from jsl_core.learning.model.calibration import sigmoid, softmax
+from jsl_core.learning.model.networks import KneeNetwork, NetworkSpec
+from jsl_core.learning.model.tensors import to_float
+
+__all__ = ["ModelBundle", "probabilities", "read_record", "write_json"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """A trained network with everything its inputs and outputs need.
+
+    `temperature` divides the logits of a head; `prior_shift` is added to those of `jsl`, as training saw
+    more progression than there is; `thresholds` holds the operating point of `jsl`; `dataset` is the digest
+    of the packed dataset, and `parent` that of the weights it started from ("" for none). With `flip` the
+    logits are the mean of those of a crop and of its mirror image. `mm_per_pixel` is how much of a knee one
+    pixel of the input shows, None where the crops had no known scale. `version` is the program's.
+    """
+
+    regime: str
+    network: KneeNetwork
+    factors: FactorEncoder | None
+    mirror_left: bool
+    temperature: dict[str, float]
+    prior_shift: float
+    thresholds: dict[str, float]
+    dataset: str
+    parent: str
+    settings: dict[str, Any]
+    flip: bool = False
+    mm_per_pixel: float | None = None
+    version: str = __version__
+
+    @property
+    def size(self) -> int:
+        """Side of the crops in pixels."""
+        return self.network.spec.size
+
+    def save(self, folder: Path) -> None:
+        """Write `model.safetensors` and, last, `bundle.json`; the same model gives the same bytes."""
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {key: tensor.cpu().contiguous() for key, tensor in self.network.state_dict().items()}
+        partial = folder / f".{os.getpid()}.model.safetensors"
+        save_file(state, partial)
+        os.replace(partial, folder / "model.safetensors")
+        record = {
+            "format": _FORMAT,
+            "regime": self.regime,
+            "network": self.network.spec.to_json(),
+            "factors": self.factors.to_json() if self.factors else None,
+            "factor_names": list(self.factors.names) if self.factors else [],
+            "mirror_left": self.mirror_left,
+            "temperature": self.temperature,
+            "prior_shift": self.prior_shift,
+            "thresholds": self.thresholds,
+            "dataset": self.dataset,
+            "parent": self.parent,
+            "settings": self.settings,
+            "flip": self.flip,
+            "mm_per_pixel": self.mm_per_pixel,
+            "version": self.version,
+        }
+        write_json(folder / "bundle.json", record)
+
+    @classmethod
+    def load(cls, folder: Path) -> "ModelBundle":
+        """Read a bundle of an image regime, in evaluation mode on the CPU. Raises `BundleError`."""
+        record = read_record(folder)
+        if record.get("network") is None:
+            raise BundleError(f"{folder}: a {record['regime']} bundle has no network; name an image model")
+        network = KneeNetwork(NetworkSpec.from_json(record["network"]))
+        try:
+            network.load_state_dict(load_file(folder / "model.safetensors"))
+        except Exception as error:  # missing, truncated, or another network's
+            raise BundleError(f"{folder}: model.safetensors is damaged or of another network") from error
+        return cls(
+            record["regime"],
+            network.eval(),
+            FactorEncoder.from_json(record["factors"]) if record["factors"] else None,
+            record["mirror_left"],
+            record["temperature"],
+            record["prior_shift"],
+            record["thresholds"],
+            record["dataset"],
+            record["parent"],
+            record["settings"],
+            # Earlier bundles lack these three.
+            record.get("flip", False),
+            record.get("mm_per_pixel"),
+            record.get("version", ""),
+        )
+
+    def predict(
+        self, images: np.ndarray, table: pd.DataFrame, flip: bool | None = None, batch: int = 64
+    ) -> pd.DataFrame:
+        """Calibrated `kl_0`…`kl_4` and `jsl_risk` (those the regime has), one row per knee.
+
+        `images` uint8 N×S×S as on the film; `table` gives `side`, and the risk factors where needed; `flip`
+        overrides the bundle's own. Raises `BundleError` where the size differs.
+        """
+        logits = self.logits(images, table, batch)
+        if self.flip if flip is None else flip:
+            mirrored = self.logits(images[:, :, ::-1], table, batch)
+            logits = {name: (values + mirrored[name]) / 2 for name, values in logits.items()}
+        return probabilities(logits, self.temperature, self.prior_shift)
+
+    @torch.inference_mode()
+    def logits(self, images: np.ndarray, table: pd.DataFrame, batch: int = 64) -> dict[str, np.ndarray]:
+        """What each head says, float32 N×K by its name; arguments and errors are those of `predict`."""
+        if images.shape[1:] != (self.size, self.size):
+            raise BundleError(
+                f"the model takes crops of {self.size} pixels, not {images.shape[1]}; pack them so"
+            )
+        device = self.network.normalise.mean.device
+        left = torch.from_numpy((table["side"].to_numpy() == 2) & self.mirror_left)
+        factors = torch.from_numpy(self.factors.transform(table)) if self.factors else None
+        parts: list[dict[str, np.ndarray]] = []
+        for start in range(0, len(images), batch):
+            rows = slice(start, start + batch)
+            grey = torch.from_numpy(np.ascontiguousarray(images[rows])).unsqueeze(1)
+            pixels = to_float(grey.to(device), left[rows].to(device))
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+            outputs = self.network(pixels, None if factors is None else factors[rows].to(device))
+            parts.append({name: logits.float().cpu().numpy() for name, logits in outputs.items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What `bundle.json` says. Raises `BundleError` where it is missing or of another format."""
+    try:
+        record: dict[str, Any] = json.loads((folder / "bundle.json").read_text())
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder}: not a model bundle; bundle.json cannot be read") from error
+    if record.get("format") != _FORMAT:
+        raise BundleError(f"{folder}: bundle format {record.get('format')}, not {_FORMAT}; train it again")
+    return record
+
+
+def probabilities(
+    logits: dict[str, np.ndarray], temperature: dict[str, float], prior_shift: float
+) -> pd.DataFrame:
+    """Logits by head (`kl` N×5, `jsl` N×1) to the calibrated columns of `predictions.csv`."""
+    columns: dict[str, np.ndarray] = {}
+    if "kl" in logits:
+        grades = softmax(logits["kl"].astype(np.float64) / temperature["kl"])
+        columns |= {f"kl_{grade}": grades[:, grade] for grade in range(5)}
+    if "jsl" in logits:
+        shifted = logits["jsl"][:, 0].astype(np.float64) + prior_shift
+        columns["jsl_risk"] = sigmoid(shifted / temperature["jsl"])
+    return pd.DataFrame(columns)
+
+
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """Indented, atomically."""
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    partial.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
+    os.replace(partial, path)

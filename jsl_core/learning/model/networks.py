@@ -1,0 +1,167 @@
+"""One network for all regimes: normalisation, backbone, optional factor branch, one head per label."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from jsl_core.learning.model.backbones import build_backbone, feature_count
+from jsl_core.learning.model.heads import build_head
+
+__all__ = ["KneeNetwork", "NetworkSpec"]
+
+# Mean over the three channels of the ImageNet statistics that torchvision's networks were trained with.
+_IMAGENET_GREY = (0.449, 0.226)
+_EVEN = 8  # sides of reduced images are multiples of it: strides then lose no border
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """All that is needed to build the network again, JSON-able.
+
+    `inputs` counts the encoded risk factors (0: none). With risk factors and a `kl` head, the grade that the
+    network reads from the image is a risk factor, too. Of each crop the network sees all columns, and the
+    rows of `band`: from and to, as shares of its height.
+    """
+
+    backbone: str
+    channels: Literal[1, 3]
+    size: int
+    normalise: Literal["none", "imagenet", "image"]
+    heads: tuple[Literal["kl", "jsl"], ...]
+    kl_head: Literal["linear", "coral"] = "linear"
+    jsl_outputs: Literal[1, 2] = 1
+    inputs: int = 0
+    factor_width: int = 128
+    factor_nonlinear: bool = True
+    dropout: float = 0.0
+    band: tuple[float, float] = (0.0, 1.0)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "NetworkSpec":
+        band = tuple(record.get("band", (0.0, 1.0)))  # bundles of old have none
+        return cls(**{**record, "heads": tuple(record["heads"]), "band": band})
+
+
+class Normalise(nn.Module):
+    """Grey values 0…1, B×1×S×S, to what the backbone expects, B×C×S×S; statistics travel as buffers.
+
+    `image` standardises each image by itself: exposure drops out.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, how: Literal["none", "imagenet", "image"], channels: int) -> None:
+        super().__init__()
+        mean, std = _IMAGENET_GREY if how == "imagenet" else (0.0, 1.0)
+        self.per_image = how == "image"
+        self.channels = channels
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("std", torch.tensor(std))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.per_image:
+            std, mean = torch.std_mean(images, (1, 2, 3), keepdim=True)
+            images = (images - mean) / (std + 1e-3)  # a blank image stays blank
+        images = (images - self.mean) / self.std
+        return images.expand(-1, self.channels, -1, -1)
+
+
+class KneeNetwork(nn.Module):
+    """Images, and where the regime has them risk factors, to logits by label: `kl` B×5, `jsl` B×1."""
+
+    def __init__(self, spec: NetworkSpec, weights: str = "none") -> None:
+        super().__init__()
+        self.spec = spec
+        self.normalise = Normalise(spec.normalise, spec.channels)
+        self.backbone = build_backbone(spec.backbone, spec.channels, spec.size, weights)
+        height = self.view(torch.zeros(1, 1, spec.size, spec.size)).shape[2]
+        self.seen = seen = width = feature_count(self.backbone, spec.channels, height, spec.size)
+        self.factor_branch: nn.Module | None = None
+        if spec.inputs:
+            inputs = spec.inputs + (5 if "kl" in spec.heads else 0)
+            branch: list[nn.Module] = [nn.Linear(inputs, spec.factor_width)]
+            if spec.factor_nonlinear:
+                branch.append(nn.ReLU())
+            self.factor_branch = nn.Sequential(*branch)
+            width += spec.factor_width
+        self.dropout = nn.Dropout(spec.dropout)
+        self.heads = nn.ModuleDict(
+            {
+                label: build_head(label, seen if label == "kl" else width, spec.kl_head, spec.jsl_outputs)
+                for label in spec.heads
+            }
+        )
+
+    def view(self, images: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+        """The rows B×1×H×S of B×1×S×S that the backbone sees, with `scale` below 1 in fewer pixels."""
+        top, bottom = (round(share * images.shape[2]) for share in self.spec.band)
+        seen = images[:, :, top:bottom]
+        if scale == 1:
+            return seen
+        size = [max(_EVEN, round(side * scale / _EVEN) * _EVEN) for side in seen.shape[2:]]
+        return functional.interpolate(seen, size=size, mode="bilinear", antialias=True)
+
+    def check_scale(self, scale: float) -> None:
+        """Raise `BadSettings` where the backbone takes no images reduced by `scale`."""
+        side = self.spec.size
+        height, width = self.view(torch.zeros(1, 1, side, side), scale).shape[2:]
+        feature_count(self.backbone, self.spec.channels, height, width)
+
+    def forward_features(self, images: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+        """Float images in 0…1, B×1×S×S, to features B×D; `scale` is that of `view`."""
+        features: torch.Tensor = self.backbone(self.normalise(self.view(images, scale)))
+        return features
+
+    def forward_head(
+        self, features: torch.Tensor, factors: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Features B×D and factors B×F to logits by label."""
+        outputs: dict[str, torch.Tensor] = {}
+        if "kl" in self.heads:
+            outputs["kl"] = self.heads["kl"](self.dropout(features))
+        if self.factor_branch is not None and factors is not None:
+            if "kl" in outputs:  # progression's loss must not bend what the grade means
+                grades = outputs["kl"].detach().softmax(dim=1)
+                factors = torch.cat([factors, grades.to(factors.dtype)], dim=1)
+            features = torch.cat([features, self.factor_branch(factors)], dim=1)
+        if "jsl" in self.heads:
+            outputs["jsl"] = self.heads["jsl"](self.dropout(features))
+        return outputs
+
+    def forward(self, images: torch.Tensor, factors: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        return self.forward_head(self.forward_features(images), factors)
+
+    def start_from(self, parent: "KneeNetwork", heads: bool) -> frozenset[str]:
+        """Take the parent's backbone and, with `heads`, what its heads make of the image; return whose.
+
+        Risk factors then begin without weight, so that the first logits are the parent's. A head of another
+        kind than the parent's begins anew.
+        """
+        self.backbone.load_state_dict(parent.backbone.state_dict())
+        taken = set()
+        for name in self.heads.keys() & parent.heads.keys() if heads else ():
+            given, own = parent.heads[name].state_dict(), self.heads[name].state_dict()
+            if given.keys() == own.keys() and all(len(given[key]) == len(own[key]) for key in own):
+                self.heads[name].load_state_dict({key: _widened(given[key], own[key]) for key in own})
+                taken.add(name)
+        return frozenset(taken)
+
+    def image_weights(self, heads: Iterable[str]) -> list[torch.Tensor]:
+        """Views of the weights, each ·×D, by which these heads read the features of the image."""
+        weights = (weight for name in heads for weight in self.heads[name].parameters() if weight.ndim == 2)
+        return [weight.detach()[:, : self.seen] for weight in weights]
+
+
+def _widened(given: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """`given` with columns of zeros for the inputs that only `own` has."""
+    widened = torch.zeros_like(own)
+    widened[..., : given.shape[-1]] = given
+    return widened

@@ -1,0 +1,55 @@
+"""A packed dataset on the device that trains: images, labels and encoded risk factors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from jsl_core.cohort.columns import GRADE, PROGRESSION
+from jsl_core.cohort.factors import FactorEncoder
+from jsl_core.dataset import PackedDataset
+
+__all__ = ["DeviceData", "to_float"]
+
+
+@dataclass(frozen=True)
+class DeviceData:
+    """Row i of each tensor is row i of the dataset's table.
+
+    `images` uint8 N×1×S×S; `mirrored` bool N; `factors` float N×F or None; `grades` long N and
+    `progressed` float N, both -1 where missing.
+    """
+
+    images: torch.Tensor
+    mirrored: torch.Tensor
+    factors: torch.Tensor | None
+    grades: torch.Tensor
+    progressed: torch.Tensor
+
+    @classmethod
+    def of(
+        cls, dataset: PackedDataset, encoder: FactorEncoder | None, mirror_left: bool, device: torch.device
+    ) -> "DeviceData":
+        table = dataset.table
+        left = dataset.left if mirror_left else np.zeros(len(table), bool)
+        return cls(
+            images=torch.from_numpy(np.asarray(dataset.images)).unsqueeze(1).to(device),
+            mirrored=torch.from_numpy(left).to(device),
+            factors=torch.from_numpy(encoder.transform(table)).to(device) if encoder else None,
+            grades=torch.tensor(table[GRADE].fillna(-1).to_numpy(np.int64)).to(device),
+            progressed=torch.tensor(table[PROGRESSION].fillna(-1).to_numpy(np.float32)).to(device),
+        )
+
+    def pixels(self, rows: torch.Tensor) -> torch.Tensor:
+        """Float B×1×S×S in 0…1, mirrored, not augmented, laid out as convolutions like it."""
+        pixels = to_float(self.images[rows], self.mirrored[rows])
+        return pixels.contiguous(memory_format=torch.channels_last)
+
+    def factors_of(self, rows: torch.Tensor) -> torch.Tensor | None:
+        return None if self.factors is None else self.factors[rows]
+
+
+def to_float(images: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
+    """Uint8 B×1×S×S to float in [0, 1], with the images of `mirrored` (bool B) flipped left-right."""
+    pixels = images.float() / 255
+    return torch.where(mirrored[:, None, None, None], pixels.flip(-1), pixels)

@@ -1,0 +1,44 @@
+"""What a frozen CNN says of every knee, computed once and kept on this machine."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from jsl_core.learning.model.networks import KneeNetwork
+from jsl_core.learning.model.tensors import DeviceData
+from jsl_core.learning.regimes.prediction import encode
+
+__all__ = ["kept_features"]
+
+
+def kept_features(network: KneeNetwork, data: DeviceData, folder: Path | None, dataset: str) -> torch.Tensor:
+    """Features N×D of all knees, as `encode` computes them; read from `folder` where they lie there.
+
+    `dataset` is the packed dataset's digest. Another network, or another view of the knees, has other files;
+    a damaged file is made anew.
+    """
+    rows = torch.arange(len(data.images), device=data.images.device)
+    if folder is None:
+        return encode(network, data, rows)
+    path = folder / f"{_digest(network, data, dataset)}.safetensors"
+    try:
+        return load_file(path)["features"].to(rows.device)
+    except Exception:  # not there, or cut short: costs time, never correctness
+        features = encode(network, data, rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{os.getpid()}.{path.name}"
+    save_file({"features": features.cpu()}, partial)
+    os.replace(partial, path)
+    return features
+
+
+def _digest(network: KneeNetwork, data: DeviceData, dataset: str) -> str:
+    """Of all that the features depend on."""
+    digest = hashlib.sha256(f"{dataset} {network.spec} {data.images.device.type}".encode())
+    digest.update(data.mirrored.cpu().numpy().tobytes())
+    for name, tensor in network.backbone.state_dict().items():
+        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

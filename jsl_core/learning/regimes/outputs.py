@@ -1,0 +1,96 @@
+"""What a bundle folder holds for people: learning curve, predictions, scores and a card."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS
+from jsl_core.dataset import PackedDataset
+from jsl_core.learning.model.bundle import ModelBundle, probabilities, write_json
+from jsl_core.learning.regimes.scores import prediction_scores
+from jsl_core.learning.regimes.trainer import EpochReport
+
+__all__ = ["predictions_table", "write_outputs", "write_scores"]
+
+
+def write_outputs(
+    folder: Path,
+    bundle: ModelBundle,
+    packed: PackedDataset,
+    logits: dict[str, np.ndarray],
+    history: list[EpochReport],
+) -> None:
+    """`history.csv`, `predictions.csv`, `metrics.json` and `card.md`: no clock times, so bytes repeat."""
+    curve = [
+        {
+            "epoch": report.epoch,
+            "lr": report.lr,
+            "train_loss": report.train_loss,
+            "val_loss": report.val_loss,
+            **{f"val_{name}": value for name, value in report.scores.items()},
+            "kept": report.epoch == max(earlier.epoch for earlier in history if earlier.best),
+        }
+        for report in history
+    ]
+    _write_csv(pd.DataFrame(curve), folder / "history.csv")
+    predictions = predictions_table(
+        packed.table, probabilities(logits, bundle.temperature, bundle.prior_shift)
+    )
+    network = bundle.network.spec
+    facts = [
+        f"- Network: {network.backbone}, crops of {network.size} pixels",
+        f"- Risk factors: {', '.join(bundle.factors.names) if bundle.factors else 'none'}",
+    ]
+    write_scores(folder, bundle.regime, packed, predictions, facts, bundle.thresholds)
+
+
+def write_scores(
+    folder: Path,
+    regime: str,
+    packed: PackedDataset,
+    predictions: pd.DataFrame,
+    facts: list[str],
+    thresholds: dict[str, float],
+) -> None:
+    """`predictions.csv`, `metrics.json` and `card.md` of any model."""
+    _write_csv(predictions, folder / "predictions.csv")
+    metrics = {split: prediction_scores(predictions[predictions["split"] == split]) for split in SPLITS}
+    write_json(folder / "metrics.json", metrics)
+    lines = [
+        f"# {regime}",
+        "",
+        "For research only. Not a medical device; not validated for any clinical use.",
+        "",
+        *facts,
+        f"- Trained on dataset {packed.digest[:12]}: {len(packed.table)} knees, "
+        + ", ".join(f"{(packed.table['split'] == split).sum()} {split}" for split in SPLITS),
+        *(
+            f"- Operating point of {name}: {value:.3f} (Youden, validation)"
+            for name, value in thresholds.items()
+        ),
+        "",
+        "| part | " + " | ".join(metrics["val"]) + " |",
+        "|---|" + "---|" * len(metrics["val"]),
+        *(
+            f"| {split} | " + " | ".join("–" if v is None else f"{v:.3g}" for v in scores.values()) + " |"
+            for split, scores in metrics.items()
+        ),
+        "",
+    ]
+    partial = folder / f".{os.getpid()}.card.md"
+    partial.write_text("\n".join(lines))
+    os.replace(partial, folder / "card.md")
+
+
+def predictions_table(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
+    """Who, and what the model says: the shape of `predictions.csv`."""
+    who = table[["ID", "participant", "side", "split", GRADE, PROGRESSION]].reset_index(drop=True)
+    return pd.concat([who, columns], axis=1)
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    table.to_csv(partial, index=False, float_format="%.9g", lineterminator="\n")
+    os.replace(partial, path)

@@ -1,0 +1,77 @@
+"""The baseline that sees no image: logistic regression or boosted trees on the risk factors."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import save_file
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+from jsl_core.cohort.columns import PROGRESSION
+from jsl_core.cohort.factors import FactorEncoder
+from jsl_core.config import TrainingSettings
+from jsl_core.dataset import PackedDataset
+from jsl_core.errors import BadSettings
+from jsl_core.learning.model.bundle import write_json
+from jsl_core.learning.model.calibration import best_threshold
+from jsl_core.learning.regimes.labels import check_labels
+from jsl_core.learning.regimes.outputs import predictions_table, write_scores
+
+__all__ = ["train_risk_factors"]
+
+# A weak ridge: with the cohorts of this field, a dozen inputs on a hundred knees, it steadies the odds.
+_INVERSE_PENALTY = 0.3
+
+
+def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fold: int | None = None) -> None:
+    """Fit the baseline on the training knees and write a folder shaped like a bundle to `out`.
+
+    `model.safetensors` holds `coefficients` F and `intercept` 1 of the log odds of the encoded factors; the
+    boosted trees are kept as their predictions only. `fold` is the round of the cross-validation that the
+    settings ask for. Raises `BadTable`.
+    """
+    packed, folds = PackedDataset.load(dataset), 0 if fold is None else settings.folds
+    settings = settings.only()
+    if settings.factors == "none":
+        raise BadSettings("the risk-factor model has no inputs; set factors to all or clinical")
+    check_labels(packed, [PROGRESSION], "the risk-factor baseline", folds)
+    if fold is not None:
+        packed = packed.fold(fold, folds)
+    table = packed.table
+    progressed = table[PROGRESSION].to_numpy()
+    known = ~np.isnan(progressed)
+    train, val = (known & (table["split"] == split).to_numpy() for split in ("train", "val"))
+    encoder = FactorEncoder.fit(table[train], settings.factors, settings.scale_factors)
+    inputs = encoder.transform(table).astype(np.float64)
+    weights: dict[str, np.ndarray] = {}
+    if settings.risk_model == "logistic":
+        logistic = LogisticRegression(C=_INVERSE_PENALTY, max_iter=5000)
+        logistic.fit(inputs[train], progressed[train])
+        weights = {"coefficients": logistic.coef_[0], "intercept": logistic.intercept_}
+        risk = logistic.predict_proba(inputs)[:, 1]
+    else:
+        trees = HistGradientBoostingClassifier(
+            learning_rate=0.05, max_iter=100, max_leaf_nodes=8, random_state=settings.seed
+        )
+        risk = trees.fit(inputs[train], progressed[train]).predict_proba(inputs)[:, 1]
+    thresholds = {"jsl": best_threshold(risk[val], progressed[val])}
+    out.mkdir(parents=True, exist_ok=True)
+    partial = out / f".{os.getpid()}.model.safetensors"
+    save_file(weights, partial)
+    os.replace(partial, out / "model.safetensors")
+    predictions = predictions_table(table, pd.DataFrame({"jsl_risk": risk}))
+    facts = [f"- Model: {settings.risk_model}", f"- Risk factors: {', '.join(encoder.names)}"]
+    write_scores(out, "risk-factors", packed, predictions, facts, thresholds)
+    record = {
+        "format": 1,
+        "regime": "risk-factors",
+        "network": None,
+        "factors": encoder.to_json(),
+        "factor_names": list(encoder.names),
+        "thresholds": thresholds,
+        "dataset": packed.digest,
+        "settings": settings.model_dump(mode="json"),
+    }
+    write_json(out / "bundle.json", record)

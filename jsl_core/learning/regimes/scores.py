@@ -1,0 +1,57 @@
+"""The few scores that training watches; reports take theirs from the evaluation room."""
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import cohen_kappa_score, roc_auc_score
+
+from jsl_core.cohort.columns import GRADE, PROGRESSION
+from jsl_core.learning.model.calibration import called_grades
+
+__all__ = ["prediction_scores", "validation_scores"]
+
+
+def validation_scores(
+    outputs: dict[str, torch.Tensor], grades: torch.Tensor, progressed: torch.Tensor
+) -> dict[str, float]:
+    """Accuracy and quadratic kappa of the likeliest grade, AUC of progression, of knees with the label."""
+    scores: dict[str, float] = {}
+    if "kl" in outputs:
+        scores |= _kl_scores(grades.cpu().numpy(), outputs["kl"].argmax(1).cpu().numpy())
+    if "jsl" in outputs:
+        scores["auc"] = _auc(progressed.cpu().numpy(), outputs["jsl"][:, 0].float().cpu().numpy())
+    return scores
+
+
+def prediction_scores(predictions: pd.DataFrame) -> dict[str, float | None]:
+    """The same of rows of `predictions.csv` and the grades called by them, and how many knees; None where a
+    label or class is missing.
+    """
+    scores: dict[str, float] = {}
+    if "kl_0" in predictions:
+        grades = predictions[[f"kl_{grade}" for grade in range(5)]].to_numpy()
+        truth = predictions[GRADE].fillna(-1).to_numpy(int)
+        scores |= _kl_scores(truth, called_grades(grades))
+    if "jsl_risk" in predictions:
+        scores["auc"] = _auc(
+            predictions[PROGRESSION].fillna(-1).to_numpy(), predictions["jsl_risk"].to_numpy()
+        )
+    return {"knees": len(predictions)} | {
+        name: None if np.isnan(value) else value for name, value in scores.items()
+    }
+
+
+def _kl_scores(grades: np.ndarray, guesses: np.ndarray) -> dict[str, float]:
+    known = grades >= 0
+    truth, guess = grades[known], guesses[known]
+    if len(set(truth)) < 2:
+        return {"accuracy": float("nan"), "kappa": float("nan")}
+    kappa = cohen_kappa_score(truth, guess, weights="quadratic", labels=range(5))
+    return {"accuracy": float(np.mean(truth == guess)), "kappa": float(kappa)}
+
+
+def _auc(progressed: np.ndarray, risk: np.ndarray) -> float:
+    known = progressed >= 0
+    if len(set(progressed[known])) < 2:
+        return float("nan")
+    return float(roc_auc_score(progressed[known], risk[known]))

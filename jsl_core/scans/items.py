@@ -1,0 +1,35 @@
+"""One scan, one film, one knee: what the stages do to each item, with the bytes kept in a store.
+
+Apart from the tasks that map these over a bucket, so that a worker process need not load Prefect.
+"""
+
+from pathlib import Path
+
+from jsl_core.config import ConvertSettings, SplitSettings
+from jsl_core.errors import BadScan
+from jsl_core.imaging import ScanRecord, convert_scan, open_scan, split_film
+from jsl_core.scans.rows import Row
+from jsl_core.storage import Artifact, open_store
+
+__all__ = ["convert_item", "split_item"]
+
+
+def convert_item(item: Row, settings: ConvertSettings, scans: str, store: str) -> list[Row]:
+    """The row of one scan: `item` gives its `file` below the folder `scans`, and the `sha256` it had."""
+    data = open_scan(Path(scans), item["file"])
+    if Artifact.of_bytes(data, item["file"]).sha256 != item["sha256"]:
+        raise BadScan("changed", "the file changed while the run was reading it; run again")
+    record, png = convert_scan(data, item["file"], settings)
+    film = open_store(store).put(png, "film.png")
+    return [record.model_dump(mode="json") | {"png": film.model_dump()}]
+
+
+def split_item(film: Row, settings: SplitSettings, store: str) -> list[Row]:
+    """The rows of one film's knees: `film` is a row of `convert_item`."""
+    kept = open_store(store)
+    scan = ScanRecord.model_validate({key: value for key, value in film.items() if key != "png"})
+    knees = split_film(kept.get(Artifact.model_validate(film["png"])), scan, settings)
+    return [
+        knee.model_dump(mode="json") | {"png": kept.put(png, f"{knee.ID}.png").model_dump()}
+        for knee, png in knees
+    ]

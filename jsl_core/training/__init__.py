@@ -1,0 +1,1 @@
+"""The toolkit of both trainers: device, average, schedule, checkpoint, optimizer, process group."""

@@ -1,0 +1,33 @@
+"""How many knees have got a label since the last model was trained."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+
+from jsl_core.cohort import read_cohort
+from jsl_core.config import Regime
+from jsl_core.landing import Ledger
+from jsl_core.scans.rows import read_rows
+from jsl_core.storage import Artifact, tree_files
+from jsl_core.storage.registry import Registry
+from tasks.caching import Placement
+from tasks.unlabelled import label_of
+
+__all__ = ["newly_labelled"]
+
+
+def newly_labelled(ledger: Ledger, cohort: Path, regime: Regime, place: Placement) -> tuple[int, int]:
+    """How many knees that landed have a label which the newest model was not made with, and how many models
+    there are."""
+    store = place.open()
+    table = read_cohort(cohort)
+    labelled = set(table.loc[table[label_of(regime)].notna(), "ID"])
+    landed = {row["ID"] for row in read_rows(store, ledger.joints())}
+    versions = Registry(store).versions(regime)
+    used: set[str] = set()
+    if versions:
+        dataset = Artifact.model_validate(versions[-1].facts["dataset"])  # as retrain registers them
+        rows = pd.read_csv(io.BytesIO(store.get(tree_files(store, dataset)["table.csv"])), dtype={"ID": str})
+        used = set(rows.loc[rows[label_of(regime)].notna(), "ID"])
+    return len((labelled & landed) - used), len(versions)

@@ -1,0 +1,71 @@
+"""A run says that it is at work before its first task looks for a result, and for as long as it is."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from prefect import flow
+
+from jsl_core.errors import StoreError
+from jsl_core.storage import FolderStore
+from jsl_core.storage.gc import collect
+from jsl_core.storage.gc_lock import removing
+from jsl_core.storage.history import History
+from tasks import run_history as noting
+from tasks.caching import Placement, results_block, stage
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+
+@stage("train", version=1, code=())
+def train(place: Placement) -> int:
+    """As long as a training that asks for nothing."""
+    while not Path(place.work, "go on").exists():
+        time.sleep(0.01)
+    return 1
+
+
+@flow(persist_result=False)
+def training(place: Placement) -> int:
+    return train(place)
+
+
+def test_a_run_gives_signs_of_life_until_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noting, "_BEAT_SECONDS", 0.1)
+    place = Placement(store=str(tmp_path / "store"), work=str(tmp_path))
+    store = FolderStore(tmp_path / "store")
+    block = results_block(place.store)
+    run = threading.Thread(target=training.with_options(result_storage=block), args=(place,))
+    run.start()
+    while not any(key.endswith("alive.json") for key in store.keys("history")):
+        assert run.is_alive()
+        time.sleep(0.01)
+    (noted,) = History(store).runs()
+    beating = [thread for thread in threading.enumerate() if thread.name == f"beat of {noted.id}"]
+    assert len(beating) == 1
+    with pytest.raises(StoreError, match=r"run .* is at work"):
+        collect(store, keep_last=1)
+    (tmp_path / "go on").touch()
+    run.join()
+    beating[0].join(timeout=60)
+    assert not beating[0].is_alive()
+
+
+def test_a_run_reads_no_result_beside_a_removal(tmp_path: Path) -> None:
+    place = Placement(store=str(tmp_path / "store"), work=str(tmp_path))
+    store = FolderStore(tmp_path / "store")
+    (tmp_path / "go on").touch()
+    block = results_block(place.store)
+    run = threading.Thread(target=training.with_options(result_storage=block), args=(place,))
+    with removing(store) as still:
+        run.start()
+        while not list(store.keys("history")):
+            still()
+            time.sleep(0.01)
+        for _ in range(20):
+            time.sleep(0.05)
+            assert not list(store.keys("results"))
+        assert [each.at_work for each in History(store).runs()] == [True]
+    run.join()
+    assert list(store.keys("results"))
