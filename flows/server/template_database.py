@@ -8,7 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from jsl_core.errors import StoreError
-from jsl_core.storage import cache_folder, write_atomically
+from jsl_core.storage import cache_folder
+from jsl_core.system.files import replace_atomically, write_atomically
 
 __all__ = ["BlankDatabase"]
 
@@ -39,9 +40,11 @@ class BlankDatabase:
         """As soon as the server answers, before it is told anything: keep what it has made."""
         if not self._is_new:
             return
-        partial = self._kept.with_name(f".{os.getpid()}.{self._kept.name}")
-        with suppress(OSError, sqlite3.Error, StoreError):
-            self._kept.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self._file)) as source, closing(sqlite3.connect(partial)) as target:
-                source.backup(target)  # a copy of the file would lack what is still in its log
-            os.replace(partial, self._kept)
+        # A copy of the file would lack what is still in its log.
+        with (
+            suppress(sqlite3.Error, StoreError),
+            replace_atomically(self._kept) as temporary,
+            closing(sqlite3.connect(self._file)) as source,
+            closing(sqlite3.connect(temporary)) as target,
+        ):
+            source.backup(target)

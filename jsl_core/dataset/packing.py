@@ -16,6 +16,7 @@ from jsl_core.config import PackSettings
 from jsl_core.dataset.crops import fit_crop, read_crop
 from jsl_core.dataset.packed import FORMAT, check_table
 from jsl_core.errors import BadScan, BadTable
+from jsl_core.system.files import TEMPORARY, replace_atomically, write_atomically
 
 __all__ = ["pack", "pack_from_paths"]
 
@@ -61,7 +62,7 @@ def _pack(
     dst.mkdir(parents=True, exist_ok=True)
     table = table.sort_values("ID").reset_index(drop=True)
     row_of = {name: row for row, name in enumerate(table["ID"])}
-    scratch, partial = dst / f".{os.getpid()}.all.npy", dst / f".{os.getpid()}.images.npy"
+    scratch = dst / f"{TEMPORARY}{os.getpid()}.npy"
     shape = (len(table), settings.size, settings.size)
     try:
         crops = np.lib.format.open_memmap(scratch, "w+", np.uint8, shape)
@@ -71,14 +72,13 @@ def _pack(
         keep = table["ID"].isin(packed).to_numpy()
         if not keep.any():
             raise BadTable("no knee of the table has a joint crop; compare the table's IDs with the scans")
-        images = np.lib.format.open_memmap(partial, "w+", np.uint8, (int(keep.sum()), *shape[1:]))
-        for row, source in enumerate(np.flatnonzero(keep)):
-            images[row] = crops[source]
-        images.flush()
-        os.replace(partial, dst / "images.npy")
+        with replace_atomically(dst / "images.npy") as temporary:
+            images = np.lib.format.open_memmap(temporary, "w+", np.uint8, (int(keep.sum()), *shape[1:]))
+            for row, source in enumerate(np.flatnonzero(keep)):
+                images[row] = crops[source]
+            images.flush()
     finally:
         scratch.unlink(missing_ok=True)
-        partial.unlink(missing_ok=True)
     given = set(table.loc[keep, "split"])
     table = assign_splits(table[keep].reset_index(drop=True), settings)
     table["mm_per_pixel"] = table["ID"].map(packed).round(6)
@@ -136,6 +136,5 @@ def _counts(rows: pd.DataFrame) -> dict[str, object]:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    partial.write_text(text)
-    os.replace(partial, path)
+    with write_atomically(path) as file:
+        file.write(text.encode())

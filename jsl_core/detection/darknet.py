@@ -1,7 +1,6 @@
 """Darknet's `.weights`: a header, then the float32 parameters of each convolution in the cfg's order."""
 
 import copy
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from jsl_core.detection.layers import ConvBlock
 from jsl_core.detection.network import Network
 from jsl_core.errors import DetectorError
+from jsl_core.system.files import write_atomically
 
 __all__ = ["load_weights", "save_weights", "settled", "weights_bytes"]
 
@@ -91,6 +91,5 @@ def weights_bytes(network: Network) -> bytes:
 
 def save_weights(network: Network, path: Path) -> None:
     """Write a network's parameters as a `.weights` file, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(weights_bytes(network))
-    os.replace(partial, path)
+    with write_atomically(path) as file:
+        file.write(weights_bytes(network))

@@ -1,6 +1,5 @@
 """The joint detector: films in, scored boxes out."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from jsl_core.detection.knee_pairing import joints_of_legs
 from jsl_core.detection.network import Network
 from jsl_core.detection.resize import Resize, eight_bits, fit
 from jsl_core.errors import DetectorError
+from jsl_core.system.files import replace_atomically, write_atomically
 
 __all__ = ["SHIPPED", "Detection", "Detector", "JointDetector", "load_network", "save_detector"]
 
@@ -133,12 +133,10 @@ def save_detector(network: Network, cfg: Path, weights: Path) -> None:
         for key, value in network.state_dict().items()
         if value.is_floating_point()  # not the batch norms' step counters
     }
-    partial = weights.with_name(weights.name + ".partial")
-    save_file(state, partial)
-    os.replace(partial, weights)
-    partial = cfg.with_name(cfg.name + ".partial")
-    partial.write_text(write_cfg(network.sections), encoding="utf-8")
-    os.replace(partial, cfg)
+    with replace_atomically(weights) as temporary:
+        save_file(state, temporary)
+    with write_atomically(cfg) as file:
+        file.write(write_cfg(network.sections).encode())
 
 
 def _best_apart(boxes: Boxes, scores: NDArray[np.float32], iou: float) -> NDArray[np.intp]:

@@ -21,7 +21,7 @@ from jsl_core.detection.detector import JointDetector
 from jsl_core.detection.resize import eight_bits
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging import ScanRecord, convert_scan, decode_png, encode_png, open_scan, walk
-from jsl_core.storage import write_atomically
+from jsl_core.system.files import write_atomically
 from jsl_core.system.parallel import parallel_map
 
 __all__ = ["CropJob", "crop_folder"]

@@ -16,7 +16,7 @@ from jsl_core.imaging.names import Pseudonyms, output_names
 from jsl_core.imaging.output_folder import Place, Progress, Row
 from jsl_core.imaging.sources import walk
 from jsl_core.imaging.stages import convert_scan, split_scan
-from jsl_core.storage import write_atomically
+from jsl_core.system.files import write_atomically
 from jsl_core.system.parallel import parallel_map
 
 __all__ = ["convert_folder", "split_folder", "write_mapping"]

@@ -17,7 +17,8 @@ from jsl_core import __version__
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging.names import Pseudonyms
 from jsl_core.imaging.sources import STATE, open_scan
-from jsl_core.storage import FolderStore, Memo, write_atomically
+from jsl_core.storage import FolderStore, Memo
+from jsl_core.system.files import write_atomically
 
 __all__ = ["Place", "Progress", "Row"]
 

@@ -16,7 +16,7 @@ from jsl_core.phantom.dicom import encode
 from jsl_core.phantom.encoding import draw_encoding, stored_box, stored_values
 from jsl_core.phantom.film import joint_boxes, make_film, plan_film
 from jsl_core.phantom.risk import COEFFICIENTS, INTERCEPT, at_risk, attainable_auc, risk_of
-from jsl_core.storage.folder import write_atomically
+from jsl_core.system.files import write_atomically
 from jsl_core.system.parallel import parallel_map
 
 __all__ = ["study_and_truth", "write_phantom"]

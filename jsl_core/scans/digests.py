@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jsl_core.errors import StoreError
-from jsl_core.storage import Artifact, write_atomically
+from jsl_core.storage import Artifact
+from jsl_core.system.files import write_atomically
 
 __all__ = ["Digests"]
 

@@ -1,7 +1,7 @@
 """The store, artifacts and what is remembered of them."""
 
 from jsl_core.storage.artifact import Artifact, sha256_of
-from jsl_core.storage.folder import FolderStore, write_atomically
+from jsl_core.storage.folder import FolderStore
 from jsl_core.storage.interface import Store
 from jsl_core.storage.local_folders import cache_folder, work_folder
 from jsl_core.storage.memo import Memo, artifacts_in, digest_of
@@ -29,5 +29,4 @@ __all__ = [
     "sha256_of",
     "tree_files",
     "work_folder",
-    "write_atomically",
 ]

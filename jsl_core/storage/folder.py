@@ -4,21 +4,20 @@ Every write is atomic (a temporary file in the same folder, then a rename), so t
 moment leaves nothing half-written under a final name. Every read of an artifact checks its digest.
 """
 
-import errno
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact, sha256_of
 from jsl_core.storage.keys import checked
+from jsl_core.system.files import TEMPORARY, write_atomically
 
-__all__ = ["FolderStore", "write_atomically"]
+__all__ = ["FolderStore"]
 
 
 _COPY = 1 << 20  # bytes at a time
@@ -125,7 +124,7 @@ class FolderStore:
         for path in self._path(prefix).rglob("*"):
             with suppress(FileNotFoundError):  # deleted, or renamed to its name, a moment ago
                 stat = path.stat()
-                if path.is_file() and not path.name.startswith(".tmp-"):
+                if path.is_file() and not path.name.startswith(TEMPORARY):
                     found.append((path.relative_to(self.root).as_posix(), stat.st_size, now - stat.st_mtime))
         yield from sorted(found)
 
@@ -139,7 +138,7 @@ class FolderStore:
     def abandoned(self, seconds: float) -> int:
         now, old = time.time(), []
         for kind in _KINDS:
-            for path in self._path(kind).rglob(".tmp-*"):
+            for path in self._path(kind).rglob(f"{TEMPORARY}*"):
                 with suppress(FileNotFoundError):  # renamed to its name a moment ago
                     if now - path.stat().st_mtime >= seconds:
                         path.unlink()
@@ -187,37 +186,3 @@ class _Tee:
         chunk = self._source.read(size)
         self._target.write(chunk)
         return chunk
-
-
-@contextmanager
-def write_atomically(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
-    """A binary file that appears under its name only when the block ends without an error.
-
-    What a link points to is written, the link stays. Raises StoreError, with the place and the cause, where
-    the file cannot be written, or is a folder or a device.
-    """
-    path = Path(os.path.realpath(path))
-    try:
-        if path.exists() and not path.is_file():
-            raise StoreError(f"{path}: is a folder or a device; name a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            yield file
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _unwritable(path: Path, error: OSError) -> StoreError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        what = "the disk is full; free some space and run again (what is done is kept)"
-        return StoreError(f"{path.parent}: {what}")
-    what = f"cannot be written ({error.strerror}); choose another place or mend its permissions"
-    return StoreError(f"{path}: {what}")

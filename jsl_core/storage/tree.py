@@ -9,6 +9,7 @@ from pathlib import Path
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.interface import Store
+from jsl_core.system.files import TEMPORARY
 
 __all__ = ["checkout", "put_tree", "tree_files"]
 
@@ -37,7 +38,7 @@ def checkout(store: Store, tree: Artifact, cache: Path) -> Path:
     if target.is_dir():
         return target
     cache.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=cache, prefix=".tmp-"))
+    partial = Path(tempfile.mkdtemp(dir=cache, prefix=TEMPORARY))
     try:
         for path, file in tree_files(store, tree).items():
             store.fetch(file, partial / path)

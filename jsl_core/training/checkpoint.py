@@ -1,10 +1,11 @@
 """The state of an unfinished training run, written after each epoch."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from jsl_core.system.files import replace_atomically
 
 __all__ = ["Checkpoint"]
 
@@ -24,9 +25,8 @@ class Checkpoint:
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._path.with_name(f".{os.getpid()}.epoch.pt")
-        torch.save({"key": self._key, **state}, partial)
-        os.replace(partial, self._path)
+        with replace_atomically(self._path) as temporary:
+            torch.save({"key": self._key, **state}, temporary)
 
     def load(self) -> dict[str, Any] | None:
         """The last state of this very run, or None."""

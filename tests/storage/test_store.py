@@ -12,17 +12,9 @@ from pathlib import Path
 import pytest
 
 from jsl_core.errors import StoreError
-from jsl_core.storage import (
-    Artifact,
-    FolderStore,
-    Memo,
-    artifacts_in,
-    checkout,
-    open_store,
-    put_tree,
-    write_atomically,
-)
+from jsl_core.storage import Artifact, FolderStore, Memo, artifacts_in, checkout, open_store, put_tree
 from jsl_core.storage import folder as folder_module
+from jsl_core.system.files import write_atomically
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def score(
     from jsl_core.cohort import read_cohort
     from jsl_core.learning.model.ensemble import Ensemble
     from jsl_core.scoring import knees_of_scans, knees_of_table, score_knees, scores_csv, view_of
-    from jsl_core.storage import write_atomically
+    from jsl_core.system.files import write_atomically
 
     ensemble = Ensemble.load(model, predict.device)
     table = read_cohort(factors) if factors else None
@@ -133,7 +133,7 @@ def evaluate(
     from jsl_core.learning.model.ensemble import Ensemble
     from jsl_core.scoring import knees_of_scans, knees_of_table, measure, part_of, view_of
     from jsl_core.scoring.tables import figures_text
-    from jsl_core.storage import write_atomically
+    from jsl_core.system.files import write_atomically
 
     ensemble = Ensemble.load(bundles, predict.device)
     table = read_cohort(cohort, needs=[] if scans else ["Img_path"], foreign=True)
@@ -169,7 +169,7 @@ def _overlays(
 ) -> "Callable[[Sequence[Knee], pd.DataFrame], None]":
     """What writes the overlays of a batch of scored knees."""
     from jsl_core.scoring.overlay import overlays
-    from jsl_core.storage import write_atomically
+    from jsl_core.system.files import write_atomically
 
     bundle = ensemble.image_bundle
     if bundle is None:

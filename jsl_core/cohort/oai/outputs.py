@@ -9,7 +9,7 @@ import pandas as pd
 
 from jsl_core.cohort.oai.consort import draw_flow
 from jsl_core.cohort.oai.screening import MILESTONES, Cohort
-from jsl_core.storage.folder import write_atomically
+from jsl_core.system.files import write_atomically
 
 __all__ = ["summary", "write_cohort"]
 

@@ -1,10 +1,8 @@
 """Training a detector: films in, `detector.cfg` + `detector.safetensors` out, resumable at every epoch."""
 
 import copy
-import io
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +23,7 @@ from jsl_core.detection.training.initial_network import first_network
 from jsl_core.detection.training.loss import DetectionLoss
 from jsl_core.detection.training.metrics import DetectionMetrics, detection_metrics
 from jsl_core.errors import DetectorError
+from jsl_core.system.files import replace_atomically, write_atomically
 
 __all__ = ["RESULTS", "evaluate_detector", "train_detector"]
 
@@ -88,7 +87,8 @@ def train_detector(
         history.append(row)
         report(row)
         save_detector(average, folder / "detector.cfg", folder / "detector.safetensors")
-        _write(folder / "metrics.json", json.dumps(history, indent=1).encode())
+        with write_atomically(folder / "metrics.json") as file:
+            file.write(json.dumps(history, indent=1).encode())
         _save(
             checkpoint_file,
             {
@@ -181,13 +181,5 @@ def _checkpoint(path: Path, settings: DetectorTrainSettings, device: torch.devic
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:
-    stream = io.BytesIO()
-    torch.save(state, stream)
-    _write(path, stream.getvalue())
-
-
-def _write(path: Path, data: bytes) -> None:
-    """The file is whole or as it was before."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    with replace_atomically(path) as temporary:
+        torch.save(state, temporary)

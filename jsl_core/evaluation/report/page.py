@@ -1,7 +1,6 @@
 """The report: one HTML page that needs nothing but itself."""
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,6 +32,7 @@ from jsl_core.evaluation.report.published import TITLES
 from jsl_core.evaluation.report.short_table import OPTIMISTIC
 from jsl_core.evaluation.report.style import colour_of
 from jsl_core.evaluation.saliency import JOINT_SPACE_AREA
+from jsl_core.system.files import write_atomically
 
 __all__ = ["write_report"]
 
@@ -58,9 +58,8 @@ def write_report(content: ReportContent, path: Path) -> None:
         **_tables(content),
         **_charts(content),
     )
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
+    with write_atomically(path) as file:
+        file.write(page.encode())
 
 
 def _tables(content: ReportContent) -> dict[str, Any]:

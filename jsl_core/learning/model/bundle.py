@@ -1,7 +1,6 @@
 """The model bundle: a folder that is all that scoring needs."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from jsl_core.errors import BundleError
 from jsl_core.learning.model.calibration import sigmoid, softmax
 from jsl_core.learning.model.networks import KneeNetwork, NetworkSpec
 from jsl_core.learning.model.tensors import to_float
+from jsl_core.system.files import replace_atomically, write_atomically
 
 __all__ = ["ModelBundle", "probabilities", "read_record", "write_json"]
 
@@ -57,9 +57,8 @@ class ModelBundle:
         """Write `model.safetensors` and, last, `bundle.json`; the same model gives the same bytes."""
         folder.mkdir(parents=True, exist_ok=True)
         state = {key: tensor.cpu().contiguous() for key, tensor in self.network.state_dict().items()}
-        partial = folder / f".{os.getpid()}.model.safetensors"
-        save_file(state, partial)
-        os.replace(partial, folder / "model.safetensors")
+        with replace_atomically(folder / "model.safetensors") as temporary:
+            save_file(state, temporary)
         record = {
             "format": _FORMAT,
             "regime": self.regime,
@@ -169,6 +168,5 @@ def probabilities(
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
     """Indented, atomically."""
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    partial.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
-    os.replace(partial, path)
+    with write_atomically(path) as file:
+        file.write((json.dumps(record, indent=1, allow_nan=False) + "\n").encode())

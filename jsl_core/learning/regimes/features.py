@@ -1,7 +1,6 @@
 """What a frozen CNN says of every knee, computed once and kept on this machine."""
 
 import hashlib
-import os
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes.prediction import encode
+from jsl_core.system.files import replace_atomically
 
 __all__ = ["kept_features"]
 
@@ -29,9 +29,8 @@ def kept_features(network: KneeNetwork, data: DeviceData, folder: Path | None, d
     except Exception:  # not there, or cut short: costs time, never correctness
         features = encode(network, data, rows)
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{os.getpid()}.{path.name}"
-    save_file({"features": features.cpu()}, partial)
-    os.replace(partial, path)
+    with replace_atomically(path) as temporary:
+        save_file({"features": features.cpu()}, temporary)
     return features
 
 

@@ -1,6 +1,5 @@
 """What a bundle folder holds for people: learning curve, predictions, scores and a card."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from jsl_core.dataset import PackedDataset
 from jsl_core.learning.model.bundle import ModelBundle, probabilities, write_json
 from jsl_core.learning.regimes.scores import prediction_scores
 from jsl_core.learning.regimes.trainer import EpochReport
+from jsl_core.system.files import write_atomically
 
 __all__ = ["predictions_table", "write_outputs", "write_scores"]
 
@@ -79,9 +79,8 @@ def write_scores(
         ),
         "",
     ]
-    partial = folder / f".{os.getpid()}.card.md"
-    partial.write_text("\n".join(lines))
-    os.replace(partial, folder / "card.md")
+    with write_atomically(folder / "card.md") as file:
+        file.write("\n".join(lines).encode())
 
 
 def predictions_table(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
@@ -91,6 +90,5 @@ def predictions_table(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFram
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    table.to_csv(partial, index=False, float_format="%.9g", lineterminator="\n")
-    os.replace(partial, path)
+    with write_atomically(path) as file:
+        file.write(table.to_csv(index=False, float_format="%.9g", lineterminator="\n").encode())

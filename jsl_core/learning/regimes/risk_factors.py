@@ -1,6 +1,5 @@
 """The baseline that sees no image: logistic regression or boosted trees on the risk factors."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from jsl_core.learning.model.bundle import write_json
 from jsl_core.learning.model.calibration import best_threshold
 from jsl_core.learning.regimes.labels import check_labels
 from jsl_core.learning.regimes.outputs import predictions_table, write_scores
+from jsl_core.system.files import replace_atomically
 
 __all__ = ["train_risk_factors"]
 
@@ -58,9 +58,8 @@ def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fol
         risk = trees.fit(inputs[train], progressed[train]).predict_proba(inputs)[:, 1]
     thresholds = {"jsl": best_threshold(risk[val], progressed[val])}
     out.mkdir(parents=True, exist_ok=True)
-    partial = out / f".{os.getpid()}.model.safetensors"
-    save_file(weights, partial)
-    os.replace(partial, out / "model.safetensors")
+    with replace_atomically(out / "model.safetensors") as temporary:
+        save_file(weights, temporary)
     predictions = predictions_table(table, pd.DataFrame({"jsl_risk": risk}))
     facts = [f"- Model: {settings.risk_model}", f"- Risk factors: {', '.join(encoder.names)}"]
     write_scores(out, "risk-factors", packed, predictions, facts, thresholds)

@@ -15,7 +15,7 @@ from jsl_core.phantom.dicom import film_dataset, to_bytes
 from jsl_core.phantom.encoding import draw_encoding, stored_values
 from jsl_core.phantom.film import make_film
 from jsl_core.phantom.oai.case import PlannedFilm
-from jsl_core.storage.folder import write_atomically
+from jsl_core.system.files import write_atomically
 
 __all__ = ["Draw", "blank_film", "member_of", "phantom_film", "write_film", "write_zip"]
 

@@ -15,7 +15,7 @@ from jsl_core.phantom.oai.case import Case, PlannedFilm, draw_case
 from jsl_core.phantom.oai.films import Draw, member_of, phantom_film, write_film, write_zip
 from jsl_core.phantom.oai.quirks import quirk_of
 from jsl_core.phantom.oai.tables import contents_csv, image03_txt, release_tables
-from jsl_core.storage.folder import write_atomically
+from jsl_core.system.files import write_atomically
 
 __all__ = ["Index", "write_oai_release"]
 

@@ -14,13 +14,13 @@ from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact, sha256_of
-from jsl_core.storage.folder import write_atomically
 from jsl_core.storage.keys import checked
 from jsl_core.storage.s3.bucket_location import Place
 from jsl_core.storage.s3.client import connect
 from jsl_core.storage.s3.object_index import Presence
 from jsl_core.storage.s3.retries import NotFound, Strange, attempt
 from jsl_core.storage.s3.server_check import probe
+from jsl_core.system.files import write_atomically
 
 __all__ = ["S3Store"]
 
