@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
 from jsl_core.errors import JslError
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.delong import auc_difference, auc_interval
@@ -14,8 +15,6 @@ from jsl_core.evaluation.statistics.metrics import grade_scores
 from jsl_core.learning.model.calibration import called_grades
 
 __all__ = ["Comparison", "compare_with_champion"]
-
-_KL = [f"kl_{grade}" for grade in range(5)]
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ def compare_with_champion(
     AUC by DeLong's paired test with both knees of a participant as one cluster; kappa by 2,000 bootstrap
     samples of participants. Raises JslError if these knees allow no comparison.
     """
-    risk = "jsl_risk" in challenger and "jsl_risk" in champion
-    columns = ["jsl_risk"] if risk else _KL
-    label = "JSL_Prog" if risk else "BL_KL_grade"
+    risk = RISK in challenger and RISK in champion
+    columns = [RISK] if risk else GRADE_PROBABILITIES
+    label = PROGRESSION if risk else GRADE
     if not set(columns) <= set(challenger) & set(champion):
         raise JslError("champion and challenger predict different things; choose another regime to retrain")
     both = challenger.merge(champion[["ID", *columns]], on="ID", suffixes=("", "_champion"))
@@ -68,7 +67,7 @@ def compare_with_champion(
 
 
 def _auc(both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, margin: float) -> Comparison:
-    new, old = both["jsl_risk"].to_numpy(float), both["jsl_risk_champion"].to_numpy(float)
+    new, old = both[RISK].to_numpy(float), both[f"{RISK}_champion"].to_numpy(float)
     test = auc_difference(truth == 1, new, old, participants)
     return Comparison(
         "AUC",
@@ -88,8 +87,8 @@ def _kappa(both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, marg
         a, b = grade_scores(truth, new)["kappa"], grade_scores(truth, old)["kappa"]
         return {"new": a, "old": b, "difference": a - b}
 
-    new = called_grades(both[_KL].to_numpy())
-    old = called_grades(both[[f"{name}_champion" for name in _KL]].to_numpy())
+    new = called_grades(both[GRADE_PROBABILITIES].to_numpy())
+    old = called_grades(both[[f"{name}_champion" for name in GRADE_PROBABILITIES]].to_numpy())
     drawn = bootstrap_intervals(kappas, participants, truth.astype(np.int64), new, old, resamples=2000)
     difference = drawn["difference"]
     return Comparison(

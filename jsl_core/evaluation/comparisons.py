@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation.grading import KL
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.delong import auc_difference
 from jsl_core.evaluation.statistics.json_figures import shown
@@ -31,8 +31,8 @@ def compare_models(
     participant; a model without a threshold counts as flagging at 0.5.
     """
     pairs = []
-    for a, b, both in _pairs(predictions, "JSL_Prog", ["jsl_risk"], split):
-        positive = both["JSL_Prog"].to_numpy() == 1
+    for a, b, both in _pairs(predictions, PROGRESSION, [RISK], split):
+        positive = both[PROGRESSION].to_numpy() == 1
         if not 0 < positive.sum() < len(positive):
             continue
         participant = both["participant"].to_numpy()
@@ -62,9 +62,10 @@ def compare_grades(predictions: Predictions, settings: EvaluateSettings, split: 
         return {name: first[name] - second[name] for name in first}
 
     pairs = []
-    for a, b, both in _pairs(predictions, "BL_KL_grade", KL, split):
-        guesses = [called_grades(both[[f"{grade}_{side}" for grade in KL]].to_numpy()) for side in "ab"]
-        truth = both["BL_KL_grade"].to_numpy(np.int64)
+    for a, b, both in _pairs(predictions, GRADE, GRADE_PROBABILITIES, split):
+        columns = ([f"{name}_{side}" for name in GRADE_PROBABILITIES] for side in "ab")
+        guesses = [called_grades(both[names].to_numpy()) for names in columns]
+        truth = both[GRADE].to_numpy(np.int64)
         participant = both["participant"].to_numpy()
         drawn = bootstrap_intervals(differences, participant, truth, *guesses, resamples=settings.bootstrap)
         told = {name: shown(interval) for name, interval in drawn.items()}

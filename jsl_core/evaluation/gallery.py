@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jsl_core.cohort.columns import GRADE, PROGRESSION
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
 from jsl_core.dataset import PackedDataset
 from jsl_core.evaluation.report.content import Shown
 from jsl_core.evaluation.saliency import SaliencyMethod, joint_space_share, saliency_maps
@@ -72,8 +72,8 @@ def surest(predictions: pd.DataFrame, threshold: float | None, count: int) -> pd
 
 
 def _progression(predictions: pd.DataFrame, threshold: float) -> Iterator[tuple[str, str, str, bool, float]]:
-    for knee in predictions.dropna(subset=[PROGRESSION, "jsl_risk"]).to_dict("records"):
-        risk, truth = knee["jsl_risk"], int(knee[PROGRESSION])
+    for knee in predictions.dropna(subset=[PROGRESSION, RISK]).to_dict("records"):
+        risk, truth = knee[RISK], int(knee[PROGRESSION])
         grade = "" if np.isnan(knee[GRADE]) else f", KL {knee[GRADE]:.0f}"
         said = f"risk {risk:.2f}: {'progresses' if risk >= threshold else 'stable'}"
         yield (
@@ -86,8 +86,8 @@ def _progression(predictions: pd.DataFrame, threshold: float) -> Iterator[tuple[
 
 
 def _grades(predictions: pd.DataFrame) -> Iterator[tuple[str, str, str, bool, float]]:
-    for knee in predictions.dropna(subset=[GRADE, "kl_0"]).to_dict("records"):
-        chances = np.array([knee[f"kl_{grade}"] for grade in range(5)])
+    for knee in predictions.dropna(subset=[GRADE, GRADE_PROBABILITIES[0]]).to_dict("records"):
+        chances = np.array([knee[column] for column in GRADE_PROBABILITIES])
         guess, truth = int(called_grades(chances[None])[0]), int(knee[GRADE])
         sure = float(chances[guess])
         yield knee["ID"], f"KL {guess} ({sure:.0%})", f"KL {truth}", guess == truth, sure

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.calibration import expected_calibration_error
@@ -14,9 +15,7 @@ from jsl_core.evaluation.statistics.json_figures import shown
 from jsl_core.evaluation.statistics.metrics import confusion_matrix, grade_scores, recall_by_grade
 from jsl_core.learning.model.calibration import called_grades
 
-__all__ = ["KL", "grade_figures", "probability_scores"]
-
-KL = [f"kl_{grade}" for grade in range(5)]
+__all__ = ["grade_figures", "probability_scores"]
 
 _OSTEOARTHRITIS = 2  # radiographic osteoarthritis is KL 2 and above (Kohn et al., CORR 474 (2016) 1886)
 _LEAST = 1e-15
@@ -32,7 +31,7 @@ def grade_figures(rows: pd.DataFrame, settings: EvaluateSettings) -> dict[str, A
     """
     if rows.empty:
         return {"reason": "no knee of this part has a KL grade"}
-    truth, chances = rows["BL_KL_grade"].to_numpy(np.int64), rows[KL].to_numpy(float)
+    truth, chances = rows[GRADE].to_numpy(np.int64), rows[GRADE_PROBABILITIES].to_numpy(float)
     guess, participant = called_grades(chances), rows["participant"].to_numpy()
     intervals = bootstrap_intervals(grade_scores, participant, truth, guess, resamples=settings.bootstrap)
     diseased = truth >= _OSTEOARTHRITIS

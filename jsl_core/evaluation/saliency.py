@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import nn
 
+from jsl_core.cohort.columns import RISK
 from jsl_core.errors import BadSettings
 from jsl_core.learning.model import KneeNetwork, ModelBundle
 from jsl_core.learning.model.calibration import called_grades
@@ -106,8 +107,8 @@ def agreement(maps: Maps, others: Maps) -> float:
 def _what_is_said(bundle: ModelBundle, images: NDArray[np.uint8], table: pd.DataFrame) -> torch.Tensor:
     """Long N: the KL grade, or 1 for progression and 0 for stability."""
     predicted = bundle.predict(images, table)
-    if "jsl_risk" in predicted:
-        return torch.from_numpy((predicted["jsl_risk"].to_numpy() >= bundle.thresholds["jsl"]).astype(int))
+    if RISK in predicted:
+        return torch.from_numpy((predicted[RISK].to_numpy() >= bundle.thresholds["jsl"]).astype(int))
     return torch.from_numpy(called_grades(predicted.to_numpy()))
 
 

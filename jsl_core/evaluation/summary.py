@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation.grading import KL, grade_figures
+from jsl_core.evaluation.grading import grade_figures
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.calibration import (
     calibration_scores,
@@ -47,10 +48,10 @@ def evaluate_predictions(
         validation = predictions[predictions["split"] == "val"]
     rows = predictions[predictions["split"] == split]
     figures: Figures = {"kl": None, "jsl": None}
-    if set(KL) <= set(rows):
-        figures["kl"] = grade_figures(rows[rows["BL_KL_grade"].notna() & rows["kl_0"].notna()], settings)
-    if "jsl_risk" in rows:
-        labelled = rows[rows["JSL_Prog"].notna() & rows["jsl_risk"].notna()]
+    if set(GRADE_PROBABILITIES) <= set(rows):
+        figures["kl"] = grade_figures(rows.dropna(subset=[GRADE, *GRADE_PROBABILITIES[:1]]), settings)
+    if RISK in rows:
+        labelled = rows.dropna(subset=[PROGRESSION, RISK])
         figures["jsl"] = _progression(labelled, threshold, settings, validation)
     return figures
 
@@ -58,7 +59,7 @@ def evaluate_predictions(
 def _progression(
     rows: pd.DataFrame, threshold: float | None, settings: EvaluateSettings, validation: pd.DataFrame
 ) -> Figures:
-    positive, risk = rows["JSL_Prog"].to_numpy() == 1, rows["jsl_risk"].to_numpy(float)
+    positive, risk = rows[PROGRESSION].to_numpy() == 1, rows[RISK].to_numpy(float)
     if not 0 < positive.sum() < len(rows):
         return {"reason": f"of {len(rows)} labelled knees {positive.sum()} progressed: no curve can be drawn"}
     cut = 0.5 if threshold is None else threshold
@@ -99,12 +100,12 @@ def _points(
     participant: Any, positive: Any, risk: Any, settings: EvaluateSettings, validation: pd.DataFrame
 ) -> list[Figures]:
     """What the thresholds that validation knees chose catch among these knees."""
-    if "jsl_risk" not in validation:
+    if RISK not in validation:
         return []
-    known = validation[validation["JSL_Prog"].notna() & validation["jsl_risk"].notna()]
+    known = validation.dropna(subset=[PROGRESSION, RISK])
     if known.empty:
         return []
-    cuts = chosen_thresholds(known["JSL_Prog"].to_numpy() == 1, known["jsl_risk"].to_numpy(float))
+    cuts = chosen_thresholds(known[PROGRESSION].to_numpy() == 1, known[RISK].to_numpy(float))
     points = []
     for aim, cut in cuts.items():
         scores = bootstrap_intervals(
@@ -146,7 +147,7 @@ def _band(participant: Any, positive: Any, risk: Any, settings: EvaluateSettings
 
 
 def _subgroup(group: str, level: str, rows: pd.DataFrame) -> Figures:
-    positive = rows["JSL_Prog"].to_numpy() == 1
+    positive = rows[PROGRESSION].to_numpy() == 1
     enough = min(positive.sum(), (~positive).sum()) >= _FEWEST
-    auc = shown(auc_interval(positive, rows["jsl_risk"].to_numpy())) if enough else None
+    auc = shown(auc_interval(positive, rows[RISK].to_numpy())) if enough else None
     return {"group": group, "level": level, "n": len(rows), "progressed": int(positive.sum()), "auc": auc}

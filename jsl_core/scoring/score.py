@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from jsl_core.cohort.columns import GRADE_PROBABILITIES, RISK, RISK_INTERVAL
 from jsl_core.errors import BadScan
 from jsl_core.learning.model.calibration import called_grades
-from jsl_core.learning.model.ensemble import GRADES, INTERVAL, Ensemble
+from jsl_core.learning.model.ensemble import Ensemble
 from jsl_core.scans.rows import Row, rejection
 
 __all__ = ["COLUMNS", "Knee", "score_knees", "scores_csv"]
 
 COLUMNS = (
     *("participant", "ID", "side"),
-    *GRADES,
-    *("kl_grade", "kl_expected", "jsl_risk", *INTERVAL, "progresses"),
+    *GRADE_PROBABILITIES,
+    *("kl_grade", "kl_expected", RISK, *RISK_INTERVAL, "progresses"),
     *("file", "reason", "sentence"),
 )
 
@@ -114,11 +115,11 @@ def _scored(
 ) -> Iterator[Row]:
     asked = None if flip == "auto" else flip == "on"
     told = ensemble.average(ensemble.predict_each([knee.crop for knee in knees], table, asked))
-    if GRADES[0] in told:
-        grades = told[GRADES].to_numpy()
+    if GRADE_PROBABILITIES[0] in told:
+        grades = told[GRADE_PROBABILITIES].to_numpy()
         told["kl_grade"] = called_grades(grades)
-        told["kl_expected"] = grades @ np.arange(len(GRADES))
-    if "jsl_risk" in told and ensemble.threshold is not None:
-        told["progresses"] = (told["jsl_risk"] >= ensemble.threshold).astype(int)
+        told["kl_expected"] = grades @ np.arange(len(GRADE_PROBABILITIES))
+    if RISK in told and ensemble.threshold is not None:
+        told["progresses"] = (told[RISK] >= ensemble.threshold).astype(int)
     for knee, row in zip(knees, told.to_dict("records"), strict=True):
         yield knee.names | {str(name): value for name, value in row.items()}

@@ -9,9 +9,10 @@ from scipy.optimize import minimize
 from sklearn import metrics as oracle
 from sklearn.linear_model import LogisticRegression
 
+from jsl_core.cohort.columns import GRADE_PROBABILITIES
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.comparisons import compare_grades
-from jsl_core.evaluation.grading import KL, probability_scores
+from jsl_core.evaluation.grading import probability_scores
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.calibration import calibration_scores
 from jsl_core.evaluation.statistics.decision_curve import net_benefit
@@ -172,7 +173,7 @@ def rows(split: str, risk: np.ndarray = RISK) -> pd.DataFrame:
             "JSL_Prog": POSITIVE.astype(float),
             "jsl_risk": risk,
         }
-    ).assign(**dict(zip(KL, chances.T, strict=True)))
+    ).assign(**dict(zip(GRADE_PROBABILITIES, chances.T, strict=True)))
 
 
 def test_operating_points_are_chosen_without_a_look_at_the_test_knees() -> None:
@@ -186,7 +187,7 @@ def test_operating_points_are_chosen_without_a_look_at_the_test_knees() -> None:
 
 def test_probabilities_of_grades_are_scored_as_scikit_learn_scores_them() -> None:
     told = rows("test")
-    truth, chances = told["BL_KL_grade"].to_numpy(int), told[KL].to_numpy()
+    truth, chances = told["BL_KL_grade"].to_numpy(int), told[GRADE_PROBABILITIES].to_numpy()
     scores = probability_scores(truth, chances)
     assert scores["log_loss"] == pytest.approx(oracle.log_loss(truth, chances))
     assert scores["brier"] == pytest.approx(oracle.brier_score_loss(truth, chances, scale_by_half=False))
@@ -199,7 +200,10 @@ def test_grades_are_compared_on_the_same_knees() -> None:
     one, other = rows("test"), rows("test").assign(kl_0=50.0)
     (pair,) = compare_grades({"one": one, "other": other}, EvaluateSettings(bootstrap=50), "test")
     truth = one["BL_KL_grade"].to_numpy(int)
-    expected = grade_scores(truth, called_grades(one[KL].to_numpy()))["accuracy"] - (truth == 0).mean()
+    expected = (
+        grade_scores(truth, called_grades(one[GRADE_PROBABILITIES].to_numpy()))["accuracy"]
+        - (truth == 0).mean()
+    )
     assert pair["accuracy"]["value"] == pytest.approx(expected)
     assert pair["accuracy"]["low"] <= expected <= pair["accuracy"]["high"]
     same = compare_grades({"one": one, "same": one}, EvaluateSettings(bootstrap=5), "test")[0]["kappa"]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file
 
+from jsl_core.cohort.columns import RISK
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.bundle import read_record
@@ -51,4 +52,4 @@ class BaselineBundle:
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:
         """`jsl_risk`, one row per row of a cohort table."""
         inputs = self.factors.transform(table).astype(np.float64)
-        return pd.DataFrame({"jsl_risk": sigmoid(inputs @ self.coefficients + self.intercept)})
+        return pd.DataFrame({RISK: sigmoid(inputs @ self.coefficients + self.intercept)})

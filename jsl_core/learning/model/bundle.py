@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jsl_core import __version__
+from jsl_core.cohort.columns import GRADE_PROBABILITIES, RISK
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.calibration import sigmoid, softmax
@@ -159,10 +160,10 @@ def probabilities(
     columns: dict[str, np.ndarray] = {}
     if "kl" in logits:
         grades = softmax(logits["kl"].astype(np.float64) / temperature["kl"])
-        columns |= {f"kl_{grade}": grades[:, grade] for grade in range(5)}
+        columns |= dict(zip(GRADE_PROBABILITIES, grades.T, strict=True))
     if "jsl" in logits:
         shifted = logits["jsl"][:, 0].astype(np.float64) + prior_shift
-        columns["jsl_risk"] = sigmoid(shifted / temperature["jsl"])
+        columns[RISK] = sigmoid(shifted / temperature["jsl"])
     return pd.DataFrame(columns)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jsl_core.cohort.columns import PROGRESSION
+from jsl_core.cohort.columns import GRADE_PROBABILITIES, PROGRESSION, RISK, RISK_INTERVAL
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.dataset import fit_crop
 from jsl_core.errors import BadTable, BundleError
@@ -18,10 +18,7 @@ from jsl_core.learning.model.bundle import ModelBundle, read_record
 from jsl_core.learning.model.calibration import best_threshold
 from jsl_core.training.device import pick_device
 
-__all__ = ["GRADES", "INTERVAL", "Ensemble", "Member", "validation_risks"]
-
-GRADES = [f"kl_{grade}" for grade in range(5)]
-INTERVAL = ["jsl_risk_low", "jsl_risk_high"]
+__all__ = ["Ensemble", "Member", "validation_risks"]
 
 _Z95 = 1.959964
 _LOG_ODDS_MAX = 20.0  # a risk of exactly 0 or 1 has none
@@ -114,22 +111,23 @@ class Ensemble:
         return {member.name: member.predict(crops, table, flip) for member in self.members}
 
     def average(self, each: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-        """The members' mean, of those that say it, with the columns `INTERVAL` where two or more tell a risk.
+        """The members' mean, with the columns `RISK_INTERVAL` where two or more of them predict a risk.
 
         The interval is the mean ± 1.96 standard deviations of the members' log odds: where another member
         trained the same way would fall, not where the truth does.
         """
         columns: dict[str, NDArray[np.float64]] = {}
-        grades = [told[GRADES].to_numpy() for told in each.values() if GRADES[0] in told]
+        first = GRADE_PROBABILITIES[0]
+        grades = [table[GRADE_PROBABILITIES].to_numpy() for table in each.values() if first in table]
         if grades:
-            columns |= dict(zip(GRADES, np.mean(grades, axis=0).T, strict=True))
-        risks = np.array([told["jsl_risk"].to_numpy() for told in each.values() if "jsl_risk" in told])
+            columns |= dict(zip(GRADE_PROBABILITIES, np.mean(grades, axis=0).T, strict=True))
+        risks = np.array([told[RISK].to_numpy() for told in each.values() if RISK in told])
         if len(risks):
-            columns["jsl_risk"] = risks.mean(axis=0)
+            columns[RISK] = risks.mean(axis=0)
         if len(risks) > 1:
             odds = np.clip(np.log(risks) - np.log1p(-risks), -_LOG_ODDS_MAX, _LOG_ODDS_MAX)
             centre, spread = odds.mean(axis=0), _Z95 * odds.std(axis=0, ddof=1)
-            for name, edge in zip(INTERVAL, (centre - spread, centre + spread), strict=True):
+            for name, edge in zip(RISK_INTERVAL, (centre - spread, centre + spread), strict=True):
                 columns[name] = 1 / (1 + np.exp(-edge))
         return pd.DataFrame(columns)
 
@@ -173,11 +171,11 @@ def validation_risks(members: Sequence[Member]) -> pd.DataFrame:
     the predictions out of fold. Empty unless every member that tells a risk has kept its predictions.
     """
     telling = [member for member in members if "jsl" in member.bundle.thresholds]
-    told = [member.seen for member in telling if "jsl_risk" in member.seen]
+    told = [member.seen for member in telling if RISK in member.seen]
     if not told or len(told) < len(telling):
-        return pd.DataFrame(columns=["jsl_risk", PROGRESSION])
+        return pd.DataFrame(columns=[RISK, PROGRESSION])
     chosen = pd.concat([seen[(seen["split"] == "val") & seen[PROGRESSION].notna()] for seen in told])
-    return chosen.groupby("ID")[["jsl_risk", PROGRESSION]].mean()
+    return chosen.groupby("ID")[[RISK, PROGRESSION]].mean()
 
 
 def _threshold(members: Sequence[Member]) -> float | None:
@@ -188,4 +186,4 @@ def _threshold(members: Sequence[Member]) -> float | None:
     pooled = validation_risks(members)
     if pooled[PROGRESSION].nunique() < 2:
         return float(np.mean(own))
-    return best_threshold(pooled["jsl_risk"].to_numpy(), pooled[PROGRESSION].to_numpy())
+    return best_threshold(pooled[RISK].to_numpy(), pooled[PROGRESSION].to_numpy())

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from jsl_core.cohort.columns import PROGRESSION
+from jsl_core.cohort.columns import PROGRESSION, RISK
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.config import TrainingSettings
 from jsl_core.dataset import PackedDataset
@@ -60,7 +60,7 @@ def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fol
     out.mkdir(parents=True, exist_ok=True)
     with replace_atomically(out / "model.safetensors") as temporary:
         save_file(weights, temporary)
-    predictions = predictions_table(table, pd.DataFrame({"jsl_risk": risk}))
+    predictions = predictions_table(table, pd.DataFrame({RISK: risk}))
     facts = [f"- Model: {settings.risk_model}", f"- Risk factors: {', '.join(encoder.names)}"]
     write_scores(out, "risk-factors", packed, predictions, facts, thresholds)
     record = {

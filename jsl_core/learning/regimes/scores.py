@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from jsl_core.cohort.columns import GRADE, PROGRESSION
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
 from jsl_core.learning.model.calibration import called_grades
 
 __all__ = ["prediction_scores", "validation_scores"]
@@ -28,14 +28,12 @@ def prediction_scores(predictions: pd.DataFrame) -> dict[str, float | None]:
     label or class is missing.
     """
     scores: dict[str, float] = {}
-    if "kl_0" in predictions:
-        grades = predictions[[f"kl_{grade}" for grade in range(5)]].to_numpy()
+    if GRADE_PROBABILITIES[0] in predictions:
+        grades = predictions[GRADE_PROBABILITIES].to_numpy()
         truth = predictions[GRADE].fillna(-1).to_numpy(int)
         scores |= _kl_scores(truth, called_grades(grades))
-    if "jsl_risk" in predictions:
-        scores["auc"] = _auc(
-            predictions[PROGRESSION].fillna(-1).to_numpy(), predictions["jsl_risk"].to_numpy()
-        )
+    if RISK in predictions:
+        scores["auc"] = _auc(predictions[PROGRESSION].fillna(-1).to_numpy(), predictions[RISK].to_numpy())
     return {"knees": len(predictions)} | {
         name: None if np.isnan(value) else value for name, value in scores.items()
     }
