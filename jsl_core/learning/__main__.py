@@ -15,7 +15,7 @@ from jsl_core.learning.regimes.folds import gather_folds
 from jsl_core.learning.regimes.risk_factors import train_risk_factors
 from jsl_core.learning.regimes.train_regime import train_regime
 from jsl_core.learning.regimes.trainer import EpochReport
-from jsl_core.training.process_group import Team
+from jsl_core.training.process_group import ProcessGroup
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,12 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
             settings = TrainingSettings.model_validate_json(given.settings.read_text())
         if given.folds is not None:
             settings = TrainingSettings.model_validate(settings.model_dump() | {"folds": given.folds})
-        team = Team.join()
+        group = ProcessGroup.join()
         for regime in given.regimes or _default(settings):
             if not settings.folds:
-                _train(regime, given.dataset, settings, given.out, team)
+                _train(regime, given.dataset, settings, given.out, group)
             else:
-                _train_folds(regime, given.dataset, settings, given.out, team)
+                _train_folds(regime, given.dataset, settings, given.out, group)
     except (JslError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -51,24 +51,24 @@ def _default(settings: TrainingSettings) -> list[str]:
     return [*settings.wanted(), *baseline]
 
 
-def _train_folds(regime: str, dataset: Path, settings: TrainingSettings, out: Path, team: Team) -> None:
+def _train_folds(regime: str, dataset: Path, settings: TrainingSettings, out: Path, group: ProcessGroup) -> None:
     """Every fold's bundles in a folder of their own; in `out` what they say of knees they had not seen."""
     places = [out / f"fold-{number + 1}" for number in range(settings.folds)]
     for fold, place in enumerate(places):
-        _train(regime, dataset, settings, place, team, fold)
-    if team.leads:
+        _train(regime, dataset, settings, place, group, fold)
+    if group.is_main:
         gather_folds([place / regime for place in places], dataset, out / regime)
 
 
 def _train(
-    regime: str, dataset: Path, settings: TrainingSettings, out: Path, team: Team, fold: int | None = None
+    regime: str, dataset: Path, settings: TrainingSettings, out: Path, group: ProcessGroup, fold: int | None = None
 ) -> None:
-    if team.agree((out / regime / "bundle.json").exists()):
-        if team.leads:
+    if group.broadcast((out / regime / "bundle.json").exists()):
+        if group.is_main:
             print(f"{out / regime}: done before")
         return
     if regime == "risk-factors":
-        if team.leads:
+        if group.is_main:
             train_risk_factors(dataset, settings, out / regime, fold)
         return
     name: Regime = regime  # type: ignore[assignment]  # argparse let nothing else through
@@ -78,7 +78,7 @@ def _train(
 
     parent = settings.parent_of(name)
     if parent is not None:
-        _train(parent, dataset, settings, out, team, fold)
+        _train(parent, dataset, settings, out, group, fold)
     train_regime(
         name,
         dataset,
@@ -87,11 +87,11 @@ def _train(
         parent=out / parent if parent else None,
         checkpoints=out / ".checkpoints" / regime,
         progress=tell,
-        team=team,
+        group=group,
         fold=fold,
         features=out / ".features",
     )
-    team.agree(True)  # none starts from a bundle that the first has not finished
+    group.wait()  # none starts from a bundle that the first has not finished
 
 
 if __name__ == "__main__":

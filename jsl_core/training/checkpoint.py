@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from jsl_core.errors import JslError
 from jsl_core.system.files import replace_atomically
 
 __all__ = ["Checkpoint"]
@@ -13,12 +14,15 @@ __all__ = ["Checkpoint"]
 class Checkpoint:
     """One file that always holds the last whole epoch of the run named by `key`.
 
-    `key` sums up everything that decides the result; a file left by another run is not used.
+    Args:
+        path: The file; None saves and finds nothing.
+        key: Sums up everything that decides the result: a file of another key is of another run.
+        error: Raised where the file is damaged or of another run. None ignores such a file, which costs
+            time, never correctness.
     """
 
-    def __init__(self, folder: Path | None, key: str) -> None:
-        self._path = folder / "epoch.pt" if folder else None
-        self._key = key
+    def __init__(self, path: Path | None, key: str, error: type[JslError] | None = None) -> None:
+        self._path, self._key, self._error = path, key, error
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the last state; a kill while writing leaves the one before."""
@@ -29,11 +33,24 @@ class Checkpoint:
             torch.save({"key": self._key, **state}, temporary)
 
     def load(self) -> dict[str, Any] | None:
-        """The last state of this very run, or None."""
+        """The last state of this very run, on the CPU, or None.
+
+        Raises:
+            JslError: As `error` says.
+        """
         if self._path is None or not self._path.exists():
             return None
         try:
             state: dict[str, Any] = torch.load(self._path, map_location="cpu", weights_only=True)
-        except Exception:  # a damaged file costs time, never correctness
-            return None
-        return state if state.get("key") == self._key else None
+            key = state.get("key", state.get("settings"))  # detectors of version 0.1 wrote `settings`
+        except Exception as error:  # the reader has many ways to dislike a file
+            return self._reject(f"{self._path} is damaged; delete it to train from the start", error)
+        if key != self._key:
+            return self._reject(
+                f"{self._path.parent} holds a training with other settings; choose another folder"
+            )
+        return state
+
+    def _reject(self, message: str, cause: Exception | None = None) -> None:
+        if self._error is not None:
+            raise self._error(message) from cause

@@ -1,41 +1,40 @@
-"""Optimizers, and the learning rate as a function of progress and of the curve so far."""
+"""Optimizers and their groups of parameters."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
 
 from jsl_core.config import RegimeSettings
 
-__all__ = ["build_optimizer", "learning_rate", "set_learning_rate"]
-
-_RISE = 0.25  # share of a one-cycle run in which the rate rises (Smith and Topin 2018)
-_START = 0.04  # of the full rate, where it rises
+__all__ = ["build_optimizer", "decay_groups", "set_learning_rate"]
 
 
-def learning_rate(progress: float, settings: RegimeSettings, losses: Sequence[float] = ()) -> float:
-    """Rate at `progress` (epochs done, fractions included) after the validation `losses` of whole epochs.
-
-    Having no state of its own, it needs no checkpoint.
-    """
-    rate = settings.lr * _schedule(progress, settings, losses)
-    if progress < settings.warm_up:
-        rate *= _START + (1 - _START) * progress / settings.warm_up
-    return rate
+def decay_groups(parameters: Iterable[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters in up to two groups: kernels, whose weights decay, and biases and norms, whose do not."""
+    every = list(parameters)
+    kernels = [parameter for parameter in every if parameter.ndim > 1]
+    others = [parameter for parameter in every if parameter.ndim <= 1]
+    groups = [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
 
 
 def build_optimizer(
     backbone: Iterable[nn.Parameter], rest: Iterable[nn.Parameter], settings: RegimeSettings
 ) -> torch.optim.Optimizer:
-    """Weights decay, biases and norms do not; the backbone's rate is `backbone_lr` times the head's."""
-    groups: list[dict[str, object]] = []
-    for parameters, factor in ((list(backbone), settings.backbone_lr), (list(rest), 1.0)):
-        for decays in (True, False):
-            chosen = [parameter for parameter in parameters if (parameter.ndim > 1) == decays]
-            if chosen:
-                decay = settings.weight_decay if decays else 0.0
-                groups.append({"params": chosen, "weight_decay": decay, "factor": factor})
+    """The optimizer that a regime's settings name.
+
+    Args:
+        backbone: Parameters whose rate is `backbone_lr` times the full rate; none where it is frozen.
+        rest: Parameters of the heads and of the factor branch.
+        settings: Those of the regime.
+    """
+    groups = [
+        group | {"factor": factor}
+        for parameters, factor in ((backbone, settings.backbone_lr), (rest, 1.0))
+        for group in decay_groups(parameters, settings.weight_decay)
+    ]
     # One pass over all weights and moments rather than one an operation: a fifth of the time on a processor.
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.lr, momentum=0.9, nesterov=True, fused=True)
@@ -44,32 +43,6 @@ def build_optimizer(
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set every group's rate: the full `rate` times the group's `factor`, 1 where it has none."""
     for group in optimizer.param_groups:
-        group["lr"] = rate * group["factor"]
-
-
-def _schedule(progress: float, settings: RegimeSettings, losses: Sequence[float]) -> float:
-    """Share of the full rate."""
-    share = min(progress / settings.epochs, 1.0)
-    if settings.schedule == "constant":
-        return 1.0
-    if settings.schedule == "step":
-        return float(settings.step_factor ** (int(progress) // settings.step_epochs))
-    if settings.schedule == "plateau":
-        return float(settings.step_factor ** _plateaus(losses, settings.step_epochs))
-    if settings.schedule == "cosine":
-        return (1 + math.cos(math.pi * share)) / 2
-    if share < _RISE:
-        return _START + (1 - _START) * share / _RISE
-    return (1 + math.cos(math.pi * (share - _RISE) / (1 - _RISE))) / 2
-
-
-def _plateaus(losses: Sequence[float], epochs: int) -> int:
-    """How often the loss went `epochs` epochs without a new minimum."""
-    lowest, waited, plateaus = math.inf, 0, 0
-    for loss in losses:
-        waited = 0 if loss < lowest else waited + 1
-        lowest = min(lowest, loss)
-        if waited == epochs:
-            plateaus, waited = plateaus + 1, 0
-    return plateaus
+        group["lr"] = rate * group.get("factor", 1.0)

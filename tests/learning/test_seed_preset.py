@@ -3,7 +3,7 @@
 import pytest
 
 from jsl_core.config import Regime, pipeline_preset
-from jsl_core.training.optimizer import learning_rate
+from jsl_core.training.schedule import learning_rate
 
 
 @pytest.mark.parametrize(

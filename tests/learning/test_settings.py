@@ -17,7 +17,7 @@ from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings
 from jsl_core.learning.model import ModelBundle
 from jsl_core.learning.regimes import EpochReport, train_regime, train_risk_factors
-from jsl_core.training.optimizer import learning_rate
+from jsl_core.training.schedule import learning_rate
 
 
 def trained(

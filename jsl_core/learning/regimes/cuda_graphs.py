@@ -41,7 +41,7 @@ class GraphedFeatures:
         """Drawing runs the network a few times; its batch statistics and the dice stay as they were."""
         kept = [buffer.clone() for buffer in self._network.buffers()]
         features = _Features(self._network, scale)
-        cast = autocast(self._precision, images.device, self._network, keep_casts=False)
+        cast = autocast(self._precision, images.device, self._network, cache_casts=False)
         try:
             with torch.random.fork_rng(devices=[images.device]), cast:
                 torch.cuda.make_graphed_callables(

@@ -1,4 +1,4 @@
-"""One batch to gradients, in pieces that fit into memory, shared by the processes of a team."""
+"""One batch to gradients, in pieces that fit into memory, shared by the processes of a group."""
 
 import torch
 
@@ -9,7 +9,7 @@ from jsl_core.learning.regimes.augment import Augmentation
 from jsl_core.learning.regimes.cuda_graphs import GraphedFeatures
 from jsl_core.learning.regimes.objective import Objective
 from jsl_core.training.device import Precision, autocast
-from jsl_core.training.process_group import Team
+from jsl_core.training.process_group import ProcessGroup
 
 __all__ = ["Steps"]
 
@@ -28,17 +28,17 @@ class Steps:
         objective: Objective,
         augmentation: Augmentation,
         precision: Precision,
-        team: Team,
+        group: ProcessGroup,
         features: torch.Tensor | None,
         pieces: int,
         compiled: bool,
     ) -> None:
         self._network, self._data, self._objective = network, data, objective
-        self._augmentation, self._precision, self._team = augmentation, precision, team
+        self._augmentation, self._precision, self._group = augmentation, precision, group
         self._features = features
         self._forward = torch.compile(network.forward_features) if compiled else network.forward_features
         self._graphed: GraphedFeatures | None = None
-        if data.images.device.type == "cuda" and team.size == 1 and not compiled:
+        if data.images.device.type == "cuda" and group.size == 1 and not compiled:
             self._graphed = GraphedFeatures(network, precision)
         self.pieces = pieces
         self.scale = 1.0
@@ -49,7 +49,7 @@ class Steps:
         Without memory for it the batch is tried again without graphs, then in twice as many pieces: the same
         gradients in less memory. Raises `BadSettings` where one image does not fit.
         """
-        mine = self._team.share(batch)
+        mine = self._group.share(batch)
         drawn = generator.get_state()
         while True:
             self._network.zero_grad(set_to_none=True)

@@ -5,7 +5,7 @@ import torch
 from jsl_core.errors import BadSettings
 from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.tensors import DeviceData
-from jsl_core.training.process_group import Team
+from jsl_core.training.process_group import ProcessGroup
 
 __all__ = ["encode", "predict_logits"]
 
@@ -35,17 +35,17 @@ def predict_logits(
     data: DeviceData,
     rows: torch.Tensor,
     features: torch.Tensor | None = None,
-    team: Team = Team(),
+    group: ProcessGroup = ProcessGroup(),
 ) -> dict[str, torch.Tensor]:
     """Logits of the heads for `rows`; `features` of all knees spare the backbone."""
     network.eval()
-    places = team.share(torch.arange(len(rows), device=rows.device))
+    places = group.share(torch.arange(len(rows), device=rows.device))
     mine = rows[places]
     encoded = encode(network, data, mine) if features is None else features[mine]
     outputs = network.forward_head(encoded, data.factors_of(mine))
-    if team.size == 1:
+    if group.size == 1:
         return outputs
     return {
-        name: team.sum(logits.new_zeros(len(rows), logits.shape[1]).index_copy(0, places, logits))
+        name: group.sum(logits.new_zeros(len(rows), logits.shape[1]).index_copy(0, places, logits))
         for name, logits in outputs.items()
     }

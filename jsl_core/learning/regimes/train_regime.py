@@ -31,7 +31,7 @@ from jsl_core.learning.regimes.trainer import Progress, Trainer
 from jsl_core.training.checkpoint import Checkpoint
 from jsl_core.training.device import pick_device
 from jsl_core.training.malloc import keep_freed_memory
-from jsl_core.training.process_group import Team
+from jsl_core.training.process_group import ProcessGroup
 
 __all__ = ["train_regime"]
 
@@ -51,7 +51,7 @@ def train_regime(
     parent: Path | None = None,
     checkpoints: Path | None = None,
     progress: Progress | None = None,
-    team: Team = Team(),
+    group: ProcessGroup = ProcessGroup(),
     fold: int | None = None,
     features: Path | None = None,
 ) -> None:
@@ -94,13 +94,13 @@ def train_regime(
         dropout=chosen.dropout,
         band=settings.band,
     )
-    device = pick_device(settings.device, team.gpu)
+    device = pick_device(settings.device, group.gpu)
     network, inherited = _initial_network(spec, settings, parent)
     if chosen.small_epochs:
         network.check_scale(chosen.small)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # convolutions on processors and GPUs are faster so
-    if team.size > 1 and device.type == "cuda":
+    if group.size > 1 and device.type == "cuda":
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     data = DeviceData.of(packed, encoder, settings.mirror_left, device)
     frozen = regime == "jsl-joint-frozen"
@@ -127,13 +127,13 @@ def train_regime(
         features=encoded,
         held=inherited if chosen.hold_heads else frozenset(),
         compiled=settings.compile,
-        team=team,
+        group=group,
     )
     origin = _digest_of(parent)
     key = json.dumps([regime, packed.digest, settings.model_dump(mode="json"), origin], sort_keys=True)
-    curves = Curves(checkpoints / regime if checkpoints and team.leads else None, progress)
-    history = trainer.run(Checkpoint(checkpoints, key), curves)
-    if not team.leads:
+    curves = Curves(checkpoints / regime if checkpoints and group.is_main else None, progress)
+    history = trainer.run(Checkpoint(checkpoints / "epoch.pt" if checkpoints else None, key), curves)
+    if not group.is_main:
         return
     outputs, flip = _with_flip_if_better(trainer, everything)
     logits = {name: values.float().cpu().numpy() for name, values in outputs.items()}

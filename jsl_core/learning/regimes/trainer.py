@@ -20,10 +20,12 @@ from jsl_core.learning.regimes.gradient_step import Steps
 from jsl_core.learning.regimes.objective import Objective
 from jsl_core.learning.regimes.prediction import predict_logits
 from jsl_core.learning.regimes.scores import validation_scores
+from jsl_core.training.average import update_average
 from jsl_core.training.checkpoint import Checkpoint
 from jsl_core.training.device import Precision
-from jsl_core.training.optimizer import build_optimizer, learning_rate, set_learning_rate
-from jsl_core.training.process_group import Team
+from jsl_core.training.optimizer import build_optimizer, set_learning_rate
+from jsl_core.training.process_group import ProcessGroup
+from jsl_core.training.schedule import learning_rate
 
 __all__ = ["EpochReport", "Progress", "Trainer"]
 
@@ -77,7 +79,7 @@ class Trainer:
     features: torch.Tensor | None = None
     held: frozenset[str] = frozenset()
     compiled: bool = False
-    team: Team = field(default_factory=Team)
+    group: ProcessGroup = field(default_factory=ProcessGroup)
     steps: Steps = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +89,7 @@ class Trainer:
             self.objective,
             self.augmentation,
             self.precision,
-            self.team,
+            self.group,
             self.features,
             self.settings.accumulate,
             self.compiled,
@@ -122,7 +124,7 @@ class Trainer:
                 history.append(self._report(history, rate, train_loss, val_loss, scores, seconds))
                 if history[-1].best:
                     best = _copy_of(judged)
-                if self.team.leads:
+                if self.group.is_main:
                     checkpoint.save(
                         {
                             "network": network.state_dict(),
@@ -150,8 +152,8 @@ class Trainer:
             network.backbone.eval()  # its batch statistics stay as they are, too
         learning = self._head_parameters() if hold_backbone else list(network.parameters())
         batches = self._batches(generator)
-        if not self.team.leads:  # the team draws the same batches, and each its own augmentation
-            generator.manual_seed(generator.initial_seed() + self.team.rank)
+        if not self.group.is_main:  # the team draws the same batches, and each its own augmentation
+            generator.manual_seed(generator.initial_seed() + self.group.rank)
         held = self.network.image_weights(self.held if hold_backbone else ())
         kept = [weight.clone() for weight in held]
         losses = [report.val_loss for report in history]
@@ -162,20 +164,20 @@ class Trainer:
                 rate = settings.freeze_lr
             set_learning_rate(optimizer, rate)
             total += self.steps.gradients(rows, generator, hold_backbone) * len(rows)
-            self.team.sum_gradients(learning)
+            self.group.sum_gradients(learning)
             optimizer.step()
             for weight, value in zip(held, kept, strict=True):
                 weight.copy_(value)
             if average is not None:
-                _follow(average, network, settings.average)
+                update_average(average, network, settings.average)
         for trained in (network, average):
             if trained is not None:
-                self.team.average_buffers(trained)
-        return float(self.team.sum(total)) / len(self.train_rows), rate
+                self.group.average_buffers(trained)
+        return float(self.group.sum(total)) / len(self.train_rows), rate
 
     def _validate(self, network: KneeNetwork) -> tuple[float, dict[str, float]]:
         rows = self.val_rows
-        outputs = predict_logits(network, self.data, rows, self.features, self.team)
+        outputs = predict_logits(network, self.data, rows, self.features, self.group)
         with torch.no_grad():
             loss = float(self.objective(outputs, self.data, rows))
         return loss, validation_scores(outputs, self.data.grades[rows], self.data.progressed[rows])
@@ -231,28 +233,12 @@ class Trainer:
     def _seeded(self, epoch: int) -> torch.Generator:
         digest = hashlib.sha256(f"{self.seed}:{epoch}".encode()).digest()
         seed = int.from_bytes(digest[:7], "big")
-        torch.manual_seed(seed + self.team.rank)  # dropout's source; `run` restores the caller's state
+        torch.manual_seed(seed + self.group.rank)  # dropout's source; `run` restores the caller's state
         return torch.Generator(self.data.images.device).manual_seed(seed)
 
 
 def _copy_of(network: nn.Module) -> dict[str, Any]:
     return {key: tensor.clone() for key, tensor in network.state_dict().items()}
-
-
-def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the averaged weights, and with them their batch statistics, towards the trained ones."""
-    with torch.no_grad():
-        torch._foreach_lerp_(_numbers(average), _numbers(network), 1 - decay)
-        if counts := _counts(average):
-            torch._foreach_copy_(counts, _counts(network))
-
-
-def _numbers(network: nn.Module) -> list[torch.Tensor]:
-    return [*network.parameters(), *(buffer for buffer in network.buffers() if buffer.is_floating_point())]
-
-
-def _counts(network: nn.Module) -> list[torch.Tensor]:
-    return [buffer for buffer in network.buffers() if not buffer.is_floating_point()]
 
 
 def _gpus(data: DeviceData) -> list[int]:
