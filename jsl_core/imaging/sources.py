@@ -3,13 +3,13 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from jsl_core.errors import BadScan, JslError
-from jsl_core.imaging.archives import IN_ARCHIVE, MAX_BYTES, files_in, is_archive, printable
+from jsl_core.system.archives import IN_ARCHIVE, MAX_BYTES, archive_members, is_archive, printable
 
-__all__ = ["STATE", "ScanFile", "open_scan", "printable", "walk"]
+__all__ = ["STATE", "ScanFile", "open_scan", "walk"]
 
 STATE = ".jsl"  # the folder in which commands remember what they did
 
@@ -105,13 +105,10 @@ def _no_archive(path: Path) -> bytes:
 
 def _index(path: Path) -> dict[str, ScanFile]:
     """The files of an archive by their inner names; none if it is damaged, or none at all."""
-    return _indexed(path, path.stat().st_mtime_ns) if is_archive(path.name) else {}
-
-
-@lru_cache(maxsize=2)  # a worker reads one archive after another, and a compressed tar only forwards fast
-def _indexed(path: Path, mtime_ns: int) -> dict[str, ScanFile]:
-    try:
-        files = files_in(path, path.name)
-    except Exception:  # zipfile and tarfile raise anything at all on damaged archives
+    if not is_archive(path.name):
         return {}
-    return {inner: ScanFile(inner, size, read) for inner, (size, read) in files.items()}
+    try:
+        members = archive_members(path)
+    except OSError:
+        return {}
+    return {name: ScanFile(name, member.size, member.read) for name, member in members.items()}

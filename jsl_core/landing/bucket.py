@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jsl_core.imaging.sources import printable
 from jsl_core.landing.folder import scans_in
 from jsl_core.landing.ledger import Landed
 from jsl_core.storage import Artifact
 from jsl_core.storage.s3.bucket_location import Place
 from jsl_core.storage.s3.client import connect
 from jsl_core.storage.s3.retries import NotFound, attempt
+from jsl_core.system.archives import printable
 from jsl_core.system.files import write_atomically
 
 __all__ = ["BucketLanding"]

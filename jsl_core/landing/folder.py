@@ -5,10 +5,10 @@ from pathlib import Path
 
 from jsl_core.errors import JslError
 from jsl_core.imaging import walk
-from jsl_core.imaging.sources import printable
 from jsl_core.landing.ledger import Landed
 from jsl_core.scans.listing import scan_artifact
 from jsl_core.storage import Artifact
+from jsl_core.system.archives import printable
 
 __all__ = ["FolderLanding", "scans_in"]
 

@@ -8,9 +8,9 @@ import pandas as pd
 
 from jsl_core.errors import BadScan, BadTable, JslError
 from jsl_core.imaging import ScanFile, open_scan, walk
-from jsl_core.imaging.archives import IN_ARCHIVE
 from jsl_core.scans.digests import Digests
 from jsl_core.storage import Artifact
+from jsl_core.system.archives import IN_ARCHIVE
 
 __all__ = ["list_scans", "scan_artifact"]
 

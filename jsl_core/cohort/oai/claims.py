@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from jsl_core.cohort.oai.files import place_of
+from jsl_core.cohort.oai.files import film_path_of
 from jsl_core.cohort.oai.values import barcodes, codes_of, dates_of, participants_of
 
 __all__ = ["BILATERAL_PA", "Claim", "claims_by_barcode", "is_bilateral_pa", "visit_of"]
@@ -59,7 +59,7 @@ def _contents(table: pd.DataFrame) -> Iterator[Claim]:
     folders = _column(table, "FOLDER").str.replace("\\", "/", regex=False).str.strip()
     named = barcodes(_column(table, "BARCODE"))
     named = named.where(named != "", barcodes(_column(table, "ACCESSIONNUMBER")))
-    named = named.where(named != "", folders.map(lambda folder: place_of(folder).barcode))
+    named = named.where(named != "", folders.map(lambda folder: film_path_of(folder).barcode))
     columns = (
         participants_of(table["PARTICIPANTID"]),
         dates_of(_column(table, "STUDYDATE")),
@@ -68,12 +68,12 @@ def _contents(table: pd.DataFrame) -> Iterator[Claim]:
         folders,
     )
     for participant, date, barcode, description, folder in zip(*columns, strict=True):
-        baseline = place_of(f"{folder}/").baseline
+        baseline = film_path_of(f"{folder}/").baseline
         yield Claim("contents.csv", participant, date, barcode, description, baseline)
 
 
 def _images(table: pd.DataFrame) -> Iterator[Claim]:
-    places = [place_of(path.replace("\\", "/")) for path in table["IMAGE_FILE"]]
+    paths = [film_path_of(path.replace("\\", "/")) for path in table["IMAGE_FILE"]]
     columns = (
         participants_of(table["SRC_SUBJECT_ID"]),
         dates_of(_column(table, "INTERVIEW_DATE")),
@@ -81,10 +81,10 @@ def _images(table: pd.DataFrame) -> Iterator[Claim]:
         table["IMAGE_DESCRIPTION"],
         _column(table, "VISIT"),
     )
-    for place, participant, date, barcode, description, visit in zip(places, *columns, strict=True):
+    for path, participant, date, barcode, description, visit in zip(paths, *columns, strict=True):
         if participant:  # the second header line has none
-            baseline = visit_of(visit) if visit.strip() else place.baseline
-            yield Claim("image03.txt", participant, date, barcode or place.barcode, description, baseline)
+            baseline = visit_of(visit) if visit.strip() else path.baseline
+            yield Claim("image03.txt", participant, date, barcode or path.barcode, description, baseline)
 
 
 def _clinics(table: pd.DataFrame) -> Iterator[Claim]:

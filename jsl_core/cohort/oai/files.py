@@ -2,37 +2,23 @@
 
 import os
 import re
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from jsl_core.cohort.oai.findings import Finding
 from jsl_core.errors import BadTable
+from jsl_core.system.archives import IN_ARCHIVE, archive_members, is_archive, is_tar
 
-__all__ = ["DAMAGED", "IN_ARCHIVE", "Entry", "Place", "list_entries", "place_of"]
+__all__ = ["Entry", "FilmPath", "film_path_of", "list_entries"]
 
-# What reading a damaged file or archive raises.
-DAMAGED = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-)
-
-IN_ARCHIVE = "!/"
-_TAR = re.compile(r"\.(tar|tgz|tar\.gz|tar\.bz2|tar\.xz)$", re.IGNORECASE)
 _ZIP = re.compile(r"\.zip$", re.IGNORECASE)
 _TABLE = re.compile(r"\.(txt|csv|asc)$", re.IGNORECASE)
 _SERIES = re.compile(r"^\d{8}(\.(tar|tgz|tar\.gz))?$", re.IGNORECASE)
 _MR = re.compile(r"(^|/)\d{8}/1\d{7}(\.|/|$)")  # <date>/<barcode>: X-ray barcodes start with 0, MR with 1
-_PLACE = re.compile(r"(?:^|/)(?P<participant>\d{7})/(?P<date>(?:19|20)\d{6})/(?P<barcode>0\d{7})(?:[./]|$)")
+_FILM_PATH = re.compile(
+    r"(?:^|/)(?P<participant>\d{7})/(?P<date>(?:19|20)\d{6})/(?P<barcode>0\d{7})(?:[./]|$)"
+)
 _VISIT = re.compile(r"(?:^|/)(?:(?P<release>\d+)\.[A-Z]\.\d+|(?P<months>\d\d)m)(?=/)", re.IGNORECASE)
 
 _NESTED = "films in an archive within an archive are not looked for; unpack the outer one"
@@ -51,34 +37,31 @@ class Entry:
     member: str = ""
 
     @property
-    def kind(self) -> Literal["file", "zip", "tar"]:
-        """How the bytes are reached; the archive of one series is a tar."""
-        if _ZIP.search(self.path.name) and self.member:
-            return "zip"
-        return "tar" if _TAR.search(self.path.name) else "file"
+    def in_tar(self) -> bool:
+        """Whether it lies in a tar, or is one series' own."""
+        return is_tar(self.path.name)
 
     @property
     def basename(self) -> str:
+        """The name without its folders and archives."""
         return self.name.rpartition("/")[2]
 
     def read(self) -> bytes:
-        """The bytes; raises OSError, or whatever a damaged archive raises."""
+        """The bytes of a plain file, a table or a film.
+
+        Raises:
+            OSError: If the file or its archive is damaged or cannot be read.
+        """
         if not self.member:
             return self.path.read_bytes()
-        if self.kind == "zip":
-            outer, _, inner = self.member.partition(IN_ARCHIVE)
-            with zipfile.ZipFile(self.path) as archive:
-                if not inner:
-                    return archive.read(outer)
-                with archive.open(outer) as file, zipfile.ZipFile(file) as nested:
-                    return nested.read(inner)
-        with tarfile.open(self.path) as tar:
-            unpacked = tar.extractfile(self.member)
-            return unpacked.read() if unpacked else b""
+        try:
+            return archive_members(self.path, _may_hold_tables)[self.member].read()
+        except Exception as error:  # zipfile and tarfile raise anything at all on damaged archives
+            raise OSError(f"{self.name}: damaged") from error
 
 
 @dataclass(frozen=True)
-class Place:
+class FilmPath:
     """What `<ID>/<YYYYMMDD>/<barcode>` in a path tells; `baseline` is None where the path is silent."""
 
     participant: str = ""
@@ -87,21 +70,22 @@ class Place:
     baseline: bool | None = None
 
 
-def place_of(name: str) -> Place:
+def film_path_of(name: str) -> FilmPath:
     """What an entry's name tells. Releases 0.C.2 and 0.E.1, and folders 00m, are baseline."""
     path = name.replace(IN_ARCHIVE, "/")
-    found = _PLACE.search(path)
+    match = _FILM_PATH.search(path)
     visits = [int(v["release"] or v["months"]) for v in _VISIT.finditer(path)]
     baseline = all(visit == 0 for visit in visits) if visits else None
-    return Place(**found.groupdict(), baseline=baseline) if found else Place(baseline=baseline)
+    return FilmPath(**match.groupdict(), baseline=baseline) if match else FilmPath(baseline=baseline)
 
 
 def list_entries(release: Path) -> tuple[list[Entry], list[Finding]]:
-    """Every file of a release in the order of names, without MR series; and the archives that are damaged.
+    """List every file of a release but MR series, in the order of names, and the archives that are damaged.
 
-    Raises BadTable where there is no release.
+    Raises:
+        BadTable: If there is no release.
     """
-    if not release.exists():
+    if not os.path.exists(release):
         raise BadTable(f"{release}: no such file or folder; give the folder or zip of the OAI release")
     findings: list[Finding] = []
     root = release if release.is_dir() else release.parent
@@ -109,12 +93,16 @@ def list_entries(release: Path) -> tuple[list[Entry], list[Finding]]:
     entries: list[Entry] = []
     for path in files:
         name = path.relative_to(root).as_posix()
+        if not is_archive(name) or (is_tar(name) and _SERIES.match(path.name)):
+            entries.append(Entry(name, path))
+            continue
         try:
-            entries += _entries(path, name)
-        except DAMAGED:
+            entries += [Entry(name + IN_ARCHIVE + member, path, member) for member in _members(path)]
+        except OSError:
             findings.append(Finding("damaged_archive", name, "the archive cannot be opened; copy it again"))
-    entries = sorted((entry for entry in entries if _wanted(entry.name)), key=lambda entry: entry.name)
-    findings += [Finding("nested_archive", e.name, _NESTED) for e in entries if e.member and _nested(e)]
+    entries = sorted((entry for entry in entries if _is_wanted(entry.name)), key=lambda entry: entry.name)
+    nested = [entry for entry in entries if entry.member and is_archive(entry.name)]
+    findings += [Finding("nested_archive", entry.name, _NESTED) for entry in nested]
     return entries, findings
 
 
@@ -125,37 +113,19 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(base, name) for name in files)
 
 
-def _entries(path: Path, name: str) -> Iterator[Entry]:
-    if _ZIP.search(name):
-        with zipfile.ZipFile(path) as archive:
-            members = list(_members(archive))
-    elif _TAR.search(name) and not _SERIES.match(path.name):
-        with tarfile.open(path) as tar:
-            members = [member.name for member in tar if member.isfile()]
-    else:
-        yield Entry(name, path)
-        return
-    for member in members:
-        yield Entry(name + IN_ARCHIVE + member.replace("\\", "/").removeprefix("./"), path, member)
+def _members(path: Path) -> list[str]:
+    """The files of an archive, and the tables of zips within it, which a download often holds."""
+    names = archive_members(path, _may_hold_tables)
+    tables = [name for name in names if IN_ARCHIVE in name and _TABLE.search(name)]
+    nested = {name.partition(IN_ARCHIVE)[0] for name in names if IN_ARCHIVE in name}
+    without_tables = nested - {table.partition(IN_ARCHIVE)[0] for table in tables}
+    return [*(name for name in names if IN_ARCHIVE not in name), *tables, *sorted(without_tables)]
 
 
-def _members(archive: zipfile.ZipFile) -> Iterator[str]:
-    """The files of a zip, and the tables of the zips within it, which a download's folder often holds."""
-    for info in archive.infolist():
-        if _ZIP.search(info.filename):
-            with archive.open(info) as file, zipfile.ZipFile(file) as nested:
-                tables = [member.filename for member in nested.infolist() if _TABLE.search(member.filename)]
-            yield from (f"{info.filename}{IN_ARCHIVE}{table}" for table in tables)
-            if tables:
-                continue
-        if not info.is_dir():
-            yield info.filename
+def _may_hold_tables(name: str) -> bool:
+    return bool(_ZIP.search(name))
 
 
-def _nested(entry: Entry) -> bool:
-    return bool(_ZIP.search(entry.basename) or _TAR.search(entry.basename))
-
-
-def _wanted(name: str) -> bool:
+def _is_wanted(name: str) -> bool:
     hidden = name.rpartition("/")[2].startswith(".") or "__MACOSX/" in name
     return not hidden and not _MR.search(name.replace(IN_ARCHIVE, "/"))

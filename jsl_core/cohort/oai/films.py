@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jsl_core.cohort.oai.claims import Claim, is_bilateral_pa, visit_of
-from jsl_core.cohort.oai.files import Entry, place_of
+from jsl_core.cohort.oai.files import Entry, film_path_of
 from jsl_core.cohort.oai.findings import Finding
 from jsl_core.cohort.oai.headers import Header, read_headers
 from jsl_core.cohort.oai.values import barcode_of, date_of
@@ -50,11 +50,11 @@ def find_films(
     films: list[Film] = []
     findings: list[Finding] = []
     for entry, header in zip(wanted, read_headers(wanted, jobs, progress), strict=True):
-        place = place_of(entry.name)
-        listed = claims.get(place.barcode, ())
+        path = film_path_of(entry.name)
+        listed = claims.get(path.barcode, ())
         if isinstance(header, BadScan):
             if listed:
-                films.append(Film(place.participant, entry.name, place.barcode, reason=header.code))
+                films.append(Film(path.participant, entry.name, path.barcode, reason=header.code))
             else:
                 findings.append(Finding("no_film", entry.name, str(header)))
         else:
@@ -66,13 +66,13 @@ def find_films(
 def _may_be_wanted(entry: Entry, claims: Mapping[str, Sequence[Claim]]) -> bool:
     if entry.basename.lower().endswith(_NO_FILMS):
         return False
-    listed = claims.get(place_of(entry.name).barcode)
+    listed = claims.get(film_path_of(entry.name).barcode)
     return listed is None or any(is_bilateral_pa(claim.description) for claim in listed)
 
 
 def _checked(entry: Entry, header: Header, claims: Mapping[str, Sequence[Claim]]) -> list[Film]:
     """The film, with the reason if its sources contradict one another; none if it is of another kind."""
-    place = place_of(entry.name)
+    named = film_path_of(entry.name)
     own = Claim(
         "header",
         header.participant,
@@ -81,7 +81,7 @@ def _checked(entry: Entry, header: Header, claims: Mapping[str, Sequence[Claim]]
         header.description,
         visit_of(header.time_point),
     )
-    path = Claim("path", place.participant, place.date, place.barcode, "", place.baseline)
+    path = Claim("path", named.participant, named.date, named.barcode, "", named.baseline)
     barcodes = dict.fromkeys(b for b in (path.barcode, own.barcode) if b)
     listed = [claim for barcode in barcodes for claim in claims.get(barcode, ())]
     said = [path, own, *listed]

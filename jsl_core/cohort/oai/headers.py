@@ -1,18 +1,19 @@
 """The few header elements that tell whose film it is; pixels and most of the header are never read."""
 
 import io
-import tarfile
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import IO, Any
 
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag, Tag
 
-from jsl_core.cohort.oai.files import DAMAGED, IN_ARCHIVE, Entry
+from jsl_core.cohort.oai.files import Entry
 from jsl_core.errors import BadScan
+from jsl_core.system.archives import IN_ARCHIVE, archive_members, stream_members
 from jsl_core.system.parallel import cores, parallel_map
 
 __all__ = ["Header", "read_headers"]
@@ -62,7 +63,7 @@ def read_headers(
 
 def _chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
     """Neighbours together; all that lies in one tar, which can only be read from its beginning."""
-    for tar, group in groupby(entries, key=lambda e: e.path if e.kind == "tar" and e.member else None):
+    for tar, group in groupby(entries, key=lambda e: e.path if e.in_tar and e.member else None):
         together = list(group)
         size = len(together) if tar else _CHUNK
         for start in range(0, len(together), size):
@@ -71,45 +72,45 @@ def _chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 
 def _read_chunk(entries: list[Entry]) -> list[Answer]:
     """Each archive is opened once for all of its neighbours in the chunk."""
+    lost = BadScan("unreadable", "the file cannot be read from its disk or archive")
     answers: list[Answer] = []
-    for _, group in groupby(entries, key=lambda entry: entry.path):
+    for path, group in groupby(entries, key=lambda entry: entry.path):
         together = list(group)
-        reader = {"file": _in_folder, "zip": _in_zip, "tar": _in_tar}[together[0].kind]
-        try:
-            found = reader(together)
-        except DAMAGED:
-            found = {}
-        lost = BadScan("unreadable", "the file cannot be read from its disk or archive")
-        answers += [found.get(entry.member, lost) for entry in together]
+        headers: dict[str, Answer] = {}
+        with suppress(Exception):  # zipfile and tarfile raise anything at all on damaged archives
+            for member, name, file in _opened(path, together):
+                headers[member] = _header(file, name)
+        answers += [headers.get(entry.member, lost) for entry in together]
     return answers
 
 
-def _in_folder(entries: list[Entry]) -> dict[str, Answer]:
-    with entries[0].path.open("rb") as file:
-        return {"": _header(file, entries[0].name)}
+def _opened(path: Path, entries: list[Entry]) -> Iterator[tuple[str, str, IO[bytes]]]:
+    """Member, name and open file of each entry in one file or archive, until the next is asked for.
+
+    Of a series' own archive that is its first file, and no byte further.
+    """
+    names = {entry.member: entry.name for entry in entries}
+    if not entries[0].member and not entries[0].in_tar:
+        with path.open("rb") as file:
+            yield "", entries[0].name, file
+    elif not entries[0].in_tar:
+        members = archive_members(path, descend=_never)
+        for member, name in names.items():
+            with members[member].open() as packed:
+                yield member, name, io.BufferedReader(packed, _BUFFER)  # type: ignore[type-var]
+    else:
+        for streamed in stream_members(path):
+            if "" in names:
+                with streamed.open() as file:
+                    yield "", f"{entries[0].name}{IN_ARCHIVE}{streamed.name}", file
+                return
+            if streamed.name in names:
+                with streamed.open() as file:
+                    yield streamed.name, names[streamed.name], file
 
 
-def _in_zip(entries: list[Entry]) -> dict[str, Answer]:
-    found: dict[str, Answer] = {}
-    with zipfile.ZipFile(entries[0].path) as archive:
-        for entry in entries:
-            with archive.open(entry.member) as member:
-                found[entry.member] = _header(io.BufferedReader(member, _BUFFER), entry.name)  # type: ignore[type-var]
-    return found
-
-
-def _in_tar(entries: list[Entry]) -> dict[str, Answer]:
-    """The members asked for; of a series' own archive the first, and no byte further."""
-    wanted = {entry.member: entry for entry in entries}
-    found: dict[str, Answer] = {}
-    with tarfile.open(entries[0].path) as tar:
-        for member in tar:
-            file = tar.extractfile(member) if member.isfile() else None
-            if file and "" in wanted:
-                return {"": _header(file, f"{entries[0].name}{IN_ARCHIVE}{member.name.removeprefix('./')}")}
-            if file and member.name in wanted:
-                found[member.name] = _header(file, wanted[member.name].name)
-    return found
+def _never(_member: str) -> bool:
+    return False
 
 
 def _header(file: IO[bytes], name: str) -> Answer:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
-from jsl_core.cohort.oai.files import DAMAGED, Entry
+from jsl_core.cohort.oai.files import Entry
 from jsl_core.cohort.oai.findings import Finding
 from jsl_core.cohort.oai.specs import TableSpec
 from jsl_core.errors import BadTable
@@ -91,7 +91,7 @@ def read_table(entry: Entry, spec: TableSpec) -> tuple[pd.DataFrame | None, list
     """One file as a table, or why not."""
     try:
         text = _decoded(entry.read())
-    except DAMAGED:
+    except OSError:
         return None, [Finding("unreadable_table", entry.name, "the file is damaged; copy it again")]
     rows = _rows(text)
     header = [cell.strip().upper() for cell in next(rows, [])]

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from jsl_core.cohort.oai.claims import visit_of
-from jsl_core.cohort.oai.files import place_of
+from jsl_core.cohort.oai.files import film_path_of
 from jsl_core.cohort.oai.values import barcode_of, codes_of, date_of, numbers_of, sides_of
 
 
@@ -91,9 +91,9 @@ def test_a_grade_between_two_grades_is_no_grade() -> None:
     ],
 )
 def test_a_path_tells_participant_date_barcode_and_visit(path: str, baseline: bool | None) -> None:
-    place = place_of(path)
-    assert (place.participant, place.date, place.barcode) == ("1000001", "20050708", "00331201")
-    assert place.baseline is baseline
+    film = film_path_of(path)
+    assert (film.participant, film.date, film.barcode) == ("1000001", "20050708", "00331201")
+    assert film.baseline is baseline
 
 
 @pytest.mark.parametrize(
