@@ -13,7 +13,7 @@ from jsl_core.errors import JslError
 
 __all__ = ["bench"]
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _FOLDER = _ROOT / "tests" / "benchmarks"
 _RESULTS = Path("benchmarks")  # of the short ones, below the folder they are run in
 _SHORT = (  # finished within ten minutes on two cores, all together
