@@ -38,7 +38,7 @@ def crop(split: Artifact, settings: CropSettings, place: Placement) -> Artifact:
     memo = Memo(store, stage_key(crop, settings))
     rows = work_through(knees, work, memo, Progress("crop", len(knees)).step)
     table = write_rows(store, rows, "cropped.json")
-    store.gather(table, artifacts_in(rows))
+    store.write_archive(table, artifacts_in(rows))
     return table
 
 

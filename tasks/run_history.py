@@ -25,7 +25,7 @@ def note_step(step: Step, store: Store, flow_run: UUID | None) -> None:
     """Note a step of the run to which a flow run belongs; a task outside a flow belongs to none."""
     if flow_run:
         with suppress(StoreError):  # the step itself will meet the same trouble, and tell it
-            History(store).note(_begun(str(flow_run), store.url), step)
+            History(store).record_step(_begun(str(flow_run), store.url), step)
 
 
 def note_end(store: Store, made: Artifact) -> None:
@@ -33,7 +33,7 @@ def note_end(store: Store, made: Artifact) -> None:
     if runtime.flow_run.id:
         run = _begun(runtime.flow_run.id, store.url)
         History(store).end(run)
-        picture = as_mermaid(Lineage(store, run).of(made.sha256))
+        picture = as_mermaid(Lineage(store, run).trace(made.sha256))
         create_markdown_artifact(f"```mermaid\n{picture}\n```", key="lineage", description="From the scans")
 
 
@@ -75,4 +75,4 @@ def _beat(run: UUID, url: str) -> None:
                 if state and state.is_final():
                     return
             with suppress(StoreError):  # the next time, perhaps
-                History(open_store(url)).beat(str(run))
+                History(open_store(url)).heartbeat(str(run))

@@ -9,9 +9,10 @@ from typing import Any
 from jsl_core.landing.folder import scans_in
 from jsl_core.landing.ledger import Landed
 from jsl_core.storage import Artifact
-from jsl_core.storage.s3.bucket_location import Place
+from jsl_core.storage.s3.bucket_location import BucketLocation
 from jsl_core.storage.s3.client import connect
-from jsl_core.storage.s3.retries import NotFound, attempt
+from jsl_core.storage.s3.errors import ObjectNotFound
+from jsl_core.storage.s3.retries import with_retries
 from jsl_core.system.archives import printable
 from jsl_core.system.files import write_atomically
 
@@ -27,9 +28,9 @@ class BucketLanding:
     """
 
     def __init__(self, url: str, mirror: Path) -> None:
-        place = Place.of(url)
+        place = BucketLocation.parse(url)
         self._client = connect(place)
-        self._place = Place(place.bucket, place.prefix, self._client.meta.endpoint_url)
+        self._place = BucketLocation(place.bucket, place.prefix, self._client.meta.endpoint_url)
         self._mirror, self._marks = mirror, mirror.with_name(f"{mirror.name}-stamps")
 
     @property
@@ -63,8 +64,8 @@ class BucketLanding:
             return copy
         ask = partial(self._client.get_object, Bucket=self._place.bucket, Key=self._place.prefix + file.name)
         try:
-            answer, data = attempt(lambda: _with_body(ask()), self._place, file.name)
-        except NotFound:
+            answer, data = with_retries(lambda: _with_body(ask()), self._place, file.name)
+        except ObjectNotFound:
             return None
         if _stamp(answer) != file.stamp:
             return None
@@ -83,7 +84,7 @@ class BucketLanding:
         more: dict[str, str] = {}
         while True:
             where = {"Bucket": self._place.bucket, "Prefix": self._place.prefix} | more
-            answer = attempt(partial(self._client.list_objects_v2, **where), self._place)
+            answer = with_retries(partial(self._client.list_objects_v2, **where), self._place)
             for entry in answer.get("Contents", ()):
                 name = entry["Key"].removeprefix(self._place.prefix)
                 if _can_be_a_file(name):

@@ -1,4 +1,4 @@
-"""The store, artifacts and what is remembered of them."""
+"""The store in a folder or a bucket, its artifacts, and the records of what was made from what."""
 
 from jsl_core.storage.artifact import Artifact, sha256_of
 from jsl_core.storage.folder import FolderStore

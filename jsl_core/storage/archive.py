@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.interface import Store
 
-__all__ = ["archive_key", "members_of", "write_archive"]
+__all__ = ["archive_key", "read_members", "write_archive"]
 
 
 def archive_key(table: Artifact) -> str:
+    """The key of a table's archive in a store."""
     return f"archives/{table.sha256[:2]}/{table.sha256}.zip"
 
 
 def write_archive(store: Store, table: Artifact, members: Iterable[Artifact]) -> None:
-    """Write the archive of a table; its members must be in the store."""
+    """Write the archive of a table to the store, in which its members must be."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for member in sorted({one.sha256: one for one in members}.values(), key=lambda one: one.sha256):
@@ -27,12 +28,18 @@ def write_archive(store: Store, table: Artifact, members: Iterable[Artifact]) ->
     store.write(archive_key(table), file.getvalue())
 
 
-def members_of(
+def read_members(
     read: Callable[[str], bytes | None], table: Artifact, wanted: Mapping[str, Artifact]
 ) -> Iterator[tuple[Artifact, bytes]]:
-    """Those of the wanted artifacts (by digest) that the table's archive holds whole, with their bytes.
+    """Read from a table's archive those of the wanted artifacts that it holds whole.
 
-    `read` gives the bytes under a key of the store.
+    Args:
+        read: `Store.read` of the store.
+        table: The table.
+        wanted: Artifacts by digest.
+
+    Yields:
+        An artifact and its bytes.
     """
     data = read(archive_key(table))
     if data is None:
@@ -43,4 +50,4 @@ def members_of(
                 if name in wanted and Artifact.of_bytes(content := archive.read(name), name).sha256 == name:
                     yield wanted[name], content
     except (zipfile.BadZipFile, EOFError):
-        return  # it is but a copy; what it does not give comes one by one
+        return  # the archive is a copy: what it does not yield is read object by object

@@ -12,7 +12,7 @@ _CHUNK = 1 << 20
 
 
 class Readable(Protocol):
-    """What has bytes to read: an open file, for one."""
+    """Anything with a `read` method, such as an open file."""
 
     def read(self, size: int, /) -> bytes: ...
 
@@ -36,17 +36,19 @@ class Artifact(BaseModel):
 
     @classmethod
     def of_bytes(cls, data: bytes, name: str) -> "Artifact":
+        """The artifact of some bytes, which are not stored."""
         return cls(sha256=hashlib.sha256(data).hexdigest(), size=len(data), name=name)
 
     @classmethod
     def of_file(cls, path: Path, name: str = "") -> "Artifact":
+        """The artifact of a file, which is not stored; `name` is the file's by default."""
         with path.open("rb") as file:
             digest, size = sha256_of(file)
         return cls(sha256=digest, size=size, name=name or path.name)
 
 
 def sha256_of(file: Readable) -> tuple[str, int]:
-    """Digest and size in bytes of the rest of an open file, read in chunks."""
+    """Read the rest of an open file in chunks; its SHA-256 in hexadecimal digits, and its size in bytes."""
     digest, size = hashlib.sha256(), 0
     while chunk := file.read(_CHUNK):
         digest.update(chunk)

@@ -14,20 +14,20 @@ from typing import IO
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact, sha256_of
-from jsl_core.storage.keys import checked
+from jsl_core.storage.interface import check_key
 from jsl_core.system.files import TEMPORARY, write_atomically
 
 __all__ = ["FolderStore"]
 
-
-_COPY = 1 << 20  # bytes at a time
-_KINDS = ("archives", "cas", "datasets", "history", "memo", "models", "registry", "results", "runs")
+_CHUNK = 1 << 20  # bytes copied at a time
+_TOP_FOLDERS = ("archives", "cas", "datasets", "history", "memo", "models", "registry", "results", "runs")
 
 
 class FolderStore:
-    """A store in a folder, which is made when first written to."""
+    """A store in a folder, which is made when first written to. What each method does stands in `Store`."""
 
     def __init__(self, root: Path) -> None:
+        """Name the folder; StoreError if it is a file."""
         self.root = root.expanduser().absolute()
         if self.root.exists() and not self.root.is_dir():
             raise StoreError(f"store {self.root}: is a file; name a folder")
@@ -37,19 +37,19 @@ class FolderStore:
         return str(self.root)
 
     def check(self) -> None:
-        """Nothing to try: every write tells a folder's trouble as clearly."""
+        """Do nothing: the first write shows a folder's trouble as clearly."""
 
     def put(self, data: bytes, name: str) -> Artifact:
         artifact = Artifact.of_bytes(data, name)
-        if not self._renewed(artifact):
+        if not self._renew(artifact):
             self.write(artifact.key, data)
         return artifact
 
     def put_file(self, path: Path, name: str = "") -> Artifact:
         artifact = Artifact.of_file(path, name)
-        if not self._renewed(artifact):
+        if not self._renew(artifact):
             with write_atomically(self._path(artifact.key)) as target, path.open("rb") as source:
-                shutil.copyfileobj(source, target, _COPY)
+                shutil.copyfileobj(source, target, _CHUNK)
         return artifact
 
     def get(self, artifact: Artifact) -> bytes:
@@ -74,7 +74,7 @@ class FolderStore:
         return destination
 
     def has(self, artifact: Artifact) -> bool:
-        try:  # a run that finds all done asks this of every artifact; a Path costs ten times the call
+        try:  # a run whose results are all cached calls this for every artifact; a Path costs ten times that
             return os.stat(f"{self.root}/{artifact.key}").st_size == artifact.size
         except FileNotFoundError:
             return False
@@ -90,7 +90,7 @@ class FolderStore:
 
     def write_file(self, key: str, path: Path) -> None:
         with path.open("rb") as source, write_atomically(self._path(key)) as file:
-            shutil.copyfileobj(source, file, _COPY)
+            shutil.copyfileobj(source, file, _CHUNK)
 
     def read(self, key: str) -> bytes | None:
         try:
@@ -106,7 +106,7 @@ class FolderStore:
                 file.seek(start)
                 return file.read(length)
         except FileNotFoundError:
-            raise StoreError(f"store {self.root}: {key} is missing") from None
+            raise StoreError(f"store {self.root}: {key} is missing; run again to make it") from None
         except OSError as error:
             raise self._unreadable(key, error) from error
 
@@ -120,13 +120,15 @@ class FolderStore:
         return (key for key, _, _ in self.sizes(prefix))
 
     def sizes(self, prefix: str) -> Iterator[tuple[str, int, float]]:
-        now, found = time.time(), []
+        now, entries = time.time(), []
         for path in self._path(prefix).rglob("*"):
             with suppress(FileNotFoundError):  # deleted, or renamed to its name, a moment ago
                 stat = path.stat()
                 if path.is_file() and not path.name.startswith(TEMPORARY):
-                    found.append((path.relative_to(self.root).as_posix(), stat.st_size, now - stat.st_mtime))
-        yield from sorted(found)
+                    entries.append(
+                        (path.relative_to(self.root).as_posix(), stat.st_size, now - stat.st_mtime)
+                    )
+        yield from sorted(entries)
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -135,32 +137,32 @@ class FolderStore:
         except OSError as error:
             raise StoreError(f"{path}: cannot be removed ({error.strerror}); mend its permissions") from error
 
-    def abandoned(self, seconds: float) -> int:
-        now, old = time.time(), []
-        for kind in _KINDS:
-            for path in self._path(kind).rglob(f"{TEMPORARY}*"):
+    def remove_abandoned(self, seconds: float) -> int:
+        now, count = time.time(), 0
+        for folder in _TOP_FOLDERS:
+            for path in self._path(folder).rglob(f"{TEMPORARY}*"):
                 with suppress(FileNotFoundError):  # renamed to its name a moment ago
                     if now - path.stat().st_mtime >= seconds:
                         path.unlink()
-                        old.append(path)
-        return len(old)
+                        count += 1
+        return count
 
-    def gather(self, table: Artifact, members: Iterable[Artifact]) -> None:
-        """Nothing: a folder's small files are near enough."""
+    def write_archive(self, table: Artifact, members: Iterable[Artifact]) -> None:
+        """Do nothing: a folder's small files cost no requests."""
 
     def prefetch(self, table: Artifact, members: Iterable[Artifact]) -> None:
-        """Nothing: a folder's small files are near enough."""
+        """Do nothing: a folder's small files cost no requests."""
 
-    def _renewed(self, artifact: Artifact) -> bool:
-        """Whether it is there; if so, it is as young as if it had just been stored."""
-        there = self.has(artifact)
-        if there:
-            with suppress(OSError):  # another user's file in a shared store has its age from them
+    def _renew(self, artifact: Artifact) -> bool:
+        """Whether the artifact is stored; if so, its age becomes that of one stored just now."""
+        stored = self.has(artifact)
+        if stored:
+            with suppress(OSError):  # a file of another user of a shared store keeps its age
                 os.utime(self._path(artifact.key))
-        return there
+        return stored
 
     def _path(self, key: str) -> Path:
-        return self.root / checked(key, self.url)
+        return self.root / check_key(key, self.url)
 
     def _missing(self, artifact: Artifact) -> StoreError:
         what = f"{artifact.name} ({artifact.key})"

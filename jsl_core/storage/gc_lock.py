@@ -1,7 +1,8 @@
-"""The turns of runs and removals: each announces itself before it looks for the other, so one sees the other.
+"""The lock between runs and garbage collection: each announces itself before it looks for the other.
 
-A run that sees a removal waits for its end; a removal that sees a run stops. Neither waits for one that died.
-No clock but this process's own counts, and no listing, which may lag.
+So at least one of two sees the other. A run that sees a collection waits for its end; a collection that sees
+a run stops. Neither waits for one that died: a lock that is not renewed for a minute, by this process's own
+clock, counts for nothing. Nothing depends on a listing, which may lag.
 """
 
 import secrets
@@ -11,35 +12,39 @@ from contextlib import contextmanager
 
 from jsl_core.storage.interface import Store
 
-__all__ = ["await_removal", "removing"]
+__all__ = ["hold_gc_lock", "wait_for_gc"]
 
 _KEY = "gc/at-work.json"
-_DEAD = 60.0  # seconds without a change of the mark after which the removal has died
+_EXPIRY = 60.0  # seconds without a change of the token after which the collection has died
 _POLL_SECONDS = 0.5
 
 
 @contextmanager
-def removing(store: Store) -> Iterator[Callable[[], None]]:
-    """While the block is at work runs that begin wait; what it gives is to be called each minute at least."""
+def hold_gc_lock(store: Store) -> Iterator[Callable[[], None]]:
+    """Make runs that begin wait until the block ends.
 
-    def still() -> None:
+    Yields:
+        A function that renews the lock; the block calls it at least once a minute.
+    """
+
+    def renew() -> None:
         store.write(_KEY, f'"{secrets.token_hex(8)}"'.encode())
 
-    await_removal(store)
-    still()
+    wait_for_gc(store)
+    renew()
     try:
-        yield still
+        yield renew
     finally:
         store.delete(_KEY)
 
 
-def await_removal(store: Store) -> None:
-    """Return when no removal is at work."""
-    seen, since = None, time.monotonic()
-    while (mark := store.read(_KEY)) is not None:
-        if mark != seen:
-            seen, since = mark, time.monotonic()
-        elif time.monotonic() - since >= _DEAD:
+def wait_for_gc(store: Store) -> None:
+    """Return when no garbage collection is at work."""
+    last_token, changed_at = None, time.monotonic()
+    while (token := store.read(_KEY)) is not None:
+        if token != last_token:
+            last_token, changed_at = token, time.monotonic()
+        elif time.monotonic() - changed_at >= _EXPIRY:
             store.delete(_KEY)
         else:
             time.sleep(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Which steps each run asked for, and what each step's key was made of: kept beside what the steps made."""
+"""The history of a store: which steps each run asked for, and what each step's key was made of."""
 
 import json
 import math
@@ -11,14 +11,16 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
-from jsl_core.storage.gc_lock import await_removal
+from jsl_core.storage.gc_lock import wait_for_gc
 from jsl_core.storage.interface import Store
 from jsl_core.storage.memo import artifacts_in
 
 __all__ = ["History", "Run", "Step"]
 
-_HANDS = 16
-_SILENT = 300.0  # seconds without a sign of life after which a run is not at work; it gives one a minute
+_REQUESTS = 16  # at a time
+_HEARTBEAT_EXPIRY = (
+    300.0  # seconds without a heartbeat after which a run is not at work; it sends one a minute
+)
 
 
 class Step(BaseModel):
@@ -46,8 +48,10 @@ class Step(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """A run with the keys of its steps; `age` in seconds since it last asked for one, `silent` since it last
-    gave a sign of life. `ended`: to the end.
+    """A run and the keys of its steps.
+
+    `age` is seconds since it last asked for a step, `heartbeat_age` since it last showed that it is alive;
+    `ended` says that it got to its end.
     """
 
     id: str
@@ -55,12 +59,13 @@ class Run:
     flow: str
     keys: tuple[str, ...]
     age: float
-    silent: float
+    heartbeat_age: float
     ended: bool
 
     @property
     def at_work(self) -> bool:
-        return not self.ended and self.silent < _SILENT
+        """Whether it has not ended and gave a heartbeat lately."""
+        return not self.ended and self.heartbeat_age < _HEARTBEAT_EXPIRY
 
     def __str__(self) -> str:
         return f"{self.name} ({self.flow}, {self.id[:8]})"
@@ -70,47 +75,58 @@ class History:
     """The runs of a store, below `history/`."""
 
     def __init__(self, store: Store) -> None:
+        """Read and write the history of this store."""
         self._store = store
 
     def begin(self, run: str, name: str, flow: str) -> None:
-        """Note that a run is at work, before it reads anything; doing so again changes nothing.
+        """Record that a run is at work, before it reads anything; repeating it changes nothing.
 
-        Returns when no removal is at work: what the run will find, it will keep.
+        Returns when no garbage collection is at work: none will then remove what the run finds.
+
+        Args:
+            run: Its id.
+            name: Its name, for people.
+            flow: The name of its flow.
         """
         self._store.write(f"history/{run}/run.json", json.dumps({"name": name, "flow": flow}).encode())
-        await_removal(self._store)
+        wait_for_gc(self._store)
 
-    def beat(self, run: str) -> None:
-        """Note that a run is still at work, however long its steps take."""
+    def heartbeat(self, run: str) -> None:
+        """Record that a run is still at work, however long its steps take."""
         self._store.write(f"history/{run}/alive.json", b"{}")
 
-    def note(self, run: str, step: Step) -> None:
+    def record_step(self, run: str, step: Step) -> None:
+        """Record that a run asked for a step."""
         self._store.write(f"history/{run}/{step.key}.json", step.model_dump_json().encode())
 
     def end(self, run: str) -> None:
-        """Note that a run has got to its end: it needs nothing more of what no other run keeps."""
+        """Record that a run has got to its end: from now on it needs its last results only."""
         self._store.write(f"history/{run}/ended.json", b"{}")
 
     def runs(self) -> list[Run]:
-        """All runs, the newest first."""
-        return self._told(self._ages())
+        """List all runs, the newest first."""
+        return self._load_runs(self._record_ages())
 
-    def newcomers(self, known: set[str]) -> list[Run]:
-        """The runs at work, and those, at work or already through, whose ids are not among the known."""
-        found = self._ages()
-        fresh = {run: ages for run, ages in found.items() if run not in known or min(ages.values()) < _SILENT}
-        return [run for run in self._told(fresh) if run.at_work or run.id not in known]
+    def running_or_new(self, known: set[str]) -> list[Run]:
+        """List the runs at work, and those, ended or not, whose ids are not among the known."""
+        ages_by_run = self._record_ages()
+        candidates = {
+            run: ages
+            for run, ages in ages_by_run.items()
+            if run not in known or min(ages.values()) < _HEARTBEAT_EXPIRY
+        }
+        return [run for run in self._load_runs(candidates) if run.at_work or run.id not in known]
 
-    def _ages(self) -> dict[str, dict[str, float]]:
-        """Seconds since each note of each run."""
-        found: dict[str, dict[str, float]] = {}
+    def _record_ages(self) -> dict[str, dict[str, float]]:
+        """The age in seconds of each record of each run, by the run's id."""
+        ages_by_run: dict[str, dict[str, float]] = {}
         for key, _, age in self._store.sizes("history"):
             _, run, rest = key.split("/", 2)
-            found.setdefault(run, {})[rest.removesuffix(".json")] = age
-        return found
+            ages_by_run.setdefault(run, {})[rest.removesuffix(".json")] = age
+        return ages_by_run
 
-    def _told(self, found: Mapping[str, Mapping[str, float]]) -> list[Run]:
-        facts = self._read(f"history/{run}/run.json" for run in found)
+    def _load_runs(self, ages_by_run: Mapping[str, Mapping[str, float]]) -> list[Run]:
+        facts = self._read(f"history/{run}/run.json" for run in ages_by_run)
         runs = [
             Run(
                 id=run,
@@ -118,28 +134,34 @@ class History:
                 flow=fact.get("flow", ""),
                 keys=tuple(key for key in ages if "/" in key),
                 age=min(age for key, age in ages.items() if key != "alive" or len(ages) == 1),
-                silent=min(ages.get(sign, math.inf) for sign in ("run", "alive")),
+                heartbeat_age=min(ages.get(record, math.inf) for record in ("run", "alive")),
                 ended="ended" in ages,
             )
-            for (run, ages), fact in zip(found.items(), facts, strict=True)
+            for (run, ages), fact in zip(ages_by_run.items(), facts, strict=True)
         ]
         return sorted(runs, key=lambda run: run.age)
 
-    def find(self, start: str) -> Run:
-        """The run whose name or id starts so; `latest`: the newest. Raises StoreError with what there is."""
+    def find(self, prefix: str) -> Run:
+        """Find the run whose name or id begins with `prefix`, or the newest for `latest`.
+
+        Raises:
+            StoreError: If not exactly one does; the message names the newest runs.
+        """
         runs = self.runs()
-        fits = [run for run in runs if start and (run.name.startswith(start) or run.id.startswith(start))]
-        if start == "latest" and runs:
+        matches = [
+            run for run in runs if prefix and (run.name.startswith(prefix) or run.id.startswith(prefix))
+        ]
+        if prefix == "latest" and runs:
             return runs[0]
-        if len(fits) != 1:
+        if len(matches) != 1:
             known = ", ".join(map(str, runs[:10])) or "none yet"
-            what = "several runs are" if fits else "no run is"
-            raise StoreError(f"store {self._store.url}: {what} called {start!r}; there are: {known}")
-        return fits[0]
+            problem = "several runs are" if matches else "no run is"
+            raise StoreError(f"store {self._store.url}: {problem} called {prefix!r}; there are: {known}")
+        return matches[0]
 
     def steps(self, runs: Iterable[Run], stage: str = "") -> dict[str, Step]:
-        """The steps of runs by key, each once; with `stage` only those of one stage."""
-        where = {
+        """Read the steps of runs by key, each once; with `stage` only those of one stage."""
+        record_keys = {
             key: f"history/{run.id}/{key}.json"
             for run in runs
             for key in run.keys
@@ -147,12 +169,12 @@ class History:
         }
         return {
             key: Step.model_validate(step)
-            for key, step in zip(where, self._read(where.values()), strict=True)
+            for key, step in zip(record_keys, self._read(record_keys.values()), strict=True)
             if step
         }
 
     def results(self, keys: Iterable[str]) -> dict[str, list[Artifact]]:
-        """The artifacts that steps have made, by the step's key; a step without a result is left out."""
+        """Read which artifacts steps have made, by the step's key; a step without a result is left out."""
         keys = list(keys)
         records = self._read(f"results/{key}" for key in keys)
         return {
@@ -162,14 +184,14 @@ class History:
         }
 
     def _read(self, keys: Iterable[str]) -> list[dict[str, Any]]:
-        """Each note; an empty one for what is not there, or damaged."""
-        with ThreadPoolExecutor(_HANDS) as pool:
-            return [_parsed(data) for data in pool.map(self._store.read, keys)]
+        """The record under each key; an empty one for what is missing or damaged."""
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            return [_parse(data) for data in pool.map(self._store.read, keys)]
 
 
-def _parsed(data: bytes | None) -> dict[str, Any]:
+def _parse(data: bytes | None) -> dict[str, Any]:
     try:
-        note = json.loads(data or b"{}")
+        record = json.loads(data or b"{}")
     except ValueError:  # a power cut may leave a file's name without its bytes
         return {}
-    return note if isinstance(note, dict) else {}
+    return record if isinstance(record, dict) else {}

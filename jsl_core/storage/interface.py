@@ -1,24 +1,28 @@
-"""What every store offers."""
+"""What every store offers, and what its keys may be."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
 
-__all__ = ["Store"]
+__all__ = ["Store", "check_key"]
 
 
 class Store(Protocol):
-    """Bytes by content, and a few readable keys. Keys are relative POSIX paths."""
+    """Bytes by content, and some under readable keys. Keys are relative POSIX paths.
+
+    Every method may raise StoreError, with one line that says what to do, where the folder or server fails.
+    """
 
     @property
     def url(self) -> str:
-        """What `open_store` was given; a folder is absolute."""
+        """What `open_store` opens it by; a folder's is its absolute path."""
         ...
 
     def check(self) -> None:
-        """Try the place before a run begins. Raises StoreError if it cannot be written and read."""
+        """Write and read something before a run begins, so that trouble shows early."""
         ...
 
     def put(self, data: bytes, name: str) -> Artifact:
@@ -26,69 +30,80 @@ class Store(Protocol):
         ...
 
     def put_file(self, path: Path, name: str = "") -> Artifact:
-        """Store a file by its digest without reading it into memory."""
+        """Store a file by its digest without reading it into memory; `name` is the file's by default."""
         ...
 
     def get(self, artifact: Artifact) -> bytes:
-        """The artifact's bytes, checked. Raises StoreError if they are missing or damaged."""
+        """Return the artifact's bytes, checked against its digest; StoreError if missing or damaged."""
         ...
 
     def fetch(self, artifact: Artifact, destination: Path) -> Path:
-        """Copy the artifact's bytes, checked, to a file. Raises StoreError as `get` does."""
+        """Copy the artifact's bytes, checked, to a file, and return its path; StoreError as for `get`."""
         ...
 
     def has(self, artifact: Artifact) -> bool:
-        """Whether an object of the artifact's digest and size is there; its bytes are not read."""
+        """Tell whether an object of the artifact's digest and size is stored; its bytes are not read."""
         ...
 
     def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
-        """Those that `has` would deny, asked for together."""
+        """Return those that are not stored, in their order; cheaper than `has` for each."""
         ...
 
     def write(self, key: str, data: bytes) -> None:
-        """Put bytes under a readable key, replacing what was there in one step."""
+        """Put bytes under a readable key, replacing in one step what was there."""
         ...
 
     def write_file(self, key: str, path: Path) -> None:
-        """As `write`, from a file that need not fit into memory."""
+        """Put a file under a readable key as `write` does; it need not fit into memory."""
         ...
 
     def read(self, key: str) -> bytes | None:
-        """The bytes under a readable key, or None."""
+        """Return the bytes under a readable key, or None."""
         ...
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
-        """Some of an object's bytes, fewer at its end; the caller checks them. Raises StoreError."""
+        """Return some of an object's bytes, unchecked, fewer at its end; StoreError if it is missing."""
         ...
 
     def publish(self, artifact: Artifact, key: str) -> str:
-        """Copy an artifact to a readable key, and say where that is."""
+        """Copy an artifact to a readable key, and return its path or URL."""
         ...
 
     def link(self, key: str) -> str:
-        """Where a browser finds a readable key, for a day where that needs leave."""
+        """Return a URL by which a browser gets the object under a key; a bucket's is good for a day."""
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """All keys below a prefix, sorted."""
+        """Yield all keys below a prefix, sorted."""
         ...
 
     def sizes(self, prefix: str) -> Iterator[tuple[str, int, float]]:
-        """As `keys`, with each object's size in bytes and its age in seconds."""
+        """Yield each key below a prefix, sorted, with its object's size in bytes and age in seconds."""
         ...
 
     def delete(self, key: str) -> None:
-        """Remove an object; removing what is not there is no error."""
+        """Remove an object; removing one that is not there is no error."""
         ...
 
-    def abandoned(self, seconds: float) -> int:
-        """Remove what writers left that were killed at least so long ago; how many they were."""
+    def remove_abandoned(self, seconds: float) -> int:
+        """Remove what killed writers left at least so long ago, and return how many they were."""
         ...
 
-    def gather(self, table: Artifact, members: Iterable[Artifact]) -> None:
-        """Also keep the small artifacts that a table names as one object, where each costs a request."""
+    def write_archive(self, table: Artifact, members: Iterable[Artifact]) -> None:
+        """Also store the small artifacts that a table names as one object, where each costs a request."""
         ...
 
     def prefetch(self, table: Artifact, members: Iterable[Artifact]) -> None:
-        """Bring what `gather` kept of a table near, where that saves requests."""
+        """Copy the artifacts that a table names into the local cache, where that saves requests."""
         ...
+
+
+def check_key(key: str, url: str) -> str:
+    """Return a key of the store at `url` as it is.
+
+    Raises:
+        StoreError: If the key leads out of the store.
+    """
+    if key.startswith("/") or ".." in PurePosixPath(key).parts:
+        raise StoreError(f"store {url}: {key!r} is no key of a store; give a relative path without ..")
+    return key

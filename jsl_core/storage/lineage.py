@@ -13,105 +13,123 @@ from jsl_core.storage.memo import artifacts_in
 
 __all__ = ["Lineage", "Node", "as_mermaid", "as_text"]
 
-_SHOWN = 6  # inputs of one step; a bucket has hundreds of scans
-_ENOUGH = 6  # digits of a digest
+_MAX_INPUTS = 6  # shown of one step; a bucket has hundreds of scans
+_MIN_DIGITS = 6  # of a digest that is looked for
 
 
 @dataclass(frozen=True)
 class Node:
-    """An artifact, the step that made it (None: it came from outside), and what that step took.
+    """An artifact, the step that made it (None: it came from outside), and that step's inputs.
 
-    `part_of` is the table or folder that names it, where the step made that; `more` counts inputs left out;
-    `again` says that what it was made from stands elsewhere in the tree.
+    `part_of` is the table or folder that names it, where the step made that; `omitted` counts further inputs;
+    `repeated` says that its inputs are shown at an earlier node of the tree.
     """
 
     artifact: Artifact
     step: Step | None
     part_of: Artifact | None
     inputs: tuple["Node", ...]
-    more: int = 0
-    again: bool = False
+    omitted: int = 0
+    repeated: bool = False
 
 
 class Lineage:
-    """What the runs of a store tell of its artifacts."""
+    """The steps that made a store's artifacts, as its runs recorded them."""
 
     def __init__(self, store: Store, run: str = "") -> None:
-        """All runs, or the one that has this name or id."""
+        """Read the history of all runs, or of the one that has this name or id."""
         self._store = store
         history = History(store)
         self._steps = history.steps([history.find(run)] if run else history.runs())
-        self._made = history.results(self._steps)
-        self._maker = {  # where all is kept, a step's table is the one it was given
+        self._results = history.results(self._steps)
+        self._maker = {  # by digest, the key of the step; a step may return an input unchanged
             one.sha256: key
-            for key, made in self._made.items()
-            for one in made
-            if one.sha256 not in {given.sha256 for given in self._steps[key].inputs}
+            for key, results in self._results.items()
+            for one in results
+            if one.sha256 not in {artifact.sha256 for artifact in self._steps[key].inputs}
         }
 
-    def of(self, start: str) -> Node:
-        """The tree of the artifact whose digest starts so. Raises StoreError if not exactly one does."""
-        if len(start) < _ENOUGH:
-            raise StoreError(f"{start!r} is too short for a digest; give at least {_ENOUGH} of its digits")
-        found: dict[str, tuple[Artifact, Artifact | None, str | None]]
-        found = {one.sha256: (one, None, None) for one in self._known() if one.sha256.startswith(start)}
-        if not found:
-            found = {one.sha256: (one, table, file) for one, table, file in self._within(start)}
-        if len(found) != 1:
-            what = "several artifacts begin" if found else "no run has made or used an artifact that begins"
-            raise StoreError(f"store {self._store.url}: {what} with {start}; a run's tables have the digests")
-        ((artifact, table, file),) = found.values()
+    def trace(self, prefix: str) -> Node:
+        """Trace an artifact back to what it was made from.
+
+        Args:
+            prefix: The first digits of its digest, six at least.
+
+        Returns:
+            The root of the tree.
+
+        Raises:
+            StoreError: If not exactly one artifact's digest begins so.
+        """
+        if len(prefix) < _MIN_DIGITS:
+            raise StoreError(
+                f"{prefix!r} is too short for a digest; give at least {_MIN_DIGITS} of its digits"
+            )
+        matches: dict[str, tuple[Artifact, Artifact | None, str | None]]
+        matches = {one.sha256: (one, None, None) for one in self._known() if one.sha256.startswith(prefix)}
+        if not matches:
+            matches = {one.sha256: (one, table, file) for one, table, file in self._find_in_tables(prefix)}
+        if len(matches) != 1:
+            problem = (
+                "several artifacts begin" if matches else "no run has made or used an artifact that begins"
+            )
+            raise StoreError(
+                f"store {self._store.url}: {problem} with {prefix}; a run's tables have the digests"
+            )
+        ((artifact, table, file),) = matches.values()
         return self._node(artifact, table, file, set())
 
     def _known(self) -> Iterator[Artifact]:
-        for made in self._made.values():
-            yield from made
+        for results in self._results.values():
+            yield from results
         for step in self._steps.values():
             yield from step.inputs
 
-    def _within(self, start: str) -> Iterator[tuple[Artifact, Artifact, str | None]]:
-        """The artifacts that tables and folders name, with the scan's file where a row says it."""
-        tables = [one for made in self._made.values() for one in made if one.name.endswith(".json")]
-        gone = set(self._store.missing(tables))
+    def _find_in_tables(self, prefix: str) -> Iterator[tuple[Artifact, Artifact, str | None]]:
+        """The artifacts that tables and folders name, each with its table and the scan that its row names."""
+        tables = [one for results in self._results.values() for one in results if one.name.endswith(".json")]
+        missing = set(self._store.missing(tables))
         for table in tables:
-            data = b"" if table in gone else self._store.get(table)
-            if start.encode() not in data:
+            data = b"" if table in missing else self._store.get(table)
+            if prefix.encode() not in data:
                 continue
             value = json.loads(data)
             for row in value if isinstance(value, list) else [value]:
                 file = row.get("file") if isinstance(row, dict) else None
-                yield from ((one, table, file) for one in artifacts_in(row) if one.sha256.startswith(start))
+                yield from ((one, table, file) for one in artifacts_in(row) if one.sha256.startswith(prefix))
 
-    def _node(self, artifact: Artifact, part_of: Artifact | None, file: str | None, seen: set[str]) -> Node:
-        """The artifact with what is below it, unless that was `seen` before."""
+    def _node(
+        self, artifact: Artifact, part_of: Artifact | None, file: str | None, expanded: set[str]
+    ) -> Node:
+        """The artifact's node, with what is below it unless its digest is among those `expanded` before."""
         key = self._maker.get((part_of or artifact).sha256)
-        if key is None or artifact.sha256 in seen:
-            return Node(artifact, None, part_of, (), again=key is not None)
-        seen.add(artifact.sha256)
+        if key is None or artifact.sha256 in expanded:
+            return Node(artifact, None, part_of, (), repeated=key is not None)
+        expanded.add(artifact.sha256)
         step = self._steps[key]
         inputs = step.inputs
         if file and any(one.name == file for one in inputs):  # of a bucket's scans the one it is from
             inputs = [one for one in inputs if one.name == file]
-        below = tuple(self._node(one, None, file, seen) for one in inputs[:_SHOWN])
-        return Node(artifact, step, part_of, below, more=len(inputs) - len(below))
+        nodes = tuple(self._node(one, None, file, expanded) for one in inputs[:_MAX_INPUTS])
+        return Node(artifact, step, part_of, nodes, omitted=len(inputs) - len(nodes))
 
 
 def as_text(node: Node) -> str:
-    """The tree as lines, inputs further in."""
+    """Format the tree as lines, inputs indented."""
     return "\n".join(_lines(node, ""))
 
 
 def as_mermaid(node: Node) -> str:
-    """The tree as a mermaid graph, from the scans to the artifact."""
+    """Format the tree as a mermaid graph, from the scans to the artifact."""
     lines: dict[str, None] = {}
 
-    def visit(one: Node) -> str:
-        name = f"a{one.artifact.sha256[:12]}"
-        lines[f'  {name}["{_label(one.artifact)}"]'] = None
-        for below in one.inputs:
-            lines[f"  {visit(below)} -->|{one.step.stage if one.step else ''}| {name}"] = None
-        if one.more:
-            lines[f'  {name}more["and {one.more} more"] --> {name}'] = None
+    def visit(current: Node) -> str:
+        name = f"a{current.artifact.sha256[:12]}"
+        lines[f'  {name}["{_label(current.artifact)}"]'] = None
+        for source in current.inputs:
+            lines[f"  {visit(source)} -->|{current.step.stage if current.step else ''}| {name}"] = None
+        if current.omitted:
+            lines[f'  {name}more["and {current.omitted} more"] --> {name}'] = None
         return name
 
     visit(node)
@@ -120,17 +138,17 @@ def as_mermaid(node: Node) -> str:
 
 def _lines(node: Node, indent: str) -> Iterator[str]:
     named = f", named in {_label(node.part_of)}" if node.part_of else ""
-    yield indent + _label(node.artifact) + named + (" (see above)" if node.again else "")
+    yield indent + _label(node.artifact) + named + (" (see above)" if node.repeated else "")
     if node.step is None:
         return
     code = ", ".join(f"{name} {digest[:8]}" for name, digest in node.step.code.items())
     yield f"{indent}  by {node.step.stage} ({code})"
     for line in _settings(node.step.parameters):
         yield f"{indent}  with {line}"
-    for below in node.inputs:
-        yield from _lines(below, f"{indent}    ")
-    if node.more:
-        yield f"{indent}    and {node.more} more"
+    for source in node.inputs:
+        yield from _lines(source, f"{indent}    ")
+    if node.omitted:
+        yield f"{indent}    and {node.omitted} more"
 
 
 def _settings(parameters: dict[str, Any]) -> Iterator[str]:

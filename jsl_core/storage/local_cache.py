@@ -1,4 +1,4 @@
-"""A folder on this machine with copies of artifacts that lie elsewhere: the newest used, up to a size."""
+"""Copies of a bucket's artifacts in a folder on this machine: those used last, up to a size."""
 
 import os
 import threading
@@ -15,23 +15,23 @@ from jsl_core.system.locking import locked
 __all__ = ["LocalCache"]
 
 _GB = 20.0
-_ROOM = 0.9  # of the limit is what a clearing leaves
-_DEAD = 3600.0  # seconds after which what a process was writing is taken for what a killed one left
-_STEP = 64  # a clearing is looked into each time a process has added this fraction of the limit
+_FILL = 0.9  # of the limit is what an eviction leaves
+_ABANDONED = 3600.0  # seconds after which an unfinished file is taken for one of a killed process
+_CHECKS = 64  # per limit: each time a process has added this part of it, the size is checked
 
 
 class LocalCache:
     """Copies by digest, checked at every reading; safe with several processes, of which any may be killed."""
 
     def __init__(self, root: Path, limit: int) -> None:
-        """`limit` in bytes."""
+        """Keep up to `limit` bytes below the folder `root`."""
         self._store, self._limit = FolderStore(root), limit
-        self._added = limit  # so that the first addition looks how much is there
+        self._added = limit  # so that the first addition checks the size
         self._guard = threading.Lock()
 
     @classmethod
     def of_this_machine(cls) -> "LocalCache":
-        """In `cache_folder`, JSL_CACHE_GB large. Raises BadSettings for a size that is none."""
+        """The cache in `cache_folder()`, of JSL_CACHE_GB gigabytes; BadSettings if that is no number."""
         text = os.environ.get("JSL_CACHE_GB") or str(_GB)
         try:
             limit = int(float(text) * 1e9)
@@ -40,13 +40,13 @@ class LocalCache:
         return cls(cache_folder() / "objects", limit)
 
     def get(self, artifact: Artifact) -> bytes | None:
-        """The bytes, or None where they are not kept; a damaged copy is dropped."""
+        """Return the bytes, or None where there is no copy; a damaged one is deleted."""
         path = self._store.root / artifact.key
         try:
             data = path.read_bytes()
         except OSError:
             return None
-        with suppress(OSError):  # another process has just made room; what was read is good all the same
+        with suppress(OSError):  # another process may have evicted it; what was read is good all the same
             os.utime(path)  # the time of last use, which many file systems do not keep
         if Artifact.of_bytes(data, artifact.name).sha256 == artifact.sha256:
             return data
@@ -55,36 +55,42 @@ class LocalCache:
         return None
 
     def has(self, artifact: Artifact) -> bool:
+        """Tell whether there is a copy of the artifact's size."""
         return self._store.has(artifact)
 
     def add(self, artifact: Artifact, data: bytes) -> None:
-        """Keep a copy; where there is no room on the disk it is done without."""
-        if artifact.size > self._limit // _STEP:
+        """Store a copy; where the disk is full, none."""
+        if artifact.size > self._limit // _CHECKS:
             return
         with suppress(StoreError):
             self._store.write(artifact.key, data)
             with self._guard:
                 self._added += artifact.size
-                due = self._added > self._limit // _STEP
-                self._added = 0 if due else self._added
-            if due:
-                self._clear()
+                check_size = self._added > self._limit // _CHECKS
+                self._added = 0 if check_size else self._added
+            if check_size:
+                self._evict()
 
     @contextmanager
-    def fetching(self, artifact: Artifact, kind: str = "") -> Iterator[None]:
-        """For the time of the block no other process or thread fetches the same (kind of) artifact."""
+    def fetch_lock(self, artifact: Artifact, kind: str = "") -> Iterator[None]:
+        """Keep other processes and threads from fetching the same artifact until the block ends.
+
+        Args:
+            artifact: The artifact.
+            kind: Names another lock for the same artifact, for something else that is fetched by it.
+        """
         with locked(self._lock(kind + artifact.sha256[:3])):
             yield
 
-    def _clear(self) -> None:
-        """Remove what was not used for longest until there is room."""
+    def _evict(self) -> None:
+        """Delete the copies that were not used for longest until the rest is below the limit."""
         with locked(self._lock("clear")):
-            self._store.abandoned(_DEAD)
+            self._store.remove_abandoned(_ABANDONED)
             total = sum(size for _, size, _ in self._store.sizes("cas"))
             if total <= self._limit:
                 return
             for key, size, _ in sorted(self._store.sizes("cas"), key=lambda entry: -entry[2]):
-                if total <= self._limit * _ROOM:
+                if total <= self._limit * _FILL:
                     return
                 self._store.delete(key)
                 total -= size

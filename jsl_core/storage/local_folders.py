@@ -8,13 +8,24 @@ __all__ = ["cache_folder", "work_folder"]
 
 
 def cache_folder() -> Path:
-    """JSL_CACHE_DIR, else `jsl` in the user's cache folder: a machine's furniture is no run's setting."""
+    """The folder for copies and caches: JSL_CACHE_DIR, else `jsl` in the user's cache folder.
+
+    An environment variable, as it belongs to a machine and not to a run.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("JSL_CACHE_DIR") or Path(base, "jsl")).absolute()
 
 
 def work_folder(store: str, work: str = "") -> Path:
-    """`work` if it is given, else inside the store's folder; for a bucket in the cache folder."""
+    """The folder for checkpoints and unpacked artifacts of a store's runs.
+
+    Args:
+        store: URL of the store.
+        work: The user's choice, if any.
+
+    Returns:
+        `work`, else a folder inside the store's; for a bucket one in the cache folder.
+    """
     if work:
         return Path(work).absolute()
     if store.startswith("s3://"):

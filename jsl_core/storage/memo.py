@@ -11,7 +11,7 @@ from jsl_core.storage.interface import Store
 
 __all__ = ["Memo", "artifacts_in", "digest_of"]
 
-_HANDS = 16  # requests at a time, where the store is far away
+_REQUESTS = 16  # at a time
 
 
 def digest_of(value: Any) -> str:
@@ -20,7 +20,7 @@ def digest_of(value: Any) -> str:
 
 
 def artifacts_in(value: Any) -> list[Artifact]:
-    """Every artifact named anywhere in a JSON value."""
+    """Every artifact that stands anywhere in a JSON value."""
     if isinstance(value, dict):
         if value.keys() == Artifact.model_fields.keys():
             return [Artifact.model_validate(value)]
@@ -31,9 +31,10 @@ def artifacts_in(value: Any) -> list[Artifact]:
 
 
 class Memo:
-    """Results of one stage (its code and settings: `stage_key`) by the item they were made from."""
+    """Results of one stage by the item they were made from. Items and results are JSON values."""
 
     def __init__(self, store: Store, stage_key: str) -> None:
+        """Keep the results of a stage; `stage_key` is a digest of its code and settings."""
         self._store, self._stage_key = store, stage_key
 
     def _key(self, item: Any) -> str:
@@ -41,22 +42,23 @@ class Memo:
         return f"memo/{digest[:2]}/{digest}.json"
 
     def get(self, item: Any) -> Any | None:
-        """What was stored for the item; None where there is none, or an artifact it names is gone."""
+        """Return the item's result; None where there is none, or an artifact in it is no longer stored."""
         return self.get_all([item])[0]
 
     def get_all(self, items: Sequence[Any]) -> list[Any | None]:
-        """The same of many items at once."""
-        with ThreadPoolExecutor(_HANDS) as pool:
-            found = list(pool.map(self._store.read, map(self._key, items)))
-        values = [_parsed(data) for data in found]
-        gone = set(self._store.missing(artifacts_in(values)))
-        return [None if gone.intersection(artifacts_in(value)) else value for value in values]
+        """Return the results of many items, as `get` does, with few requests."""
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            records = list(pool.map(self._store.read, map(self._key, items)))
+        values = [_parse(record) for record in records]
+        missing = set(self._store.missing(artifacts_in(values)))
+        return [None if missing.intersection(artifacts_in(value)) else value for value in values]
 
     def put(self, item: Any, value: Any) -> None:
+        """Store the item's result, replacing an earlier one."""
         self._store.write(self._key(item), json.dumps(value, sort_keys=True).encode())
 
 
-def _parsed(data: bytes | None) -> Any | None:
+def _parse(data: bytes | None) -> Any | None:
     try:
         return json.loads(data) if data else None
     except ValueError:  # a power cut may leave a file's name without its bytes

@@ -12,26 +12,35 @@ __all__ = ["open_store"]
 
 
 def open_store(url: str) -> Store:
-    """The store at a folder's path, a `file://` or an `s3://bucket/prefix` URL; nothing is asked of it yet.
+    """Open the store that a URL names; nothing is read or sent yet.
 
-    Raises StoreError where the place cannot be a store.
+    Args:
+        url: A folder's path, `file://…` or `s3://bucket/prefix`.
+
+    Returns:
+        A `FolderStore`, or a bucket's store with a cache on this machine, one per process.
+
+    Raises:
+        StoreError: If the URL cannot name a store.
     """
     if url.startswith("file://"):
         return FolderStore(Path(url.removeprefix("file://")))
     if url.startswith("s3://"):
-        return _bucket(url.rstrip("/"), os.getpid())
+        return _open_bucket(url.rstrip("/"), os.getpid())
     if "://" in url:
         kind = url.partition("://")[0]
-        raise StoreError(f"store {kind}://…: only a folder, file:// or s3://bucket/prefix can be a store")
+        raise StoreError(
+            f"store {kind}://…: only a folder, file:// or s3://bucket/prefix can be a store; use one of these"
+        )
     return FolderStore(Path(url))
 
 
 @functools.lru_cache(maxsize=8)
-def _bucket(url: str, process: int) -> Store:
-    """One per process: connections must not be shared with a forked one, and cost time to make."""
-    # The folder store, and all that only trains, does without boto3.
-    from jsl_core.storage.caching_store import CachedStore
+def _open_bucket(url: str, process: int) -> Store:
+    """One store per process: connections cost time, and a forked process must not share them."""
+    # Imported here: folder stores, and processes that only train, need no boto3.
+    from jsl_core.storage.caching_store import CachingStore
     from jsl_core.storage.local_cache import LocalCache
     from jsl_core.storage.s3 import S3Store
 
-    return CachedStore(S3Store(url), LocalCache.of_this_machine())
+    return CachingStore(S3Store(url), LocalCache.of_this_machine())

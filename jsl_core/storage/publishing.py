@@ -1,4 +1,4 @@
-"""What people look for, under readable keys: in the store itself, or in another one."""
+"""Publishing: artifacts copied to readable keys, in the store itself or in another one."""
 
 import json
 import tempfile
@@ -11,55 +11,64 @@ from jsl_core.storage.interface import Store
 
 __all__ = ["publish_all"]
 
-_AT_ONCE = 256  # files between two writings of the record
-_HANDS = 16
+_BATCH = 256  # files between two writings of the record
+_REQUESTS = 16  # at a time
 
 
 def publish_all(source: Store, target: Store, files: Mapping[str, Artifact], record: str) -> int:
-    """Put every artifact under its key of the target store; how many had to be copied.
+    """Copy every artifact that is not there yet to its key of the target store.
 
-    The JSON under the key `record` says which digest lies where. It is written as the work goes on, so that
-    a publishing that was killed goes on from there, and one that is repeated copies nothing. A key whose
-    object is to be replaced leaves the record first: the record never claims what does not lie there.
+    The record is written as the work goes on, so that a publishing that was killed goes on from there, and
+    one that is repeated copies nothing. A key whose object is to be replaced leaves the record first: the
+    record never names a digest that its key does not hold.
+
+    Args:
+        source: The store that has the artifacts.
+        target: The store that gets them; it may be the same.
+        files: Artifacts by key.
+        record: The key of the record: JSON, digests by key.
+
+    Returns:
+        How many artifacts had to be copied.
     """
-    known = _recorded(target, record)
-    there = dict(_sizes(target, files))
-    todo = [
+    digests = _read_record(target, record)
+    sizes = dict(_sizes(target, files))
+    pending = [
         (key, artifact)
         for key, artifact in files.items()
-        if known.get(key) != artifact.sha256 or there.get(key) != artifact.size
+        if digests.get(key) != artifact.sha256 or sizes.get(key) != artifact.size
     ]
-    if stale := known.keys() & dict(todo).keys():
-        known = {key: digest for key, digest in known.items() if key not in stale}
-        _write(target, record, known)
-    with ThreadPoolExecutor(_HANDS) as pool:
-        for start in range(0, len(todo), _AT_ONCE):
-            some = todo[start : start + _AT_ONCE]
-            list(pool.map(lambda one: _send(source, target, *one), some))
-            known |= {key: artifact.sha256 for key, artifact in some}
-            _write(target, record, known)
-    return len(todo)
+    if stale := digests.keys() & dict(pending).keys():
+        digests = {key: digest for key, digest in digests.items() if key not in stale}
+        _write_record(target, record, digests)
+    with ThreadPoolExecutor(_REQUESTS) as pool:
+        for start in range(0, len(pending), _BATCH):
+            batch = pending[start : start + _BATCH]
+            list(pool.map(lambda one: _send(source, target, *one), batch))
+            digests |= {key: artifact.sha256 for key, artifact in batch}
+            _write_record(target, record, digests)
+    return len(pending)
 
 
-def _recorded(target: Store, record: str) -> dict[str, str]:
-    """What the record says; one that somebody has spoiled says nothing, and all is copied again."""
+def _read_record(target: Store, record: str) -> dict[str, str]:
+    """Digests by key; none where the record is missing or damaged, so that all is copied again."""
     try:
-        known = json.loads(target.read(record) or b"{}")
+        digests = json.loads(target.read(record) or b"{}")
     except ValueError:
         return {}
-    return known if isinstance(known, dict) else {}
+    return digests if isinstance(digests, dict) else {}
 
 
-def _write(target: Store, record: str, known: Mapping[str, str]) -> None:
-    target.write(record, json.dumps(known, sort_keys=True, indent=1).encode())
+def _write_record(target: Store, record: str, digests: Mapping[str, str]) -> None:
+    target.write(record, json.dumps(digests, sort_keys=True, indent=1).encode())
 
 
 def _sizes(target: Store, files: Mapping[str, Artifact]) -> Iterator[tuple[str, int]]:
-    """What lies below the keys' folders; a folder within another one is listed with it."""
-    listed = ""
+    """Size by key of all that the keys' folders have; a folder within another one is listed with it."""
+    parent = ""
     for folder in sorted({f"{key.rpartition('/')[0]}/" for key in files}):
-        if not listed or not folder.startswith(listed):
-            listed = folder
+        if not parent or not folder.startswith(parent):
+            parent = folder
             yield from ((key, size) for key, size, _ in target.sizes(folder.removesuffix("/")))
 
 

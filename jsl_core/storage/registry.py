@@ -1,9 +1,9 @@
 """The model registry: versions of a named line of models, and which of them is the champion.
 
 Everything is a JSON record that is written once. A decision names the one it was made after, so that the
-decisions of a line form a chain; the newest of the longest chain says who is champion. Two writers who decide
-at the same moment both write, all readers agree on the same one of the two, and the other's writer is told.
-That needs neither a conditional write nor a clock, only that writing a key is atomic.
+decisions of a line form a chain; the newest of the longest chain says which is champion. Two writers who
+decide at the same moment both write, all readers agree on the same one of the two, and the other's writer
+gets an error. That needs neither a conditional write nor a clock, only that writing a key is atomic.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Overtaken(StoreError):
-    """The champion is no longer the one that the decision was made about; compare again, then decide."""
+    """The champion is no longer the one that the challenger was compared with."""
 
 
 class Version(BaseModel):
@@ -43,10 +43,10 @@ class Version(BaseModel):
 
 
 class Decision(BaseModel):
-    """One decision: who is champion after it (`version`; for `keep` the challenger that was refused).
+    """One decision; `version` is the champion after it, or for `keep` the challenger that was refused.
 
-    `over` is the champion before it ("" for none), `figures` what it rests on, `after` the decision before it
-    ("" for the first), `number` its place in the chain. `when` is for people; nothing depends on it.
+    `over` is the champion before it ("" for none), `figures` the comparison or reason, `after` the name of
+    the decision before it ("" for the first), `number` its position in the chain. Nothing depends on `when`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,33 +59,43 @@ class Decision(BaseModel):
     number: int
     when: str
 
-    def _bytes(self) -> bytes:
+    def _to_bytes(self) -> bytes:
         return json.dumps(self.model_dump(), sort_keys=True, indent=1).encode()
 
     @property
     def name(self) -> str:
         """Its number and the start of its digest: the last name in order is the newest decision."""
-        return f"{self.number:06d}-{hashlib.sha256(self._bytes()).hexdigest()[:16]}"
+        return f"{self.number:06d}-{hashlib.sha256(self._to_bytes()).hexdigest()[:16]}"
 
 
 class Registry:
     """The lines of models in a store, below `registry/`."""
 
     def __init__(self, store: Store) -> None:
+        """Read and write the registry of this store."""
         self._store = store
 
     def regimes(self) -> list[str]:
-        """The lines that have a version, sorted."""
+        """List the lines that have a version, sorted."""
         return sorted({key.split("/")[1] for key in self._store.keys("registry") if "/versions/" in key})
 
     def register(self, regime: str, model: Artifact, facts: Mapping[str, Any]) -> Version:
-        """Make a model (a bundle's tree, which must be in the store) a version of a line.
+        """Make a model a version of a line; registering it again returns the version it has.
 
-        `facts` is JSON. Registering a model again returns the version it has. Raises StoreError.
+        Args:
+            regime: The name of the line.
+            model: The tree of a bundle, which must be in the store.
+            facts: JSON, for people and for later comparisons.
+
+        Returns:
+            The version.
+
+        Raises:
+            StoreError: If the model is not in the store, or the line's name cannot be one.
         """
-        known = self._version(regime, model.sha256[:12])
-        if known:
-            return known
+        registered = self._version(regime, model.sha256[:12])
+        if registered:
+            return registered
         if not self._store.has(model):
             raise StoreError(
                 f"store {self._store.url}: {model.name} ({model.key}) is missing; train it again"
@@ -98,63 +108,85 @@ class Registry:
         return version
 
     def versions(self, regime: str) -> list[Version]:
-        """All versions of a line, in the order of their registration."""
+        """List all versions of a line in the order of their registration."""
         keys = self._store.keys(self._key(regime, "versions"))
-        found = [self._version(regime, key.rpartition("/")[2].removesuffix(".json")) for key in keys]
-        return sorted((one for one in found if one), key=lambda one: (one.registered, one.name))
+        versions = [self._version(regime, key.rpartition("/")[2].removesuffix(".json")) for key in keys]
+        return sorted((one for one in versions if one), key=lambda one: (one.registered, one.name))
 
-    def find(self, regime: str, start: str) -> Version:
-        """The version whose name starts so. Raises StoreError, with the names there are, if not one does."""
+    def find(self, regime: str, prefix: str) -> Version:
+        """Find the version whose name begins with `prefix`.
+
+        Raises:
+            StoreError: If not exactly one does; the message has the names there are.
+        """
         names = [version.name for version in self.versions(regime)]
-        fits = [name for name in names if name.startswith(start)] if start else []
-        found = self._version(regime, fits[0]) if len(fits) == 1 else None
-        if found is None:
+        matches = [name for name in names if name.startswith(prefix)] if prefix else []
+        version = self._version(regime, matches[0]) if len(matches) == 1 else None
+        if version is None:
             known = ", ".join(names) or "none yet"
-            raise StoreError(f"store {self._store.url}: no one version {start!r} of {regime} ({known})")
-        return found
+            raise StoreError(
+                f"store {self._store.url}: no one version {prefix!r} of {regime}; there are: {known}"
+            )
+        return version
 
     def champion(self, regime: str) -> Version | None:
-        """The version in use, or None before the first promotion."""
-        line = _champions(self.history(regime))
-        return self.find(regime, line[-1]) if line else None
+        """Return the version in use, or None before the first promotion."""
+        champions = _champions(self.history(regime))
+        return self.find(regime, champions[-1]) if champions else None
 
     def promote(
         self, regime: str, version: str, figures: Mapping[str, Any], *, over: str | None = None
     ) -> Decision:
-        """Make a version the champion. `figures` (JSON) says why.
+        """Make a version the champion.
 
-        With `over` (a version's name, "" for none) only if that is the champion still: raises Overtaken if
-        another writer was quicker. Raises StoreError if there is no such version.
+        Args:
+            regime: The name of the line.
+            version: The version's name, or how it begins.
+            figures: JSON: why.
+            over: Promote only if this version is champion still ("" for none); None: over any.
+
+        Returns:
+            The decision.
+
+        Raises:
+            Overtaken: If `over` is not the champion any more.
+            StoreError: If there is no such version.
         """
         return self._decide("promote", regime, self.find(regime, version).name, figures, over)
 
     def keep(
         self, regime: str, version: str, figures: Mapping[str, Any], *, over: str | None = None
     ) -> Decision:
-        """Record that a challenger was compared and refused; otherwise as `promote`."""
+        """Record that a challenger was compared and refused; arguments and errors are those of `promote`."""
         return self._decide("keep", regime, self.find(regime, version).name, figures, over)
 
     def rollback(self, regime: str, why: str) -> Decision:
-        """Return to the champion before the present one. Raises StoreError if there was none."""
-        line = _champions(self.history(regime))
-        if len(line) < 2:
-            raise StoreError(f"store {self._store.url}: {regime} has no earlier champion to return to")
-        return self._decide("rollback", regime, line[-2], {"why": why}, line[-1])
+        """Return to the champion before the present one.
+
+        Raises:
+            StoreError: If there was none.
+        """
+        champions = _champions(self.history(regime))
+        if len(champions) < 2:
+            raise StoreError(
+                f"store {self._store.url}: {regime} has no earlier champion to return to; promote a version"
+            )
+        return self._decide("rollback", regime, champions[-2], {"why": why}, champions[-1])
 
     def history(self, regime: str) -> list[Decision]:
-        """The decisions that count, oldest first."""
-        names = self._names(regime)
+        """List the decisions that count, oldest first."""
+        names = self._decision_names(regime)
         return self._chain(regime, names[-1]) if names else []
 
     def overtaken(self, regime: str) -> list[Decision]:
-        """Decisions that were written but do not count, as another writer's came first."""
+        """List decisions that were written but do not count, as another writer's came first."""
         counted = {decision.name for decision in self.history(regime)}
-        return [self._decision(regime, name) for name in self._names(regime) if name not in counted]
+        return [self._decision(regime, name) for name in self._decision_names(regime) if name not in counted]
 
     def _decide(
         self, action: Action, regime: str, version: str, figures: Mapping[str, Any], over: str | None
     ) -> Decision:
-        while True:  # a round is lost only to another writer who got on, so this ends
+        while True:  # a round fails only if another writer's succeeded, so this ends
             history = self.history(regime)
             champions = _champions(history)
             champion = champions[-1] if champions else ""
@@ -172,9 +204,9 @@ class Registry:
                 number=len(history) + 1,
                 when=_now(),
             )
-            self._store.write(self._key(regime, "decisions", decision.name), decision._bytes())
-            newest = max([decision.name, *self._names(regime)])
-            self._store.write(self._newest(regime), newest.encode())
+            self._store.write(self._key(regime, "decisions", decision.name), decision._to_bytes())
+            newest = max([decision.name, *self._decision_names(regime)])
+            self._store.write(self._newest_key(regime), newest.encode())
             if decision in self._chain(regime, newest):
                 return decision
 
@@ -185,14 +217,14 @@ class Registry:
             newest = chain[-1].after
         return chain[::-1]
 
-    def _names(self, regime: str) -> list[str]:
-        """The names of all decisions in order; a listing may lag, so the newest is noted besides."""
+    def _decision_names(self, regime: str) -> list[str]:
+        """The names of all decisions in order; a listing may lag, so the newest has a record of its own."""
         keys = self._store.keys(self._key(regime, "decisions"))
-        noted = self._store.read(self._newest(regime))
+        newest = self._store.read(self._newest_key(regime))
         names = {key.rpartition("/")[2].removesuffix(".json") for key in keys}
-        return sorted(names | ({noted.decode()} if noted else set()))
+        return sorted(names | ({newest.decode()} if newest else set()))
 
-    def _newest(self, regime: str) -> str:
+    def _newest_key(self, regime: str) -> str:
         return self._key(regime, "newest") + ".txt"
 
     def _decision(self, regime: str, name: str) -> Decision:
@@ -200,8 +232,10 @@ class Registry:
         data = self._store.read(key)
         decision = Decision.model_validate_json(data) if data else None
         if decision is None or decision.name != name:
-            what = "damaged" if decision else "missing"
-            raise StoreError(f"store {self._store.url}: {key} is {what}; restore it from a copy of the store")
+            state = "damaged" if decision else "missing"
+            raise StoreError(
+                f"store {self._store.url}: {key} is {state}; restore it from a copy of the store"
+            )
         return decision
 
     def _version(self, regime: str, name: str) -> Version | None:
@@ -215,14 +249,14 @@ class Registry:
 
 
 def _champions(history: list[Decision]) -> list[str]:
-    """Who was champion one after another; a rollback takes the last one away again."""
-    line: list[str] = []
+    """Names of the champions one after another; a rollback drops the last one."""
+    champions: list[str] = []
     for decision in history:
         if decision.action == "promote":
-            line.append(decision.version)
+            champions.append(decision.version)
         elif decision.action == "rollback":
-            line.pop()
-    return line
+            champions.pop()
+    return champions
 
 
 def _now() -> str:

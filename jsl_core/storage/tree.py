@@ -15,7 +15,7 @@ __all__ = ["checkout", "put_tree", "tree_files"]
 
 
 def put_tree(store: Store, folder: Path, name: str) -> Artifact:
-    """Store every file below a folder and return the artifact of the manifest."""
+    """Store every file below a folder, and a manifest of them under `name`, which is returned."""
     files = {
         path.relative_to(folder).as_posix(): store.put_file(path).model_dump()
         for path in sorted(folder.rglob("*"))
@@ -25,15 +25,30 @@ def put_tree(store: Store, folder: Path, name: str) -> Artifact:
 
 
 def tree_files(store: Store, tree: Artifact) -> dict[str, Artifact]:
-    """The files of a tree by their relative path."""
+    """Read a tree's manifest: its files by relative path.
+
+    Raises:
+        StoreError: If the artifact is no manifest.
+    """
     files = json.loads(store.get(tree)).get("tree")
     if files is None:
-        raise StoreError(f"store {store.url}: {tree.name} ({tree.key}) is not a folder's manifest")
+        raise StoreError(
+            f"store {store.url}: {tree.name} ({tree.key}) is no folder's manifest; name a dataset or a model"
+        )
     return {path: Artifact.model_validate(file) for path, file in files.items()}
 
 
 def checkout(store: Store, tree: Artifact, cache: Path) -> Path:
-    """The tree as a folder below `cache`, made once: it appears under its name only when it is whole."""
+    """Make a tree a folder again, once; it appears under its name only when it is whole.
+
+    Args:
+        store: The store that has the tree.
+        tree: Its manifest.
+        cache: The folder in which trees lie by digest.
+
+    Returns:
+        The tree's folder, which nobody may change.
+    """
     target = cache / tree.sha256
     if target.is_dir():
         return target
@@ -45,7 +60,7 @@ def checkout(store: Store, tree: Artifact, cache: Path) -> Path:
         try:
             os.rename(partial, target)
         except OSError:
-            if not target.is_dir():  # not another process that was quicker
+            if not target.is_dir():  # else another process was quicker
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)

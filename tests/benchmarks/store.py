@@ -29,7 +29,7 @@ from servers import BUCKET, Server, rclone_server
 from jsl_core.config import PhantomSettings
 from jsl_core.phantom import write_phantom
 from jsl_core.storage import Artifact, open_store
-from jsl_core.storage import open as opened
+from jsl_core.storage import open as open_module
 
 if TYPE_CHECKING:
     from jsl_core.evaluation.report.style import Paint
@@ -81,7 +81,7 @@ def crops(folder: Path, count: int, bucket: int = 128) -> dict[str, float]:
         tables.append((store.put(rows, "cropped.json"), made))
         store.gather(*tables[-1])
     os.environ["JSL_CACHE_DIR"] = str(folder / "another machine")
-    opened._bucket.cache_clear()
+    open_module._open_bucket.cache_clear()
     far = open_store(url)
     requests = []
     far._far._client.meta.events.register("before-send.s3", lambda **_: requests.append(1))  # type: ignore[attr-defined]

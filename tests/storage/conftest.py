@@ -8,7 +8,7 @@ import pytest
 from servers import BUCKET, Server, moto_server, rclone_server
 
 from jsl_core.storage import Store, open_store
-from jsl_core.storage import interface as store_module
+from jsl_core.storage import open as open_module
 
 _PREFIXES = itertools.count()
 
@@ -29,9 +29,9 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
     """An environment in which stores are opened anew, with a cache of their own."""
     monkeypatch.setenv("JSL_CACHE_DIR", str(tmp_path / "cache"))
-    store_module._bucket.cache_clear()
+    open_module._open_bucket.cache_clear()
     yield monkeypatch
-    store_module._bucket.cache_clear()
+    open_module._open_bucket.cache_clear()
 
 
 @pytest.fixture(params=["moto", "rclone"])

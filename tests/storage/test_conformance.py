@@ -141,7 +141,7 @@ def test_trees_memos_and_the_registry_work_on_it(any_store: Store, tmp_path: Pat
 def test_the_small_artifacts_of_a_table_come_back_from_one_object(any_store: Store) -> None:
     crops = [any_store.put(f"crop {i}".encode(), f"{i}.png") for i in range(20)]
     table = any_store.put(b"[]", "cropped.json")
-    any_store.gather(table, crops)
+    any_store.write_archive(table, crops)
     any_store.prefetch(table, crops)
     assert [any_store.get(crop) for crop in crops] == [f"crop {i}".encode() for i in range(20)]
 
@@ -149,13 +149,13 @@ def test_the_small_artifacts_of_a_table_come_back_from_one_object(any_store: Sto
 @pytest.mark.parametrize("any_store", ["folder", "rclone"], indirect=True)  # moto dates all uploads 2010
 def test_what_killed_writers_left_is_removed(any_store: Store) -> None:
     kept = any_store.put(b"knee", "knee.png")
-    assert any_store.abandoned(0) == 0
+    assert any_store.remove_abandoned(0) == 0
     if isinstance(any_store, FolderStore):
         (any_store.root / "cas" / ".tmp-left").write_bytes(b"half")
     else:
-        client, place = any_store._far._client, any_store._far._place  # type: ignore[attr-defined]
-        client.create_multipart_upload(Bucket=place.bucket, Key=f"{place.prefix}cas/left")
-    assert any_store.abandoned(3600) == 0
-    assert any_store.abandoned(0) == 1
-    assert any_store.abandoned(0) == 0
+        client, location = any_store._remote._client, any_store._remote._location  # type: ignore[attr-defined]
+        client.create_multipart_upload(Bucket=location.bucket, Key=f"{location.prefix}cas/left")
+    assert any_store.remove_abandoned(3600) == 0
+    assert any_store.remove_abandoned(0) == 1
+    assert any_store.remove_abandoned(0) == 0
     assert any_store.get(kept) == b"knee"

@@ -16,8 +16,7 @@ from servers import BUCKET, Server
 
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, Store, open_store
-from jsl_core.storage.s3 import S3Store
-from jsl_core.storage.s3 import retries as errors
+from jsl_core.storage.s3 import S3Store, retries
 from jsl_core.storage.s3.client import connect
 
 LARGE = bytes(range(256)) * (20 << 12)  # 20 MB: two parts
@@ -77,7 +76,7 @@ def test_what_stays_is_one_line_with_place_and_key_and_no_secret(
         store.get(artifact)
     line = str(caught.value)
     assert "\n" not in line
-    for part in (store._place.endpoint, f"s3://{BUCKET}/faults/{artifact.key}"):
+    for part in (store._location.endpoint, f"s3://{BUCKET}/faults/{artifact.key}"):
         assert part in line
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in line
 
@@ -121,7 +120,7 @@ def test_every_operation_either_works_or_says_in_one_line_what_is_wrong(
             line = str(error)
             assert "\n" not in line
             assert f"s3://{BUCKET}/faults" in line
-            assert store._place.endpoint in line
+            assert store._location.endpoint in line
             assert os.environ["AWS_SECRET_ACCESS_KEY"] not in line
         else:
             assert fault in ("cut", "flip") or (operation, fault) in HARMLESS  # there no body counts
@@ -132,8 +131,8 @@ def test_a_server_that_never_answers_is_told(
     behind: tuple[Proxy, S3Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy, store = behind
-    monkeypatch.setattr(errors, "_PATIENCE", 0.0)
-    store._client = connect(store._place, attempts=2, silence=0.2)
+    monkeypatch.setattr(retries, "_GIVE_UP_AFTER", 0.0)
+    store._client = connect(store._location, attempts=2, read_timeout=0.2)
     proxy.always = "mute"
     with pytest.raises(StoreError, match="the connection broke again and again"):
         store.read("runs/a")
@@ -225,7 +224,7 @@ def test_crops_come_in_one_request_a_bucket_and_the_second_time_in_none(
         for number in range(2):
             crops = [store.put(f"crop {number} {i}".encode(), "c.png") for i in range(40)]
             tables.append((store.put(str(number).encode(), "cropped.json"), crops))
-            store.gather(*tables[-1])
+            store.write_archive(*tables[-1])
         fresh.setenv("JSL_CACHE_DIR", str(tmp_path / "another machine"))
         far = open_again(store.url)
         proxy.requests = 0
@@ -241,7 +240,7 @@ def test_crops_come_in_one_request_a_bucket_and_the_second_time_in_none(
 
 
 def open_again(url: str) -> Store:
-    from jsl_core.storage import interface as module
+    from jsl_core.storage import open as open_module
 
-    module._bucket.cache_clear()
+    open_module._open_bucket.cache_clear()
     return open_store(url)

@@ -14,10 +14,9 @@ import pytest
 from jsl_core.dataset import PackedDataset
 from jsl_core.dataset.difference import dataset_difference
 from jsl_core.errors import StoreError
-from jsl_core.storage import Artifact, FolderStore, Memo, Registry
-from jsl_core.storage import gc_lock as removal
+from jsl_core.storage import Artifact, FolderStore, Memo, Registry, gc_lock
 from jsl_core.storage.cache_miss import why
-from jsl_core.storage.gc import collect, find_garbage
+from jsl_core.storage.gc import collect_garbage, find_garbage
 from jsl_core.storage.history import History, Step
 from jsl_core.storage.lineage import Lineage, as_mermaid, as_text
 
@@ -31,7 +30,7 @@ def make(store: FolderStore, run: str, stage: str, made: Artifact, code: str, **
     step = Step(
         stage=stage, digest=f"{stage}-{run}-{code}", code={"jsl_core.imaging": code}, parameters=plain
     )
-    History(store).note(run, step)
+    History(store).record_step(run, step)
     result = {"metadata": {}, "result": json.dumps({"__class__": "x", "data": made.model_dump()})}
     store.write(f"results/{step.key}", json.dumps(result).encode())
     return step
@@ -68,16 +67,16 @@ def store(tmp_path: Path) -> FolderStore:
 
 def test_a_dataset_and_a_single_crop_are_followed_down_to_their_scans(store: FolderStore) -> None:
     made = pipeline(store, "r1")
-    text = as_text(Lineage(store).of(made["dataset"].sha256[:10]))
+    text = as_text(Lineage(store).trace(made["dataset"].sha256[:10]))
     assert [line.split()[0] for line in text.splitlines()] == [
         "dataset.json", "by", "cropped.json", "by", "with", "1000001.dcm", "1000002.dcm",
     ]  # fmt: skip
     assert 'with settings {"margin": 5}' in text
-    crop = as_text(Lineage(store).of(made["png"].sha256))
+    crop = as_text(Lineage(store).trace(made["png"].sha256))
     assert "1000001.dcm.png" in crop.splitlines()[0]
     assert SCANS[0].sha256[:12] in crop
     assert SCANS[1].sha256[:12] not in crop
-    picture = as_mermaid(Lineage(store).of(made["dataset"].sha256))
+    picture = as_mermaid(Lineage(store).trace(made["dataset"].sha256))
     assert picture.startswith("graph LR")
     assert picture.count("-->") == 3
 
@@ -85,16 +84,16 @@ def test_a_dataset_and_a_single_crop_are_followed_down_to_their_scans(store: Fol
 def test_an_unknown_or_short_digest_is_one_clear_line(store: FolderStore) -> None:
     pipeline(store, "r1")
     with pytest.raises(StoreError, match="no run has made or used"):
-        Lineage(store).of("0" * 12)
+        Lineage(store).trace("0" * 12)
     with pytest.raises(StoreError, match="too short"):
-        Lineage(store).of("ab")
+        Lineage(store).trace("ab")
 
 
 def test_a_note_that_a_power_cut_has_spoilt_is_left_out(store: FolderStore) -> None:
     made = pipeline(store, "r1")
     (store.root / "history/r1/crop/crop-r1-a.json").write_bytes(b"\0\0")
     (store.root / "history/r1/run.json").write_bytes(b"\0\0")
-    assert "cropped.json" in as_text(Lineage(store).of(made["dataset"].sha256))
+    assert "cropped.json" in as_text(Lineage(store).trace(made["dataset"].sha256))
     assert [run.id for run in History(store).runs()] == ["r1"]
 
 
@@ -132,11 +131,11 @@ def test_garbage_is_what_no_kept_run_reaches_and_no_run_in_progress_needs(store:
     fresh = store.put(b"stored a moment ago", "x")
 
     garbage = find_garbage(store, keep_last=1)
-    assert garbage.at_work == ()
-    assert {run.id for run in garbage.gone} == {"old", "dead"}
+    assert garbage.running == ()
+    assert {run.id for run in garbage.removed_runs} == {"old", "dead"}
     keys = set(store.keys(""))
     assert set(garbage.keys) < keys
-    assert collect(store, keep_last=1).keys == garbage.keys
+    assert collect_garbage(store, keep_last=1).keys == garbage.keys
     assert store.missing([*new.values(), *working.values(), fresh, model, old["dataset"]]) == []
     assert store.missing([old["png"], old["joints"], *dead.values()]) == [
         old["png"], old["joints"], *dead.values(),
@@ -162,23 +161,23 @@ def crowded(store: FolderStore) -> FolderStore:
 def test_nothing_goes_beside_a_run_that_has_only_just_begun(crowded: FolderStore) -> None:
     History(crowded).begin("starting", "name-starting", "pipeline")
     before = set(crowded.keys("")) - {"gc/at-work.json"}
-    assert [run.id for run in find_garbage(crowded, keep_last=1).at_work] == ["starting"]
+    assert [run.id for run in find_garbage(crowded, keep_last=1).running] == ["starting"]
     with pytest.raises(StoreError, match=r"run name-starting .*is at work.*again when it has ended"):
-        collect(crowded, keep_last=1)
+        collect_garbage(crowded, keep_last=1)
     assert set(crowded.keys("")) == before
     pipeline(crowded, "starting", code="a")  # finds all that it asks for, and ends
     History(crowded).end("starting")
     aged(crowded, 2)
-    collect(crowded, keep_last=1)
+    collect_garbage(crowded, keep_last=1)
     assert {run.id for run in History(crowded).runs()} == {"starting"}
 
 
 def test_a_run_is_at_work_while_it_gives_signs_of_life_and_no_longer(crowded: FolderStore) -> None:
     History(crowded).begin("training", "name-training", "pipeline")
     aged(crowded, 1)
-    assert find_garbage(crowded, keep_last=1).at_work == ()  # it died
-    History(crowded).beat("training")
-    assert [run.id for run in find_garbage(crowded, keep_last=1).at_work] == ["training"]
+    assert find_garbage(crowded, keep_last=1).running == ()  # it died
+    History(crowded).heartbeat("training")
+    assert [run.id for run in find_garbage(crowded, keep_last=1).running] == ["training"]
     assert History(crowded).runs()[0].id == "training"
 
 
@@ -211,7 +210,7 @@ def test_a_run_that_begins_beside_a_removal_waits_and_the_removal_stops(crowded:
 
     store.before = meanwhile
     with pytest.raises(StoreError, match=r"run name-starting .*is at work"):
-        collect(store, keep_last=1)
+        collect_garbage(store, keep_last=1)
     run.join()
     assert marks == [None]  # it read nothing before the removal was over
     assert set(store.keys("")) == before | {"history/starting/run.json"}
@@ -220,9 +219,9 @@ def test_a_run_that_begins_beside_a_removal_waits_and_the_removal_stops(crowded:
 def test_a_removal_that_was_killed_holds_up_no_run_for_long(
     crowded: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(removal, "_DEAD", 0.05)
-    monkeypatch.setattr(removal, "_POLL_SECONDS", 0.01)
-    killed = removal.removing(crowded)
+    monkeypatch.setattr(gc_lock, "_EXPIRY", 0.05)
+    monkeypatch.setattr(gc_lock, "_POLL_SECONDS", 0.01)
+    killed = gc_lock.hold_gc_lock(crowded)
     killed.__enter__()
     History(crowded).begin("starting", "name-starting", "pipeline")
     assert crowded.read("gc/at-work.json") is None

@@ -77,7 +77,7 @@ def test_the_joints_of_a_table_cross_the_network_in_one_request_for_all_processe
     proxy, store = counted
     crops = [store.put(bytes([number]) * 3000, "joint.png") for number in range(40)]
     table = store.put(b"[]", "cropped.json")
-    open_store(store.url).gather(table, crops)
+    open_store(store.url).write_archive(table, crops)
     for path in Path(os.environ["JSL_CACHE_DIR"]).rglob("cas/*/*"):
         path.unlink()
     proxy.read.clear()
@@ -133,7 +133,7 @@ def test_a_copy_that_goes_while_it_is_read_is_read_all_the_same(
 
     def evicted(path: Path) -> bytes:
         with path.open("rb") as file:
-            LocalCache(tmp_path, limit=0)._clear()
+            LocalCache(tmp_path, limit=0)._evict()
             return file.read()
 
     monkeypatch.setattr(Path, "read_bytes", evicted)

@@ -104,7 +104,7 @@ def test_a_bucket_gives_what_a_folder_gives_to_two_runs_at_once_and_keeps_no_sec
     assert why(bucket, "latest", "crop")[0].endswith("whose result is used where it is whole")
     page = urllib.request.urlopen(bucket.link(one.report.removeprefix(bucket.url + "/"))).read()
     assert b'<ol class="lineage">' in page
-    told = as_text(Lineage(bucket).of(hashlib.sha256(page).hexdigest()))
+    told = as_text(Lineage(bucket).trace(hashlib.sha256(page).hexdigest()))
     for stage in STAGES:
         assert f"by {stage} (" in told
 

@@ -9,8 +9,8 @@ from prefect import flow
 
 from jsl_core.errors import StoreError
 from jsl_core.storage import FolderStore
-from jsl_core.storage.gc import collect
-from jsl_core.storage.gc_lock import removing
+from jsl_core.storage.gc import collect_garbage
+from jsl_core.storage.gc_lock import hold_gc_lock
 from jsl_core.storage.history import History
 from tasks import run_history as noting
 from tasks.caching import Placement, results_block, stage
@@ -45,7 +45,7 @@ def test_a_run_gives_signs_of_life_until_it_is_over(tmp_path: Path, monkeypatch:
     beating = [thread for thread in threading.enumerate() if thread.name == f"beat of {noted.id}"]
     assert len(beating) == 1
     with pytest.raises(StoreError, match=r"run .* is at work"):
-        collect(store, keep_last=1)
+        collect_garbage(store, keep_last=1)
     (tmp_path / "go on").touch()
     run.join()
     beating[0].join(timeout=60)
@@ -58,10 +58,10 @@ def test_a_run_reads_no_result_beside_a_removal(tmp_path: Path) -> None:
     (tmp_path / "go on").touch()
     block = results_block(place.store)
     run = threading.Thread(target=training.with_options(result_storage=block), args=(place,))
-    with removing(store) as still:
+    with hold_gc_lock(store) as renew:
         run.start()
         while not list(store.keys("history")):
-            still()
+            renew()
             time.sleep(0.01)
         for _ in range(20):
             time.sleep(0.05)

@@ -24,7 +24,7 @@ def lineage(sha: str, *, store: str = _STORE, format: Literal["text", "mermaid"]
     """
     from jsl_core.storage.lineage import Lineage, as_mermaid, as_text
 
-    node = Lineage(open_store(store)).of(sha.lower())
+    node = Lineage(open_store(store)).trace(sha.lower())
     print(as_mermaid(node) if format == "mermaid" else as_text(node))
 
 
@@ -101,20 +101,20 @@ def gc(*, keep_last: int, store: str = _STORE, dry_run: bool = False) -> None:
     dry_run
         Only tell what would go.
     """
-    from jsl_core.storage.gc import collect, find_garbage
+    from jsl_core.storage.gc import collect_garbage, find_garbage
 
     if keep_last < 1:
         raise StoreError(f"--keep-last {keep_last}: keep one run at least")
     kept = open_store(store)
-    garbage = find_garbage(kept, keep_last) if dry_run else collect(kept, keep_last)
+    garbage = find_garbage(kept, keep_last) if dry_run else collect_garbage(kept, keep_last)
     if dry_run:
         print("\n".join(garbage.keys))
     done = "would be removed" if dry_run else "removed"
     print(
-        f"{len(garbage.keys)} objects, {garbage.size / 1e6:.1f} MB, of {len(garbage.gone)} runs {done}; "
-        f"{len(garbage.kept)} runs kept"
+        f"{len(garbage.keys)} objects, {garbage.size / 1e6:.1f} MB, of {len(garbage.removed_runs)} runs "
+        f"{done}; {len(garbage.kept_runs)} runs kept"
     )
-    for run in garbage.at_work:
+    for run in garbage.running:
         print(f"Not now: run {run} is at work, and may need what earlier runs made.")
 
 

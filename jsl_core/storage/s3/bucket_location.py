@@ -1,17 +1,19 @@
-"""Which bucket of which server: all that a message may tell of it."""
+"""Which bucket of which server: all that a message may say about it."""
 
 import re
 from dataclasses import dataclass
 
 from jsl_core.errors import StoreError
 
-__all__ = ["Place"]
+__all__ = ["BucketLocation"]
 
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
+_BUCKET = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}"
+)  # Amazon S3 User Guide, "Bucket naming rules", and older
 
 
 @dataclass(frozen=True)
-class Place:
+class BucketLocation:
     """A bucket, the prefix of its keys ("" or with a slash at its end), and the server's address."""
 
     bucket: str
@@ -19,8 +21,12 @@ class Place:
     endpoint: str = ""
 
     @classmethod
-    def of(cls, url: str) -> "Place":
-        """From `s3://bucket/prefix`. Raises StoreError, without repeating what may be a secret."""
+    def parse(cls, url: str) -> "BucketLocation":
+        """Read `s3://bucket/prefix`; the server's address stays open.
+
+        Raises:
+            StoreError: If the URL names no bucket; what may be a secret is not repeated.
+        """
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
         if "@" in bucket:
             raise StoreError(
@@ -33,9 +39,10 @@ class Place:
 
     @property
     def url(self) -> str:
+        """`s3://bucket/prefix`, without a slash at its end."""
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
-    def told(self, key: str = "") -> str:
-        """The place, or one object of it, for a message."""
-        where = f"s3://{self.bucket}/{self.prefix}{key}" if key else self.url
-        return f"{where} at {self.endpoint}"
+    def describe(self, key: str = "") -> str:
+        """URL and server of the bucket, or of one object in it, for a message."""
+        url = f"s3://{self.bucket}/{self.prefix}{key}" if key else self.url
+        return f"{url} at {self.endpoint}"

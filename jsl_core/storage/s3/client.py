@@ -11,34 +11,42 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from jsl_core.errors import StoreError
-from jsl_core.storage.s3.bucket_location import Place
+from jsl_core.storage.s3.bucket_location import BucketLocation
 
 __all__ = ["connect"]
 
 _CONNECTIONS = 40  # requests at a time: two tasks with 16 each, and what runs beside them
 _ATTEMPTS = 8  # with botocore's pauses that bridges some ten seconds; its default, three, bridges none
+_READ_TIMEOUT = 60.0  # seconds; putting the parts of a large object together takes a server long
 
-_SILENCE = 60.0  # seconds; putting the parts of a large object together takes a server long
 
+def connect(location: BucketLocation, attempts: int = _ATTEMPTS, read_timeout: float = _READ_TIMEOUT) -> Any:
+    """Make a boto3 client, which threads may share but forked processes may not.
 
-def connect(place: Place, attempts: int = _ATTEMPTS, silence: float = _SILENCE) -> Any:
-    """A boto3 client, safe among threads, not among forks; `silence` in seconds is borne of a server.
+    Args:
+        location: For messages only; the server's address comes from the environment.
+        attempts: How often botocore sends a request at most.
+        read_timeout: Seconds that a server may stay silent.
 
-    Raises StoreError for broken configuration.
+    Returns:
+        The client of the S3 service.
+
+    Raises:
+        StoreError: If the AWS configuration is broken.
     """
     try:
         session = boto3.Session()
         # Most servers other than Amazon's have no name for each bucket; a configuration may say otherwise.
         style = (session._session.get_scoped_config().get("s3") or {}).get("addressing_style")
-        chosen = session._session.get_config_variable("max_attempts") or attempts
+        configured_attempts = session._session.get_config_variable("max_attempts") or attempts
         config = Config(
             signature_version="s3v4",
-            retries={"mode": "standard", "total_max_attempts": min(int(chosen), attempts)},
+            retries={"mode": "standard", "total_max_attempts": min(int(configured_attempts), attempts)},
             request_checksum_calculation="when_required",  # the newer trailers are unknown to many servers
             response_checksum_validation="when_required",
             max_pool_connections=_CONNECTIONS,
             connect_timeout=10,
-            read_timeout=silence,
+            read_timeout=read_timeout,
             tcp_keepalive=True,
             s3={"payload_signing_enabled": True, **({"addressing_style": style} if style else {})},
         )
@@ -48,4 +56,6 @@ def connect(place: Place, attempts: int = _ATTEMPTS, silence: float = _SILENCE) 
             client = session.client("s3", config=config, region_name=session.region_name or "us-east-1")
         return client
     except (BotoCoreError, ValueError, OSError) as error:
-        raise StoreError(f"store {place.url}: the AWS configuration cannot be used ({error})") from None
+        raise StoreError(
+            f"store {location.url}: the AWS configuration cannot be used ({error}); check ~/.aws and AWS_*"
+        ) from None

@@ -1,4 +1,4 @@
-"""Which of many artifacts are there, without a request for each."""
+"""Which of many artifacts are stored, without a request for each."""
 
 import itertools
 import time
@@ -7,52 +7,60 @@ from concurrent.futures import ThreadPoolExecutor
 
 from jsl_core.storage.artifact import Artifact
 
-__all__ = ["Presence"]
+__all__ = ["ListingPage", "ObjectIndex"]
 
-_ENOUGH = 40  # artifacts from which a listing is worth trying
-_SECONDS = 30.0  # for which a listing is believed
-_HANDS = 16
+_WORTH_LISTING = 40  # artifacts from which a listing is cheaper than a request for each
+_LISTING_SECONDS = 30.0  # for which a listing is believed
+_REQUESTS = 16  # at a time
 
-Page = list[tuple[str, int, float]]
+ListingPage = list[tuple[str, int, float]]
+"""Key, size in bytes and age in seconds of some objects."""
 
 
-class Presence:
-    """Answers from a recent listing of `cas/` where that is cheaper, else from one request for each artifact.
+class ObjectIndex:
+    """Finds missing artifacts by a recent listing of `cas/` where that is cheaper, else one by one.
 
-    What a listing shows was there; what it does not show is asked for, as a listing may lag.
+    What a listing shows is stored; what it does not show is asked for, as a listing may lag.
     """
 
-    def __init__(self, ask: Callable[[Artifact], bool], pages: Callable[[str], Iterator[Page]]) -> None:
-        self._ask, self._pages = ask, pages
+    def __init__(
+        self, is_stored: Callable[[Artifact], bool], list_pages: Callable[[str], Iterator[ListingPage]]
+    ) -> None:
+        """Keep the two kinds of request: for one artifact, and for the pages of keys below a prefix."""
+        self._is_stored, self._list_pages = is_stored, list_pages
         self._sizes: dict[str, int] = {}
-        self._listed = -_SECONDS
-        self._pages_needed = 1
+        self._listed_at = -_LISTING_SECONDS
+        self._page_count = 1
 
     def missing(self, artifacts: list[Artifact]) -> list[Artifact]:
-        """The artifacts that are not there, in their order."""
-        if len(artifacts) > max(_ENOUGH, 4 * self._pages_needed):
+        """Return the artifacts that are not stored, in their order."""
+        if len(artifacts) > max(_WORTH_LISTING, 4 * self._page_count):
             self._refresh()
-        unknown = [one for one in artifacts if self._fresh().get(one.key) != one.size]
-        if len(unknown) < 2:
-            return [one for one in unknown if not self._ask(one)]
-        with ThreadPoolExecutor(_HANDS) as pool:
-            there = list(pool.map(self._ask, unknown))
-        return [one for one, found in zip(unknown, there, strict=True) if not found]
+        unlisted = [one for one in artifacts if self._current_sizes().get(one.key) != one.size]
+        if len(unlisted) < 2:
+            return [one for one in unlisted if not self._is_stored(one)]
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            stored = list(pool.map(self._is_stored, unlisted))
+        return [one for one, is_stored in zip(unlisted, stored, strict=True) if not is_stored]
 
     def add(self, artifact: Artifact) -> None:
+        """Note an artifact that has just been stored."""
         self._sizes[artifact.key] = artifact.size
 
-    def forget(self, key: str) -> None:
+    def remove(self, key: str) -> None:
+        """Drop an object that is about to be deleted."""
         self._sizes.pop(key, None)
 
-    def _fresh(self) -> dict[str, int]:
-        return self._sizes if time.monotonic() - self._listed < _SECONDS else {}
+    def _current_sizes(self) -> dict[str, int]:
+        return self._sizes if time.monotonic() - self._listed_at < _LISTING_SECONDS else {}
 
     def _refresh(self) -> None:
-        if self._fresh():
+        if self._current_sizes():
             return
-        with ThreadPoolExecutor(_HANDS) as pool:  # digests are spread evenly over their first digit
-            shares = list(pool.map(lambda digit: list(self._pages(f"cas/{digit}")), "0123456789abcdef"))
-        pages = list(itertools.chain.from_iterable(shares))
+        with ThreadPoolExecutor(_REQUESTS) as pool:  # digests are spread evenly over their first digit
+            per_digit = list(
+                pool.map(lambda digit: list(self._list_pages(f"cas/{digit}")), "0123456789abcdef")
+            )
+        pages = list(itertools.chain.from_iterable(per_digit))
         self._sizes = {key: size for key, size, _ in itertools.chain.from_iterable(pages)}
-        self._listed, self._pages_needed = time.monotonic(), len(pages)
+        self._listed_at, self._page_count = time.monotonic(), len(pages)
