@@ -19,10 +19,8 @@ if TYPE_CHECKING:  # a run whose models are cached does without PyTorch, which t
 
 __all__ = ["gather_folds", "train", "train_on_risk_factors"]
 
-_CODE = ("jsl_core.cohort.columns", "jsl_core.cohort.factors", "jsl_core.dataset.packed", "jsl_core.learning")
 
-
-@stage("train", version=1, code=_CODE)
+@stage("train", version=1)
 def train(
     regime: Regime,
     dataset: Artifact,
@@ -36,27 +34,27 @@ def train(
     A run that was only taken for dead, as when the server was away for minutes, is still at it when its twin
     comes: that one waits, and has little left to do.
     """
-    from jsl_core.learning.regimes import train_on_all_gpus
+    from jsl_core.learning.regimes import TrainingJob, train_on_all_gpus
 
     store = place.open()
-    origin = [stage_key(train, settings), regime, dataset.sha256, parent and parent.sha256, fold]
+    origin = [stage_key(train, settings, place), regime, dataset.sha256, parent and parent.sha256, fold]
     checkpoints = place.folder("checkpoints", digest_of(origin))
     with locked(checkpoints / "lock", _tell_of_twin), tempfile.TemporaryDirectory() as folder:
-        train_on_all_gpus(
+        job = TrainingJob(
             regime,
             checkout(store, dataset, place.folder("trees")),
             settings,
             Path(folder),
             parent=checkout(store, parent, place.folder("trees")) if parent else None,
-            checkpoints=checkpoints,
-            progress=_epoch(regime, settings, fold),
             fold=fold,
+            checkpoints=checkpoints,
             features=place.folder("features"),
         )
+        train_on_all_gpus(job, _epoch(regime, settings, fold))
         return put_tree(store, Path(folder), f"{regime}.json")
 
 
-@stage("risk-factors", version=1, code=_CODE)
+@stage("risk-factors", version=1)
 def train_on_risk_factors(
     dataset: Artifact, settings: TrainingSettings, place: Placement, fold: int | None = None
 ) -> Artifact:
@@ -70,7 +68,7 @@ def train_on_risk_factors(
         return put_tree(store, Path(folder), "risk-factors.json")
 
 
-@stage("folds", version=1, code=_CODE)
+@stage("folds", version=1)
 def gather_folds(regime: str, models: list[Artifact], dataset: Artifact, place: Placement) -> Artifact:
     """The folds' bundles of one regime, and what each said of knees that it had not seen, as a tree."""
     from jsl_core.learning.regimes import gather_folds as gather

@@ -5,13 +5,17 @@ On several GPUs: `torchrun --nproc-per-node 4 -m jsl_core.learning …`; every b
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from jsl_core.config import Regime, TrainingSettings
+from pydantic import ValidationError
+
+from jsl_core.config import Regime, TrainingSettings, fault
 from jsl_core.config.training_presets import training_preset
 from jsl_core.errors import JslError
 from jsl_core.learning.regimes.folds import gather_folds
+from jsl_core.learning.regimes.job import TrainingJob
 from jsl_core.learning.regimes.risk_factors import train_risk_factors
 from jsl_core.learning.regimes.train_regime import train_regime
 from jsl_core.learning.regimes.trainer import EpochReport
@@ -27,71 +31,82 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--preset", choices=["demo", "seed", "best", "kl"], default="best")
     parser.add_argument("--folds", type=int, help="cross-validate so many times, instead of the one split")
     parser.add_argument("--settings", type=Path, help="JSON file of training settings, instead of a preset")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        settings = training_preset(given.preset)
-        if given.settings:
-            settings = TrainingSettings.model_validate_json(given.settings.read_text())
-        if given.folds is not None:
-            settings = TrainingSettings.model_validate(settings.model_dump() | {"folds": given.folds})
+        settings = training_preset(options.preset)
+        if options.settings:
+            settings = TrainingSettings.model_validate_json(options.settings.read_text())
+        if options.folds is not None:
+            settings = TrainingSettings.model_validate(settings.model_dump() | {"folds": options.folds})
         group = ProcessGroup.join()
-        for regime in given.regimes or _default(settings):
+        for regime in options.regimes or _default_regimes(settings):
             if not settings.folds:
-                _train(regime, given.dataset, settings, given.out, group)
+                _train(regime, options.dataset, settings, options.out, group)
             else:
-                _train_folds(regime, given.dataset, settings, given.out, group)
+                _cross_validate(regime, options.dataset, settings, options.out, group)
+    except ValidationError as error:
+        where = f"{options.settings}: " if options.settings else ""
+        print(f"error: {where}{fault(error)}", file=sys.stderr)
+        return 1
     except (JslError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _default(settings: TrainingSettings) -> list[str]:
+def _default_regimes(settings: TrainingSettings) -> list[str]:
     baseline = ["risk-factors"] if settings.baseline and settings.factors != "none" else []
     return [*settings.wanted(), *baseline]
 
 
-def _train_folds(regime: str, dataset: Path, settings: TrainingSettings, out: Path, group: ProcessGroup) -> None:
-    """Every fold's bundles in a folder of their own; in `out` what they say of knees they had not seen."""
-    places = [out / f"fold-{number + 1}" for number in range(settings.folds)]
-    for fold, place in enumerate(places):
-        _train(regime, dataset, settings, place, group, fold)
+def _cross_validate(
+    regime: str, dataset: Path, settings: TrainingSettings, out: Path, group: ProcessGroup
+) -> None:
+    """Every fold's bundles in a folder of their own; in `out` their predictions of knees they did not see."""
+    folders = [out / f"fold-{number + 1}" for number in range(settings.folds)]
+    for fold, folder in enumerate(folders):
+        _train(regime, dataset, settings, folder, group, fold)
     if group.is_main:
-        gather_folds([place / regime for place in places], dataset, out / regime)
+        gather_folds([folder / regime for folder in folders], dataset, out / regime)
 
 
 def _train(
-    regime: str, dataset: Path, settings: TrainingSettings, out: Path, group: ProcessGroup, fold: int | None = None
+    name: str,
+    dataset: Path,
+    settings: TrainingSettings,
+    out: Path,
+    group: ProcessGroup,
+    fold: int | None = None,
 ) -> None:
-    if group.broadcast((out / regime / "bundle.json").exists()):
+    """Train a regime or the baseline, after the regimes it starts from; what is done is left."""
+    if group.broadcast((out / name / "bundle.json").exists()):
         if group.is_main:
-            print(f"{out / regime}: done before")
+            print(f"{out / name}: done before")
         return
-    if regime == "risk-factors":
+    if name == "risk-factors":
         if group.is_main:
-            train_risk_factors(dataset, settings, out / regime, fold)
+            train_risk_factors(dataset, settings, out / name, fold)
         return
-    name: Regime = regime  # type: ignore[assignment]  # argparse let nothing else through
+    regime: Regime = name  # type: ignore[assignment]  # argparse let nothing else through
 
-    def tell(report: EpochReport) -> None:
+    def print_report(report: EpochReport) -> None:
         print(f"{out / regime} {report.epoch}/{report.epochs}: {report}, {report.seconds:.1f} s", flush=True)
 
-    parent = settings.parent_of(name)
-    if parent is not None:
-        _train(parent, dataset, settings, out, group, fold)
-    train_regime(
-        name,
+    job = TrainingJob(
+        regime,
         dataset,
         settings,
         out / regime,
-        parent=out / parent if parent else None,
-        checkpoints=out / ".checkpoints" / regime,
-        progress=tell,
-        group=group,
         fold=fold,
+        checkpoints=out / ".checkpoints" / regime,
         features=out / ".features",
     )
-    group.wait()  # none starts from a bundle that the first has not finished
+    parent = settings.parent_of(regime)
+    if parent is not None:
+        _train(parent, dataset, settings, out, group, fold)
+        job = replace(job, parent=out / parent)
+    train_regime(job, print_report, group)
+    group.wait()  # none starts from a bundle that the main process has not finished
 
 
 if __name__ == "__main__":

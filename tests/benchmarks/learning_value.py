@@ -81,8 +81,7 @@ def recipe(participants: int) -> TrainingSettings:
 def learn(crops: dict[str, np.ndarray], table: pd.DataFrame, participants: int, folder: Path) -> None:
     """Train all models on the test part and the first `participants` of the others."""
     from jsl_core.dataset import pack
-    from jsl_core.learning.regimes.risk_factors import train_risk_factors
-    from jsl_core.learning.regimes.train_regime import train_regime
+    from jsl_core.learning.regimes import TrainingJob, train_regime, train_risk_factors
 
     names = table.loc[table["split"] == "", "participant"].unique()[:participants]
     chosen = table[table["participant"].isin(names) | (table["split"] == "test")]
@@ -96,9 +95,8 @@ def learn(crops: dict[str, np.ndarray], table: pd.DataFrame, participants: int, 
     train_risk_factors(folder / "dataset", settings, folder / "risk-factors")
     for regime in REGIMES:
         parent = settings.parent_of(regime)
-        train_regime(
-            regime, folder / "dataset", settings, folder / regime, parent=folder / parent if parent else None
-        )
+        start = folder / parent if parent else None
+        train_regime(TrainingJob(regime, folder / "dataset", settings, folder / regime, parent=start))
 
 
 def judged(folder: Path) -> dict[str, dict[str, float]]:

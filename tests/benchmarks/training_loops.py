@@ -20,6 +20,7 @@ from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes.augment import Augmentation
+from jsl_core.learning.regimes.job import TrainingJob
 from jsl_core.learning.regimes.objective import Objective
 from jsl_core.learning.regimes.train_regime import train_regime
 from jsl_core.learning.regimes.trainer import EpochReport
@@ -77,7 +78,7 @@ def training_speed(
         kl=regime,
         jsl_joint_frozen=regime.model_copy(update={"epochs": _FROZEN_EPOCHS}),
     )
-    train_regime("kl", folder / "packed", settings, folder / "kl")  # warms everything up
+    train_regime(TrainingJob("kl", folder / "packed", settings, folder / "kl"))  # warms everything up
     network = ModelBundle.load(folder / "kl").network
     parts = {part: packed.table["split"].eq(part).to_numpy() for part in ("train", "val")}
     paths = [folder / "crops" / path for path in packed.table["Img_path"]]
@@ -87,7 +88,9 @@ def training_speed(
         bare.append(_bare(network, packed, parts, batch, settings))
         seeds.append(_seeds(network, paths, packed.table, parts, batch, size, learn=True))
         started = time.perf_counter()
-        train_regime("jsl-joint-frozen", folder / "packed", settings, folder / f"{turn}", folder / "kl")
+        train_regime(
+            TrainingJob("jsl-joint-frozen", folder / "packed", settings, folder / f"{turn}", folder / "kl")
+        )
         frozen.append(time.perf_counter() - started)
         seeds_frozen.append(_seeds(network, paths, packed.table, parts, batch, size, learn=False))
     return TrainingSpeed(
@@ -125,9 +128,9 @@ def _write_crops(folder: Path, knees: int) -> pd.DataFrame:
 
 def _epoch(regime: Regime, folder: Path, settings: TrainingSettings) -> float:
     """The second epoch's seconds, as training itself reports them."""
-    told: list[EpochReport] = []
-    train_regime(regime, folder / "packed", settings, folder / "again", progress=told.append)
-    return told[-1].seconds
+    reports: list[EpochReport] = []
+    train_regime(TrainingJob(regime, folder / "packed", settings, folder / "again"), reports.append)
+    return reports[-1].seconds
 
 
 def _bare(

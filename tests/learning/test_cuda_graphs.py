@@ -1,4 +1,4 @@
-"""On a GPU, passes drawn as CUDA graphs teach a network what the same passes do without."""
+"""On a GPU, passes captured as CUDA graphs teach a network what the same passes do without."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from jsl_core.config import RegimeSettings, TrainingSettings
+from jsl_core.learning.regimes.job import TrainingJob
 from jsl_core.learning.regimes.train_regime import train_regime
 from jsl_core.learning.regimes.trainer import EpochReport
 
@@ -14,29 +15,29 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA grap
 
 def losses(dataset: Path, out: Path) -> list[float]:
     """Of three epochs, the first of which sees reduced images."""
-    told: list[EpochReport] = []
+    reports: list[EpochReport] = []
     settings = TrainingSettings(
         precision="fp32", kl=RegimeSettings(epochs=3, dropout=0.0, small_epochs=1, average=0.9)
     )
-    train_regime("kl", dataset, settings, out, progress=told.append)
-    return [loss for report in told for loss in (report.train_loss, report.val_loss)]
+    train_regime(TrainingJob("kl", dataset, settings, out), reports.append)
+    return [loss for report in reports for loss in (report.train_loss, report.val_loss)]
 
 
 def test_learning_is_the_same_as_without_graphs(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = []
-    draw = torch.cuda.make_graphed_callables
+    captures = []
+    capture = torch.cuda.make_graphed_callables
 
-    def counted(*given: object, **named: object) -> object:
-        drawn.append(draw(*given, **named))  # type: ignore[no-untyped-call]
-        return drawn[-1]
+    def counted(*arguments: object, **named: object) -> object:
+        captures.append(capture(*arguments, **named))  # type: ignore[no-untyped-call]
+        return captures[-1]
 
     monkeypatch.setattr(torch.cuda, "make_graphed_callables", counted)
     with_graphs = losses(dataset, tmp_path / "with")
-    assert len(drawn) >= 2, "of reduced and of whole images"
+    assert len(captures) >= 2, "of reduced and of whole images"
 
-    def refused(*given: object, **named: object) -> None:
+    def refused(*arguments: object, **named: object) -> None:
         raise torch.OutOfMemoryError("no memory for a graph")
 
     monkeypatch.setattr(torch.cuda, "make_graphed_callables", refused)

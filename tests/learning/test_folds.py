@@ -1,7 +1,6 @@
 """Cross-validation: every knee is tested on once, by a model that never saw its participant."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from jsl_core.dataset import PackedDataset, pack
 from jsl_core.errors import BadTable
 from jsl_core.learning.__main__ import main
 from jsl_core.learning.model import ModelBundle
+from jsl_core.learning.regimes.job import TrainingJob
 from jsl_core.learning.regimes.risk_factors import train_risk_factors
 from jsl_core.learning.regimes.train_regime import train_regime
 
@@ -43,10 +43,10 @@ def test_a_test_part_that_the_table_gives_stays_one(tmp_path: Path) -> None:
     pack(joints, table, PackSettings(size=SIZE), tmp_path)
     packed = PackedDataset.load(tmp_path)
     rounds = [packed.fold(number, 4).table for number in range(4)]
-    given = set(table["ID"][:8])
-    assert all(set(one.query("split == 'test'")["ID"]) == given for one in rounds)
+    test_part = set(table["ID"][:8])
+    assert all(set(one.query("split == 'test'")["ID"]) == test_part for one in rounds)
     chosen = pd.concat([one.query("split == 'val'") for one in rounds])
-    assert sorted(chosen["ID"]) == sorted(set(table["ID"]) - given)
+    assert sorted(chosen["ID"]) == sorted(set(table["ID"]) - test_part)
 
 
 def test_predictions_out_of_fold_are_those_of_the_model_that_was_tested_on_the_knee(
@@ -65,13 +65,13 @@ def test_predictions_out_of_fold_are_those_of_the_model_that_was_tested_on_the_k
     assert main([str(dataset), str(tmp_path / "out"), *chosen]) == 0
     packed = PackedDataset.load(dataset)
     for regime in ("jsl-image", "risk-factors"):
-        told = pd.read_csv(tmp_path / "out" / regime / "predictions.csv").set_index("ID")
-        assert list(told.index) == list(packed.table["ID"])
-        assert set(told["split"]) == {"test"}
+        gathered = pd.read_csv(tmp_path / "out" / regime / "predictions.csv").set_index("ID")
+        assert list(gathered.index) == list(packed.table["ID"])
+        assert set(gathered["split"]) == {"test"}
         for number in range(3):
             fold = pd.read_csv(tmp_path / "out" / f"fold-{number + 1}" / regime / "predictions.csv")
             own = fold[fold["split"] == "test"].set_index("ID")["jsl_risk"]
-            np.testing.assert_allclose(told.loc[own.index, "jsl_risk"], own)
+            np.testing.assert_allclose(gathered.loc[own.index, "jsl_risk"], own)
     bundles = [ModelBundle.load(tmp_path / "out" / f"fold-{number}" / "jsl-image") for number in (1, 2, 3)]
     record = json.loads((tmp_path / "out" / "jsl-image" / "bundle.json").read_text())
     assert record["folds"] == 3
@@ -79,16 +79,18 @@ def test_predictions_out_of_fold_are_those_of_the_model_that_was_tested_on_the_k
     assert record["thresholds"]["jsl"] == pytest.approx(mean)
 
 
-def test_a_fold_with_nothing_to_learn_is_told_before_the_first_is_trained(
+def test_a_fold_with_nothing_to_learn_is_an_error_before_the_first_is_trained(
     fast: TrainingSettings, tmp_path: Path
 ) -> None:
     joints, table = draw_cohort(20)
     table["JSL_Prog"] = [1.0] * 4 + [0.0] * 36
     pack(joints, table, PackSettings(size=SIZE), tmp_path / "dataset")
     settings = TrainingSettings.model_validate(fast.model_dump() | {"folds": 5})
-    for train in (partial(train_regime, "jsl-image"), train_risk_factors):
-        with pytest.raises(BadTable, match=r"fold . of 5: the .* only one value of JSL_Prog; .* use fewer"):
-            train(tmp_path / "dataset", settings, tmp_path / "out", fold=0)
+    one_line = r"fold . of 5: the .* only one value of JSL_Prog; .* use fewer"
+    with pytest.raises(BadTable, match=one_line):
+        train_regime(TrainingJob("jsl-image", tmp_path / "dataset", settings, tmp_path / "out", fold=0))
+    with pytest.raises(BadTable, match=one_line):
+        train_risk_factors(tmp_path / "dataset", settings, tmp_path / "out", fold=0)
     assert not (tmp_path / "out").exists()
 
 

@@ -12,7 +12,7 @@ import pytest
 from jsl_core.config import RegimeSettings, TrainingSettings
 from jsl_core.errors import BadTable
 from jsl_core.learning.__main__ import main
-from jsl_core.learning.regimes import EpochReport, train_on_all_gpus, train_regime
+from jsl_core.learning.regimes import EpochReport, TrainingJob, train_on_all_gpus, train_regime
 
 # Without what depends on the process: batch statistics, dropout and random augmentation.
 SETTINGS = TrainingSettings(
@@ -49,15 +49,17 @@ def test_two_processes_learn_what_one_learns(dataset: Path, tmp_path: Path) -> N
     )
 
 
-def test_a_training_takes_all_gpus_and_tells_what_one_process_would(
+def test_a_training_on_all_gpus_reports_what_one_process_would(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    told: list[EpochReport] = []
-    train_on_all_gpus("multitask", dataset, SETTINGS, tmp_path / "two", progress=told.append, members=2)
-    train_regime("multitask", dataset, SETTINGS, tmp_path / "one")
-    assert [report.epoch for report in told] == [1, 2]
+    reports: list[EpochReport] = []
+    train_on_all_gpus(
+        TrainingJob("multitask", dataset, SETTINGS, tmp_path / "two"), reports.append, processes=2
+    )
+    train_regime(TrainingJob("multitask", dataset, SETTINGS, tmp_path / "one"))
+    assert [report.epoch for report in reports] == [1, 2]
     one, two = (pd.read_csv(tmp_path / name / "predictions.csv") for name in ("one", "two"))
     pd.testing.assert_frame_equal(one, two, rtol=1e-3, atol=1e-4)
     with pytest.raises(BadTable, match="not a packed dataset"):
-        train_on_all_gpus("multitask", tmp_path, SETTINGS, tmp_path / "none", members=2)
+        train_on_all_gpus(TrainingJob("multitask", tmp_path, SETTINGS, tmp_path / "none"), processes=2)

@@ -1,4 +1,4 @@
-"""Every regime learns, tells what it learned, and can be repeated bit for bit."""
+"""Every regime learns, writes what it learned, and can be repeated bit for bit."""
 
 import dataclasses
 import filecmp
@@ -22,7 +22,7 @@ from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadTable, BundleError
 from jsl_core.learning.model import KneeNetwork, ModelBundle, NetworkSpec
 from jsl_core.learning.model.tensors import DeviceData
-from jsl_core.learning.regimes import EpochReport, train_regime, train_risk_factors
+from jsl_core.learning.regimes import EpochReport, TrainingJob, train_regime, train_risk_factors
 from jsl_core.learning.regimes.augment import Augmentation
 from jsl_core.learning.regimes.objective import Objective
 from jsl_core.learning.regimes.prediction import encode
@@ -38,7 +38,7 @@ def bundles(dataset: Path, fast: TrainingSettings, tmp_path_factory: pytest.Temp
     folder = tmp_path_factory.mktemp("bundles")
     for regime in fast.regimes:
         parent = fast.parent_of(regime)
-        train_regime(regime, dataset, fast, folder / regime, parent=folder / parent if parent else None)
+        train_regime(TrainingJob(regime, dataset, fast, folder / regime, folder / parent if parent else None))
     return folder
 
 
@@ -46,10 +46,10 @@ def bundles(dataset: Path, fast: TrainingSettings, tmp_path_factory: pytest.Temp
 def test_a_regime_s_bundle_scores_the_same_after_reload(bundles: Path, dataset: Path, regime: Regime) -> None:
     assert {path.name for path in (bundles / regime).iterdir()} == BUNDLE
     packed = PackedDataset.load(dataset)
-    told = pd.read_csv(bundles / regime / "predictions.csv")
+    predictions = pd.read_csv(bundles / regime / "predictions.csv")
     scored = ModelBundle.load(bundles / regime).predict(packed.images, packed.table)
-    assert list(told["ID"]) == list(packed.table["ID"])
-    np.testing.assert_allclose(told[scored.columns], scored, rtol=1e-5, atol=1e-7)
+    assert list(predictions["ID"]) == list(packed.table["ID"])
+    np.testing.assert_allclose(predictions[scored.columns], scored, rtol=1e-5, atol=1e-7)
     assert set(scored.columns) == {
         *(f"kl_{grade}" for grade in range(5) if regime in ("kl", "multitask")),
         *(["jsl_risk"] if regime != "kl" else []),
@@ -65,7 +65,7 @@ def test_the_kept_epoch_is_the_best_on_validation(bundles: Path, regime: Regime)
 
 def test_grades_are_learned_from_the_picture(dataset: Path, fast: TrainingSettings, tmp_path: Path) -> None:
     longer = fast.model_copy(update={"kl": RegimeSettings(epochs=12, batch=16, lr=3e-3)})
-    train_regime("kl", dataset, longer, tmp_path)
+    train_regime(TrainingJob("kl", dataset, longer, tmp_path))
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["test"]["kappa"] > 0.7
 
@@ -95,7 +95,7 @@ def test_held_heads_read_the_image_as_their_parent_does_and_learn_the_risk_facto
 ) -> None:
     chosen = fast.jsl_joint_frozen.model_copy(update={"hold_heads": True})
     settings = fast.model_copy(update={"jsl_joint_frozen": chosen})
-    train_regime("jsl-joint-frozen", dataset, settings, tmp_path / "held", bundles / "jsl-image")
+    train_regime(TrainingJob("jsl-joint-frozen", dataset, settings, tmp_path / "held", bundles / "jsl-image"))
     parent, held, free = (
         ModelBundle.load(folder).network.heads["jsl"].weight
         for folder in (bundles / "jsl-image", tmp_path / "held", bundles / "jsl-joint-frozen")
@@ -110,7 +110,7 @@ def test_in_frozen_epochs_only_the_head_learns(
     bundles: Path, dataset: Path, fast: TrainingSettings, tmp_path: Path
 ) -> None:
     held = fast.model_copy(update={"jsl_joint": RegimeSettings(epochs=1, freeze_epochs=1)})
-    train_regime("jsl-joint", dataset, held, tmp_path, parent=bundles / "jsl-image")
+    train_regime(TrainingJob("jsl-joint", dataset, held, tmp_path, parent=bundles / "jsl-image"))
     parent, child = backbone(bundles / "jsl-image"), backbone(tmp_path)
     assert all(torch.equal(parent[key], child[key]) for key in parent)
 
@@ -154,24 +154,23 @@ def test_a_run_stopped_after_an_epoch_and_resumed_gives_the_same_bytes(
     bundles: Path, dataset: Path, fast: TrainingSettings, tmp_path: Path, regime: Regime
 ) -> None:
     parent = fast.parent_of(regime)
-    start = bundles / parent if parent else None
+    job = TrainingJob(
+        regime,
+        dataset,
+        fast,
+        tmp_path / "out",
+        parent=bundles / parent if parent else None,
+        checkpoints=tmp_path / "checkpoints",
+    )
 
     def stop(report: EpochReport) -> None:
         raise Interrupted
 
     with pytest.raises(Interrupted):
-        train_regime(regime, dataset, fast, tmp_path / "out", start, tmp_path / "checkpoints", stop)
+        train_regime(job, stop)
     assert not (tmp_path / "out" / "bundle.json").exists()
     epochs: list[int] = []
-    train_regime(
-        regime,
-        dataset,
-        fast,
-        tmp_path / "out",
-        start,
-        tmp_path / "checkpoints",
-        lambda report: epochs.append(report.epoch),
-    )
+    train_regime(job, lambda report: epochs.append(report.epoch))
     assert epochs == [2]
     same, different, missing = filecmp.cmpfiles(bundles / regime, tmp_path / "out", BUNDLE, shallow=False)
     assert (set(same), different, missing) == (BUNDLE, [], [])
@@ -185,7 +184,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from jsl_core.config import TrainingSettings
-from jsl_core.learning.regimes import objective, train_regime
+from jsl_core.learning.regimes import TrainingJob, objective, train_regime
 torch.set_num_threads(1)
 settings = TrainingSettings.model_validate_json(sys.argv[1])
 dataset, out, checkpoints = map(Path, sys.argv[2:])
@@ -196,13 +195,13 @@ def loss_or_death(self, *arguments):
         os.kill(os.getpid(), signal.SIGKILL)
     return loss(self, *arguments)
 objective.Objective.__call__ = loss_or_death
-train_regime("kl", dataset, settings, out, checkpoints=checkpoints)
+train_regime(TrainingJob("kl", dataset, settings, out, checkpoints=checkpoints))
 """
     arguments = [fast.model_dump_json(), dataset, tmp_path / "out", tmp_path / "checkpoints"]
     killed = subprocess.run([sys.executable, "-c", script, *map(str, arguments)], env=os.environ, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert (tmp_path / "checkpoints" / "epoch.pt").exists()
-    train_regime("kl", dataset, fast, tmp_path / "out", checkpoints=tmp_path / "checkpoints")
+    train_regime(TrainingJob("kl", dataset, fast, tmp_path / "out", checkpoints=tmp_path / "checkpoints"))
     for name in BUNDLE:
         assert (tmp_path / "out" / name).read_bytes() == (bundles / "kl" / name).read_bytes()
 
@@ -210,10 +209,11 @@ train_regime("kl", dataset, settings, out, checkpoints=checkpoints)
 def test_a_checkpoint_of_other_settings_is_not_used(
     dataset: Path, fast: TrainingSettings, tmp_path: Path
 ) -> None:
-    train_regime("kl", dataset, fast, tmp_path / "a", checkpoints=tmp_path / "checkpoints")
+    checkpoints = tmp_path / "checkpoints"
+    train_regime(TrainingJob("kl", dataset, fast, tmp_path / "a", checkpoints=checkpoints))
     other = fast.model_copy(update={"seed": 1})
-    train_regime("kl", dataset, other, tmp_path / "b", checkpoints=tmp_path / "checkpoints")
-    train_regime("kl", dataset, other, tmp_path / "c")
+    train_regime(TrainingJob("kl", dataset, other, tmp_path / "b", checkpoints=checkpoints))
+    train_regime(TrainingJob("kl", dataset, other, tmp_path / "c"))
     model = "model.safetensors"
     assert (tmp_path / "b" / model).read_bytes() == (tmp_path / "c" / model).read_bytes()
     assert (tmp_path / "a" / model).read_bytes() != (tmp_path / "b" / model).read_bytes()
@@ -247,18 +247,18 @@ def with_table(dataset: Path, folder: Path, **columns: object) -> Path:
 def test_labels_of_one_kind_are_one_clear_line(dataset: Path, fast: TrainingSettings, tmp_path: Path) -> None:
     stable = with_table(dataset, tmp_path / "stable", JSL_Prog=0.0)
     with pytest.raises(BadTable, match="train part has only one value of JSL_Prog; jsl-image needs"):
-        train_regime("jsl-image", stable, fast, tmp_path / "out")
+        train_regime(TrainingJob("jsl-image", stable, fast, tmp_path / "out"))
     with pytest.raises(BadTable, match="only one value of JSL_Prog"):
         train_risk_factors(stable, fast, tmp_path / "out")
     unlabelled = with_table(dataset, tmp_path / "unlabelled", BL_KL_grade=np.nan)
     with pytest.raises(BadTable, match="train part has no knee with BL_KL_grade"):
-        train_regime("kl", unlabelled, fast, tmp_path / "out")
+        train_regime(TrainingJob("kl", unlabelled, fast, tmp_path / "out"))
 
 
 def test_a_missing_factor_is_one_clear_line(dataset: Path, fast: TrainingSettings, tmp_path: Path) -> None:
-    blank = with_table(dataset, tmp_path / "blank", Alignment_degree=np.nan)
+    unknown = with_table(dataset, tmp_path / "unknown", Alignment_degree=np.nan)
     with pytest.raises(BadTable, match="Alignment_degree is missing for every training knee"):
-        train_regime("jsl-joint", blank, fast, tmp_path / "out")
+        train_regime(TrainingJob("jsl-joint", unknown, fast, tmp_path / "out"))
 
 
 def test_a_bundle_that_does_not_fit_is_one_clear_line(bundles: Path, tmp_path: Path, dataset: Path) -> None:
@@ -301,8 +301,10 @@ def test_a_frozen_cnn_looks_at_every_knee_once_for_all_heads_that_are_tried(
         chosen = fast.jsl_joint_frozen.model_copy(update=regime)
         settings = fast.model_copy(update={"jsl_joint_frozen": chosen})
         looked.clear()
-        kept = tmp_path / "features"
-        train_regime("jsl-joint-frozen", dataset, settings, tmp_path / out, bundles / parent, features=kept)
+        start, cache = bundles / parent, tmp_path / "features"
+        train_regime(
+            TrainingJob("jsl-joint-frozen", dataset, settings, tmp_path / out, start, features=cache)
+        )
         return (tmp_path / out / "model.safetensors").read_bytes()
 
     monkeypatch.setattr(KneeNetwork, "forward_features", counted)

@@ -16,7 +16,7 @@ from jsl_core.config import Regime, RegimeSettings, TrainingSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings
 from jsl_core.learning.model import ModelBundle
-from jsl_core.learning.regimes import EpochReport, train_regime, train_risk_factors
+from jsl_core.learning.regimes import EpochReport, TrainingJob, train_regime, train_risk_factors
 from jsl_core.training.schedule import learning_rate
 
 
@@ -28,14 +28,8 @@ def trained(
     of: Mapping[str, Any] = settings.pop("of", {})
     chosen = RegimeSettings(**{"epochs": 1, "batch": 16, **of})
     name = regime.replace("-", "_")
-    train_regime(
-        regime,
-        dataset,
-        TrainingSettings(**{"device": "cpu", **settings, name: chosen}),
-        out,
-        parent=parent,
-        progress=history.append,
-    )
+    every = TrainingSettings(**{"device": "cpu", **settings, name: chosen})
+    train_regime(TrainingJob(regime, dataset, every, out, parent), history.append)
     assert np.isfinite(history[-1].train_loss + history[-1].val_loss)
     return history
 
@@ -62,8 +56,8 @@ def trained(
 )
 def test_kl_trains(dataset: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
     trained("kl", dataset, tmp_path, **settings)
-    told = pd.read_csv(tmp_path / "predictions.csv")
-    np.testing.assert_allclose(told[[f"kl_{grade}" for grade in range(5)]].sum(axis=1), 1, atol=1e-6)
+    predictions = pd.read_csv(tmp_path / "predictions.csv")
+    np.testing.assert_allclose(predictions[[f"kl_{grade}" for grade in range(5)]].sum(axis=1), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +106,7 @@ def test_without_risk_factors_the_models_that_need_any_are_left_out(dataset: Pat
     settings = TrainingSettings(factors="none")
     assert settings.wanted() == ("kl", "jsl-image", "multitask")
     with pytest.raises(BadSettings, match="jsl-joint learns from risk factors; set factors"):
-        train_regime("jsl-joint", dataset, settings, tmp_path)
+        train_regime(TrainingJob("jsl-joint", dataset, settings, tmp_path))
     with pytest.raises(BadSettings, match="risk-factor model has no inputs; set factors"):
         train_risk_factors(dataset, settings, tmp_path)
 
@@ -133,13 +127,13 @@ def test_two_softmax_outputs_say_the_log_odds(dataset: Path, tmp_path: Path) -> 
     torch.testing.assert_close(torch.sigmoid(network.forward_head(features)["jsl"][:, 0]), risk)
 
 
-def test_a_batch_in_pieces_is_the_same_step(dataset: Path, tmp_path: Path) -> None:
+def test_a_batch_in_micro_batches_is_the_same_step(dataset: Path, tmp_path: Path) -> None:
     # A network without batch statistics, which depend on what is computed together.
     plain = {"backbone": "squeezenet1_1", "augment": "none", "precision": "fp32"}
     whole = trained("kl", dataset, tmp_path / "whole", **plain, of={"dropout": 0.0})
-    pieces = trained("kl", dataset, tmp_path / "pieces", **plain, of={"dropout": 0.0, "accumulate": 3})
-    assert pieces[0].train_loss == pytest.approx(whole[0].train_loss, rel=1e-4)
-    assert pieces[0].val_loss == pytest.approx(whole[0].val_loss, rel=1e-3)
+    parts = trained("kl", dataset, tmp_path / "parts", **plain, of={"dropout": 0.0, "accumulate": 3})
+    assert parts[0].train_loss == pytest.approx(whole[0].train_loss, rel=1e-4)
+    assert parts[0].val_loss == pytest.approx(whole[0].val_loss, rel=1e-3)
 
 
 def test_training_stops_when_it_gets_no_better(dataset: Path, tmp_path: Path) -> None:
@@ -155,9 +149,9 @@ def test_the_epoch_of_the_best_score_is_kept_where_asked_for(dataset: Path, tmp_
     trained("kl", dataset, tmp_path, of={"epochs": 6, "lr": 3e-3, "keep": "score"})
     history = pd.read_csv(tmp_path / "history.csv")
     assert history.loc[history["kept"], "epoch"].item() == history.loc[history["val_kappa"].idxmax(), "epoch"]
-    told = pd.read_csv(tmp_path / "predictions.csv").query("split == 'val'")
-    likeliest = told[[f"kl_{grade}" for grade in range(5)]].to_numpy().argmax(axis=1)
-    kappa = cohen_kappa_score(told["BL_KL_grade"], likeliest, weights="quadratic", labels=range(5))
+    predictions = pd.read_csv(tmp_path / "predictions.csv").query("split == 'val'")
+    likeliest = predictions[[f"kl_{grade}" for grade in range(5)]].to_numpy().argmax(axis=1)
+    kappa = cohen_kappa_score(predictions["BL_KL_grade"], likeliest, weights="quadratic", labels=range(5))
     assert kappa == pytest.approx(history["val_kappa"].max(), abs=1e-6)
 
 
@@ -204,7 +198,7 @@ def test_short_gpu_memory_halves_the_batch_and_says_so(
     trained("kl", dataset, tmp_path / "planned", **plain, of={"dropout": 0.0, "accumulate": 4})
     fits(4)
     short = trained("kl", dataset, tmp_path / "short", **plain, of={"dropout": 0.0})
-    assert short[0].pieces == 4
+    assert short[0].micro_batches == 4
     assert "batches in 4 pieces as the GPU's memory is short" in str(short[0])
     model = "model.safetensors"
     assert (tmp_path / "short" / model).read_bytes() == (tmp_path / "planned" / model).read_bytes()

@@ -8,7 +8,7 @@ from PIL import Image
 
 from jsl_core.config import PackSettings, RegimeSettings, TrainingSettings
 from jsl_core.dataset import pack
-from jsl_core.learning.regimes import train_regime
+from jsl_core.learning.regimes import TrainingJob, train_regime
 from tests.learning.conftest import SIZE, draw_cohort
 
 
@@ -28,7 +28,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pack(joints, table, PackSettings(size=SIZE), folder / "packed")
     regime = RegimeSettings(epochs=8, batch=16, lr=3e-3)
     kl = TrainingSettings(kl=regime, jsl_joint=regime, device="cpu", augment="none")
-    train_regime("kl", folder / "packed", kl, folder / "a")
-    train_regime("kl", folder / "packed", kl.model_copy(update={"seed": 1}), folder / "b")
-    train_regime("jsl-joint", folder / "packed", kl, folder / "joint", parent=folder / "a")
+    train_regime(TrainingJob("kl", folder / "packed", kl, folder / "a"))
+    other_seed = kl.model_copy(update={"seed": 1})
+    train_regime(TrainingJob("kl", folder / "packed", other_seed, folder / "b"))
+    train_regime(TrainingJob("jsl-joint", folder / "packed", kl, folder / "joint", parent=folder / "a"))
     return folder

@@ -3,13 +3,13 @@
 import json
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prefect import flow
 from prefect.futures import wait
 
 from jsl_core.config import TrainingSettings
+from jsl_core.learning.regimes import TrainingJob
 from jsl_core.storage import put_tree
 from tasks import train as stage
 from tasks.caching import Placement, results_block
@@ -27,13 +27,14 @@ def test_twins_train_one_after_the_other_and_the_second_goes_on_from_the_first(
     second_waits, done = threading.Event(), []
     monkeypatch.setattr(stage, "_tell_of_twin", second_waits.set)
 
-    def training(regime: str, _: Path, __: object, out: Path, *, checkpoints: Path, **more: Any) -> None:
-        finished = checkpoints / "epochs"
+    def training(job: TrainingJob, progress: object) -> None:
+        assert job.checkpoints is not None
+        finished = job.checkpoints / "epochs"
         if not finished.exists():
             assert second_waits.wait(60)
             finished.write_text("all")
         done.append(finished.read_text())
-        (out / "model").write_text(json.dumps(regime))
+        (job.out / "model").write_text(json.dumps(job.regime))
 
     monkeypatch.setattr("jsl_core.learning.regimes.train_on_all_gpus", training)
 

@@ -1,6 +1,6 @@
 """A backbone's passes on a GPU as CUDA graphs: one launch in place of a thousand.
 
-With the batches that a few thousand knees are learned in, a GPU is done before Python has told it what to do
+With the batch sizes that suit a few thousand knees, a GPU finishes each kernel before Python has launched the
 next. A graph holds all kernels of a pass over a batch of one shape, and starts them together.
 """
 
@@ -18,8 +18,8 @@ __all__ = ["GraphedFeatures"]
 class GraphedFeatures:
     """`network.forward_features` while training on a GPU, called within `autocast`.
 
-    A shape's graph is drawn when it first comes; where that fails (no memory for it, an operation that waits
-    for the GPU) the network runs as it does without. The gradients lie in the graph's own memory, so they
+    The graph of a shape is captured when it first comes; where that fails (no memory for it, an operation
+    that waits for the GPU) the network runs without one. The gradients lie in the graph's own memory, so they
     must be used up before its next pass.
     """
 
@@ -27,23 +27,24 @@ class GraphedFeatures:
         self._network, self._precision = network, precision
         self._graphs: dict[tuple[torch.Size, float], nn.Module] = {}
         self._pool = torch.cuda.graph_pool_handle()  # shared, as the passes of two shapes never overlap
-        # A graph is drawn on a stream of its own and replayed on the usual one.
+        # A graph is captured on a stream of its own and replayed on the usual one.
         warnings.filterwarnings("ignore", "The AccumulateGrad node's stream does not match")
 
     def __call__(self, images: torch.Tensor, scale: float) -> torch.Tensor:
+        """Features B×D of float images B×1×S×S in 0…1, reduced by `scale` (see `KneeNetwork.view`)."""
         key = (images.shape, scale)
         if key not in self._graphs:
-            self._graphs[key] = self._drawn(images, scale)
+            self._graphs[key] = self._capture(images, scale)
         features: torch.Tensor = self._graphs[key](images)
         return features
 
-    def _drawn(self, images: torch.Tensor, scale: float) -> nn.Module:
-        """Drawing runs the network a few times; its batch statistics and the dice stay as they were."""
-        kept = [buffer.clone() for buffer in self._network.buffers()]
+    def _capture(self, images: torch.Tensor, scale: float) -> nn.Module:
+        """Capturing runs the network a few times; batch statistics and random states stay as they were."""
+        statistics = [buffer.clone() for buffer in self._network.buffers()]
         features = _Features(self._network, scale)
-        cast = autocast(self._precision, images.device, self._network, cache_casts=False)
+        context = autocast(self._precision, images.device, self._network, cache_casts=False)
         try:
-            with torch.random.fork_rng(devices=[images.device]), cast:
+            with torch.random.fork_rng(devices=[images.device]), context:
                 torch.cuda.make_graphed_callables(
                     features, (images.clone(),), allow_unused_input=True, pool=self._pool
                 )
@@ -51,7 +52,7 @@ class GraphedFeatures:
             features = _Features(self._network, scale)
             torch.cuda.empty_cache()
         with torch.no_grad():
-            for buffer, value in zip(self._network.buffers(), kept, strict=True):
+            for buffer, value in zip(self._network.buffers(), statistics, strict=True):
                 buffer.copy_(value)
         return features
 

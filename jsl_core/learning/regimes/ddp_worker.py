@@ -1,33 +1,23 @@
-"""One process of the team that `launch` starts; the first tells, a line of JSON at a time."""
+"""One process of the group that `launch` starts; the main one reports, a line of JSON at a time."""
 
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 
 from torch import distributed
 
-from jsl_core.config import TrainingSettings
 from jsl_core.errors import JslError
+from jsl_core.learning.regimes.job import TrainingJob
 from jsl_core.learning.regimes.train_regime import train_regime
 from jsl_core.learning.regimes.trainer import EpochReport
 from jsl_core.training.process_group import ProcessGroup
 
 
-def main(order: str) -> None:
-    """Do what the order (JSON, see `launch`) says; an error that a user can mend is told, not raised."""
-    given = json.loads(order)
-    paths = {name: path and Path(path) for name, path in given["paths"].items()}
+def main(job: str) -> None:
+    """Do a `TrainingJob` (as JSON); an error that a user can mend is a line of output, not a traceback."""
     group = ProcessGroup.join()
     try:
-        train_regime(
-            given["regime"],
-            settings=TrainingSettings.model_validate(given["settings"]),
-            progress=_tell,
-            group=group,
-            fold=given["fold"],
-            **paths,
-        )
+        train_regime(TrainingJob.from_json(job), _print_report, group)
     except JslError as error:
         if group.is_main:
             print(json.dumps({"error": [type(error).__name__, str(error)]}), flush=True)
@@ -35,7 +25,7 @@ def main(order: str) -> None:
     distributed.destroy_process_group()
 
 
-def _tell(report: EpochReport) -> None:
+def _print_report(report: EpochReport) -> None:
     print(json.dumps(asdict(report)), flush=True)
 
 

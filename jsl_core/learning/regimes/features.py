@@ -1,4 +1,4 @@
-"""What a frozen CNN says of every knee, computed once and kept on this machine."""
+"""The features that a frozen backbone computes of every knee, once, cached on this machine."""
 
 import hashlib
 from pathlib import Path
@@ -11,22 +11,32 @@ from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes.prediction import encode
 from jsl_core.system.files import replace_atomically
 
-__all__ = ["kept_features"]
+__all__ = ["cached_features"]
 
 
-def kept_features(network: KneeNetwork, data: DeviceData, folder: Path | None, dataset: str) -> torch.Tensor:
-    """Features N×D of all knees, as `encode` computes them; read from `folder` where they lie there.
+def cached_features(
+    network: KneeNetwork, data: DeviceData, folder: Path | None, dataset: str
+) -> torch.Tensor:
+    """Features of all knees, as `encode` computes them; read from `folder` where they are cached.
 
-    `dataset` is the packed dataset's digest. Another network, or another view of the knees, has other files;
-    a damaged file is made anew.
+    Another network, or another view of the knees, has other files; a damaged file is replaced.
+
+    Args:
+        network: Whose backbone computes them.
+        data: All N knees.
+        folder: The cache; None for none.
+        dataset: Digest of the packed dataset.
+
+    Returns:
+        N×D, on the device of `data`.
     """
     rows = torch.arange(len(data.images), device=data.images.device)
     if folder is None:
         return encode(network, data, rows)
-    path = folder / f"{_digest(network, data, dataset)}.safetensors"
+    path = folder / f"{_cache_key(network, data, dataset)}.safetensors"
     try:
         return load_file(path)["features"].to(rows.device)
-    except Exception:  # not there, or cut short: costs time, never correctness
+    except Exception:  # absent or truncated: costs time, never correctness
         features = encode(network, data, rows)
     folder.mkdir(parents=True, exist_ok=True)
     with replace_atomically(path) as temporary:
@@ -34,8 +44,8 @@ def kept_features(network: KneeNetwork, data: DeviceData, folder: Path | None, d
     return features
 
 
-def _digest(network: KneeNetwork, data: DeviceData, dataset: str) -> str:
-    """Of all that the features depend on."""
+def _cache_key(network: KneeNetwork, data: DeviceData, dataset: str) -> str:
+    """Digest of all that the features depend on."""
     digest = hashlib.sha256(f"{dataset} {network.spec} {data.images.device.type}".encode())
     digest.update(data.mirrored.cpu().numpy().tobytes())
     for name, tensor in network.backbone.state_dict().items():

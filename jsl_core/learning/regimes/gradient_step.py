@@ -1,4 +1,4 @@
-"""One batch to gradients, in pieces that fit into memory, shared by the processes of a group."""
+"""One batch to gradients, in micro-batches that fit into memory, shared among the processes of a group."""
 
 import torch
 
@@ -11,14 +11,26 @@ from jsl_core.learning.regimes.objective import Objective
 from jsl_core.training.device import Precision, autocast
 from jsl_core.training.process_group import ProcessGroup
 
-__all__ = ["Steps"]
+__all__ = ["GradientStep"]
 
 
-class Steps:
-    """Fills the gradients of `network`; `pieces` grows where the GPU's memory ends.
+class GradientStep:
+    """Fills the gradients of a network.
 
-    `features` of all knees, where given, stand in for the backbone. `scale` reduces the images (see
-    `KneeNetwork.view`).
+    Args:
+        network: The network, on the device of `data`.
+        data: Images, labels and risk factors of all N knees.
+        objective: What is minimised.
+        augmentation: Of the images.
+        precision: Of the passes.
+        group: The processes that share every batch.
+        features: N×D of all knees, in place of the backbone; None runs it.
+        micro_batches: In how many parts a batch is computed.
+        compiled: Whether PyTorch compiles the backbone.
+
+    Attributes:
+        micro_batches: The same; it grows where the GPU's memory ends.
+        scale: Reduces the images (see `KneeNetwork.view`).
     """
 
     def __init__(
@@ -30,7 +42,7 @@ class Steps:
         precision: Precision,
         group: ProcessGroup,
         features: torch.Tensor | None,
-        pieces: int,
+        micro_batches: int,
         compiled: bool,
     ) -> None:
         self._network, self._data, self._objective = network, data, objective
@@ -40,57 +52,71 @@ class Steps:
         self._graphed: GraphedFeatures | None = None
         if data.images.device.type == "cuda" and group.size == 1 and not compiled:
             self._graphed = GraphedFeatures(network, precision)
-        self.pieces = pieces
+        self.micro_batches = micro_batches
         self.scale = 1.0
 
-    def gradients(self, batch: torch.Tensor, generator: torch.Generator, hold_backbone: bool) -> torch.Tensor:
-        """Backpropagate the loss of `batch`, and return this process's part of it.
+    def backpropagate(
+        self, batch: torch.Tensor, generator: torch.Generator, freeze_backbone: bool
+    ) -> torch.Tensor:
+        """Backpropagate the loss of a batch.
 
-        Without memory for it the batch is tried again without graphs, then in twice as many pieces: the same
-        gradients in less memory. Raises `BadSettings` where one image does not fit.
+        Without memory for it the batch is tried again without CUDA graphs, then in twice as many
+        micro-batches: the same gradients in less memory.
+
+        Args:
+            batch: Rows B of the dataset, of all processes.
+            generator: Draws the augmentation.
+            freeze_backbone: Whether the heads alone get gradients.
+
+        Returns:
+            This process's part of the loss, a scalar.
+
+        Raises:
+            BadSettings: One image does not fit into the GPU's memory.
         """
-        mine = self._group.share(batch)
-        drawn = generator.get_state()
+        share = self._group.share(batch)
+        state = generator.get_state()
         while True:
             self._network.zero_grad(set_to_none=True)
             try:
-                return self._pieces(mine, batch, generator, hold_backbone)
+                return self._accumulate(share, batch, generator, freeze_backbone)
             except torch.OutOfMemoryError as error:
-                if self._graphed is None and self.pieces >= len(mine):
+                if self._graphed is None and self.micro_batches >= len(share):
                     raise BadSettings(
                         "training on one image does not fit into the GPU's memory; take a smaller backbone "
                         "or smaller crops"
                     ) from error
             if self._graphed is None:
-                self.pieces *= 2
-            generator.set_state(drawn)
+                self.micro_batches *= 2
+            generator.set_state(state)
             self._graphed = None
             self._network.zero_grad(set_to_none=True)  # gradients may lie in a graph's memory
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
-    def _pieces(
-        self, mine: torch.Tensor, batch: torch.Tensor, generator: torch.Generator, hold_backbone: bool
+    def _accumulate(
+        self, share: torch.Tensor, batch: torch.Tensor, generator: torch.Generator, freeze_backbone: bool
     ) -> torch.Tensor:
         total = torch.zeros((), device=batch.device)
-        for rows in mine.tensor_split(min(self.pieces, len(mine)) or 1):
-            if not len(rows):  # a team larger than the batch
+        for rows in share.tensor_split(min(self.micro_batches, len(share)) or 1):
+            if not len(rows):  # more processes than rows
                 break
             with autocast(self._precision, batch.device, self._network):
-                with torch.set_grad_enabled(not hold_backbone):
-                    features = self._encode(rows, generator, hold_backbone)
+                with torch.set_grad_enabled(not freeze_backbone):
+                    features = self._encode(rows, generator, freeze_backbone)
                 outputs = self._network.forward_head(features, self._data.factors_of(rows))
             loss = self._objective(outputs, self._data, rows, None if rows is batch else batch)
             torch.autograd.backward(loss)
             total += loss.detach()
         return total
 
-    def _encode(self, rows: torch.Tensor, generator: torch.Generator, hold_backbone: bool) -> torch.Tensor:
+    def _encode(self, rows: torch.Tensor, generator: torch.Generator, freeze_backbone: bool) -> torch.Tensor:
         if self._features is not None:
             return self._features[rows]
         images = self._augmentation(self._data.images[rows], self._data.mirrored[rows], generator)
         images = images.contiguous(memory_format=torch.channels_last)
-        if self._graphed and not hold_backbone and self.pieces == 1:  # pieces add up their gradients
+        # A graph overwrites its gradients; those of micro-batches add up.
+        if self._graphed and not freeze_backbone and self.micro_batches == 1:
             return self._graphed(images, self.scale)
         features: torch.Tensor = self._forward(images, self.scale)
         return features

@@ -14,9 +14,19 @@ _BATCH = 64
 
 @torch.no_grad()
 def encode(network: KneeNetwork, data: DeviceData, rows: torch.Tensor, batch: int = _BATCH) -> torch.Tensor:
-    """Features B×D of `rows`: all that a frozen backbone ever says of them.
+    """The backbone's features of some knees; where the GPU's memory ends, in smaller batches.
 
-    Smaller batches are tried where the GPU's memory ends. Raises `BadSettings` if one image does not fit.
+    Args:
+        network: Set to evaluation mode.
+        data: All knees.
+        rows: Which of them, long B.
+        batch: Knees a pass.
+
+    Returns:
+        Float B×D.
+
+    Raises:
+        BadSettings: One image does not fit into the GPU's memory.
     """
     network.eval()
     try:
@@ -37,15 +47,26 @@ def predict_logits(
     features: torch.Tensor | None = None,
     group: ProcessGroup = ProcessGroup(),
 ) -> dict[str, torch.Tensor]:
-    """Logits of the heads for `rows`; `features` of all knees spare the backbone."""
+    """The logits of some knees, computed by all processes of a group.
+
+    Args:
+        network: Set to evaluation mode.
+        data: All N knees.
+        rows: Which of them, long B.
+        features: N×D of all knees, in place of the backbone.
+        group: Each process computes its share and gets all logits.
+
+    Returns:
+        Logits by head: `kl` B×5, `jsl` B×1.
+    """
     network.eval()
-    places = group.share(torch.arange(len(rows), device=rows.device))
-    mine = rows[places]
-    encoded = encode(network, data, mine) if features is None else features[mine]
-    outputs = network.forward_head(encoded, data.factors_of(mine))
+    positions = group.share(torch.arange(len(rows), device=rows.device))
+    share = rows[positions]
+    encoded = encode(network, data, share) if features is None else features[share]
+    outputs = network.forward_head(encoded, data.factors_of(share))
     if group.size == 1:
         return outputs
     return {
-        name: group.sum(logits.new_zeros(len(rows), logits.shape[1]).index_copy(0, places, logits))
+        name: group.sum(logits.new_zeros(len(rows), logits.shape[1]).index_copy(0, positions, logits))
         for name, logits in outputs.items()
     }

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from jsl_core.learning.regimes.trainer import EpochReport, Progress
 
-__all__ = ["Curves"]
+__all__ = ["TensorBoardProgress"]
 
 
-class Curves:
-    """Passes every epoch's report on, after writing it to `folder` as TensorBoard reads it.
+class TensorBoardProgress:
+    """Writes every epoch's report to `folder` as TensorBoard reads it, then passes it on to `progress`.
 
     A resumed run goes on in the same folder; without TensorBoard, or with None, nothing is written.
     """
@@ -24,6 +24,7 @@ class Curves:
             self._writer = SummaryWriter(folder)
 
     def __call__(self, report: EpochReport) -> None:
+        """Write one epoch's report, and pass it on."""
         if self._writer is not None:
             self._writer.add_scalars(
                 "loss", {"train": report.train_loss, "val": report.val_loss}, report.epoch

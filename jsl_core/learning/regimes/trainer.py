@@ -16,7 +16,7 @@ from jsl_core.errors import BadSettings
 from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes.augment import Augmentation
-from jsl_core.learning.regimes.gradient_step import Steps
+from jsl_core.learning.regimes.gradient_step import GradientStep
 from jsl_core.learning.regimes.objective import Objective
 from jsl_core.learning.regimes.prediction import predict_logits
 from jsl_core.learning.regimes.scores import validation_scores
@@ -32,9 +32,19 @@ __all__ = ["EpochReport", "Progress", "Trainer"]
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One line of the learning curve; `scores` are those of the validation knees (`auc`, `kappa`).
+    """One line of the learning curve.
 
-    `pieces`: in how many a batch was computed for want of GPU memory (1: none). `last`: training ends here.
+    Attributes:
+        epoch: Number of the epoch, from 1.
+        epochs: How many the settings allow.
+        lr: The last learning rate.
+        train_loss: Mean over the training knees, while they were learned.
+        val_loss: Mean over the validation knees.
+        scores: Of the validation knees, by name (`accuracy`, `kappa`, `auc`).
+        best: Whether the epoch is the best so far.
+        last: Whether training ends with it.
+        micro_batches: In how many more parts than set a batch was computed for want of GPU memory (1: none).
+        seconds: Duration.
     """
 
     epoch: int
@@ -45,13 +55,14 @@ class EpochReport:
     scores: dict[str, float]
     best: bool
     last: bool
-    pieces: int
+    micro_batches: int
     seconds: float
 
     def __str__(self) -> str:
         scores = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
-        short = f", batches in {self.pieces} pieces as the GPU's memory is short" if self.pieces > 1 else ""
-        return f"loss {self.train_loss:.3f} / {self.val_loss:.3f} (train / val), {scores}{short}"
+        parts = self.micro_batches
+        split = f", batches in {parts} pieces as the GPU's memory is short" if parts > 1 else ""
+        return f"loss {self.train_loss:.3f} / {self.val_loss:.3f} (train / val), {scores}{split}"
 
 
 Progress = Callable[[EpochReport], None]
@@ -59,10 +70,24 @@ Progress = Callable[[EpochReport], None]
 
 @dataclass
 class Trainer:
-    """Trains `network` in place on the `train_rows` of `data`, drawn evenly or with `chances`.
+    """Trains a network in place.
 
-    `frozen` leaves the backbone as it is; `features` of all knees then spare running it. While it is left so,
-    the heads `held` read from its features what they did.
+    Attributes:
+        network: The network, on the device of `data`.
+        data: All N knees.
+        train_rows: Rows of the training knees, long.
+        val_rows: Rows of the validation knees, long.
+        settings: Of the regime.
+        objective: What is minimised.
+        augmentation: Of the training images.
+        precision: Of the training passes.
+        seed: Of everything that is drawn.
+        chances: Of each training row to be drawn, in sum 1; None takes every row once an epoch.
+        frozen: Whether the backbone stays as it is.
+        features: N×D of all knees, in place of a frozen backbone.
+        held_heads: Heads whose weights on the image's features stay as they are while the backbone does.
+        compiled: Whether PyTorch compiles the backbone.
+        group: The processes that train together.
     """
 
     network: KneeNetwork
@@ -77,29 +102,38 @@ class Trainer:
     chances: torch.Tensor | None = None
     frozen: bool = False
     features: torch.Tensor | None = None
-    held: frozenset[str] = frozenset()
+    held_heads: frozenset[str] = frozenset()
     compiled: bool = False
     group: ProcessGroup = field(default_factory=ProcessGroup)
-    steps: Steps = field(init=False)
+    gradient_step: GradientStep = field(init=False)
 
     def __post_init__(self) -> None:
-        self.steps = Steps(
-            self.network,
-            self.data,
-            self.objective,
-            self.augmentation,
-            self.precision,
-            self.group,
-            self.features,
-            self.settings.accumulate,
-            self.compiled,
+        self.gradient_step = GradientStep(
+            network=self.network,
+            data=self.data,
+            objective=self.objective,
+            augmentation=self.augmentation,
+            precision=self.precision,
+            group=self.group,
+            features=self.features,
+            micro_batches=self.settings.accumulate,
+            compiled=self.compiled,
         )
 
     def run(self, checkpoint: Checkpoint, progress: Progress | None = None) -> list[EpochReport]:
-        """Train to the last epoch, keep the best on the validation knees, return the curve.
+        """Train to the last epoch, and leave the network with the weights of the best.
 
-        Every epoch draws from a seed of its own, so a resumed run repeats a whole one bit for bit. Raises
-        `BadSettings` where the loss is no longer a number.
+        Every epoch draws from a seed of its own, so a resumed run repeats a whole one bit for bit.
+
+        Args:
+            checkpoint: Where the state after each epoch is saved, and that of an interrupted run found.
+            progress: Called by the main process with every report.
+
+        Returns:
+            The reports of all epochs.
+
+        Raises:
+            BadSettings: The loss is no longer a number, or one image does not fit into the GPU's memory.
         """
         network, settings = self.network, self.settings
         optimizer = build_optimizer(
@@ -107,7 +141,7 @@ class Trainer:
         )
         average = copy.deepcopy(network).requires_grad_(False) if settings.average else None
         history: list[EpochReport] = []
-        best = _copy_of(network)
+        best = _state_copy(network)
         if state := checkpoint.load():
             network.load_state_dict(state["network"])
             optimizer.load_state_dict(state["optimizer"])
@@ -118,12 +152,12 @@ class Trainer:
             while not (history and history[-1].last):
                 started = time.perf_counter()
                 train_loss, rate = self._epoch(history, optimizer, average)
-                judged = average if average is not None else network
-                val_loss, scores = self._validate(judged)
+                candidate = average if average is not None else network
+                val_loss, scores = self._validate(candidate)
                 seconds = time.perf_counter() - started
                 history.append(self._report(history, rate, train_loss, val_loss, scores, seconds))
                 if history[-1].best:
-                    best = _copy_of(judged)
+                    best = _state_copy(candidate)
                 if self.group.is_main:
                     checkpoint.save(
                         {
@@ -142,20 +176,20 @@ class Trainer:
     def _epoch(
         self, history: list[EpochReport], optimizer: torch.optim.Optimizer, average: nn.Module | None
     ) -> tuple[float, float]:
-        """Mean training loss, and the last learning rate."""
+        """Train for one epoch; returns the mean training loss and the last learning rate."""
         settings, network, epoch = self.settings, self.network, len(history)
-        generator = self._seeded(epoch)
-        hold_backbone = self.frozen or epoch < settings.freeze_epochs
-        self.steps.scale = settings.small if epoch < settings.small_epochs else 1.0
+        generator = self._seed_epoch(epoch)
+        freeze_backbone = self.frozen or epoch < settings.freeze_epochs
+        self.gradient_step.scale = settings.small if epoch < settings.small_epochs else 1.0
         network.train()
-        if hold_backbone:
-            network.backbone.eval()  # its batch statistics stay as they are, too
-        learning = self._head_parameters() if hold_backbone else list(network.parameters())
+        if freeze_backbone:
+            network.backbone.eval()  # its batch statistics stay, too
+        learning = self._head_parameters() if freeze_backbone else list(network.parameters())
         batches = self._batches(generator)
-        if not self.group.is_main:  # the team draws the same batches, and each its own augmentation
+        if not self.group.is_main:  # all draw the same batches, each its own augmentation
             generator.manual_seed(generator.initial_seed() + self.group.rank)
-        held = self.network.image_weights(self.held if hold_backbone else ())
-        kept = [weight.clone() for weight in held]
+        held_weights = network.image_weights(self.held_heads if freeze_backbone else ())
+        initial_weights = [weight.clone() for weight in held_weights]
         losses = [report.val_loss for report in history]
         total, rate = torch.zeros((), device=self.train_rows.device), settings.lr
         for step, rows in enumerate(batches):
@@ -163,10 +197,10 @@ class Trainer:
             if epoch < settings.freeze_epochs:
                 rate = settings.freeze_lr
             set_learning_rate(optimizer, rate)
-            total += self.steps.gradients(rows, generator, hold_backbone) * len(rows)
+            total += self.gradient_step.backpropagate(rows, generator, freeze_backbone) * len(rows)
             self.group.sum_gradients(learning)
             optimizer.step()
-            for weight, value in zip(held, kept, strict=True):
+            for weight, value in zip(held_weights, initial_weights, strict=True):
                 weight.copy_(value)
             if average is not None:
                 update_average(average, network, settings.average)
@@ -196,8 +230,9 @@ class Trainer:
             raise BadSettings(
                 f"training diverged in epoch {epoch}: the loss is no number; lower lr ({rate:g})"
             )
-        best = all(self._badness(val_loss, scores) < self._badness(r.val_loss, r.scores) for r in history)
-        latest = epoch if best else max(report.epoch for report in history if report.best)
+        loss = self._selection_loss(val_loss, scores)
+        best = all(loss < self._selection_loss(report.val_loss, report.scores) for report in history)
+        best_epoch = epoch if best else max(report.epoch for report in history if report.best)
         return EpochReport(
             epoch=epoch,
             epochs=settings.epochs,
@@ -206,13 +241,13 @@ class Trainer:
             val_loss=val_loss,
             scores=scores,
             best=best,
-            last=epoch == settings.epochs or epoch - latest == (settings.patience or math.inf),
-            pieces=self.steps.pieces // settings.accumulate,
+            last=epoch == settings.epochs or epoch - best_epoch == (settings.patience or math.inf),
+            micro_batches=self.gradient_step.micro_batches // settings.accumulate,
             seconds=seconds,
         )
 
-    def _badness(self, val_loss: float, scores: dict[str, float]) -> float:
-        """What the kept epoch has the least of."""
+    def _selection_loss(self, val_loss: float, scores: dict[str, float]) -> float:
+        """What the best epoch has the least of."""
         if self.settings.keep == "loss":
             return val_loss
         return -scores["auc" if "auc" in scores else "kappa"]
@@ -222,7 +257,7 @@ class Trainer:
         return [parameter for name, parameter in named if not name.startswith("backbone.")]
 
     def _batches(self, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
-        """Shuffled rows in batches of nearly equal size: none is left over to upset batch statistics."""
+        """Shuffled rows in batches of nearly equal size: a small last one would upset batch statistics."""
         count, device = len(self.train_rows), self.train_rows.device
         if self.chances is None:
             order = torch.randperm(count, generator=generator, device=device)
@@ -230,14 +265,15 @@ class Trainer:
             order = torch.multinomial(self.chances, count, replacement=True, generator=generator)
         return self.train_rows[order].tensor_split(-(-count // self.settings.batch))
 
-    def _seeded(self, epoch: int) -> torch.Generator:
+    def _seed_epoch(self, epoch: int) -> torch.Generator:
+        """Seed dropout; returns the generator of batches and augmentation."""
         digest = hashlib.sha256(f"{self.seed}:{epoch}".encode()).digest()
         seed = int.from_bytes(digest[:7], "big")
-        torch.manual_seed(seed + self.group.rank)  # dropout's source; `run` restores the caller's state
+        torch.manual_seed(seed + self.group.rank)  # `run` restores the caller's state
         return torch.Generator(self.data.images.device).manual_seed(seed)
 
 
-def _copy_of(network: nn.Module) -> dict[str, Any]:
+def _state_copy(network: nn.Module) -> dict[str, Any]:
     return {key: tensor.clone() for key, tensor in network.state_dict().items()}
 
 
