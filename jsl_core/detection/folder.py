@@ -3,7 +3,7 @@
 import io
 import multiprocessing
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
@@ -16,23 +16,22 @@ import torch
 from numpy.typing import NDArray
 
 from jsl_core.config import ConvertSettings, CropSettings
-from jsl_core.detection.crop import Joint, crop_joint, joints_of_film
+from jsl_core.detection.crop import Joint, crop_film_joints, crop_joint
 from jsl_core.detection.detector import JointDetector
-from jsl_core.detection.resize import eight_bits
-from jsl_core.errors import BadScan, JslError
-from jsl_core.imaging import ScanRecord, convert_scan, decode_png, encode_png, open_scan, walk
-from jsl_core.system.files import write_atomically
-from jsl_core.system.parallel import parallel_map
+from jsl_core.detection.resize import to_eight_bits
+from jsl_core.errors import BadScan
+from jsl_core.imaging import ScanRecord, convert_scan, decode_png, encode_png, read_scan
+from jsl_core.imaging.folder_run import FolderRun, Progress, Row
 
 __all__ = ["CropJob", "crop_folder"]
 
-COLUMNS = ["file", "ID", "side", "x1", "y1", "x2", "y2", "score", "reason"]
-NO_PICTURE = frozenset({".csv", ".json", ".txt", ".md", ".html"})
-PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"II*\0", b"MM\0*")  # also WebP, BMP, TIFF
-KNEE = re.compile(r"(?P<participant>.+)_(?P<side>[12])$")
-RIGHT, LEFT = 1, 2
-
-Row = dict[str, object]
+_COLUMNS = ["file", "ID", "side", "x1", "y1", "x2", "y2", "score", "reason"]
+_OF_CROP = ["x1", "y1", "x2", "y2", "score"]  # columns that are blank where there is no crop
+_NO_PICTURE = frozenset({".csv", ".json", ".txt", ".md", ".html"})
+_PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"II*\0", b"MM\0*")  # also WebP, BMP, TIFF
+_KNEE = re.compile(r"(?P<participant>.+)_(?P<side>[12])$")
+_RIGHT, _LEFT = 1, 2
+_OVERLAY = "overlay"
 
 
 @dataclass(frozen=True)
@@ -46,65 +45,63 @@ class CropJob:
 
 
 def crop_folder(
-    src: Path, job: CropJob, jobs: int = 0, progress: Callable[[int, int], None] = lambda done, total: None
+    src: Path, job: CropJob, jobs: int = 0, progress: Progress = lambda done, total: None
 ) -> pd.DataFrame:
     """Crop the joints of every PNG, JPEG or DICOM file below `src` into `job.dst`, one PNG a joint.
 
-    Gives, and writes as `boxes.csv`, a row a joint or rejected file: file, ID, side (1 right, 2 left, blank
-    where unknown), the crop's box in pixels of the source image, score, and the reason where there is no
-    crop; of joints with the same ID the first is kept. Raises JslError where `src` holds no files,
-    DetectorError where the detector cannot be loaded, StoreError where nothing can be written.
+    Args:
+        src: Folder or archive of pictures.
+        job: What to do with each, and where crops, overlays and `boxes.csv` go.
+        jobs: Worker processes; 0 for one per processor core.
+        progress: Called with the files done and all files.
+
+    Returns:
+        What `boxes.csv` holds: a row a joint or rejected file with file, ID, side (1 right, 2 left, blank if
+        unknown), the box (x1, y1, x2, y2) of the crop in pixels of the source image, score, and why
+        there is no crop. Of joints of one ID the first is used.
+
+    Raises:
+        JslError: If `src` holds no pictures or nothing can be written.
+        DetectorError: If the detector cannot be loaded.
     """
-    names = [file.name for file in walk(src)]
-    files = [name for name in names if PurePosixPath(name).suffix.lower() not in NO_PICTURE]
-    if not files:
-        raise JslError(f"{src} holds no pictures; give a folder of PNG, JPEG or DICOM files.")
+    run = FolderRun(src, job.dst)
+    files = run.list_files(skip=lambda file: PurePosixPath(file).suffix.lower() in _NO_PICTURE)
     JointDetector.load(job.settings)  # a bad detector is one error here, not one a file
-    rows: list[Row] = []
-    taken: set[object] = set()
-    outcomes = parallel_map(partial(_crop_file, src, job), files, jobs)
-    for done, (file, outcome) in enumerate(zip(files, outcomes, strict=True), 1):
-        if isinstance(outcome, BadScan):
-            rows.append({"file": file, "reason": outcome.code})
-        else:
-            crops, overlay = outcome
-            kept = [_kept(row, png, job.dst, taken) for row, png in crops]
-            if overlay and not all(row["reason"] for row in kept):
-                _write(job.dst / "overlay" / f"{_stem(file)}.jpg", overlay)
-            rows += kept
-        progress(done, len(files))
-    table = pd.DataFrame(rows).reindex(columns=COLUMNS)
+    work = partial(_crop_file, run=run, job=job)
+    rows = run.process(work, dict.fromkeys(files), jobs=jobs, progress=progress)
+    table = pd.DataFrame([row for row in rows if _OVERLAY not in row]).reindex(columns=_COLUMNS)
     table["side"] = table["side"].astype("Int64")
-    _write(
-        job.dst / "boxes.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.4f").encode()
-    )
+    table.loc[table["reason"] != "", _OF_CROP] = np.nan
+    run.write_table("boxes.csv", _COLUMNS, _as_text(table))
     return table
 
 
-def _kept(row: Row, png: bytes, dst: Path, taken: set[object]) -> Row:
-    """Write a crop, unless another of its ID was; its row."""
-    if row["ID"] in taken:
-        return {"file": row["file"], "ID": row["ID"], "side": row["side"], "reason": "duplicate"}
-    taken.add(row["ID"])
-    _write(dst / f"{row['ID']}.png", png)
-    return row
+def _as_text(table: pd.DataFrame) -> Iterator[Row]:
+    """The rows of a table of boxes as they are written: four decimals, blank where there is nothing."""
+    for row in table.to_dict("records"):
+        cells = {str(name): "" if pd.isna(cell) else cell for name, cell in row.items()}
+        yield cells | {name: f"{cells[name]:.4f}" for name in _OF_CROP if cells[name] != ""}
 
 
-def _crop_file(src: Path, job: CropJob, file: str) -> tuple[list[tuple[Row, bytes]], bytes]:
-    """The rows of one picture and their crops as PNG, and its overlay as JPEG, empty where none is wanted."""
-    image, spacing, scan = _read(open_scan(src, file), file)
-    found = _detector(job.settings).detect([image])[0]
+def _crop_file(item: tuple[str, None], *, fresh: bool, run: FolderRun, job: CropJob) -> list[Row]:
+    """The rows of one picture, its crops staged as PNG and, last, its overlay as JPEG."""
+    file, _ = item
+    image, spacing, scan = _read(read_scan(run.source, file), file)
+    detections = _detector(job.settings).detect([image])[0]
     if job.full_film:
-        joints = joints_of_film(image, found, spacing, job.settings)
+        joints = crop_film_joints(image, detections, spacing, job.settings)
     else:
-        joints = [crop_joint(image, found, spacing, job.settings)]
-    made: list[tuple[Row, bytes]] = []
+        joints = [crop_joint(image, detections, spacing, job.settings)]
+    rows: list[Row] = []
     for joint, (name, side) in zip(joints, _names(file, joints, scan, job.full_film), strict=True):
-        spacings = None if spacing is None else (spacing, spacing)
         x1, y1, x2, y2 = joint.box
-        row: Row = {"file": file, "ID": name, "side": side, "score": joint.score, "reason": ""}
-        made.append((row | {"x1": x1, "y1": y1, "x2": x2, "y2": y2}, encode_png(joint.pixels, spacings)))
-    return made, _overlay(image, joints) if job.overlay else b""
+        row: Row = {"ID": name, "png": f"{name}.png", "side": side, "score": joint.score}
+        png = encode_png(joint.pixels, None if spacing is None else (spacing, spacing))
+        rows.append(run.stage(file, row | {"x1": x1, "y1": y1, "x2": x2, "y2": y2}, png))
+    if job.overlay:
+        row = {_OVERLAY: True, "png": f"{_OVERLAY}/{_stem(file)}.jpg"}
+        rows.append(run.stage(file, row, _draw_overlay(image, joints)))
+    return rows
 
 
 @cache
@@ -116,7 +113,7 @@ def _detector(settings: CropSettings) -> JointDetector:
 
 def _read(data: bytes, file: str) -> tuple[NDArray[np.uint8], float | None, ScanRecord | None]:
     """A picture, its mm per pixel where known, and a DICOM file's record."""
-    if data.startswith(PICTURE_STARTS) and data[128:132] != b"DICM":
+    if data.startswith(_PICTURE_STARTS) and data[128:132] != b"DICM":
         pixels = decode_png(data)
         if pixels.dtype not in (np.uint8, np.uint16):
             raise BadScan("undecodable", "the picture holds no grey levels of 8 or 16 bits")
@@ -137,14 +134,14 @@ def _names(
 ) -> Iterator[tuple[str, int | None]]:
     """The ID and side of each joint, left on the film first."""
     stem = scan.participant if scan and scan.participant else _stem(file)
-    known = KNEE.match(stem)
+    knee = _KNEE.match(stem)
     if len(joints) == 2:
-        sides = (LEFT, RIGHT) if scan and scan.flipped else (RIGHT, LEFT)
+        sides = (_LEFT, _RIGHT) if scan and scan.flipped else (_RIGHT, _LEFT)
         yield from ((f"{stem}_{side}", side) for side in sides)
-    elif known and not full_film:
-        yield stem, int(known["side"])
+    elif knee and not full_film:
+        yield stem, int(knee["side"])
     elif scan and scan.laterality in ("R", "L"):
-        side = RIGHT if scan.laterality == "R" else LEFT
+        side = _RIGHT if scan.laterality == "R" else _LEFT
         yield f"{stem}_{side}", side
     else:
         yield stem, None
@@ -156,19 +153,14 @@ def _stem(file: str) -> str:
     return "-".join([*path.parts[:-1], path.stem]).replace("!", "")
 
 
-def _overlay(image: NDArray[np.uint8], joints: list[Joint]) -> bytes:
-    drawn = cv2.cvtColor(eight_bits(image), cv2.COLOR_GRAY2BGR)
-    thick = max(2, max(image.shape) // 400)
+def _draw_overlay(image: NDArray[np.uint8], joints: list[Joint]) -> bytes:
+    """The picture as JPEG with the boxes of its joints and their scores."""
+    colour, font = (60, 200, 255), cv2.FONT_HERSHEY_SIMPLEX
+    canvas = cv2.cvtColor(to_eight_bits(image), cv2.COLOR_GRAY2BGR)
+    width = max(2, max(image.shape) // 400)
     for joint in joints:
         x1, y1, x2, y2 = (round(value) for value in joint.box)
-        cv2.rectangle(drawn, (x1, y1), (x2, y2), (60, 200, 255), thick)
-        place = (x1 + 3 * thick, y1 + 14 * thick)
-        cv2.putText(
-            drawn, f"{joint.score:.2f}", place, cv2.FONT_HERSHEY_SIMPLEX, thick / 2.5, (60, 200, 255), thick
-        )
-    return bytes(cv2.imencode(".jpg", drawn)[1])
-
-
-def _write(path: Path, data: bytes) -> None:
-    with write_atomically(path) as file:
-        file.write(data)
+        cv2.rectangle(canvas, (x1, y1), (x2, y2), colour, width)
+        corner = (x1 + 3 * width, y1 + 14 * width)
+        cv2.putText(canvas, f"{joint.score:.2f}", corner, font, width / 2.5, colour, width)
+    return bytes(cv2.imencode(".jpg", canvas)[1])

@@ -4,7 +4,7 @@ from jsl_core.imaging.folder import convert_folder, split_folder, write_mapping
 from jsl_core.imaging.names import Pseudonyms
 from jsl_core.imaging.png import Image, decode_png, encode_png
 from jsl_core.imaging.records import KneeRecord, ScanRecord
-from jsl_core.imaging.sources import ScanFile, open_scan, walk
+from jsl_core.imaging.sources import ScanFile, read_scan, walk_scans
 from jsl_core.imaging.stages import convert_scan, split_film
 
 __all__ = [
@@ -17,9 +17,9 @@ __all__ = [
     "convert_scan",
     "decode_png",
     "encode_png",
-    "open_scan",
+    "read_scan",
     "split_film",
     "split_folder",
-    "walk",
+    "walk_scans",
     "write_mapping",
 ]

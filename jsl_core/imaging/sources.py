@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from jsl_core.errors import BadScan, JslError
 from jsl_core.system.archives import IN_ARCHIVE, MAX_BYTES, archive_members, is_archive, printable
 
-__all__ = ["STATE", "ScanFile", "open_scan", "walk"]
+__all__ = ["STATE", "ScanFile", "read_scan", "walk_scans"]
 
 STATE = ".jsl"  # the folder in which commands remember what they did
 
@@ -40,7 +40,7 @@ class ScanFile:
             raise BadScan("undecodable", "the file cannot be read from its disk or archive") from None
 
 
-def walk(source: Path) -> Iterator[ScanFile]:
+def walk_scans(source: Path) -> Iterator[ScanFile]:
     """Every file below a folder in the order of their names, in an archive in its own, or the one file.
 
     Raises JslError if there is no source.
@@ -54,14 +54,14 @@ def walk(source: Path) -> Iterator[ScanFile]:
         yield from _scans(path, printable(path.relative_to(source).as_posix()))
 
 
-def open_scan(source: Path, name: str) -> bytes:
-    """The bytes of the scan that `walk` called `name`. Raises BadScan if it cannot be read."""
+def read_scan(source: Path, name: str) -> bytes:
+    """The bytes of the scan that `walk_scans` called `name`. Raises BadScan if it cannot be read."""
     outer, _, inner = name.partition(IN_ARCHIVE)
     path = source / outer if source.is_dir() else source
     if path.is_file() and ".." not in PurePosixPath(outer).parts:
         scan = _index(path).get(inner) if inner else _plain(path, name)
     else:  # a name that was not printable
-        scan = next((scan for scan in walk(source) if scan.name == name), None)
+        scan = next((scan for scan in walk_scans(source) if scan.name == name), None)
     if scan is None:
         raise BadScan("undecodable", "the file has gone since the scans were listed; run again")
     return scan.read()

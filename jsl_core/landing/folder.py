@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jsl_core.errors import JslError
-from jsl_core.imaging import walk
+from jsl_core.imaging import walk_scans
 from jsl_core.landing.ledger import Landed
 from jsl_core.scans.listing import scan_artifact
 from jsl_core.storage import Artifact
@@ -56,6 +56,6 @@ def scans_in(path: Path, name: str) -> list[Artifact] | None:
     """The scan in a file, or those in an archive, that is `name` below its place; None if it has gone."""
     above = Path(name).parent
     try:
-        return [scan_artifact(scan, printable((above / scan.name).as_posix())) for scan in walk(path)]
+        return [scan_artifact(scan, printable((above / scan.name).as_posix())) for scan in walk_scans(path)]
     except (JslError, OSError):
         return None

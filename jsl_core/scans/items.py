@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.errors import BadScan
-from jsl_core.imaging import ScanRecord, convert_scan, open_scan, split_film
+from jsl_core.imaging import ScanRecord, convert_scan, read_scan, split_film
 from jsl_core.scans.rows import Row
 from jsl_core.storage import Artifact, open_store
 
@@ -16,7 +16,7 @@ __all__ = ["convert_item", "split_item"]
 
 def convert_item(item: Row, settings: ConvertSettings, scans: str, store: str) -> list[Row]:
     """The row of one scan: `item` gives its `file` below the folder `scans`, and the `sha256` it had."""
-    data = open_scan(Path(scans), item["file"])
+    data = read_scan(Path(scans), item["file"])
     if Artifact.of_bytes(data, item["file"]).sha256 != item["sha256"]:
         raise BadScan("changed", "the file changed while the run was reading it; run again")
     record, png = convert_scan(data, item["file"], settings)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from jsl_core.errors import BadScan, BadTable, JslError
-from jsl_core.imaging import ScanFile, open_scan, walk
+from jsl_core.imaging import ScanFile, read_scan, walk_scans
 from jsl_core.scans.digests import Digests
 from jsl_core.storage import Artifact
 from jsl_core.system.archives import IN_ARCHIVE
@@ -29,7 +29,7 @@ def list_scans(source: Path, ledger: Path, films: Path | None = None) -> list[Ar
         if films:
             scans = list(pool.map(partial(_digest_named, source, digests), _used(films)))
         else:
-            scans = list(pool.map(partial(_digest, source, digests), walk(source)))
+            scans = list(pool.map(partial(_digest, source, digests), walk_scans(source)))
     digests.keep()
     if not scans:
         raise JslError(f"scans {source}: there are none; give the folder that holds the DICOM files")
@@ -50,7 +50,7 @@ def _digest(source: Path, digests: Digests, scan: ScanFile) -> Artifact:
 
 def _digest_named(source: Path, digests: Digests, name: str) -> Artifact:
     try:
-        return digests.of(_file(source, name), name, lambda: Artifact.of_bytes(open_scan(source, name), name))
+        return digests.of(_file(source, name), name, lambda: Artifact.of_bytes(read_scan(source, name), name))
     except BadScan as error:
         raise JslError(f"scans {source}: {name}: {error}") from None
 

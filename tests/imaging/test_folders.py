@@ -19,7 +19,15 @@ from mutations import mutated, whole_files
 
 from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.errors import BadScan, JslError
-from jsl_core.imaging import Pseudonyms, convert_folder, decode_png, folder, split_folder, write_mapping
+from jsl_core.imaging import (
+    Pseudonyms,
+    convert_folder,
+    decode_png,
+    folder,
+    folder_run,
+    split_folder,
+    write_mapping,
+)
 from jsl_core.imaging.names import output_names
 
 SCANS = (
@@ -92,7 +100,7 @@ def test_a_second_run_does_nothing_and_a_changed_scan_costs_one(
     done: list[str] = []
     convert = folder.convert_scan
     monkeypatch.setattr(folder, "convert_scan", lambda *all: done.append(all[1]) or convert(*all))
-    monkeypatch.setattr(folder, "parallel_map", _here)
+    monkeypatch.setattr(folder_run, "parallel_map", _here)
     assert convert_folder(scans, target, SETTINGS) == first
     assert done == []
     assert states(target) == before

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jsl_core.errors import BadScan
-from jsl_core.imaging import open_scan, walk
+from jsl_core.imaging import read_scan, walk_scans
 
 FILM = b"a film " * 900
 
@@ -45,7 +45,7 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
 
 def reason(folder: Path, name: str) -> str:
     with pytest.raises(BadScan) as caught:
-        open_scan(folder, name)
+        read_scan(folder, name)
     return f"{caught.value.code}: {caught.value}"
 
 
@@ -58,7 +58,7 @@ def test_folders_archives_and_archives_within_them_are_walked(tmp_path: Path) ->
         "films.tar.gz": tarred({"4.dcm": films["4.dcm"], "in.tar.gz": tarred({"5.dcm": films["5.dcm"]})}),
         "six.dcm": films["6.dcm"],
     }
-    found = {scan.name: scan.read() for scan in walk(write(tmp_path, files))}
+    found = {scan.name: scan.read() for scan in walk_scans(write(tmp_path, files))}
     assert found == {
         "a/b/001": films["0.dcm"],
         "a/films.zip!/1.dcm": films["1.dcm"],
@@ -69,28 +69,28 @@ def test_folders_archives_and_archives_within_them_are_walked(tmp_path: Path) ->
         "six.dcm": films["6.dcm"],
     }
     for name, content in found.items():
-        assert open_scan(tmp_path, name) == content
+        assert read_scan(tmp_path, name) == content
     alone = tmp_path / "a" / "films.zip"
-    assert next(scan.name for scan in walk(alone)) == "films.zip!/1.dcm"
-    assert open_scan(alone, "films.zip!/1.dcm") == films["1.dcm"]
+    assert next(scan.name for scan in walk_scans(alone)) == "films.zip!/1.dcm"
+    assert read_scan(alone, "films.zip!/1.dcm") == films["1.dcm"]
 
 
 def test_names_that_lead_out_of_an_archive_or_occur_twice(tmp_path: Path) -> None:
     outwards = {"../../one.dcm": b"1", "/etc/two.dcm": b"2", "C:\\three.dcm": b"3", "one.dcm": b"4"}
     write(tmp_path, {"a.zip": zipped(outwards), "b.tar.gz": tarred(outwards)})
     inside = {"one.dcm": b"1", "etc/two.dcm": b"2", "C:/three.dcm": b"3", "one.dcm~2": b"4"}
-    assert {scan.name: scan.read() for scan in walk(tmp_path)} == {
+    assert {scan.name: scan.read() for scan in walk_scans(tmp_path)} == {
         f"{archive}!/{name}": content for archive in ("a.zip", "b.tar.gz") for name, content in inside.items()
     }
     with pytest.raises(BadScan):
-        open_scan(tmp_path / "a.zip", "../secret")
+        read_scan(tmp_path / "a.zip", "../secret")
 
 
 def test_an_archive_that_holds_itself_comes_to_an_end(tmp_path: Path) -> None:
     archive = zipped({"film.dcm": FILM})
     for _ in range(6):
         archive = zipped({"again.zip": archive})
-    names = [scan.name for scan in walk(write(tmp_path, {"a.zip": archive}))]
+    names = [scan.name for scan in walk_scans(write(tmp_path, {"a.zip": archive}))]
     assert names == ["a.zip!/again.zip!/again.zip!/again.zip"]
 
 
@@ -110,7 +110,7 @@ def test_archives_that_cannot_be_read_are_reasons_that_say_so(tmp_path: Path) ->
     assert "locked" in reason(tmp_path, "locked.zip!/film.dcm")
     assert reason(tmp_path, "bomb.zip!/film.dcm").startswith("too_large")
     assert reason(tmp_path, "damaged.zip!/film.dcm").startswith("undecodable")
-    assert {scan.name for scan in walk(tmp_path)} >= {"cut.zip", "empty.tar", "bomb.zip!/film.dcm"}
+    assert {scan.name for scan in walk_scans(tmp_path)} >= {"cut.zip", "empty.tar", "bomb.zip!/film.dcm"}
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
@@ -119,4 +119,4 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "scans")
     (tmp_path / "scans" / "broken").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "scans" / "pipe")
-    assert [scan.name for scan in walk(tmp_path / "scans")] == ["link/film.dcm", "own.dcm"]
+    assert [scan.name for scan in walk_scans(tmp_path / "scans")] == ["link/film.dcm", "own.dcm"]
