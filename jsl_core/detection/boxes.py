@@ -1,4 +1,4 @@
-"""Boxes: decoding of the heads' maps, overlap, CIoU.
+"""Decodes the heads' maps into boxes; IoU and CIoU of boxes.
 
 Boxes are (x1, y1, x2, y2), x right, y down, in pixels of the image they are about.
 """
@@ -15,9 +15,16 @@ __all__ = ["box_iou", "ciou", "decode", "decode_head", "paired_iou"]
 
 
 def decode_head(raw: Tensor, head: Head) -> tuple[Tensor, Tensor]:
-    """Boxes B×A×H×W×4 in pixels of the network's input and logits B×A×H×W×(1 + classes) of one raw map.
+    """Decode one head's raw map.
 
     bx = s·σ(tx) - (s - 1)/2 + cx with s = `scale_x_y`, bw = anchor·exp(tw) (arXiv 2004.10934, section 3.4).
+
+    Args:
+        raw: B×A·(5 + classes)×H×W.
+        head: Whose map it is.
+
+    Returns:
+        Boxes B×A×H×W×4 in pixels of the network's input, and logits B×A×H×W×(1 + classes).
     """
     batch, _, height, width = raw.shape
     maps = raw.float().view(batch, len(head.anchors), 5 + head.classes, height, width)
@@ -33,7 +40,15 @@ def decode_head(raw: Tensor, head: Head) -> tuple[Tensor, Tensor]:
 
 
 def decode(raws: Sequence[Tensor], heads: Sequence[Head]) -> tuple[Tensor, Tensor]:
-    """Boxes B×N×4 (pixels of the input) and scores B×N×classes (objectness × class) of all heads."""
+    """Decode the raw maps of all heads.
+
+    Args:
+        raws: One map a head, each B×A·(5 + classes)×H×W.
+        heads: Whose maps they are, in the same order.
+
+    Returns:
+        Boxes B×N×4 in pixels of the network's input, and scores B×N×classes (objectness × class).
+    """
     boxes, scores = [], []
     for raw, head in zip(raws, heads, strict=True):
         box, logits = decode_head(raw, head)
@@ -42,18 +57,18 @@ def decode(raws: Sequence[Tensor], heads: Sequence[Head]) -> tuple[Tensor, Tenso
     return torch.cat(boxes, 1), torch.cat(scores, 1)
 
 
-def _overlap(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def _intersection_and_union(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Intersection and union areas of boxes …×4 that broadcast against each other."""
     sides = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0)
-    shared = sides.prod(-1)
+    intersection = sides.prod(-1)
     area_a, area_b = (a[..., 2:] - a[..., :2]).prod(-1), (b[..., 2:] - b[..., :2]).prod(-1)
-    return shared, area_a + area_b - shared
+    return intersection, area_a + area_b - intersection
 
 
 def paired_iou(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of boxes …×4 and …×4, pair by pair."""
-    shared, union = _overlap(a, b)
-    return shared / union.clamp(min=1e-9)
+    intersection, union = _intersection_and_union(a, b)
+    return intersection / union.clamp(min=1e-9)
 
 
 def box_iou(a: Tensor, b: Tensor) -> Tensor:

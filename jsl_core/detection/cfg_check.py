@@ -1,15 +1,15 @@
-"""What Darknet can compute and this detector cannot: told, rather than boxes that are subtly wrong."""
+"""Refuses a cfg that asks for what this detector does not compute, which would give subtly wrong boxes."""
 
 from collections.abc import Mapping
 
 from jsl_core.detection.cfg import Section
 from jsl_core.errors import DetectorError
 
-__all__ = ["check_supported"]
+__all__ = ["check_section"]
 
 # Options that change what a layer computes, with the value at which they do nothing (Darknet's src/parser.c).
 # All others, such as those of training and of non-maximum suppression, change nothing here.
-NEUTRAL: Mapping[str, Mapping[str, str]] = {
+NEUTRAL_VALUES: Mapping[str, Mapping[str, str]] = {
     "convolutional": {"dilation": "1", "share_index": "", "stride_x": "", "stride_y": ""}
     | dict.fromkeys(("antialiasing", "binary", "xnor", "bin_output"), "0")
     | dict.fromkeys(("sway", "rotate", "stretch", "stretch_sway"), "0"),
@@ -19,8 +19,8 @@ NEUTRAL: Mapping[str, Mapping[str, str]] = {
     "yolo": {"new_coords": "0"},
 }
 
-LARGEST = 65536  # of any size in a cfg; larger ones are slips that would fill the memory
-COUNTS: Mapping[str, tuple[str, ...]] = {
+MAX_SIZE = 65536  # of any size in a cfg; larger ones are slips that would fill the memory
+SIZE_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "net": ("width", "height", "channels"),
     "convolutional": ("filters", "size", "stride", "groups"),
     "maxpool": ("size", "stride"),
@@ -30,18 +30,22 @@ COUNTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def check_supported(section: Section) -> None:
-    """Raise DetectorError where a section asks for what is not computed here, or for an impossible size."""
-    for key, neutral in NEUTRAL.get(section.kind, {}).items():
+def check_section(section: Section) -> None:
+    """Check that a section's options are supported and its sizes possible.
+
+    Raises:
+        DetectorError: For an unsupported option or an impossible size.
+    """
+    for key, neutral in NEUTRAL_VALUES.get(section.kind, {}).items():
         value = section.options.get(key, neutral)
         if value != neutral and not (neutral.isdigit() and section.number(key) == int(neutral)):
             raise DetectorError(
                 f"[{section.kind}] {key}={value} is beyond YOLOv4 and not supported; "
-                "train with a published yolov4 cfg."
+                "train with a published yolov4 cfg"
             )
-    for key in COUNTS.get(section.kind, ()):
+    for key in SIZE_OPTIONS.get(section.kind, ()):
         size = section.options.get(key)
-        if size is not None and not (section.number(key) % 1 == 0 and 1 <= section.number(key) <= LARGEST):
+        if size is not None and not (section.number(key) % 1 == 0 and 1 <= section.number(key) <= MAX_SIZE):
             raise DetectorError(
-                f"[{section.kind}] {key}={size} should be a whole number above 0; correct the cfg."
+                f"[{section.kind}] {key}={size} should be a whole number above 0; correct the cfg"
             )

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from jsl_core.config import CropSettings
 from jsl_core.detection.detector import Detection
-from jsl_core.detection.knee_pairing import joints_of_legs
+from jsl_core.detection.knee_pairing import pair_knees
 from jsl_core.errors import BadScan
 
-__all__ = ["Joint", "crop_joint", "joints_of_film"]
+__all__ = ["Joint", "crop_film_joints", "crop_joint"]
 
 EDGE = 1.0  # pixels from the image's border within which a box is taken to be cut by it
 AMBIGUOUS = 0.5  # a second joint of more than this share of the first one's merit makes the choice ambiguous
@@ -22,10 +22,14 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Joint:
-    """One joint: its crop (uint8 H×W), the box in pixels of the image (x1, y1, x2, y2; within it), the score.
+    """One joint as it was cropped.
 
-    `padded`: the crop was wider than the image and mirrors its edge there. `ambiguous`: another box was
-    nearly as likely to be the joint.
+    Attributes:
+        pixels: The crop, uint8 H×W.
+        box: (x1, y1, x2, y2) in pixels of the image, within it.
+        score: The detection's, 0…1.
+        padded: The crop was wider than the image and mirrors its edge there.
+        ambiguous: Another box was nearly as likely to be the joint.
     """
 
     pixels: NDArray[np.uint8]
@@ -41,90 +45,99 @@ def crop_joint(
     spacing_mm: float | None,
     settings: CropSettings,
 ) -> Joint:
-    """The one joint of a split knee's image (uint8 H×W), cropped as the settings say.
+    """Crop the one joint of a split knee's image.
 
-    Of several boxes the best by score and position is taken: a split knee's joint is near the middle. A crop
-    in millimetres needs `spacing_mm` (mm per pixel); without it the squared box is used. Raises BadScan
-    `no_joint`.
+    Of several boxes the best by score and position is taken: a split knee's joint is near the middle.
+
+    Args:
+        image: uint8 H×W.
+        detections: Of this image, in its pixels.
+        spacing_mm: Mm per pixel, which a crop in millimetres needs; without it the squared box is used.
+        settings: Shape and margin of the crop.
+
+    Raises:
+        BadScan: `no_joint` where there is no detection.
     """
     if not detections:
         raise BadScan("no_joint", f"no knee joint was found with a score of {settings.score:g} or more")
     height, width = image.shape
-    merits = [found.score * _centrality(found, width, height) for found in detections]
+    merits = [detection.score * _centrality(detection, width, height) for detection in detections]
     order = sorted(range(len(detections)), key=lambda index: -merits[index])
     best = detections[order[0]]
     ambiguous = len(order) > 1 and merits[order[1]] > AMBIGUOUS * merits[order[0]]
-    return _cut(image, best, spacing_mm, settings, ambiguous)
+    return _crop_at(image, best, spacing_mm, settings, ambiguous)
 
 
-def joints_of_film(
+def crop_film_joints(
     image: NDArray[np.uint8],
     detections: Sequence[Detection],
     spacing_mm: float | None,
     settings: CropSettings,
 ) -> list[Joint]:
-    """The joints of an unsplit film, left on the film first: the best two boxes that can be two knees'.
+    """Crop the joints of an unsplit film: the best two boxes that can be two knees', left on the film first.
 
-    A third box nearly as good as the second makes both ambiguous. Raises BadScan `no_joint`.
+    A third box nearly as good as the second makes both ambiguous.
+
+    Args:
+        image: uint8 H×W.
+        detections: Of this film, in its pixels, best first.
+        spacing_mm: Mm per pixel, as for `crop_joint`.
+        settings: Shape and margin of the crops.
+
+    Raises:
+        BadScan: `no_joint` where there is no detection.
     """
     if not detections:
         raise BadScan("no_joint", f"no knee joint was found with a score of {settings.score:g} or more")
-    best, *beside = joints_of_legs(detections)
-    ambiguous = len(beside) > 1 and beside[1].score > AMBIGUOUS * beside[0].score
-    chosen = sorted([best, *beside[:1]], key=lambda found: found.x1)
-    return [_cut(image, found, spacing_mm, settings, ambiguous) for found in chosen]
+    best, *others = pair_knees(detections)
+    ambiguous = len(others) > 1 and others[1].score > AMBIGUOUS * others[0].score
+    knees = sorted([best, *others[:1]], key=lambda detection: detection.x1)
+    return [_crop_at(image, knee, spacing_mm, settings, ambiguous) for knee in knees]
 
 
-def _centrality(found: Detection, width: int, height: int) -> float:
+def _centrality(detection: Detection, width: int, height: int) -> float:
     """1 in the middle of the image, 0.5 on its border."""
-    dx = (found.x1 + found.x2) / width - 1
-    dy = (found.y1 + found.y2) / height - 1
+    dx = (detection.x1 + detection.x2) / width - 1
+    dy = (detection.y1 + detection.y2) / height - 1
     return 1 - max(abs(dx), abs(dy)) / 2
 
 
-def _cut(
+def _crop_at(
     image: NDArray[np.uint8],
-    found: Detection,
+    detection: Detection,
     spacing_mm: float | None,
     settings: CropSettings,
     ambiguous: bool,
 ) -> Joint:
     height, width = image.shape
-    wanted = _shaped(found, (width, height), spacing_mm, settings)
-    x1, y1, x2, y2 = (
-        math.floor(wanted[0]),
-        math.floor(wanted[1]),
-        math.ceil(wanted[2]),
-        math.ceil(wanted[3]),
-    )
+    box = _crop_box(detection, (width, height), spacing_mm, settings)
+    x1, y1, x2, y2 = math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])
     padded = x1 < 0 or y1 < 0 or x2 > width or y2 > height
-    rows, columns = _mirrored(y1, y2, height), _mirrored(x1, x2, width)
-    inside = (
-        max(wanted[0], 0.0),
-        max(wanted[1], 0.0),
-        min(wanted[2], float(width)),
-        min(wanted[3], float(height)),
-    )
-    return Joint(np.ascontiguousarray(image[np.ix_(rows, columns)]), inside, found.score, padded, ambiguous)
+    rows, columns = _mirror_indices(y1, y2, height), _mirror_indices(x1, x2, width)
+    clipped = max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(width)), min(box[3], float(height))
+    pixels = np.ascontiguousarray(image[np.ix_(rows, columns)])
+    return Joint(pixels, clipped, detection.score, padded, ambiguous)
 
 
-def _shaped(found: Detection, size: tuple[int, int], spacing_mm: float | None, settings: CropSettings) -> Box:
-    """The box to cut: as predicted, squared, or of the wanted millimetres; the first two with the margin.
+def _crop_box(
+    detection: Detection, size: tuple[int, int], spacing_mm: float | None, settings: CropSettings
+) -> Box:
+    """The box to crop: as predicted, squared, or of the set millimetres; the first two with the margin.
 
     `size`: width and height of the image.
     """
     margin = settings.margin_px
     if settings.box == "predicted":
-        return found.x1 - margin, found.y1 - margin, found.x2 + margin, found.y2 + margin
-    side = max(found.x2 - found.x1, found.y2 - found.y1)
-    x = _middle(found.x1, found.x2, size[0], side)
-    y = _middle(found.y1, found.y2, size[1], side)
-    known = settings.box == "mm" and spacing_mm
-    half = settings.box_mm / known / 2 if known else side / 2 + margin
+        return detection.x1 - margin, detection.y1 - margin, detection.x2 + margin, detection.y2 + margin
+    side = max(detection.x2 - detection.x1, detection.y2 - detection.y1)
+    x = _joint_middle(detection.x1, detection.x2, size[0], side)
+    y = _joint_middle(detection.y1, detection.y2, size[1], side)
+    in_mm = settings.box == "mm" and spacing_mm
+    half = settings.box_mm / in_mm / 2 if in_mm else side / 2 + margin
     return x - half, y - half, x + half, y + half
 
 
-def _middle(low: float, high: float, length: int, side: float) -> float:
+def _joint_middle(low: float, high: float, length: int, side: float) -> float:
     """The middle of a joint of `side` pixels along one axis; one that the image cuts goes on beyond it."""
     cut_low, cut_high = low <= EDGE, high >= length - EDGE
     if cut_low and not cut_high:
@@ -134,7 +147,7 @@ def _middle(low: float, high: float, length: int, side: float) -> float:
     return (low + high) / 2
 
 
-def _mirrored(start: int, stop: int, length: int) -> NDArray[np.intp]:
+def _mirror_indices(start: int, stop: int, length: int) -> NDArray[np.intp]:
     """Indices start…stop of an axis, mirrored at its ends as often as needed."""
     index = np.arange(start, stop) % (2 * length)
     return np.where(index < length, index, 2 * length - 1 - index)

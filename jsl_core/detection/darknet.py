@@ -13,9 +13,11 @@ from jsl_core.detection.network import Network
 from jsl_core.errors import DetectorError
 from jsl_core.system.files import write_atomically
 
-__all__ = ["load_weights", "save_weights", "settled", "weights_bytes"]
+__all__ = ["load_weights", "normalise_batchnorm_variance", "save_weights", "weights_bytes"]
 
-HEADER_BYTES = 20  # major, minor, revision as int32, then images seen as uint64 (int32 before version 0.2)
+HEADER_BYTES = (
+    20  # major, minor, revision as int32, then images trained on as uint64 (int32 before version 0.2)
+)
 OLD_HEADER_BYTES = 16
 VERSION = (0, 2, 5)  # what AlexeyAB's Darknet writes
 
@@ -36,13 +38,17 @@ def _parameters(network: Network) -> Iterator[Tensor]:
 
 
 def load_weights(network: Network, path: Path) -> None:
-    """Fill a network from a `.weights` file; raises DetectorError where the two do not fit exactly."""
+    """Fill a network from a `.weights` file.
+
+    Raises:
+        DetectorError: Where the file cannot be read or does not fit the network exactly.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DetectorError(f"{path.name} cannot be read; check the path of the weights.") from error
+        raise DetectorError(f"{path.name} cannot be read; check the path of the weights") from error
     if len(data) < HEADER_BYTES:
-        raise DetectorError(f"{path.name} has {len(data)} bytes, less than a header; copy the weights again.")
+        raise DetectorError(f"{path.name} has {len(data)} bytes, less than a header; copy the weights again")
     major, minor = (int(number) for number in np.frombuffer(data, "<i4", 2))
     if not (major == 0 and 0 <= minor <= 2):
         raise DetectorError(
@@ -53,13 +59,11 @@ def load_weights(network: Network, path: Path) -> None:
     if len(data) != expected:
         raise DetectorError(
             f"{path.name} has {len(data)} bytes, the cfg needs {expected}; "
-            f"{'the file is cut short' if len(data) < expected else 'they are not a pair'}."
+            f"{'the file is cut short' if len(data) < expected else 'they are not a pair'}"
         )
     numbers = np.frombuffer(data, "<f4", offset=header)
     if not np.isfinite(numbers).all():
-        raise DetectorError(
-            f"{path.name} holds numbers that are not finite; train or copy the weights again."
-        )
+        raise DetectorError(f"{path.name} holds numbers that are not finite; train or copy the weights again")
     start = 0
     with torch.no_grad():
         for tensor in _parameters(network):
@@ -68,28 +72,32 @@ def load_weights(network: Network, path: Path) -> None:
             start = stop
 
 
-def settled(network: Network) -> Network:
-    """A copy that computes the same with variances of 1 in its batch norms.
+def normalise_batchnorm_variance(network: Network) -> Network:
+    """Copy a network so that it computes the same with variances of 1 in its batch norms.
 
-    Darknet adds 1e-5 to a variance, OpenCV's importer 1e-6, which tells where a channel hardly varies.
+    Darknet adds 1e-5 to a variance, OpenCV's importer 1e-6: a difference where a channel hardly varies.
     """
-    copied = copy.deepcopy(network)
-    for layer in copied.layers:
+    normalised = copy.deepcopy(network)
+    for layer in normalised.layers:
         if isinstance(layer, ConvBlock) and (norm := layer.norm) is not None and norm.running_var is not None:
             with torch.no_grad():
                 norm.weight.mul_(((1 + norm.eps) / (norm.running_var + norm.eps)).sqrt())
                 norm.running_var.fill_(1.0)
-    return copied
+    return normalised
 
 
 def weights_bytes(network: Network) -> bytes:
-    """What a `.weights` file of the network holds; Darknet and OpenCV read it."""
+    """The contents of the network's `.weights` file, as Darknet and OpenCV read it."""
     header = np.array(VERSION, "<i4").tobytes() + np.uint64(0).tobytes()
     body = (tensor.detach().float().cpu().numpy().astype("<f4").tobytes() for tensor in _parameters(network))
     return header + b"".join(body)
 
 
 def save_weights(network: Network, path: Path) -> None:
-    """Write a network's parameters as a `.weights` file, whole or not at all."""
+    """Write a network's parameters as a `.weights` file, whole or not at all.
+
+    Raises:
+        StoreError: Where the file cannot be written.
+    """
     with write_atomically(path) as file:
         file.write(weights_bytes(network))

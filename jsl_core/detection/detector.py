@@ -12,17 +12,18 @@ from safetensors.torch import load_file, save_file
 
 from jsl_core.config import CropSettings
 from jsl_core.detection.boxes import decode
-from jsl_core.detection.cfg import read_cfg, write_cfg
+from jsl_core.detection.cfg import format_cfg, read_cfg
 from jsl_core.detection.darknet import load_weights
-from jsl_core.detection.engines import Engine, opencv_engine, torch_engine
-from jsl_core.detection.knee_pairing import joints_of_legs
+from jsl_core.detection.engines import Engine, make_opencv_engine, make_torch_engine
+from jsl_core.detection.knee_pairing import pair_knees
 from jsl_core.detection.network import Network
-from jsl_core.detection.resize import Resize, eight_bits, fit
+from jsl_core.detection.resize import ResizeMethod, resize_to_input, to_eight_bits
 from jsl_core.errors import DetectorError
 from jsl_core.system.files import replace_atomically, write_atomically
 
 __all__ = ["SHIPPED", "Detection", "Detector", "JointDetector", "load_network", "save_detector"]
 
+# Both names are written out: they tell a static reader of this module which data it loads.
 _WEIGHTS = Path(__file__).with_name("weights")
 SHIPPED = _WEIGHTS / "knee.cfg", _WEIGHTS / "knee.safetensors"
 
@@ -41,33 +42,43 @@ class Detection:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
+        """The box in pixels, (x1, y1, x2, y2)."""
         return self.x1, self.y1, self.x2, self.y2
 
 
 class Detector:
     """A network, the engine that runs it, and its way of resizing; boxes of any class count as joints."""
 
-    def __init__(self, network: Network, engine: Engine, resize: Resize) -> None:
+    def __init__(self, network: Network, engine: Engine, resize: ResizeMethod) -> None:
         self.network, self.engine, self.resize = network, engine, resize
 
     def boxes(
         self, images: Sequence[NDArray[np.unsignedinteger]], score: float, nms_iou: float = 0.5
     ) -> list[tuple[Boxes, NDArray[np.float32]]]:
-        """Boxes N×4 in pixels of each image H×W, clipped to it, and scores N ≥ `score`, best first."""
+        """Find the joints of images, all in one batch.
+
+        Args:
+            images: Grey, uint8 or uint16, each H×W of any size.
+            score: The least score of a box, 0…1.
+            nms_iou: Of boxes that overlap by more than this only the best remains.
+
+        Returns:
+            Per image boxes N×4 (x1, y1, x2, y2 in its pixels, clipped to it) and scores N, best first.
+        """
         if not images:
             return []
-        fitted = [fit(eight_bits(image), self.network.size, self.resize) for image in images]
-        found, scores = decode(self.engine(np.stack([canvas for canvas, _ in fitted])), self.network.heads)
+        inputs = [resize_to_input(to_eight_bits(image), self.network.size, self.resize) for image in images]
+        boxes, scores = decode(self.engine(np.stack([canvas for canvas, _ in inputs])), self.network.heads)
         results = []
-        for image, (_, place), box, value in zip(
-            images, fitted, found.cpu(), scores.amax(-1).cpu(), strict=True
+        for image, (_, transform), box, value in zip(
+            images, inputs, boxes.cpu(), scores.amax(-1).cpu(), strict=True
         ):
             likely = (value >= score).numpy()
             box, value = box.numpy()[likely], value.numpy()[likely]
-            kept = _best_apart(box, value, nms_iou)
+            best = _suppress_overlapping(box, value, nms_iou)
             height, width = image.shape
-            pixels = place.back(box[kept]).clip(0, [width, height, width, height])
-            results.append((pixels.astype(np.float32), value[kept]))
+            pixels = transform.to_image(box[best]).clip(0, [width, height, width, height])
+            results.append((pixels.astype(np.float32), value[best]))
         return results
 
 
@@ -85,49 +96,68 @@ class JointDetector:
 
     @classmethod
     def load(cls, settings: CropSettings, device: str = "auto") -> "JointDetector":
-        """The detector the settings name; raises DetectorError where its files are damaged or no pair.
+        """Load the detector that the settings name.
 
         Of the shipped one's boxes only those of one person's knees are kept; a user's own gives all of its.
+
+        Args:
+            settings: Files, threshold and overlap of the detector.
+            device: `cpu`, `cuda`, or `auto`: the GPU where there is one.
+
+        Raises:
+            DetectorError: Where the files are missing, damaged or no pair, or there is no such device.
         """
         if bool(settings.cfg) != bool(settings.weights):
-            raise DetectorError("A detector of your own needs both cfg and weights; give both or neither.")
+            raise DetectorError("a detector of your own needs both cfg and weights; give both or neither")
         if settings.cfg:
             network = load_network(Path(settings.cfg), Path(settings.weights))
         else:
             network = load_network(*SHIPPED)
-        detector = Detector(network, _started(network, device), _resize(settings, network))
+        detector = Detector(network, _start_engine(network, device), _choose_resize(settings, network))
         return cls(detector, settings.score, settings.nms_iou, one_film=not settings.cfg)
 
     def detect(self, images: Sequence[NDArray[np.unsignedinteger]]) -> list[list[Detection]]:
         """The detections of each grey image (uint8 or uint16 H×W), in its pixels, best score first."""
-        found: list[list[Detection]] = []
+        results: list[list[Detection]] = []
         for first in range(0, len(images), self.batch):
             for boxes, scores in self.detector.boxes(
                 images[first : first + self.batch], self.score, self.nms_iou
             ):
                 rows = zip(boxes.tolist(), scores.tolist(), strict=True)
-                boxed = [Detection(x1, y1, x2, y2, score) for (x1, y1, x2, y2), score in rows]
-                found.append(joints_of_legs(boxed) if self.one_film else boxed)
-        return found
+                detections = [Detection(x1, y1, x2, y2, score) for (x1, y1, x2, y2), score in rows]
+                results.append(pair_knees(detections) if self.one_film else detections)
+        return results
 
 
 def load_network(cfg: Path, weights: Path) -> Network:
-    """A network in evaluation mode from a cfg and its weights: Darknet's `.weights`, or `.safetensors`."""
+    """Load a network, in evaluation mode, from a cfg and its weights: `.safetensors`, or Darknet's own.
+
+    Raises:
+        DetectorError: Where a file cannot be read, or the two are no pair.
+    """
     network = Network(read_cfg(cfg)).eval()
     if weights.suffix != ".safetensors":
         load_weights(network, weights)
         return network
+    no_pair = f"{weights.name} does not hold the weights of {cfg.name}; are they a pair?"
     try:
-        network.load_state_dict(load_file(weights), strict=False)
+        keys = network.load_state_dict(load_file(weights), strict=False)
+    except OSError as error:
+        raise DetectorError(f"{weights} cannot be read; check the path of the weights") from error
     except Exception as error:
-        raise DetectorError(
-            f"{weights.name} does not hold the weights of {cfg.name}; are they a pair?"
-        ) from error
+        raise DetectorError(no_pair) from error
+    # The batch norms' step counters are not saved.
+    if keys.unexpected_keys or any(not key.endswith("num_batches_tracked") for key in keys.missing_keys):
+        raise DetectorError(no_pair)
     return network
 
 
 def save_detector(network: Network, cfg: Path, weights: Path) -> None:
-    """Write a network as a cfg and half-precision safetensors, each file whole or not at all."""
+    """Write a network as a cfg and half-precision safetensors, each file whole or not at all.
+
+    Raises:
+        StoreError: Where a file cannot be written.
+    """
     state = {
         key: value.detach().half().contiguous().cpu()
         for key, value in network.state_dict().items()
@@ -136,11 +166,11 @@ def save_detector(network: Network, cfg: Path, weights: Path) -> None:
     with replace_atomically(weights) as temporary:
         save_file(state, temporary)
     with write_atomically(cfg) as file:
-        file.write(write_cfg(network.sections).encode())
+        file.write(format_cfg(network.sections).encode())
 
 
-def _best_apart(boxes: Boxes, scores: NDArray[np.float32], iou: float) -> NDArray[np.intp]:
-    """Which of N×4 boxes remain, best first, where of those that overlap by more than `iou` the best does.
+def _suppress_overlapping(boxes: Boxes, scores: NDArray[np.float32], iou: float) -> NDArray[np.intp]:
+    """Non-maximum suppression: which of N×4 boxes remain, best first, with no overlap above `iou`.
 
     OpenCV's: torchvision's own takes a second to load, most of it for compilers of networks.
     """
@@ -149,15 +179,17 @@ def _best_apart(boxes: Boxes, scores: NDArray[np.float32], iou: float) -> NDArra
     return np.asarray(cv2.dnn.NMSBoxes(rectangles, scores.tolist(), 0.0, iou), np.intp)
 
 
-def _resize(settings: CropSettings, network: Network) -> Resize:
-    """As asked for, or as the cfg says the network was trained: stretched, if it says nothing."""
+def _choose_resize(settings: CropSettings, network: Network) -> ResizeMethod:
+    """As set, or as the cfg says the network was trained: stretched, if it says nothing."""
     if settings.resize != "auto":
         return settings.resize
     return "letterbox" if network.sections[0].integer("letter_box", 0) else "stretch"
 
 
-def _started(network: Network, device: str) -> Engine:
-    """PyTorch in half precision where there is a GPU, OpenCV elsewhere."""
+def _start_engine(network: Network, device: str) -> Engine:
+    """PyTorch in half precision on a GPU, OpenCV without one."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DetectorError("device cuda: this machine has no GPU that PyTorch can use; choose cpu or auto")
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
-        return torch_engine(network.to("cuda", torch.float16).to(memory_format=torch.channels_last))
-    return opencv_engine(network)
+        return make_torch_engine(network.to("cuda", torch.float16).to(memory_format=torch.channels_last))
+    return make_opencv_engine(network)

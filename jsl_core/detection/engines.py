@@ -1,4 +1,4 @@
-"""What runs a network: OpenCV on a CPU, PyTorch on a GPU and in training.
+"""Engines that run a network: OpenCV on a CPU, PyTorch on a GPU and in training.
 
 Measured at 416 pixels on one core: OpenCV's fp32 needs 62 ms for YOLOv4-tiny and 22 ms for the shipped
 network, PyTorch's (batch norms folded in, channels last) 75 and 22 ms. OpenCV also keeps its pace when the
@@ -13,19 +13,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jsl_core.detection.cfg import Section, write_cfg
-from jsl_core.detection.darknet import settled, weights_bytes
+from jsl_core.detection.cfg import Section, format_cfg
+from jsl_core.detection.darknet import normalise_batchnorm_variance, weights_bytes
 from jsl_core.detection.layers import ConvBlock
 from jsl_core.detection.network import Network
 
-__all__ = ["Engine", "one_channel", "opencv_engine", "torch_engine"]
+__all__ = ["Engine", "make_opencv_engine", "make_torch_engine", "to_one_channel"]
 
 Engine = Callable[[NDArray[np.uint8]], list[Tensor]]
 """Raw maps of the heads (each N×A·(5 + classes)×H×W) of grey images N×H×W of the network's size."""
 
 
-def torch_engine(network: Network) -> Engine:
-    """The network on its own device and in its own precision."""
+def make_torch_engine(network: Network) -> Engine:
+    """Make an engine of the network in PyTorch, on its own device and in its own precision."""
 
     @torch.inference_mode()
     def run(images: NDArray[np.uint8]) -> list[Tensor]:
@@ -37,11 +37,13 @@ def torch_engine(network: Network) -> Engine:
     return run
 
 
-def opencv_engine(network: Network) -> Engine:
-    """A copy of the network in OpenCV's DNN module, fp32."""
-    network = one_channel(network)
-    cfg = np.frombuffer(write_cfg(network.sections).encode(), np.uint8)
-    net = cv2.dnn.readNetFromDarknet(cfg, np.frombuffer(weights_bytes(settled(network)), np.uint8))
+def make_opencv_engine(network: Network) -> Engine:
+    """Make an engine of a copy of the network in OpenCV's DNN module, fp32."""
+    network = to_one_channel(network)
+    cfg = np.frombuffer(format_cfg(network.sections).encode(), np.uint8)
+    net = cv2.dnn.readNetFromDarknet(
+        cfg, np.frombuffer(weights_bytes(normalise_batchnorm_variance(network)), np.uint8)
+    )
     kinds = [section.kind for section in network.sections[1:]]
     # OpenCV names a layer by its number; a head's raw map is what the layer before its [yolo] gives.
     heads = [f"conv_{number - 1}" for number, kind in enumerate(kinds) if kind == "yolo"]
@@ -54,8 +56,11 @@ def opencv_engine(network: Network) -> Engine:
     return run
 
 
-def one_channel(network: Network) -> Network:
-    """The same of grey images, in fewer operations: equal channels meet the sum of their kernels."""
+def to_one_channel(network: Network) -> Network:
+    """Turn a network into one of a single grey channel that gives the same maps in fewer operations.
+
+    Equal channels meet the sum of their kernels. A network of grouped first kernels stays as it is.
+    """
     first, net = network.layers[0], network.sections[0]
     if network.channels == 1 or not isinstance(first, ConvBlock) or first.conv.groups != 1:
         return network

@@ -1,25 +1,39 @@
-"""The detector for others: Darknet's cfg and weights, or ONNX."""
+"""Export of a detector: Darknet's cfg and weights, or ONNX."""
 
 from pathlib import Path
 from typing import Literal
 
-from jsl_core.detection.cfg import write_cfg
-from jsl_core.detection.darknet import save_weights, settled
+from jsl_core.detection.cfg import format_cfg
+from jsl_core.detection.darknet import normalise_batchnorm_variance, save_weights
 from jsl_core.detection.network import Network
 from jsl_core.detection.onnx import save_onnx
+from jsl_core.errors import StoreError
+from jsl_core.system.files import write_atomically
 
 __all__ = ["Format", "export_detector"]
 
 Format = Literal["darknet", "onnx"]
+_NAME = "knee"
 
 
-def export_detector(network: Network, folder: Path, how: Format) -> list[Path]:
-    """Write `knee.cfg` and `knee.weights`, or `knee.onnx`, into a folder; gives the files' paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if how == "onnx":
-        save_onnx(network, folder / "knee.onnx")
-        return [folder / "knee.onnx"]
-    cfg, weights = folder / "knee.cfg", folder / "knee.weights"
-    cfg.write_text(write_cfg(network.sections), encoding="utf-8")
-    save_weights(settled(network), weights)
+def export_detector(network: Network, folder: Path, file_format: Format) -> list[Path]:
+    """Write `knee.cfg` and `knee.weights`, or `knee.onnx`, into a folder, which is made where it is missing.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        StoreError: Where the folder is a file or cannot be written.
+        DetectorError: Where the package `onnx` is needed and not installed.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder}: is a file; name a folder to export to")
+    if file_format == "onnx":
+        path = folder / f"{_NAME}.onnx"
+        save_onnx(network, path)
+        return [path]
+    cfg, weights = folder / f"{_NAME}.cfg", folder / f"{_NAME}.weights"
+    with write_atomically(cfg) as file:
+        file.write(format_cfg(network.sections).encode())
+    save_weights(normalise_batchnorm_variance(network), weights)
     return [cfg, weights]

@@ -1,4 +1,4 @@
-"""The layers of Darknet networks of YOLOv4's vocabulary."""
+"""The layers that a YOLOv4 cfg can name, as PyTorch modules."""
 
 from collections.abc import Mapping
 
@@ -35,17 +35,19 @@ class ConvBlock(nn.Sequential):
 
     @property
     def conv(self) -> nn.Conv2d:
+        """The convolution."""
         conv = self[0]
         assert isinstance(conv, nn.Conv2d)
         return conv
 
     @property
     def norm(self) -> nn.BatchNorm2d | None:
+        """The batch norm; None where the cfg has none."""
         norm = self[1]
         return norm if isinstance(norm, nn.BatchNorm2d) else None
 
     def fused(self) -> tuple[Tensor, Tensor]:
-        """Kernel O×I×K×K and bias O of the one convolution that does the work of it and its batch norm."""
+        """Kernel O×I×K×K and bias O of one convolution that computes the same as this and its batch norm."""
         kernel, norm = self.conv.weight, self.norm
         if norm is None:
             assert self.conv.bias is not None
@@ -65,6 +67,7 @@ class MaxPool(nn.Module):
         self.padding = (size - 1) // 2, size // 2
 
     def forward(self, x: Tensor) -> Tensor:
+        """Maxima B×C×H/stride×W/stride of maps B×C×H×W."""
         before, after = self.padding
         if before == after:
             return functional.max_pool2d(x, self.size, self.stride, before)
@@ -82,6 +85,7 @@ class Route(nn.Module):
         self.sources, self.groups, self.group = sources, groups, group
 
     def forward(self, outputs: Mapping[int, Tensor]) -> Tensor:
+        """The chosen channels of `outputs`, B×C×H×W by layer number."""
         parts = [outputs[source].chunk(self.groups, 1)[self.group] for source in self.sources]
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
@@ -94,6 +98,7 @@ class Shortcut(nn.Module):
         self.sources = sources
 
     def forward(self, outputs: Mapping[int, Tensor]) -> Tensor:
+        """The sum of two of `outputs`, B×C×H×W by layer number."""
         return outputs[self.sources[0]] + outputs[self.sources[1]]
 
 
@@ -104,4 +109,4 @@ def _activation(name: str) -> nn.Module:
         return nn.Mish()
     if name == "linear":
         return nn.Identity()
-    raise DetectorError(f"activation={name} in the cfg is unknown; YOLOv4 needs only leaky, mish and linear.")
+    raise DetectorError(f"activation={name} in the cfg is unknown; YOLOv4 needs only leaky, mish and linear")

@@ -17,12 +17,12 @@ from hard_films import hard_film
 
 from jsl_core.config import CropSettings, PhantomSettings
 from jsl_core.detection import Detection, JointDetector
-from jsl_core.detection.training.augment import Augment
+from jsl_core.detection.training.augment import Augmentation
 from jsl_core.detection.training.blends import BlendSampler
 from jsl_core.detection.training.composites import CompositeSampler, read_crops
 from jsl_core.detection.training.films import BoxedImage, Sampler
 from jsl_core.detection.training.metrics import detection_metrics, iou_matrix
-from jsl_core.detection.training.phantoms import PhantomSampler, phantom_films
+from jsl_core.detection.training.phantoms import PhantomSampler, make_phantom_films
 from jsl_core.phantom.film import make_film
 
 Films = Callable[[int], list[BoxedImage]]
@@ -41,8 +41,8 @@ def _drawn(sampler: Sampler, count: int) -> list[BoxedImage]:
 
 
 def _sets(crops: str) -> Iterator[tuple[str, Films]]:
-    wide = phantom_films(60, _SEED)
-    augment = Augment((416, 416), mosaic=0)
+    wide = make_phantom_films(60, _SEED)
+    augment = Augmentation((416, 416), mosaic=0)
     yield "phantoms", _plain
     yield "phantoms, wide domain, whole and halved", partial(_drawn, PhantomSampler(wide))
     yield "phantoms, augmented", partial(_drawn, partial(augment, PhantomSampler(wide)))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
-from jsl_core.detection.training.composites import CropConvention, bright_bone
+from jsl_core.detection.training.composites import CropConvention, brighten_bone
 from jsl_core.detection.training.films import BoxedImage
 from jsl_core.phantom.film import BOX_SIDE, JOINT_LINE
 
@@ -104,7 +104,7 @@ def _leg(
     air: float, shape: LegShape, outward: float, rng: np.random.Generator,
 ) -> Image:  # fmt: skip
     """A leg with the joint box's middle (x, y) and side; it turns about the middle of the joint line."""
-    crop = bright_bone(crops[int(rng.integers(len(crops)))])
+    crop = brighten_bone(crops[int(rng.integers(len(crops)))])
     if rng.random() < 2 / 3:  # as films are shown, not as they are exposed
         low, high = np.percentile(crop, (1, 99.5))
         crop = (crop - low) / max(high - low, 20) * rng.uniform(130, 225) + rng.uniform(15, 55)

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from jsl_core.config import CropSettings, PhantomSettings
-from jsl_core.detection import Detection, crop_joint, joints_of_film
+from jsl_core.detection import Detection, crop_film_joints, crop_joint
 from jsl_core.detection.folder import CropJob, crop_folder
-from jsl_core.detection.knee_pairing import joints_of_legs
+from jsl_core.detection.knee_pairing import pair_knees
 from jsl_core.detection.training.metrics import iou_matrix
 from jsl_core.errors import BadScan, DetectorError, JslError
 from jsl_core.phantom.film import make_film
@@ -90,13 +90,13 @@ def test_of_several_boxes_the_central_one_wins_and_a_close_second_is_recorded() 
 
 def test_a_full_film_gives_two_joints_left_on_the_film_first() -> None:
     right, left = Detection(5, 30, 35, 60, 0.7), Detection(45, 32, 75, 62, 0.9)
-    joints = joints_of_film(IMAGE, [left, right], None, CropSettings(margin_px=0, box="predicted"))
+    joints = crop_film_joints(IMAGE, [left, right], None, CropSettings(margin_px=0, box="predicted"))
     assert [joint.box for joint in joints] == [right.box, left.box]
 
 
 def test_a_box_above_another_is_no_second_joint() -> None:
     joint, patella = Detection(20, 50, 60, 90, 0.9), Detection(25, 5, 55, 35, 0.6)
-    assert len(joints_of_film(IMAGE, [joint, patella], None, CropSettings())) == 1
+    assert len(crop_film_joints(IMAGE, [joint, patella], None, CropSettings())) == 1
 
 
 @pytest.mark.parametrize(
@@ -115,18 +115,18 @@ def test_only_what_can_be_the_same_persons_knee_stands_beside_the_best_joint(
     other: tuple[float, float, float, float], kept: bool
 ) -> None:
     best, second = Detection(100, 100, 300, 300, 0.9), Detection(*other, 0.6)
-    assert joints_of_legs([best, second]) == ([best, second] if kept else [best])
+    assert pair_knees([best, second]) == ([best, second] if kept else [best])
 
 
 def test_a_box_below_the_second_knee_is_no_third_one() -> None:
     best, second = Detection(100, 100, 300, 300, 0.9), Detection(450, 100, 650, 300, 0.8)
     below = Detection(460, 200, 640, 380, 0.3)
-    assert joints_of_legs([best, below]) == [best, below]
-    assert joints_of_legs([best, second, below]) == [best, second]
+    assert pair_knees([best, below]) == [best, below]
+    assert pair_knees([best, second, below]) == [best, second]
 
 
 def test_a_film_without_detections_has_no_joints() -> None:
-    assert joints_of_legs([]) == []
+    assert pair_knees([]) == []
 
 
 def test_a_folder_gives_crops_a_table_and_overlays(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from jsl_core.config import CropSettings
 from jsl_core.detection import JointDetector
 from jsl_core.detection.boxes import decode_head
-from jsl_core.detection.cfg import Section, parse_cfg, write_cfg
+from jsl_core.detection.cfg import Section, format_cfg, parse_cfg
 from jsl_core.detection.darknet import load_weights, save_weights
 from jsl_core.detection.detector import load_network
 from jsl_core.detection.export import export_detector
@@ -31,7 +31,7 @@ def test_networks_have_the_published_number_of_parameters(
 
 @pytest.mark.parametrize("sections", [yolov4(1), yolov4_tiny(2, 320, 1, width=0.5, spp=True)])
 def test_a_cfg_survives_writing_and_reading(sections: tuple[Section, ...]) -> None:
-    assert parse_cfg(write_cfg(sections)) == sections
+    assert parse_cfg(format_cfg(sections)) == sections
 
 
 def _opencv_boxes(folder: Path, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from jsl_core.detection.engines import one_channel, opencv_engine, torch_engine
+from jsl_core.detection.engines import make_opencv_engine, make_torch_engine, to_one_channel
 from jsl_core.detection.network import Network
 from jsl_core.detection.training.architectures import yolov4_tiny
 
@@ -15,8 +15,8 @@ def test_three_equal_channels_and_one_give_the_same_maps() -> None:
         for parameter in layer.parameters():
             torch.nn.init.normal_(parameter, std=0.05) if parameter.ndim > 1 else None
     images = np.random.default_rng(0).integers(0, 256, (1, 416, 416), np.uint8)
-    assert one_channel(network).channels == 1
-    wanted = torch_engine(network)(images)
-    for engine in (torch_engine(one_channel(network)), opencv_engine(network)):
+    assert to_one_channel(network).channels == 1
+    wanted = make_torch_engine(network)(images)
+    for engine in (make_torch_engine(to_one_channel(network)), make_opencv_engine(network)):
         for one, other in zip(engine(images), wanted, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)

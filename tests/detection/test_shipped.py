@@ -9,7 +9,7 @@ from jsl_core.detection import JointDetector
 from jsl_core.detection.training.films import BoxedImage
 from jsl_core.detection.training.implants import draw_implant
 from jsl_core.detection.training.metrics import detection_metrics
-from jsl_core.detection.training.phantoms import phantom_films
+from jsl_core.detection.training.phantoms import make_phantom_films
 
 SEED = 900002  # of films that no training draws
 
@@ -21,7 +21,7 @@ def detector() -> JointDetector:
 
 @pytest.fixture(scope="module")
 def films() -> list[BoxedImage]:
-    return phantom_films(12, SEED, jobs=1)
+    return make_phantom_films(12, SEED, jobs=1)
 
 
 @pytest.mark.parametrize("change", ["none", "inverted", "flat", "implants"])

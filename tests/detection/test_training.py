@@ -10,8 +10,8 @@ import torch
 
 from jsl_core.config import DetectorTrainSettings
 from jsl_core.detection.detector import load_network
-from jsl_core.detection.resize import fit
-from jsl_core.detection.training.augment import Augment
+from jsl_core.detection.resize import resize_to_input
+from jsl_core.detection.training.augment import Augmentation
 from jsl_core.detection.training.blends import BlendSampler
 from jsl_core.detection.training.composites import CompositeSampler, CropConvention
 from jsl_core.detection.training.films import BoxedImage, Sampler, read_box_table, read_yolo_folder
@@ -50,7 +50,7 @@ def test_a_stopped_training_resumes_bit_by_bit(draw_knee: Sampler, tmp_path: Pat
 
 
 def test_augmented_boxes_stay_on_the_canvas_and_on_the_joint(draw_knee: Sampler) -> None:
-    augment = Augment((128, 128), mosaic=0.3)
+    augment = Augmentation((128, 128), mosaic=0.3)
     for seed in range(40):
         film = augment(draw_knee, np.random.default_rng(seed))
         assert film.pixels.shape == (128, 128)
@@ -60,7 +60,7 @@ def test_augmented_boxes_stay_on_the_canvas_and_on_the_joint(draw_knee: Sampler)
 
 
 def test_the_same_generator_state_draws_the_same_film(draw_knee: Sampler) -> None:
-    augment = Augment((128, 128))
+    augment = Augmentation((128, 128))
     first, second = (augment(draw_knee, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(first.pixels, second.pixels)
 
@@ -135,11 +135,11 @@ def test_a_start_that_is_missing_is_one_error(draw_knee: Sampler, tmp_path: Path
 @pytest.mark.parametrize("how", ["letterbox", "stretch"])
 @pytest.mark.parametrize("shape", [(300, 200), (100, 333), (64, 64)])
 def test_boxes_come_back_from_the_network_where_they_were(how: str, shape: tuple[int, int]) -> None:
-    canvas, place = fit(np.zeros(shape, np.uint8), (128, 96), how)
+    canvas, transform = resize_to_input(np.zeros(shape, np.uint8), (128, 96), how)
     assert canvas.shape == (96, 128)
     boxes = np.array([[3, 4, 50, 60], [0, 0, shape[1], shape[0]]], np.float32)
-    np.testing.assert_allclose(place.back(place.forth(boxes)), boxes, atol=1e-3)
-    corners = place.forth(boxes)[1]
+    np.testing.assert_allclose(transform.to_image(transform.to_input(boxes)), boxes, atol=1e-3)
+    corners = transform.to_input(boxes)[1]
     assert (corners >= -0.01).all()
     assert (corners[2:] <= np.array([128, 96]) + 1).all()  # a pixel may be left out on the right and below
 
@@ -190,7 +190,7 @@ def test_half_precision_weights_of_another_network_are_refused(tmp_path: Path, d
 
 def test_torch_generator_is_left_to_its_owner(draw_knee: Sampler) -> None:
     before = torch.random.get_rng_state()
-    Augment((96, 96))(draw_knee, np.random.default_rng(0))
+    Augmentation((96, 96))(draw_knee, np.random.default_rng(0))
     assert torch.equal(before, torch.random.get_rng_state())
 
 

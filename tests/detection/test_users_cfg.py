@@ -11,7 +11,7 @@ from jsl_core.config import CropSettings
 from jsl_core.detection import JointDetector
 from jsl_core.detection.cfg import parse_cfg
 from jsl_core.detection.darknet import save_weights
-from jsl_core.detection.engines import torch_engine
+from jsl_core.detection.engines import make_torch_engine
 from jsl_core.detection.network import Network
 from jsl_core.errors import DetectorError
 from tests.detection.conftest import shaken
@@ -184,7 +184,9 @@ def test_a_users_weights_find_what_the_seed_found_with_them(shape: tuple[int, in
 def test_the_engines_agree_on_a_users_network(tmp_path: Path) -> None:
     detector = JointDetector.load(_settings(_written(tmp_path)), "cpu").detector
     images = np.random.default_rng(1).integers(0, 256, (2, 128, 128), np.uint8)
-    for ours, torchs in zip(detector.engine(images), torch_engine(detector.network)(images), strict=True):
+    for ours, torchs in zip(
+        detector.engine(images), make_torch_engine(detector.network)(images), strict=True
+    ):
         np.testing.assert_allclose(ours, torchs, atol=1e-3)
 
 

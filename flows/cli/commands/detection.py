@@ -90,10 +90,10 @@ def evaluate(
         CSV file,x1,y1,x2,y2 in pixels; empty: YOLO text files beside the films.
     """
     from jsl_core.detection import JointDetector
-    from jsl_core.detection.training.sources import own_films
+    from jsl_core.detection.training.sources import read_boxed_films
     from jsl_core.detection.training.train import evaluate_detector
 
-    metrics = evaluate_detector(JointDetector.load(settings).detector, own_films(images, boxes))
+    metrics = evaluate_detector(JointDetector.load(settings).detector, read_boxed_films(images, boxes))
     for name, value in asdict(metrics).items():
         print(f"{name:<14}{value:.4f}")
 

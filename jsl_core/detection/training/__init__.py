@@ -1,1 +1,1 @@
-"""How a joint detector is trained: films and boxes, augmentation, loss, metrics."""
+"""Training of a joint detector: films and boxes, augmentation, loss, metrics."""

@@ -20,11 +20,11 @@ COCO_TINY_ANCHORS: Anchors = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169)
 
 
 class _Layers:
-    """Sections in the making; a layer's number is its place after `[net]`, as `route` counts."""
+    """Collects sections; a layer's number is its position after `[net]`, as `route` counts."""
 
     def __init__(self, size: int, channels: int, activation: str) -> None:
         options = {"batch": "64", "subdivisions": "1", "width": str(size), "height": str(size)}
-        # Darknet's own mark of what training here does: letterboxed, not stretched.
+        # As training here resizes: letterboxed, not stretched.
         self.sections = [Section("net", {**options, "channels": str(channels), "letter_box": "1"})]
         self.activation = activation
 
@@ -60,8 +60,8 @@ class _Layers:
         self.route(main, side)
         return self.conv(filters)
 
-    def five(self, filters: int) -> int:
-        """The 1-3-1-3-1 convolutions of PANet; gives the number of the last."""
+    def panet_block(self, filters: int) -> int:
+        """The 1-3-1-3-1 convolutions of PANet; returns the number of the last."""
         for _ in range(2):
             self.conv(filters)
             self.conv(2 * filters, 3)
@@ -90,7 +90,14 @@ class _Layers:
 def yolov4(
     classes: int = 1, size: int = 416, channels: int = 3, anchors: Anchors = COCO_ANCHORS
 ) -> tuple[Section, ...]:
-    """CSPDarknet53 with Mish, SPP, PANet and three heads (strides 8, 16, 32)."""
+    """Describe YOLOv4: CSPDarknet53 with Mish, SPP, PANet and three heads (strides 8, 16, 32).
+
+    Args:
+        classes: Of objects.
+        size: Side of the network's input in pixels.
+        channels: Of the input.
+        anchors: Nine, three a head.
+    """
     net = _Layers(size, channels, "mish")
     net.conv(32, 3)
     net.csp_stage(64, 1, first=True)
@@ -114,7 +121,7 @@ def yolov4(
         net.route(source)
         side = net.conv(filters)
         net.route(side, upsampled)
-        return net.five(filters)
+        return net.panet_block(filters)
 
     middle = lateral(stride16, 256)
     bottom = lateral(stride8, 128)
@@ -124,7 +131,7 @@ def yolov4(
         net.route(bottom)
         down = net.conv(filters, 3, 2)
         net.route(down, previous)
-        bottom = net.five(filters)
+        bottom = net.panet_block(filters)
         net.conv(2 * filters, 3)
         net.head(anchors, mask, classes, scale_xy)
     return tuple(net.sections)
@@ -138,10 +145,16 @@ def yolov4_tiny(
     width: float = 1.0,
     spp: bool = False,
 ) -> tuple[Section, ...]:
-    """YOLOv4-tiny: two heads (strides 32, 16); `width` scales every hidden layer's filters.
+    """Describe YOLOv4-tiny, with two heads (strides 32, 16).
 
-    `spp` adds YOLOv4's spatial pyramid pooling, so that each cell sees the whole film: without it the boxes
-    of joints larger than the receptive field of 331 pixels come out too small.
+    Args:
+        classes: Of objects.
+        size: Side of the network's input in pixels.
+        channels: Of the input.
+        anchors: Six, three a head.
+        width: Scales every hidden layer's filters.
+        spp: Add YOLOv4's spatial pyramid pooling, so that each cell sees the whole film: without it the boxes
+            of joints larger than the receptive field of 331 pixels come out too small.
     """
     net = _Layers(size, channels, "leaky")
     unit = round(32 * width)

@@ -1,4 +1,4 @@
-"""Composites: real joint crops with limbs drawn on; they show a detector real bone texture and exposure."""
+"""Composites: real joint crops extended by drawn limbs, which show real bone texture and exposure."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from jsl_core.detection.training.limbs import Limb, LimbShape
 from jsl_core.errors import BadTable
 from jsl_core.phantom.film import BOX_SIDE, JOINT_LINE
 
-__all__ = ["CompositeSampler", "CropConvention", "bright_bone", "crop_files", "read_crops"]
+__all__ = ["CompositeSampler", "CropConvention", "brighten_bone", "list_crop_files", "read_crops"]
 
 LONG_SIDE = 480  # a little above the detector's 416, so that the later crop and tilt lose nothing
 
@@ -30,10 +30,12 @@ class CropConvention:
 
     @property
     def box_side(self) -> float:
+        """Side of the joint box, in sides of the crop."""
         return BOX_SIDE * self.plateau
 
     @property
     def box_centre_y(self) -> float:
+        """How far down the crop the joint box's centre is, in sides of the crop."""
         return self.joint_line + (0.5 - JOINT_LINE) * self.box_side
 
 
@@ -46,16 +48,16 @@ class CompositeSampler:
 
     def __call__(self, rng: np.random.Generator) -> BoxedImage:
         """One film 480 pixels long, with its boxes in pixels, clipped to it."""
-        view = _View.draw(rng)
+        plan = _FilmPlan.draw(rng)
         air = float(rng.choice([rng.uniform(0, 12), rng.uniform(0, 60)]))
-        film = np.full((view.height, view.width), air, np.float32)
+        film = np.full((plan.height, plan.width), air, np.float32)
         shape = LimbShape.draw(rng)
         boxes = []
-        for x, y, mirrored in view.joints:
+        for x, y, mirrored in plan.joints:
             limb = Limb(
                 x=x,
                 y=y,
-                side=view.box / self.convention.box_side * rng.uniform(0.96, 1.04),
+                side=plan.box / self.convention.box_side * rng.uniform(0.96, 1.04),
                 centre=self.convention.box_centre_y,
                 tilt=rng.normal(0, 4),
                 mirrored=mirrored,
@@ -64,12 +66,12 @@ class CompositeSampler:
             np.maximum(film, limb.draw(self._crop(rng, mirrored), film.shape, air), out=film)
             half = limb.side * self.convention.box_side / 2
             boxes.append((x - half, y - half, x + half, y + half))
-        known = np.array(boxes, np.float32).clip(0, [view.width, view.height] * 2).astype(np.float32)
-        known = known[(known[:, 2:] > known[:, :2]).all(1)]
-        return BoxedImage(film.clip(0, 255).astype(np.uint8), known)
+        clipped = np.array(boxes, np.float32).clip(0, [plan.width, plan.height] * 2).astype(np.float32)
+        clipped = clipped[(clipped[:, 2:] > clipped[:, :2]).all(1)]
+        return BoxedImage(film.clip(0, 255).astype(np.uint8), clipped)
 
     def _crop(self, rng: np.random.Generator, mirrored: bool) -> NDArray[np.float32]:
-        crop = bright_bone(self.crops[int(rng.integers(len(self.crops)))])
+        crop = brighten_bone(self.crops[int(rng.integers(len(self.crops)))])
         if rng.random() < 0.5:  # raw exposures crowd the greys together; films as shown are often stretched
             low, high = np.percentile(crop, (1, 99.5)).astype(np.float32)
             crop = (crop - low) * np.float32(rng.uniform(150, 240) / max(high - low, 20))
@@ -77,16 +79,23 @@ class CompositeSampler:
         return np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
 
 
-def bright_bone(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A crop with its bone brighter than its rim: inverted where a MONOCHROME1 film was never corrected."""
+def brighten_bone(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Make a crop's bone brighter than its rim: inverted where a MONOCHROME1 film was never corrected.
+
+    Args:
+        crop: uint8 S×S, S about 224.
+
+    Returns:
+        The crop as float32 S×S in 0…255.
+    """
     pixels = crop.astype(np.float32)
     middle, rim = pixels[60:160, 60:160].mean(), pixels[100:200, [0, 1, 2, -3, -2, -1]].mean()
     return 255 - pixels if middle < rim - 10 else pixels
 
 
 @dataclass(frozen=True)
-class _View:
-    """A film's size and the side of its joint boxes in pixels; each joint's centre x, y, and if mirrored."""
+class _FilmPlan:
+    """A film's size and its joint boxes' side in pixels; each joint's centre x, y and if it is mirrored."""
 
     width: int
     height: int
@@ -94,7 +103,7 @@ class _View:
     joints: tuple[tuple[float, float, bool], ...]
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> "_View":
+    def draw(cls, rng: np.random.Generator) -> "_FilmPlan":
         kind = rng.choice(["shaft", "tight", "single", "both"], p=[0.04, 0.1, 0.4, 0.46])
         aspects = {"both": (0.65, 1.6), "tight": (0.75, 1.3)}.get(kind, (0.4, 1.15))
         aspect = math.exp(rng.uniform(math.log(aspects[0]), math.log(aspects[1])))
@@ -120,35 +129,48 @@ class _View:
 
 
 def read_crops(cohort: Path, split: str) -> NDArray[np.uint8]:
-    """The crops of one split of a cohort table (`ID`, `Img_path`, `split`), N×S×S, left knees mirrored.
+    """Read the crops of one split of a cohort table.
 
-    Raises BadTable where a column is missing, the split is empty, or crops differ in size.
+    Args:
+        cohort: CSV file with the columns `ID`, `Img_path` (relative to it) and `split`.
+        split: `train`, `val` or `test`.
+
+    Returns:
+        The crops, uint8 N×S×S, left knees mirrored.
+
+    Raises:
+        BadTable: Where a column is missing, the split is empty, or crops differ in size.
+        DetectorError: Where a crop cannot be read.
     """
-    table = _crop_table(cohort)
+    table = _read_crop_table(cohort)
     rows = table[table["split"] == split]
     if rows.empty:
-        raise BadTable(f"{cohort.name} has no row of split {split}; composites need one.")
+        raise BadTable(f"{cohort.name} has no row of split {split}; composites need one")
     files = zip(rows["ID"], rows["Img_path"], strict=True)
-    crops = [_as_right(read_grey(cohort.parent / path), knee) for knee, path in files]
+    crops = [_mirror_left_knee(read_grey(cohort.parent / path), knee) for knee, path in files]
     if len({crop.shape for crop in crops}) > 1:
-        raise BadTable(f"{cohort.name}: its crops differ in size; composites need crops of one size.")
+        raise BadTable(f"{cohort.name}: its crops differ in size; composites need crops of one size")
     return np.stack(crops)
 
 
-def crop_files(cohort: Path) -> list[Path]:
-    """The crops that a cohort table names, in its order. Raises BadTable where a column is missing."""
-    return [cohort.parent / path for path in _crop_table(cohort)["Img_path"]]
+def list_crop_files(cohort: Path) -> list[Path]:
+    """List the crops that a cohort table names, in its order.
+
+    Raises:
+        BadTable: Where the table cannot be read or a column is missing.
+    """
+    return [cohort.parent / path for path in _read_crop_table(cohort)["Img_path"]]
 
 
-def _crop_table(cohort: Path) -> pd.DataFrame:
+def _read_crop_table(cohort: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(cohort, dtype=str)
     except (OSError, ValueError) as error:
-        raise BadTable(f"{cohort.name} cannot be read as a cohort table; check the path.") from error
+        raise BadTable(f"{cohort.name} cannot be read as a cohort table; check the path") from error
     if missing := [column for column in ("ID", "Img_path", "split") if column not in table.columns]:
-        raise BadTable(f"{cohort.name} lacks the column {', '.join(missing)}, which composites need.")
+        raise BadTable(f"{cohort.name} lacks the column {', '.join(missing)}, which composites need; add it")
     return table.dropna(subset=["ID", "Img_path", "split"])
 
 
-def _as_right(pixels: NDArray[np.uint8], knee: str) -> NDArray[np.uint8]:
+def _mirror_left_knee(pixels: NDArray[np.uint8], knee: str) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[:, ::-1]) if knee.endswith("_2") else pixels

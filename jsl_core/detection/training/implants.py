@@ -1,4 +1,4 @@
-"""Knee replacements: what metal of an implant shows of itself on a frontal film."""
+"""Draws the metal of a knee replacement as a frontal film shows it."""
 
 import cv2
 import numpy as np
@@ -23,7 +23,13 @@ STEM = ((-0.07, 0.08), (0.0, 0.08), (0.0, 0.4), (-0.05, 0.4))
 
 
 def draw_implant(film: NDArray[np.float32], box: NDArray[np.float32], rng: np.random.Generator) -> None:
-    """Draw a total or one-sided replacement on a film (0…255, H×W) in place, into a square joint box."""
+    """Draw a total or one-sided replacement on a film in place, into a square joint box.
+
+    Args:
+        film: float32 H×W in 0…255.
+        box: (x1, y1, x2, y2) in pixels of the film.
+        rng: Decides size, angle and kind.
+    """
     width = float(box[2] - box[0]) / BOX_SIDE
     middle = (box[0] + box[2]) / 2, box[1] + JOINT_LINE * (box[3] - box[1])
     sides = [-1.0, 1.0] if rng.random() < 0.7 else [float(rng.choice([-1.0, 1.0]))]

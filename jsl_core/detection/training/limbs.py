@@ -1,7 +1,7 @@
-"""A limb grown from a crop of its joint.
+"""Extends the crop of a joint to a whole limb.
 
 The crop's upper and lower rows are mirrored once, stretched into streaks and drawn in to the shafts' width,
-so that no seam betrays the crop; soft tissue tapers to air at the sides.
+so that no seam shows where the crop ends; soft tissue tapers to air at the sides.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class LimbShape:
-    """How a limb goes on beyond its crop; lengths as shares of the crop's side."""
+    """The shape of a limb beyond its crop; lengths as shares of the crop's side."""
 
     mirrored_rows: tuple[float, float]  # how far into the crop the streaks reach, above and below
     shaft: tuple[float, float]  # horizontal shrinking far away
@@ -31,6 +31,7 @@ class LimbShape:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "LimbShape":
+        """Draw a random shape."""
         return cls(
             mirrored_rows=(rng.uniform(0.02, 0.15), rng.uniform(0.02, 0.12)),
             shaft=(rng.uniform(0.35, 0.75), rng.uniform(0.4, 0.8)),
@@ -61,7 +62,16 @@ class Limb:
     shape: LimbShape
 
     def draw(self, crop: Image, size: tuple[int, int], air: float) -> Image:
-        """The limb alone on air, float32 H×W."""
+        """Draw the limb alone on air.
+
+        Args:
+            crop: The joint, float32 S×S in 0…255.
+            size: Height and width of the film.
+            air: Grey level beside the limb, 0…255.
+
+        Returns:
+            The film, float32 H×W.
+        """
         shape, outward = self.shape, (1.0 if self.mirrored else -1.0)
         u = (np.arange(size[1], dtype=np.float32) - self.x)[None] / self.side  # across; the crop spans -½…½
         v = (np.arange(size[0], dtype=np.float32) - self.y)[:, None] / self.side + self.centre  # down, 0…1
@@ -73,18 +83,18 @@ class Limb:
         shrink = shape.shaft[0] + (1 - shape.shaft[0]) * np.exp(-above / shape.taper[0])
         shrink *= shape.shaft[1] + (1 - shape.shaft[1]) * np.exp(-below / shape.taper[1])
         off_axis = u - outward * (shape.lean[0] * above + shape.lean[1] * below)
-        limb = _sample(_widened(crop, self.side, shape.evenness), off_axis / shrink, row)
+        limb = _sample_crop(_widen(crop, self.side, shape.evenness), off_axis / shrink, row)
 
         distance = np.abs(off_axis)
         spread = float(np.std(crop)) / 40 + 0.3
-        away = spread * (1 - np.exp(-6 * (above + below) ** 2))  # walls and fibula fade in beyond the crop
+        fade_in = spread * (1 - np.exp(-6 * (above + below) ** 2))  # walls and fibula fade in beyond the crop
         if shape.cortex:
             wall = 0.37 * shrink
             walls = np.exp(-(((distance - wall) / 0.035) ** 2)) + np.float32(0.35) * (distance < wall)
-            limb += shape.cortex * away * walls
+            limb += shape.cortex * fade_in * walls
         if shape.fibula:
             fibula = np.abs(off_axis - outward * (0.42 - 0.12 * np.minimum(below, 1))) / 0.06
-            limb += shape.fibula * away * (below > 0) * (fibula < 1)
+            limb += shape.fibula * fade_in * (below > 0) * (fibula < 1)
 
         at_joint, gain_up, gain_down = shape.tissue
         half = at_joint + gain_up * (1 - np.exp(-1.5 * above)) + gain_down * (1 - np.exp(-1.5 * below))
@@ -97,7 +107,7 @@ class Limb:
         return cv2.warpAffine(film, turn, size[::-1], borderMode=cv2.BORDER_REPLICATE)
 
 
-def _widened(crop: Image, side: float, evenness: float) -> Image:
+def _widen(crop: Image, side: float, evenness: float) -> Image:
     """The crop at its size on the film, its edge columns repeated half a side outwards, ever more evenly."""
     pixels = max(16, min(round(side), crop.shape[0]))
     small = cv2.resize(crop, (pixels, pixels), interpolation=cv2.INTER_AREA)
@@ -110,7 +120,7 @@ def _widened(crop: Image, side: float, evenness: float) -> Image:
     return np.concatenate([left, small, right], 1)
 
 
-def _sample(wide: Image, across: Image, row: Image) -> Image:
+def _sample_crop(wide: Image, across: Image, row: Image) -> Image:
     """The widened crop at across H×W (0 in its middle) and row H×1 (0…1 down), in sides of the crop."""
     pixels = wide.shape[0]
     x = across * pixels + np.float32(wide.shape[1] / 2 - 0.5)

@@ -1,4 +1,4 @@
-"""How good a detector is: average precision, overlap with the truth, joints missed, false alarms."""
+"""Metrics of a detector: average precision, overlap with the truth, joints found, false alarms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,15 @@ COCO_IOUS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # Lin et a
 
 @dataclass(frozen=True)
 class DetectionMetrics:
-    """`map50`, `map50_95`; `mean_iou` over all true joints (0 where missed), `found` at IoU ≥ 0.5 as a share,
-    `false_alarms` per image: the last three among the detections above the score threshold."""
+    """Metrics of a detector; the last three of detections above the score threshold.
+
+    Attributes:
+        map50: Average precision at an IoU of 0.5.
+        map50_95: Its mean over IoUs of 0.5 to 0.95.
+        mean_iou: Over all true joints, 0 where missed.
+        found: Share of true joints found with an IoU of at least 0.5.
+        false_alarms: Detections without a true joint, per image.
+    """
 
     map50: float
     map50_95: float
@@ -35,14 +42,21 @@ def iou_matrix(a: Boxes, b: Boxes) -> Boxes:
 def detection_metrics(
     truths: Sequence[Boxes], boxes: Sequence[Boxes], scores: Sequence[NDArray[np.float32]], threshold: float
 ) -> DetectionMetrics:
-    """Metrics of detections (boxes N×4 with scores N, one pair an image) against true boxes M×4."""
+    """Measure detections against the true boxes.
+
+    Args:
+        truths: True boxes, M×4 an image, (x1, y1, x2, y2) in its pixels.
+        boxes: Detected boxes, N×4 an image.
+        scores: Their scores, N an image.
+        threshold: Least score of the detections that `mean_iou`, `found` and `false_alarms` count.
+    """
     precisions = [average_precision(truths, boxes, scores, iou) for iou in COCO_IOUS]
     overlaps: list[float] = []
     false_alarms = 0
     for truth, box, score in zip(truths, boxes, scores, strict=True):
-        kept = score >= threshold
-        iou = iou_matrix(truth, box[kept])
-        hits = _matched(iou, score[kept], 0.5)
+        likely = score >= threshold
+        iou = iou_matrix(truth, box[likely])
+        hits = _match_detections(iou, score[likely], 0.5)
         false_alarms += int((hits < 0).sum())
         overlaps.extend(iou.max(1, initial=0.0).tolist())
     ious = np.array(overlaps)
@@ -58,9 +72,12 @@ def detection_metrics(
 def average_precision(
     truths: Sequence[Boxes], boxes: Sequence[Boxes], scores: Sequence[NDArray[np.float32]], iou: float
 ) -> float:
-    """Area under the interpolated precision-recall curve at one IoU (PASCAL VOC 2010 on: all points)."""
+    """Area under the interpolated precision-recall curve at one IoU (PASCAL VOC 2010 on: all points).
+
+    Arguments as for `detection_metrics`; a detection is a hit with an overlap of at least `iou`.
+    """
     hits = [
-        _matched(iou_matrix(truth, box), score, iou) >= 0
+        _match_detections(iou_matrix(truth, box), score, iou) >= 0
         for truth, box, score in zip(truths, boxes, scores, strict=True)
     ]
     joints = sum(len(truth) for truth in truths)
@@ -68,20 +85,20 @@ def average_precision(
         return float("nan")
     order = np.argsort(-np.concatenate(scores), kind="stable")
     hit = np.concatenate(hits)[order]
-    found = hit.cumsum()
-    recall = found / joints
-    precision = found / np.arange(1, len(hit) + 1)
+    hits_so_far = hit.cumsum()
+    recall = hits_so_far / joints
+    precision = hits_so_far / np.arange(1, len(hit) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float((np.diff(recall, prepend=0.0) * envelope).sum())
 
 
-def _matched(iou: Boxes, scores: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
+def _match_detections(iou: Boxes, scores: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
     """For each detection (columns) the true joint it finds, or -1; the best score chooses first."""
-    found = np.full(iou.shape[1], -1, np.int64)
+    joints = np.full(iou.shape[1], -1, np.int64)
     free = np.ones(iou.shape[0], bool)
     for detection in np.argsort(-scores, kind="stable"):
         overlap = np.where(free, iou[:, detection], 0.0)
         if len(overlap) and overlap.max() >= threshold:
-            found[detection] = overlap.argmax()
-            free[found[detection]] = False
-    return found
+            joints[detection] = overlap.argmax()
+            free[joints[detection]] = False
+    return joints

@@ -1,4 +1,4 @@
-"""Where a detector's films come from: phantoms, composites, films with boxes of one's own."""
+"""Opens the sources of training films: phantoms, composites, films with boxes of one's own."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,82 +7,94 @@ import numpy as np
 
 from jsl_core.config import DetectorTrainSettings
 from jsl_core.detection.training.blends import BlendSampler
-from jsl_core.detection.training.composites import CompositeSampler, crop_files, read_crops
+from jsl_core.detection.training.composites import CompositeSampler, list_crop_files, read_crops
 from jsl_core.detection.training.films import (
     BoxedImage,
     Sampler,
-    drawing_from,
-    image_files,
+    list_image_files,
     read_box_table,
     read_yolo_folder,
+    sample_from,
 )
-from jsl_core.detection.training.initial_network import start_files
-from jsl_core.detection.training.phantoms import PhantomSampler, phantom_films
+from jsl_core.detection.training.initial_network import initial_files
+from jsl_core.detection.training.phantoms import PhantomSampler, make_phantom_films
 from jsl_core.errors import DetectorError
 
-__all__ = ["open_sources", "own_films", "source_files"]
+__all__ = ["list_source_files", "open_sources", "read_boxed_films"]
 
 HELD_OUT = 10  # every tenth film is for validation
 VALIDATION_COMPOSITES = 64
 
 
 def open_sources(settings: DetectorTrainSettings) -> tuple[Sampler, list[BoxedImage]]:
-    """A sampler of all training films, each source equally often, and the films held out for validation.
+    """Open all sources that the settings name.
 
-    Raises DetectorError or BadTable where a source cannot be used, or there is none.
+    Returns:
+        A sampler that draws from each source equally often, and the films held out for validation.
+
+    Raises:
+        DetectorError: Where a source cannot be used, or there is none.
+        BadTable: Where a box table, YOLO file or cohort table cannot be used.
     """
     samplers: list[Sampler] = []
     validation: list[BoxedImage] = []
     if settings.images:
-        films = own_films(Path(settings.images), settings.boxes)
-        samplers.append(drawing_from(_training(films)))
+        films = read_boxed_films(Path(settings.images), settings.boxes)
+        samplers.append(sample_from(_without_held_out(films)))
         validation += films[::HELD_OUT]
     if settings.crops:
         crops = read_crops(Path(settings.crops), "train")
         samplers.append(CompositeSampler(crops))
-        drawn = CompositeSampler(read_crops(Path(settings.crops), "val"))
+        composites = CompositeSampler(read_crops(Path(settings.crops), "val"))
         rng = np.random.default_rng(settings.seed)
-        validation += [drawn(rng) for _ in range(VALIDATION_COMPOSITES)]
+        validation += [composites(rng) for _ in range(VALIDATION_COMPOSITES)]
     if settings.phantoms:
-        films = phantom_films(settings.phantoms, settings.seed)
-        samplers.append(PhantomSampler(_training(films)))
+        films = make_phantom_films(settings.phantoms, settings.seed)
+        samplers.append(PhantomSampler(_without_held_out(films)))
         if settings.crops:
-            samplers.append(BlendSampler(_training(films), crops))
+            samplers.append(BlendSampler(_without_held_out(films), crops))
         validation += films[::HELD_OUT]
     if not samplers:
-        raise DetectorError("There are no films to train on; give images, crops, or a number of phantoms.")
-    return _mixture(samplers), validation
+        raise DetectorError("there are no films to train on; give images, crops, or a number of phantoms")
+    return _mix(samplers), validation
 
 
-def source_files(settings: DetectorTrainSettings) -> list[Path]:
-    """The files that `open_sources` reads, always in the same order; those that are missing are left out.
+def list_source_files(settings: DetectorTrainSettings) -> list[Path]:
+    """List the files that `open_sources` reads, always in the same order; missing ones are left out.
 
-    Raises DetectorError or BadTable where a folder or a table cannot be used.
+    Raises:
+        DetectorError: Where a folder cannot be used.
+        BadTable: Where the crops' cohort table cannot be used.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     if settings.images:
-        films = image_files(Path(settings.images))
+        films = list_image_files(Path(settings.images))
         texts = [Path(settings.boxes)] if settings.boxes else [film.with_suffix(".txt") for film in films]
-        found += [*films, *texts]
+        files += [*films, *texts]
     if settings.crops:
-        found += [Path(settings.crops), *crop_files(Path(settings.crops))]
+        files += [Path(settings.crops), *list_crop_files(Path(settings.crops))]
     if settings.start:
-        found += start_files(settings.start)
-    return [path for path in found if path.is_file()]
+        files += initial_files(settings.start)
+    return [path for path in files if path.is_file()]
 
 
-def own_films(images: Path, boxes: str) -> list[BoxedImage]:
-    """The films of a folder with the boxes of a table, or of YOLO text files where `boxes` is empty."""
+def read_boxed_films(images: Path, boxes: str) -> list[BoxedImage]:
+    """Read the films of a folder with the boxes of a table, or of YOLO text files where `boxes` is empty.
+
+    Raises:
+        DetectorError: Where a film cannot be read, or there is none.
+        BadTable: Where the table or a YOLO file cannot be used.
+    """
     films = read_box_table(Path(boxes), images) if boxes else read_yolo_folder(images)
     if not films:
-        raise DetectorError(f"{images.name} holds no films with boxes; check the folder and the box table.")
+        raise DetectorError(f"{images} holds no films with boxes; check the folder and the box table")
     return films
 
 
-def _training(films: Sequence[BoxedImage]) -> list[BoxedImage]:
+def _without_held_out(films: Sequence[BoxedImage]) -> list[BoxedImage]:
     """The films that are not held out; all of them where there are too few to hold out any."""
     return [film for index, film in enumerate(films) if index % HELD_OUT] or list(films)
 
 
-def _mixture(samplers: Sequence[Sampler]) -> Sampler:
+def _mix(samplers: Sequence[Sampler]) -> Sampler:
     return lambda rng: samplers[int(rng.integers(len(samplers)))](rng)

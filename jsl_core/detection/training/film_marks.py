@@ -1,4 +1,4 @@
-"""What lies on films beside knees: letters, beads, redaction blocks, bands, collimation, lines."""
+"""Marks on films beside the knees: letters, beads, redaction blocks, bands, collimation, lines, metal."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from jsl_core.detection.training.implants import draw_implant
 
-__all__ = ["furnish"]
+__all__ = ["draw_film_marks"]
 
 Image = NDArray[np.float32]
 Boxes = NDArray[np.float32]
@@ -16,28 +16,34 @@ WORDS = ("R", "L", "r", "l", "RT", "LT", "PA", "AP", "WB", "STANDING", "R 10", "
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_PLAIN)
 
 
-def furnish(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
-    """Draw a random choice of furniture on a film (0…255, H×W) in place, hardly ever over a joint's box."""
+def draw_film_marks(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
+    """Draw a random choice of marks on a film in place, hardly ever over a joint's box.
+
+    Args:
+        film: float32 H×W in 0…255.
+        boxes: float32 N×4 (x1, y1, x2, y2) in pixels of the film.
+        rng: Decides which marks, and where.
+    """
     if rng.random() < 0.3:
-        _bands(film, rng)
+        _draw_bands(film, rng)
     if rng.random() < 0.15:
-        _lines(film, rng)
+        _draw_lines(film, rng)
     if rng.random() < 0.25:
-        _beads(film, boxes, rng)
+        _draw_beads(film, boxes, rng)
     if rng.random() < 0.55:
-        _letters(film, boxes, rng)
+        _draw_letters(film, boxes, rng)
     if rng.random() < 0.12:
-        _metal(film, boxes, rng)
+        _draw_metal(film, boxes, rng)
     for box in boxes:
         if rng.random() < IMPLANTS and abs((box[2] - box[0]) - (box[3] - box[1])) < 1:
             draw_implant(film, box, rng)
     if rng.random() < 0.3:
-        _collimation(film, boxes, rng)
+        _draw_collimation(film, boxes, rng)
     if rng.random() < 0.3:
-        _blocks(film, boxes, rng)
+        _draw_blocks(film, boxes, rng)
 
 
-def _covered(rectangle: tuple[int, int, int, int], boxes: Boxes) -> float:
+def _covered_share(rectangle: tuple[int, int, int, int], boxes: Boxes) -> float:
     """The largest share of a box that a rectangle covers."""
     if not len(boxes):
         return 0.0
@@ -47,7 +53,7 @@ def _covered(rectangle: tuple[int, int, int, int], boxes: Boxes) -> float:
     return float((area / (boxes[:, 2:] - boxes[:, :2]).prod(1).clip(1)).max())
 
 
-def _bands(film: Image, rng: np.random.Generator) -> None:
+def _draw_bands(film: Image, rng: np.random.Generator) -> None:
     """A burnt-out or dim stripe or corner: a smooth ramp across the film."""
     height, width = film.shape
     angle = rng.uniform(0, 2 * np.pi)
@@ -57,7 +63,7 @@ def _bands(film: Image, rng: np.random.Generator) -> None:
     film += (rng.choice([-1, 1, 1]) * rng.uniform(20, 160) * ramp).astype(np.float32)
 
 
-def _lines(film: Image, rng: np.random.Generator) -> None:
+def _draw_lines(film: Image, rng: np.random.Generator) -> None:
     """Table edges and grid lines."""
     height, width = film.shape
     for _ in range(int(rng.integers(1, 4))):
@@ -65,10 +71,10 @@ def _lines(film: Image, rng: np.random.Generator) -> None:
         if rng.random() < 0.5:
             start, stop = (rng.uniform(0, width), 0.0), (rng.uniform(0, width), float(height))
         level = float(np.median(film)) + float(rng.normal(0, 60))
-        cv2.line(film, _point(start), _point(stop), level, int(rng.integers(1, 4)), cv2.LINE_AA)
+        cv2.line(film, _to_point(start), _to_point(stop), level, int(rng.integers(1, 4)), cv2.LINE_AA)
 
 
-def _beads(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
+def _draw_beads(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
     """Columns of metal beads of a positioning frame, between the legs where there are two."""
     height, width = film.shape
     middle = float((boxes[:, [0, 2]]).mean()) if len(boxes) > 1 else rng.uniform(0, width)
@@ -78,10 +84,10 @@ def _beads(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
     for column in range(int(rng.integers(1, 4))):
         x = middle + (column - 1) * rng.uniform(3, 12) * radius
         for index in range(int(rng.integers(3, 14))):
-            cv2.circle(film, _point((x, top + index * step)), radius, 245.0, -1, cv2.LINE_AA)
+            cv2.circle(film, _to_point((x, top + index * step)), radius, 245.0, -1, cv2.LINE_AA)
 
 
-def _letters(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
+def _draw_letters(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
     """Side letters and short texts, some of them mirrored."""
     height, width = film.shape
     for _ in range(int(rng.integers(1, 4))):
@@ -94,12 +100,12 @@ def _letters(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
             label = label[:, ::-1]
         h, w = min(label.shape[0], height), min(label.shape[1], width)
         x, y = int(rng.integers(0, width - w + 1)), int(rng.integers(0, height - h + 1))
-        if _covered((x, y, x + w, y + h), boxes) < 0.04:
-            place, ink = film[y : y + h, x : x + w], label[:h, :w]
-            place += (rng.choice([250.0, 200.0, 5.0], p=[0.7, 0.2, 0.1]) - place) * ink
+        if _covered_share((x, y, x + w, y + h), boxes) < 0.04:
+            region, ink = film[y : y + h, x : x + w], label[:h, :w]
+            region += (rng.choice([250.0, 200.0, 5.0], p=[0.7, 0.2, 0.1]) - region) * ink
 
 
-def _metal(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
+def _draw_metal(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
     """Screws, plates and staples: small white bars, also over a joint."""
     if not len(boxes):
         return
@@ -110,11 +116,16 @@ def _metal(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
         angle, length = rng.normal(np.pi / 2, 0.6), side * rng.uniform(0.08, 0.6)
         end = x + length * np.cos(angle), y + length * np.sin(angle)
         cv2.line(
-            film, _point((x, y)), _point(end), 250.0, max(1, int(side * rng.uniform(0.01, 0.05))), cv2.LINE_AA
+            film,
+            _to_point((x, y)),
+            _to_point(end),
+            250.0,
+            max(1, int(side * rng.uniform(0.01, 0.05))),
+            cv2.LINE_AA,
         )
 
 
-def _collimation(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
+def _draw_collimation(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
     """Everything outside a slightly turned rectangle is unexposed (or, on scans, white)."""
     height, width = film.shape
     left, top, right, bottom = 0.0, 0.0, float(width), float(height)
@@ -131,17 +142,17 @@ def _collimation(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
     film[mask == 0] = rng.choice([rng.uniform(0, 15), rng.uniform(0, 120), 255.0], p=[0.6, 0.25, 0.15])
 
 
-def _blocks(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
+def _draw_blocks(film: Image, boxes: Boxes, rng: np.random.Generator) -> None:
     """Redaction: flat rectangles, mostly black."""
     height, width = film.shape
     for _ in range(int(rng.integers(1, 4))):
         w, h = int(width * rng.uniform(0.05, 0.4)), int(height * rng.uniform(0.03, 0.2))
         x, y = int(rng.integers(-w // 3, width)), int(rng.integers(-h // 3, height))
         rectangle = max(0, x), max(0, y), min(width, x + w), min(height, y + h)
-        if _covered(rectangle, boxes) < 0.05:
+        if _covered_share(rectangle, boxes) < 0.05:
             x1, y1, x2, y2 = rectangle
             film[y1:y2, x1:x2] = rng.choice([0.0, 255.0, 128.0], p=[0.75, 0.15, 0.1])
 
 
-def _point(xy: tuple[float, float]) -> tuple[int, int]:
+def _to_point(xy: tuple[float, float]) -> tuple[int, int]:
     return round(float(xy[0])), round(float(xy[1]))
