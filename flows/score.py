@@ -10,7 +10,7 @@ from flows.orchestration.task_runners import RUNNER
 from jsl_core.config import PipelineSettings, ScoreSettings
 from jsl_core.errors import BadSettings
 from jsl_core.scans.buckets import in_buckets
-from jsl_core.scoring import view_of
+from jsl_core.scoring import crop_settings_for
 from tasks.caching import Placement
 from tasks.fetch import list_all
 from tasks.gather import gather
@@ -33,7 +33,7 @@ def score(settings: ScoreSettings) -> str:
     place = Placement.of(preparing)
     models = put_models(settings.models, place)
     factors = place.open().put_file(Path(settings.factors)) if settings.factors else None
-    crop = view_of(settings.crop, field_of(models, place))
+    crop = crop_settings_for(settings.crop, field_of(models, place))
     buckets = in_buckets(list_all(preparing, place), place.open())
     gathered = gather(*to_joints(buckets, preparing.model_copy(update={"crop": crop}), place), place)
     scores = score_joints(gathered.joints, gathered.rejected, models, factors, settings.predict, place)

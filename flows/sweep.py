@@ -18,7 +18,7 @@ from jsl_core.config.sweep import Values, trials_of
 from jsl_core.config.toml import to_toml
 from jsl_core.errors import JslError
 from jsl_core.evaluation.report.data_uri import data_uri
-from jsl_core.evaluation.report.trials import trials_png, trials_table, winner_of
+from jsl_core.evaluation.report.trials import draw_trials, rank_trials, winning_trial
 from jsl_core.storage import Artifact, Store, tree_files
 from tasks.caching import Placement
 
@@ -110,16 +110,16 @@ def _publish(
     settings: PipelineSettings,
     search: SweepSettings,
 ) -> Swept:
-    table = trials_table(rows)
+    table = rank_trials(rows)
     store = Placement.of(settings).open()
     folder = f"runs/{date.today():%Y-%m-%d}-{settings.name}-sweep"
     where = f"{store.url}/{folder}"
     store.write(f"{folder}/trials.csv", table.to_csv(index=False).encode())
     create_table_artifact(json.loads(table.to_json(orient="records")), key="trials", description="Best first")
-    best = winner_of(table)
+    best = winning_trial(table)
     if best is None:
         raise JslError(f"no trial of the sweep could be trained; see the reasons in {where}/trials.csv")
-    picture = trials_png(table, list(search.vary), f"validation {_measure(search.regime)}")
+    picture = draw_trials(table, list(search.vary), f"validation {_measure(search.regime)}")
     store.write(f"{folder}/trials.png", picture)
     create_image_artifact(data_uri(picture, "image/png"), key="sweep", description="Score by setting")
     store.write(f"{folder}/winner.toml", _winner(trials[best - 1], settings).encode())

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from jsl_core import __version__
 from jsl_core.config import PipelineSettings
 from jsl_core.evaluation.report.data_uri import data_uri
-from jsl_core.evaluation.report.short_table import overview, short_table
+from jsl_core.evaluation.report.overview import format_overview, overview_rows
 from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact, Store, open_store, publish_all, tree_files
 from tasks.caching import Placement, stage
@@ -61,16 +61,16 @@ def publish(
     where = f"{target.url}/{run}/report.html"
     summary = json.loads(store.get(figures))
     made = f"Made of dataset {dataset.sha256[:12]} by JSL {__version__}; more: jsl lineage {page.sha256[:12]}"
-    told = f"{short_table(summary, 'markdown')}\n\nReport: {where}\n\n{made}"
+    told = f"{format_overview(summary, 'markdown')}\n\nReport: {where}\n\n{made}"
     create_markdown_artifact(told, key="summary")
-    create_table_artifact(overview(summary), key="regimes", description="All models on the test knees")
+    create_table_artifact(overview_rows(summary), key="regimes", description="All models on the test knees")
     if any(model["jsl"] for model in summary["models"].values()):
         picture = store.get(auc_picture(figures, place))
         create_image_artifact(
             data_uri(picture, "image/png"), key="auc", description="AUC with 95 % intervals"
         )
     note_end(store, page)
-    return Published(report=where, table=short_table(summary))
+    return Published(report=where, table=format_overview(summary))
 
 
 @stage(
@@ -80,10 +80,10 @@ def publish(
 )
 def auc_picture(figures: Artifact, place: Placement) -> Artifact:
     """The AUC of all models with their intervals, as PNG."""
-    from jsl_core.evaluation.report.overview_plots import forest_png
+    from jsl_core.evaluation.report.overview_plots import draw_forest_png
 
     store = place.open()
-    return store.put(forest_png(json.loads(store.get(figures))), "auc.png")
+    return store.put(draw_forest_png(json.loads(store.get(figures))), "auc.png")
 
 
 def _of_tree(store: Store, tree: Artifact, key: str, only: set[str] | None = None) -> dict[str, Artifact]:

@@ -13,7 +13,7 @@ import pandas as pd
 from jsl_core import __version__
 from jsl_core.config import EvaluateSettings, PipelineSettings
 from jsl_core.dataset import PackedDataset
-from jsl_core.evaluation.report.content import ReportContent, Shown, StagedKnee, Stages
+from jsl_core.evaluation.report.content import ReportContent, SaliencyExample, StagedKnee, Stages
 from jsl_core.imaging import decode_png
 from jsl_core.scans.rows import Row, read_rows
 from jsl_core.storage import Artifact, Store, checkout, tree_files
@@ -61,7 +61,7 @@ def report(
         rejected=_rejected(store, dataset, gathered),
         stages=_stages(store, films, halves, gathered) if gathered else None,
         grades=_montage(packed),
-        shown=shown,
+        examples=shown,
         joint_space_share=share,
         lineage=list(_lineage(dataset, models, figures, films, halves, gathered)),
         decision=decision,
@@ -152,9 +152,9 @@ def _gallery(
     summary: Mapping[str, Any],
     settings: EvaluateSettings,
     place: Placement,
-) -> tuple[list[Shown], dict[str, float]]:
+) -> tuple[list[SaliencyExample], dict[str, float]]:
     """What one model looked at, and, on phantoms, how much of that lies inside the joint space."""
-    from jsl_core.evaluation.gallery import gallery, share_in_joint_space
+    from jsl_core.evaluation.report.gallery import build_gallery, mean_joint_space_share
     from jsl_core.learning.model import ModelBundle
 
     name = next((name for name in _SHOWN if name in models), None)
@@ -166,7 +166,7 @@ def _gallery(
     predictions = pd.read_csv(folder / "predictions.csv", dtype={"participant": str})
     predictions = predictions[predictions["split"] == summary["part"]]
     bundle = ModelBundle.load(folder)
-    shown = gallery(name, bundle, packed, predictions, settings.saliency, settings.gallery)
+    shown = build_gallery(name, bundle, packed, predictions, settings.saliency, settings.gallery)
     if summary["best_attainable"] is None:
         return shown, {}
-    return shown, {name: share_in_joint_space(bundle, packed, predictions, settings.saliency)}
+    return shown, {name: mean_joint_space_share(bundle, packed, predictions, settings.saliency)}

@@ -13,7 +13,7 @@ from jsl_core.errors import BundleError
 from jsl_core.imaging import decode_png
 from jsl_core.learning.model.ensemble import Ensemble
 from jsl_core.scans.rows import Row, read_rows
-from jsl_core.scoring import Knee, score_knees, scores_csv
+from jsl_core.scoring import JointCrop, encode_scores, score_crops
 from jsl_core.storage import Artifact, Store, checkout, put_tree
 from tasks.caching import Placement, stage
 from tasks.progress import Progress
@@ -71,15 +71,15 @@ def score(
             table = read_cohort(store.fetch(factors, Path(folder, factors.name)))
     ensemble.check_factors(table, "factors")
 
-    def knees() -> Iterator[Knee | Row]:
+    def knees() -> Iterator[JointCrop | Row]:
         for row in rows:
             pixels = decode_png(store.get(Artifact.model_validate(row["png"])))
-            yield Knee(**{name: row[name] for name in _NAMES}, crop=pixels)
+            yield JointCrop(**{name: row[name] for name in _NAMES}, pixels=pixels)
             progress.step()
         told = pd.read_csv(io.BytesIO(store.get(rejected)), dtype=str, keep_default_na=False)
         yield from ({str(name): value for name, value in row.items()} for row in told.to_dict("records"))
 
-    return store.put(scores_csv(score_knees(ensemble, knees(), table, settings.flip)), "scores.csv")
+    return store.put(encode_scores(score_crops(ensemble, knees(), table, settings.flip)), "scores.csv")
 
 
 def _ensemble(

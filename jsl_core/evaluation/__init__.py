@@ -1,4 +1,4 @@
-"""How good the models are, and a report of it.
+"""The figures of trained models, and the report that shows them.
 
-Modules are imported one by one: that tables of figures can be written needs neither SciPy nor Matplotlib.
+Import the modules one by one: the tables need neither SciPy nor Matplotlib.
 """

@@ -1,4 +1,4 @@
-"""Champion and challenger on the same knees: may the new model take the old one's place?"""
+"""The paired comparison of champion and challenger, which decides whether the champion is replaced."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -19,10 +19,9 @@ __all__ = ["Comparison", "compare_with_champion"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """A figure (larger is better) of both models on the same knees, their difference with its 95 % interval.
+    """A figure (larger is better) of both models on the same knees.
 
-    `not_worse` is the claim of a non-inferiority test: the whole interval of the difference (challenger less
-    champion) lies above -`margin`.
+    `low` and `high` are the 95 % interval of `difference`, the challenger's figure less the champion's.
     """
 
     figure: Literal["AUC", "quadratic kappa"]
@@ -37,21 +36,31 @@ class Comparison:
 
     @property
     def not_worse(self) -> bool:
+        """Non-inferiority: the whole interval of the difference lies above -`margin`."""
         return self.low >= -self.margin
 
 
 def compare_with_champion(
     challenger: pd.DataFrame, champion: pd.DataFrame, frozen: Set[str], margin: float
 ) -> Comparison:
-    """Compare two models' predictions on the knees of the frozen participants that both have.
+    """Compare two models on the knees of the frozen participants that both predicted.
 
-    Both tables have ID, participant, BL_KL_grade, JSL_Prog and jsl_risk, or kl_0…kl_4 where there is no risk.
     AUC by DeLong's paired test with both knees of a participant as one cluster; kappa by 2,000 bootstrap
-    samples of participants. Raises JslError if these knees allow no comparison.
+    samples of participants.
+
+    Args:
+        challenger: Predictions with ID, participant, BL_KL_grade, JSL_Prog and jsl_risk, or kl_0…kl_4 where
+            the model predicts no risk.
+        champion: The same of the champion.
+        frozen: Participants that neither model was trained or chosen on.
+        margin: The loss of AUC or kappa that is accepted.
+
+    Raises:
+        JslError: If these knees allow no comparison.
     """
-    risk = RISK in challenger and RISK in champion
-    columns = [RISK] if risk else GRADE_PROBABILITIES
-    label = PROGRESSION if risk else GRADE
+    by_risk = RISK in challenger and RISK in champion
+    columns = [RISK] if by_risk else GRADE_PROBABILITIES
+    label = PROGRESSION if by_risk else GRADE
     if not set(columns) <= set(challenger) & set(champion):
         raise JslError("champion and challenger predict different things; choose another regime to retrain")
     both = challenger.merge(champion[["ID", *columns]], on="ID", suffixes=("", "_champion"))
@@ -59,14 +68,16 @@ def compare_with_champion(
     truth = both[label].to_numpy()
     if len(np.unique(truth)) < 2:
         raise JslError(
-            f"the frozen test part has {len(both)} knees with {label} and not two kinds of them, so that "
-            "models cannot be compared; are its participants still in the cohort table?"
+            f"the frozen test part has {len(both)} knees with {label}, not of two classes, so models cannot "
+            "be compared; check that its participants are still in the cohort table"
         )
     participants = both["participant"].to_numpy()
-    return (_auc if risk else _kappa)(both, truth, participants, margin)
+    return (_compare_auc if by_risk else _compare_kappa)(both, truth, participants, margin)
 
 
-def _auc(both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, margin: float) -> Comparison:
+def _compare_auc(
+    both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, margin: float
+) -> Comparison:
     new, old = both[RISK].to_numpy(float), both[f"{RISK}_champion"].to_numpy(float)
     test = auc_difference(truth == 1, new, old, participants)
     return Comparison(
@@ -82,19 +93,21 @@ def _auc(both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, margin
     )
 
 
-def _kappa(both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, margin: float) -> Comparison:
+def _compare_kappa(
+    both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, margin: float
+) -> Comparison:
     def kappas(truth: np.ndarray, new: np.ndarray, old: np.ndarray) -> dict[str, float]:
         a, b = grade_scores(truth, new)["kappa"], grade_scores(truth, old)["kappa"]
         return {"new": a, "old": b, "difference": a - b}
 
     new = called_grades(both[GRADE_PROBABILITIES].to_numpy())
     old = called_grades(both[[f"{name}_champion" for name in GRADE_PROBABILITIES]].to_numpy())
-    drawn = bootstrap_intervals(kappas, participants, truth.astype(np.int64), new, old, resamples=2000)
-    difference = drawn["difference"]
+    intervals = bootstrap_intervals(kappas, participants, truth.astype(np.int64), new, old, resamples=2000)
+    difference = intervals["difference"]
     return Comparison(
         "quadratic kappa",
-        drawn["new"].value,
-        drawn["old"].value,
+        intervals["new"].value,
+        intervals["old"].value,
         difference.value,
         difference.low,
         difference.high,

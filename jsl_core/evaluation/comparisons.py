@@ -1,4 +1,4 @@
-"""Every two models on the knees that both have: is the difference more than chance?"""
+"""Paired comparison of every two models on the knees that both predicted."""
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
@@ -11,9 +11,8 @@ from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RIS
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.delong import auc_difference
-from jsl_core.evaluation.statistics.json_figures import shown
 from jsl_core.evaluation.statistics.metrics import grade_scores
-from jsl_core.evaluation.statistics.reclassification import reclassification
+from jsl_core.evaluation.statistics.reclassification import reclassification_scores
 from jsl_core.learning.model.calibration import called_grades
 
 __all__ = ["compare_grades", "compare_models"]
@@ -24,69 +23,92 @@ Predictions = Mapping[str, pd.DataFrame]
 def compare_models(
     predictions: Predictions, thresholds: Mapping[str, float | None], settings: EvaluateSettings, split: str
 ) -> list[dict[str, Any]]:
-    """Every two models' AUC by DeLong's paired test, and what the first reclassifies better.
+    """Compare the AUC of every two models by DeLong's paired test, and what the first reclassifies better.
 
-    `difference`, `low`, `high` and `p` take knees as independent, those of `by_participant` do not
-    (Obuchowski 1997). `idi`, `nri` and `nri_at_threshold` (of `reclassification`) have intervals by
-    participant; a model without a threshold counts as flagging at 0.5.
+    Args:
+        predictions: By model, one row per knee with ID, participant, split, JSL_Prog and jsl_risk.
+        thresholds: By model; one without a threshold flags knees at 0.5.
+        settings: How many resamples an interval is made from.
+        split: The value of the column `split` whose knees are compared.
+
+    Returns:
+        One record per pair, as JSON. `difference`, `low`, `high` and `p` take knees as independent, those of
+        `by_participant` do not (Obuchowski 1997). `idi`, `nri` and `nri_at_threshold` (of
+        `reclassification_scores`) have intervals by participant.
     """
     pairs = []
-    for a, b, both in _pairs(predictions, PROGRESSION, [RISK], split):
+    for a, b, both in _iterate_pairs(predictions, PROGRESSION, [RISK], split):
         positive = both[PROGRESSION].to_numpy() == 1
         if not 0 < positive.sum() < len(positive):
             continue
         participant = both["participant"].to_numpy()
-        one, two = (both[f"jsl_risk_{side}"].to_numpy(float) for side in "ab")
-        flagged = [one >= _cut(thresholds.get(a)), two >= _cut(thresholds.get(b))]
-        knees, people = auc_difference(positive, one, two), auc_difference(positive, one, two, participant)
+        first, second = (both[f"{RISK}_{side}"].to_numpy(float) for side in "ab")
+        flagged = [first >= _threshold(thresholds.get(a)), second >= _threshold(thresholds.get(b))]
+        by_knee = auc_difference(positive, first, second)
+        by_participant = auc_difference(positive, first, second, participant)
         moved = bootstrap_intervals(
-            reclassification, participant, positive, one, two, *flagged, resamples=settings.bootstrap
+            reclassification_scores,
+            participant,
+            positive,
+            first,
+            second,
+            *flagged,
+            resamples=settings.bootstrap,
         )
         pairs.append(
-            {"a": a, "b": b, "n": len(both), "difference": knees.value}
-            | {name: getattr(knees, name) for name in ("low", "high", "p")}
-            | {"by_participant": {name: getattr(people, name) for name in ("low", "high", "p")}}
-            | {name: shown(interval) for name, interval in moved.items()}
+            {"a": a, "b": b, "n": len(both), "difference": by_knee.value}
+            | {name: getattr(by_knee, name) for name in ("low", "high", "p")}
+            | {"by_participant": {name: getattr(by_participant, name) for name in ("low", "high", "p")}}
+            | {name: interval.to_json() for name, interval in moved.items()}
         )
     return pairs
 
 
 def compare_grades(predictions: Predictions, settings: EvaluateSettings, split: str) -> list[dict[str, Any]]:
-    """Every two models' accuracy, kappa and mean error of the KL grade: the first's less the second's.
+    """Compare accuracy, kappa and mean error of the KL grade of every two models.
 
-    Intervals are of the paired difference, resampling participants.
+    Args:
+        predictions: By model, one row per knee with ID, participant, split, BL_KL_grade and kl_0…kl_4.
+        settings: How many resamples an interval is made from.
+        split: The value of the column `split` whose knees are compared.
+
+    Returns:
+        One record per pair, as JSON: the first model's figures less the second's, with intervals of the
+        paired difference by participant.
     """
 
-    def differences(truth: Any, one: Any, other: Any) -> dict[str, float]:
-        first, second = grade_scores(truth, one), grade_scores(truth, other)
+    def differences(truth: Any, guess: Any, other: Any) -> dict[str, float]:
+        first, second = grade_scores(truth, guess), grade_scores(truth, other)
         return {name: first[name] - second[name] for name in first}
 
     pairs = []
-    for a, b, both in _pairs(predictions, GRADE, GRADE_PROBABILITIES, split):
+    for a, b, both in _iterate_pairs(predictions, GRADE, GRADE_PROBABILITIES, split):
         columns = ([f"{name}_{side}" for name in GRADE_PROBABILITIES] for side in "ab")
         guesses = [called_grades(both[names].to_numpy()) for names in columns]
         truth = both[GRADE].to_numpy(np.int64)
         participant = both["participant"].to_numpy()
-        drawn = bootstrap_intervals(differences, participant, truth, *guesses, resamples=settings.bootstrap)
-        told = {name: shown(interval) for name, interval in drawn.items()}
-        pairs.append({"a": a, "b": b, "n": len(both)} | told)
+        intervals = bootstrap_intervals(
+            differences, participant, truth, *guesses, resamples=settings.bootstrap
+        )
+        figures = {name: interval.to_json() for name, interval in intervals.items()}
+        pairs.append({"a": a, "b": b, "n": len(both)} | figures)
     return pairs
 
 
-def _pairs(
+def _iterate_pairs(
     predictions: Predictions, label: str, columns: list[str], split: str
 ) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Two models' names and the knees both have, with the label and both `columns`, of _a and of _b."""
-    told = {
+    """Two models' names and the knees both predicted, with the label and both `columns`, as _a and as _b."""
+    labelled = {
         name: rows[(rows["split"] == split) & rows[label].notna()].dropna(subset=columns)
         for name, rows in predictions.items()
         if set(columns) <= set(rows)
     }
-    for a, b in combinations(told, 2):
-        both = told[a].merge(told[b][["ID", *columns]], on="ID", suffixes=("_a", "_b"))
+    for a, b in combinations(labelled, 2):
+        both = labelled[a].merge(labelled[b][["ID", *columns]], on="ID", suffixes=("_a", "_b"))
         if len(both):
             yield a, b, both
 
 
-def _cut(threshold: float | None) -> float:
+def _threshold(threshold: float | None) -> float:
     return 0.5 if threshold is None else threshold

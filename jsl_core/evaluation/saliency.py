@@ -1,4 +1,4 @@
-"""Where a network looks: four attributions, and two checks of whether they can be believed."""
+"""Saliency: where a network looks, by four methods, and two checks of their soundness."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib import colormaps
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import nn
@@ -20,10 +21,11 @@ __all__ = [
     "JOINT_SPACE_AREA",
     "METHODS",
     "SaliencyMethod",
-    "agreement",
+    "compute_saliency_maps",
     "joint_space_share",
-    "randomised",
-    "saliency_maps",
+    "overlay_saliency",
+    "randomise_weights",
+    "rank_correlation",
 ]
 
 SaliencyMethod = Literal["gradient", "smoothgrad", "gradcam", "integrated"]
@@ -35,6 +37,7 @@ Forward = Callable[..., torch.Tensor]
 _SMOOTHGRAD_DRAWS, _SMOOTHGRAD_NOISE = 16, 0.1  # Smilkov et al. 2017 find 10–20 % of the range best
 _INTEGRATED_STEPS = 24
 _BATCH = 8
+_OPACITY = 0.72  # of the overlay where a map is highest
 
 # Where the joint space lies in a crop: the joint line is 54 % of the way down a box of 1.45 plateau widths.
 # The band is 12 % of the side high: a normal medial space of 5 mm, and as much again for the curved condyles.
@@ -43,23 +46,34 @@ _BAND_COLUMNS = (0.5 - 0.5 / 1.45, 0.5 + 0.5 / 1.45)
 JOINT_SPACE_AREA = (_BAND_ROWS[1] - _BAND_ROWS[0]) * (_BAND_COLUMNS[1] - _BAND_COLUMNS[0])
 
 
-def saliency_maps(
+def compute_saliency_maps(
     bundle: ModelBundle, images: NDArray[np.uint8], table: pd.DataFrame, method: SaliencyMethod, seed: int = 0
 ) -> Maps:
-    """How much each pixel speaks for what the model says, float32 N×S×S ≥ 0, seen as `images` are.
+    """Compute how much each pixel contributes to the class that the model predicts.
 
-    `images` uint8 N×S×S as on the film; `table` gives `side`, and the risk factors where the model has them.
-    What the model says is the most probable KL grade, or, where it has a progression head, progression at
-    and above its operating point and stability below. `gradient` (Simonyan 2014), `smoothgrad` (Smilkov
-    2017) and `integrated` (Sundararajan 2017, from black) are absolute values by pixel; `gradcam` (Selvaraju
-    2017) is positive evidence in the last feature maps, enlarged. Raises `BadSettings` where a network has
-    no feature maps.
+    That class is the called KL grade, or, where the model has a progression head, progression at and above
+    its operating point and stability below.
+
+    Args:
+        bundle: The model.
+        images: uint8 N×S×S, as on the film.
+        table: N rows with `side`, and the risk factors where the model has them.
+        method: `gradient` (Simonyan 2014), `smoothgrad` (Smilkov 2017) and `integrated` (Sundararajan 2017,
+            from black) are absolute values by pixel; `gradcam` (Selvaraju 2017) is positive evidence in the
+            last feature maps, enlarged.
+        seed: Of the noise of `smoothgrad`.
+
+    Returns:
+        float32 N×S×S ≥ 0, oriented as `images`.
+
+    Raises:
+        BadSettings: Where a network has no feature maps for `gradcam`.
     """
     left = torch.from_numpy((table["side"].to_numpy() == 2) & bundle.mirror_left)
     pixels = torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).float() / 255
     pixels = torch.where(left[:, None, None, None], pixels.flip(-1), pixels)
     factors = torch.from_numpy(bundle.factors.transform(table)) if bundle.factors else None
-    said = _what_is_said(bundle, images, table)
+    classes = _predict_classes(bundle, images, table)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         parts = [
@@ -67,7 +81,7 @@ def saliency_maps(
                 bundle.network,
                 pixels[rows],
                 factors[rows] if factors is not None else None,
-                said[rows],
+                classes[rows],
                 method,
             )
             for rows in torch.split(torch.arange(len(pixels)), _BATCH)
@@ -78,9 +92,13 @@ def saliency_maps(
 
 
 def joint_space_share(maps: Maps) -> NDArray[np.float64]:
-    """The share of each map (N×S×S) inside the joint space, N; blind chance is `JOINT_SPACE_AREA`.
+    """The share of each map inside the joint space, for crops of joint boxes as this project makes them.
 
-    For crops of joint boxes as this project makes them. A map without saliency counts as chance.
+    Args:
+        maps: float32 N×S×S ≥ 0.
+
+    Returns:
+        float N; `JOINT_SPACE_AREA` is what chance gives, and what a map without saliency counts as.
     """
     size = maps.shape[1]
     rows, columns = (slice(*(round(edge * size) for edge in band)) for band in (_BAND_ROWS, _BAND_COLUMNS))
@@ -89,22 +107,47 @@ def joint_space_share(maps: Maps) -> NDArray[np.float64]:
     return np.where(total > 0, inside / np.where(total > 0, total, 1), JOINT_SPACE_AREA)
 
 
-def randomised(bundle: ModelBundle, seed: int = 0) -> ModelBundle:
-    """The same bundle with weights drawn anew: its maps should differ (Adebayo et al., NeurIPS 2018)."""
+def randomise_weights(bundle: ModelBundle, seed: int = 0) -> ModelBundle:
+    """The bundle with random weights, whose maps should differ (Adebayo et al., NeurIPS 2018)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = KneeNetwork(bundle.network.spec)
     return replace(bundle, network=network.eval())
 
 
-def agreement(maps: Maps, others: Maps) -> float:
-    """Mean rank correlation of maps (N×S×S) with those of other weights; near 0 where the method is sound."""
-    one, other = (rankdata(maps_.reshape(len(maps_), -1), axis=1) for maps_ in (maps, others))
-    pairs = zip(one, other, strict=True)
+def rank_correlation(maps: Maps, others: Maps) -> float:
+    """Mean rank correlation of the maps of two networks; near 0 for random weights if the method is sound.
+
+    Args:
+        maps: float32 N×S×S.
+        others: float32 N×S×S, of the same knees.
+    """
+    ranks, other_ranks = (rankdata(array.reshape(len(array), -1), axis=1) for array in (maps, others))
+    pairs = zip(ranks, other_ranks, strict=True)
     return float(np.mean([np.corrcoef(a, b)[0, 1] if np.ptp(a) and np.ptp(b) else 0.0 for a, b in pairs]))
 
 
-def _what_is_said(bundle: ModelBundle, images: NDArray[np.uint8], table: pd.DataFrame) -> torch.Tensor:
+def overlay_saliency(image: NDArray[np.uint8], saliency: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Lay saliency as colour over an image, the more opaque the higher it is.
+
+    The scale runs from the map's median, below which the image stays as it is, to its 99.5th percentile, so
+    that a single pixel cannot hide the rest.
+
+    Args:
+        image: uint8 S×S.
+        saliency: float32 S×S ≥ 0.
+
+    Returns:
+        uint8 S×S×3.
+    """
+    low, top = np.percentile(saliency, [50, 99.5])
+    strength = np.clip((saliency - low) / (top - low), 0, 1) if top > low else np.zeros_like(saliency)
+    colour = colormaps["inferno"](0.35 + 0.55 * strength)[..., :3] * 255
+    alpha = _OPACITY * np.sqrt(strength)[..., None]
+    return np.rint((1 - alpha) * image[..., None] + alpha * colour).astype(np.uint8)
+
+
+def _predict_classes(bundle: ModelBundle, images: NDArray[np.uint8], table: pd.DataFrame) -> torch.Tensor:
     """Long N: the KL grade, or 1 for progression and 0 for stability."""
     predicted = bundle.predict(images, table)
     if RISK in predicted:
@@ -116,23 +159,23 @@ def _attribute(
     network: KneeNetwork,
     pixels: torch.Tensor,
     factors: torch.Tensor | None,
-    said: torch.Tensor,
+    classes: torch.Tensor,
     method: SaliencyMethod,
 ) -> torch.Tensor:
     """Float B×S×S of one batch of B×1×S×S."""
     from captum import attr
 
     def forward(
-        images: torch.Tensor, said: torch.Tensor, factors: torch.Tensor | None = None
+        images: torch.Tensor, classes: torch.Tensor, factors: torch.Tensor | None = None
     ) -> torch.Tensor:
         outputs = network(images, factors)
         if "jsl" in outputs:
-            return torch.where(said == 1, outputs["jsl"][:, 0], -outputs["jsl"][:, 0])
-        return outputs["kl"].gather(1, said[:, None])[:, 0]
+            return torch.where(classes == 1, outputs["jsl"][:, 0], -outputs["jsl"][:, 0])
+        return outputs["kl"].gather(1, classes[:, None])[:, 0]
 
-    extra = (said,) if factors is None else (said, factors)
+    extra = (classes,) if factors is None else (classes, factors)
     if method == "gradcam":
-        layer = _last_maps(network, pixels[:1], None if factors is None else factors[:1])
+        layer = _last_spatial_layer(network, pixels[:1], None if factors is None else factors[:1])
         coarse = attr.LayerGradCam(forward, layer).attribute(
             pixels, additional_forward_args=extra, relu_attributions=True
         )
@@ -156,19 +199,21 @@ def _attribute(
     return cast(torch.Tensor, maps)[:, 0].abs().detach()
 
 
-def _last_maps(network: KneeNetwork, pixels: torch.Tensor, factors: torch.Tensor | None) -> nn.Module:
-    """The last layer of the backbone that still knows places."""
-    seen: list[nn.Module] = []
+def _last_spatial_layer(
+    network: KneeNetwork, pixels: torch.Tensor, factors: torch.Tensor | None
+) -> nn.Module:
+    """The last layer of the backbone whose output still has rows and columns."""
+    layers: list[nn.Module] = []
 
-    def note(module: nn.Module, _: Any, output: Any) -> None:
+    def collect(module: nn.Module, _: Any, output: Any) -> None:
         if isinstance(output, torch.Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
-            seen.append(module)
+            layers.append(module)
 
-    hooks = [module.register_forward_hook(note) for module in network.backbone.modules()]
+    hooks = [module.register_forward_hook(collect) for module in network.backbone.modules()]
     with torch.no_grad():
         network(pixels, factors)
     for hook in hooks:
         hook.remove()
-    if not seen:
+    if not layers:
         raise BadSettings(f"{network.spec.backbone} has no feature maps for gradcam; choose another saliency")
-    return seen[-1]
+    return layers[-1]

@@ -1,17 +1,17 @@
-"""Trained models at work: scores of scans and crops, and how good they are on a labelled cohort."""
+"""Trained models at work: scores of scans and crops, and figures of the models on a labelled cohort."""
 
-from jsl_core.scoring.measure import measure, part_of
-from jsl_core.scoring.scans import knees_of_scans, knees_of_table, view_of
-from jsl_core.scoring.score import COLUMNS, Knee, score_knees, scores_csv
+from jsl_core.scoring.crops import crop_settings_for, crops_from_scans, crops_from_table
+from jsl_core.scoring.evaluate import evaluate_ensemble, select_split
+from jsl_core.scoring.scores import COLUMNS, JointCrop, encode_scores, score_crops
 
 __all__ = [
     "COLUMNS",
-    "Knee",
-    "knees_of_scans",
-    "knees_of_table",
-    "measure",
-    "part_of",
-    "score_knees",
-    "scores_csv",
-    "view_of",
+    "JointCrop",
+    "crop_settings_for",
+    "crops_from_scans",
+    "crops_from_table",
+    "encode_scores",
+    "evaluate_ensemble",
+    "score_crops",
+    "select_split",
 ]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from jsl_core.dataset import PackedDataset
-from jsl_core.evaluation.gallery import gallery, share_in_joint_space, surest
+from jsl_core.evaluation.report.gallery import build_gallery, mean_joint_space_share, select_surest
 from jsl_core.evaluation.saliency import JOINT_SPACE_AREA
 from jsl_core.learning.model import KneeNetwork, ModelBundle, NetworkSpec
 
@@ -25,31 +25,31 @@ def knees(risk: list[float], progressed: list[float]) -> pd.DataFrame:
 
 
 def test_half_of_the_knees_shown_are_the_surest_wrongs() -> None:
-    shown = surest(knees([0.9, 0.1, 0.95, 0.04, 0.55, 0.45], [1, 0, 0, 1, 1, 1]), 0.5, 4)
-    assert shown["right"].tolist() == [True, True, False, False]
-    assert shown["ID"].tolist() == ["1000001_1", "1000001_2", "1000002_2", "1000002_1"]
+    examples = select_surest(knees([0.9, 0.1, 0.95, 0.04, 0.55, 0.45], [1, 0, 0, 1, 1, 1]), 0.5, 4)
+    assert examples["correct"].tolist() == [True, True, False, False]
+    assert examples["ID"].tolist() == ["1000001_1", "1000001_2", "1000002_2", "1000002_1"]
 
 
 def test_a_risk_is_as_sure_below_the_threshold_as_above_it_by_its_odds() -> None:
     # Odds are 1 : 3 at the threshold; 1 : 39 are 13 times lower, 3 : 1 only 9 times higher.
-    shown = surest(knees([3 / 4, 1 / 40], [1, 0]), 1 / 4, 1)
-    assert shown["said"].tolist() == ["risk 0.03: stable"]
+    examples = select_surest(knees([3 / 4, 1 / 40], [1, 0]), 1 / 4, 1)
+    assert examples["answer"].tolist() == ["risk 0.03: stable"]
 
 
 def test_a_model_without_mistakes_fills_the_gallery_with_rights() -> None:
-    shown = surest(knees([0.9, 0.1, 0.8, 0.2], [1, 0, 1, 0]), 0.5, 4)
-    assert len(shown) == 4
-    assert shown["right"].all()
+    examples = select_surest(knees([0.9, 0.1, 0.8, 0.2], [1, 0, 1, 0]), 0.5, 4)
+    assert len(examples) == 4
+    assert examples["correct"].all()
 
 
 def test_a_knee_without_a_label_is_neither_right_nor_wrong() -> None:
-    assert len(surest(knees([0.9, 0.1], [np.nan, 0]), 0.5, 4)) == 1
+    assert len(select_surest(knees([0.9, 0.1], [np.nan, 0]), 0.5, 4)) == 1
 
 
-def test_without_a_threshold_the_grade_is_told() -> None:
+def test_without_a_threshold_the_grade_is_shown() -> None:
     rows = knees([0.5], [1]).assign(**{f"kl_{grade}": [0.1, 0.1, 0.1, 0.6, 0.1][grade] for grade in range(5)})
-    (shown,) = surest(rows, None, 3).to_dict("records")
-    assert (shown["said"], shown["true"], shown["right"]) == ("KL 3 (60%)", "KL 2", False)
+    (example,) = select_surest(rows, None, 3).to_dict("records")
+    assert (example["answer"], example["truth"], example["correct"]) == ("KL 3 (60%)", "KL 2", False)
 
 
 @pytest.fixture
@@ -78,16 +78,16 @@ def bundle() -> ModelBundle:
 
 def test_every_knee_shown_has_its_own_image(packed: PackedDataset, bundle: ModelBundle) -> None:
     predictions = knees(np.linspace(0.1, 0.9, 8).tolist(), [0, 1] * 4)
-    shown = gallery("jsl-image", bundle, packed, predictions, "gradcam", 6)
-    assert len(shown) == 6
-    for one in shown:
-        row = packed.table["ID"].tolist().index(one.ID)
-        np.testing.assert_array_equal(one.image, packed.images[row])
-        assert one.saliency.shape == one.image.shape
+    examples = build_gallery("jsl-image", bundle, packed, predictions, "gradcam", 6)
+    assert len(examples) == 6
+    for example in examples:
+        row = packed.table["ID"].tolist().index(example.ID)
+        np.testing.assert_array_equal(example.image, packed.images[row])
+        assert example.saliency.shape == example.image.shape
 
 
 def test_an_untrained_network_looks_at_the_joint_space_by_chance(
     packed: PackedDataset, bundle: ModelBundle
 ) -> None:
-    share = share_in_joint_space(bundle, packed, packed.table, "gradient")
+    share = mean_joint_space_share(bundle, packed, packed.table, "gradient")
     assert share == pytest.approx(JOINT_SPACE_AREA, abs=0.04)

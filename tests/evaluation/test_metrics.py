@@ -17,9 +17,9 @@ from jsl_core.evaluation.statistics.calibration import expected_calibration_erro
 from jsl_core.evaluation.statistics.delong import auc_difference, auc_interval
 from jsl_core.evaluation.statistics.metrics import (
     confusion_matrix,
-    detection_scores,
     grade_scores,
     operating_curve,
+    progression_scores,
     recall_by_grade,
     sensitivity_at,
 )
@@ -89,7 +89,7 @@ def test_kl_figures_are_those_of_scikit_learn() -> None:
 
 def test_the_operating_point_is_that_of_scikit_learn() -> None:
     flagged = RISK >= 0.4
-    scores = detection_scores(POSITIVE, RISK, flagged)
+    scores = progression_scores(POSITIVE, RISK, flagged)
     assert scores["auc"] == pytest.approx(oracle.roc_auc_score(POSITIVE, RISK))
     assert scores["ap"] == pytest.approx(oracle.average_precision_score(POSITIVE, RISK))
     assert scores["sensitivity"] == pytest.approx(oracle.recall_score(POSITIVE, flagged))
@@ -111,7 +111,7 @@ def test_balanced_precision_is_the_precision_among_as_many_knees_of_either_class
     flagged = RISK >= 0.4
     weight = np.where(POSITIVE, 1 / POSITIVE.sum(), 1 / (~POSITIVE).sum())
     expected = oracle.precision_score(POSITIVE, flagged, sample_weight=weight)
-    assert detection_scores(POSITIVE, RISK, flagged)["precision_balanced"] == pytest.approx(expected)
+    assert progression_scores(POSITIVE, RISK, flagged)["precision_balanced"] == pytest.approx(expected)
 
 
 def test_calibration_error_of_a_hand_worked_example() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.comparisons import compare_grades, compare_models
-from jsl_core.evaluation.report.content import ReportContent, Shown, StagedKnee, Stages
+from jsl_core.evaluation.report.content import ReportContent, SaliencyExample, StagedKnee, Stages
 from jsl_core.evaluation.report.page import write_report
 from jsl_core.evaluation.summary import evaluate_predictions
 
@@ -143,7 +143,11 @@ def content(table: pd.DataFrame, figures: dict[str, Any]) -> ReportContent:
         rejected=rejected,
         stages=Stages(film, knees),
         grades={2: [joint, joint]},
-        shown=[Shown("multitask", "1000041_1", joint, saliency, "risk 0.81: progresses", "stable", False)],
+        examples=[
+            SaliencyExample(
+                "multitask", "1000041_1", joint, saliency, "risk 0.81: progresses", "stable", False
+            )
+        ],
         joint_space_share={"multitask": 0.31},
         lineage=[("scans", "83 films", ""), ("pack", "dataset.json", "0123456789ab")],
     )
@@ -259,7 +263,7 @@ def test_a_run_of_kl_grades_alone_says_nothing_of_progression(
         rejected=pd.DataFrame(columns=["ID", "code", "reason", "sentence"]),
         stages=None,
         grades={},
-        shown=(),
+        examples=(),
         joint_space_share={},
     )
     page = written(alone, tmp_path)

@@ -17,9 +17,9 @@ from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.calibration import calibration_scores
 from jsl_core.evaluation.statistics.decision_curve import net_benefit
 from jsl_core.evaluation.statistics.delong import auc_difference, auc_interval
-from jsl_core.evaluation.statistics.metrics import detection_scores, grade_scores
-from jsl_core.evaluation.statistics.operating_points import chosen_thresholds, point_scores
-from jsl_core.evaluation.statistics.reclassification import reclassification
+from jsl_core.evaluation.statistics.metrics import grade_scores, progression_scores
+from jsl_core.evaluation.statistics.operating_points import choose_thresholds, operating_point_scores
+from jsl_core.evaluation.statistics.reclassification import reclassification_scores
 from jsl_core.evaluation.summary import evaluate_predictions
 from jsl_core.learning.model.calibration import called_grades
 
@@ -68,7 +68,7 @@ def test_knees_counted_twice_make_nothing_surer() -> None:
 
 def test_the_clustered_interval_of_a_difference_is_the_bootstraps() -> None:
     def difference(positive: np.ndarray, risk: np.ndarray, other: np.ndarray) -> dict[str, float]:
-        one, two = (detection_scores(positive, score, positive)["auc"] for score in (risk, other))
+        one, two = (progression_scores(positive, score, positive)["auc"] for score in (risk, other))
         return {"auc": one - two}
 
     drawn = bootstrap_intervals(difference, PARTICIPANT, POSITIVE, RISK, OTHER, resamples=800)["auc"]
@@ -124,7 +124,7 @@ def test_reclassification_of_a_hand_worked_example() -> None:
     other = np.array([0.4, 0.4, 0.6, 0.2, 0.4, 0.6, 0.3, 0.2])
     risk = np.array([0.7, 0.3, 0.8, 0.2, 0.2, 0.4, 0.6, 0.2])
     # Progressed: two up, one down of four; stable: two down, one up of four.
-    scores = reclassification(positive, risk, other, risk >= 0.5, other >= 0.5)
+    scores = reclassification_scores(positive, risk, other, risk >= 0.5, other >= 0.5)
     assert scores["nri"] == pytest.approx((2 - 1) / 4 + (2 - 1) / 4)
     # Across 0.5: one progressed knee up; one stable down and one up.
     assert scores["nri_at_threshold"] == pytest.approx(1 / 4 + 0)
@@ -137,12 +137,12 @@ def test_the_nri_at_a_threshold_is_what_sensitivity_and_specificity_gain() -> No
         oracle.recall_score(truth, one) - oracle.recall_score(truth, two)
         for truth, one, two in ((POSITIVE, flagged, by_other), (~POSITIVE, ~flagged, ~by_other))
     ]
-    scores = reclassification(POSITIVE, RISK, OTHER, flagged, by_other)
+    scores = reclassification_scores(POSITIVE, RISK, OTHER, flagged, by_other)
     assert scores["nri_at_threshold"] == pytest.approx(sum(gains))
 
 
 def test_thresholds_reach_their_aim_on_the_knees_that_chose_them_and_no_other_does_better() -> None:
-    points = chosen_thresholds(POSITIVE, RISK)
+    points = choose_thresholds(POSITIVE, RISK)
     for aim in (0.8, 0.9):
         for kind, truth in (("sensitivity", POSITIVE), ("specificity", ~POSITIVE)):
             cut = points[f"{kind} {aim:.0%}"]
@@ -155,9 +155,11 @@ def test_thresholds_reach_their_aim_on_the_knees_that_chose_them_and_no_other_do
 
 
 def test_a_specificity_that_no_knee_allows_flags_none() -> None:
-    points = chosen_thresholds(np.array([True, False]), np.array([0.2, 0.9]))
+    points = choose_thresholds(np.array([True, False]), np.array([0.2, 0.9]))
     assert points["specificity 90%"] > 0.9
-    scores = point_scores(np.array([True, False]), np.array([0.2, 0.9]) >= points["specificity 90%"])
+    scores = operating_point_scores(
+        np.array([True, False]), np.array([0.2, 0.9]) >= points["specificity 90%"]
+    )
     assert (scores["specificity"], scores["flagged"]) == (1.0, 0.0)
     assert math.isnan(scores["ppv"])
 
@@ -179,7 +181,7 @@ def rows(split: str, risk: np.ndarray = RISK) -> pd.DataFrame:
 def test_operating_points_are_chosen_without_a_look_at_the_test_knees() -> None:
     both = pd.concat([rows("val"), rows("test", risk=1 - RISK)], ignore_index=True)
     figures = evaluate_predictions(both, 0.4, EvaluateSettings(bootstrap=5))["jsl"]
-    assert {one["aim"]: one["threshold"] for one in figures["points"]} == chosen_thresholds(POSITIVE, RISK)
+    assert {one["aim"]: one["threshold"] for one in figures["points"]} == choose_thresholds(POSITIVE, RISK)
     assert figures["points"][0]["sensitivity"]["value"] == pytest.approx(
         oracle.recall_score(POSITIVE, figures["points"][0]["threshold"] <= 1 - RISK)
     )

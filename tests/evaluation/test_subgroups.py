@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation.statistics.subgroups import subgroups
+from jsl_core.evaluation.statistics.subgroups import subgroup_masks
 from jsl_core.evaluation.summary import evaluate_predictions
 
 ROWS = pd.DataFrame(
@@ -19,7 +19,7 @@ ROWS = pd.DataFrame(
 
 
 def levels(group: str, rows: pd.DataFrame = ROWS) -> dict[str, int]:
-    return {level: int(mask.sum()) for name, level, mask in subgroups(rows) if name == group}
+    return {level: int(mask.sum()) for name, level, mask in subgroup_masks(rows) if name == group}
 
 
 def test_bands_hold_their_lower_edge() -> None:

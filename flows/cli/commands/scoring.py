@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, which the other commands n
 
     from jsl_core.evaluation.saliency import SaliencyMethod
     from jsl_core.learning.model.ensemble import Ensemble
-    from jsl_core.scoring import Knee
+    from jsl_core.scoring import JointCrop
 
 __all__ = ["evaluate", "score"]
 
@@ -67,7 +67,13 @@ def score(
     """
     from jsl_core.cohort import read_cohort
     from jsl_core.learning.model.ensemble import Ensemble
-    from jsl_core.scoring import knees_of_scans, knees_of_table, score_knees, scores_csv, view_of
+    from jsl_core.scoring import (
+        crop_settings_for,
+        crops_from_scans,
+        crops_from_table,
+        encode_scores,
+        score_crops,
+    )
     from jsl_core.system.files import write_atomically
 
     ensemble = Ensemble.load(model, predict.device)
@@ -77,15 +83,15 @@ def score(
     with Bars() as bars:
         if scans.suffix.lower() in _TABLES:
             crops = read_cohort(scans, needs=["Img_path"], foreign=True)
-            knees = knees_of_table(crops, scans.parent, bars.at("crops"))
+            knees = crops_from_table(crops, scans.parent, bars.at("crops"))
         else:
-            view = view_of(crop, ensemble.field_mm)
-            knees = knees_of_scans(
+            view = crop_settings_for(crop, ensemble.field_mm)
+            knees = crops_from_scans(
                 scans, convert, split, view, field=field, jobs=jobs, progress=bars.at("films")
             )
-        rows = list(score_knees(ensemble, knees, table, predict.flip, after))
+        rows = list(score_crops(ensemble, knees, table, predict.flip, after))
     with write_atomically(out) as file:
-        file.write(scores_csv(rows))
+        file.write(encode_scores(rows))
     scored = sum(not row.get("reason") for row in rows)
     if not scored:
         raise JslError(f"none of {len(rows)} could be scored ({rows[0]['sentence']}); see {out}")
@@ -131,17 +137,23 @@ def evaluate(
     """
     from jsl_core.cohort import read_cohort
     from jsl_core.learning.model.ensemble import Ensemble
-    from jsl_core.scoring import knees_of_scans, knees_of_table, measure, part_of, view_of
-    from jsl_core.scoring.tables import figures_text
+    from jsl_core.scoring import (
+        crop_settings_for,
+        crops_from_scans,
+        crops_from_table,
+        evaluate_ensemble,
+        select_split,
+    )
+    from jsl_core.scoring.text_tables import format_figures
     from jsl_core.system.files import write_atomically
 
     ensemble = Ensemble.load(bundles, predict.device)
     table = read_cohort(cohort, needs=[] if scans else ["Img_path"], foreign=True)
-    rows, part = part_of(table, split)
+    rows, part = select_split(table, split)
     with Bars() as bars:
         if scans:
-            view = view_of(crop, ensemble.field_mm)
-            knees = knees_of_scans(
+            view = crop_settings_for(crop, ensemble.field_mm)
+            knees = crops_from_scans(
                 scans,
                 ConvertSettings(),
                 SplitSettings(),
@@ -151,9 +163,9 @@ def evaluate(
                 progress=bars.at("films"),
             )
         else:
-            knees = knees_of_table(rows, cohort.parent)
+            knees = crops_from_table(rows, cohort.parent)
         flip = None if predict.flip == "auto" else predict.flip == "on"
-        figures, told = measure(ensemble, knees, rows, settings, flip, bars.at("knees"))
+        figures, told = evaluate_ensemble(ensemble, knees, rows, settings, flip, bars.at("knees"))
     figures = {"cohort": cohort.name, "part": part, **figures}
     if json_file:
         with write_atomically(json_file) as file:
@@ -161,29 +173,29 @@ def evaluate(
     if predictions:
         with write_atomically(predictions) as file:
             file.write(told.to_csv(index=False, float_format="%.9g", lineterminator="\n").encode())
-    print(f"{cohort.name}, {part}: {figures_text(figures)}")
+    print(f"{cohort.name}, {part}: {format_figures(figures)}")
 
 
 def _overlays(
     ensemble: "Ensemble", folder: Path, method: "SaliencyMethod"
-) -> "Callable[[Sequence[Knee], pd.DataFrame], None]":
+) -> "Callable[[Sequence[JointCrop], pd.DataFrame], None]":
     """What writes the overlays of a batch of scored knees."""
-    from jsl_core.scoring.overlay import overlays
+    from jsl_core.scoring.overlays import encode_overlays
     from jsl_core.system.files import write_atomically
 
     bundle = ensemble.image_bundle
     if bundle is None:
         raise BadSettings("--overlay: none of the models looks at images; leave it out")
 
-    def write(knees: "Sequence[Knee]", table: "pd.DataFrame") -> None:
-        made = overlays(bundle, [knee.crop for knee in knees], table, method)
-        for knee, files in zip(knees, made, strict=True):
+    def write(crops: "Sequence[JointCrop]", table: "pd.DataFrame") -> None:
+        made = encode_overlays(bundle, [crop.pixels for crop in crops], table, method)
+        for crop, files in zip(crops, made, strict=True):
             for ending, data in zip((".png", ".npy"), files, strict=True):
-                with write_atomically(folder / f"{knee.ID}{ending}") as file:
+                with write_atomically(folder / f"{crop.ID}{ending}") as file:
                     file.write(data)
 
     return write
 
 
-def _nothing(knees: "Sequence[Knee]", table: "pd.DataFrame") -> None:
+def _nothing(crops: "Sequence[JointCrop]", table: "pd.DataFrame") -> None:
     """No overlays."""

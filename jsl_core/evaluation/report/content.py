@@ -1,4 +1,4 @@
-"""What a report is made of: plain values, so that the page can be written, and tested, without a pipeline."""
+"""The content of a report: plain values, so that the page can be written, and tested, without a pipeline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["Box", "ReportContent", "Shown", "StagedKnee", "Stages"]
+__all__ = ["Box", "ReportContent", "SaliencyExample", "StagedKnee", "Stages"]
 
 Image = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
@@ -16,7 +16,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class StagedKnee:
-    """One knee of the film that stands for all, at both later stages.
+    """One knee of the example film, after splitting and after cropping.
 
     `place` (x1, y1, x2, y2) is the knee's part of the film, in the film's pixels; `image` uint8 H×W is that
     part; `box` is the joint in pixels of `image`; `joint` uint8 S×S is the crop.
@@ -31,27 +31,27 @@ class StagedKnee:
 
 @dataclass(frozen=True)
 class Stages:
-    """One film, uint8 H×W, and its knees."""
+    """The example film, uint8 H×W, and its knees."""
 
     film: Image
     knees: Sequence[StagedKnee]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A knee beside what a model looked at: `image` uint8 S×S and `saliency` float S×S seen the same way.
+class SaliencyExample:
+    """A knee with a model's saliency: `image` uint8 S×S, and `saliency` float S×S oriented the same way.
 
-    `said` and `true` are a few words each, such as `risk 0.81` and `progressed, KL 3`; `right` says whether
-    the model was.
+    `answer` (the model's) and `truth` are a few words each, such as `risk 0.81` and `progressed, KL 3`;
+    `correct` says whether they agree.
     """
 
     model: str
     ID: str
     image: Image
     saliency: NDArray[np.float32]
-    said: str
-    true: str
-    right: bool
+    answer: str
+    truth: str
+    correct: bool
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class ReportContent:
     """All that the page shows.
 
     `figures` is the summary that the evaluate stage writes: `models` (by name, of
-    `evaluate_predictions`), the `part` they were tried on (`test`, or `val` where there is none),
+    `evaluate_predictions`), the `part` they were measured on (`test`, or `val` where there is none),
     `comparisons` (of `compare_models`), `grade_comparisons` (of `compare_grades`), `best_attainable` (AUC by
     set of information, or None on real films) and `dataset`. `table` is the packed dataset's; `histories` the
     learning curves (`history.csv`) by model; `rejected` has file, ID, reason, sentence; `grades` a few
     joints, uint8 S×S, by KL grade; `joint_space_share` the mean share of saliency inside the joint space by
     model, where it was measured.
-    `decision` is what a retraining decided about its model, as the registry keeps it.
+    `decision` is a retraining's decision on its model, as the registry keeps it.
     `lineage` are the steps from the scans to this page: stage, what it made, the start of that's digest.
     `settings` is JSON, `versions` names what made the report and from which dataset.
     """
@@ -82,7 +82,7 @@ class ReportContent:
     rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
     stages: Stages | None = None
     grades: Mapping[int, Sequence[Image]] = field(default_factory=dict)
-    shown: Sequence[Shown] = ()
+    examples: Sequence[SaliencyExample] = ()
     joint_space_share: Mapping[str, float] = field(default_factory=dict)
     lineage: Sequence[tuple[str, str, str]] = ()
     decision: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""Charts that set models, subgroups and parts of the cohort side by side; each is an `img`'s `src`."""
+"""Charts that compare models, subgroups and parts of the cohort, each as the `src` of an `img`."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -9,18 +9,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION
-from jsl_core.evaluation.report.plots import operating_point, unit_square
+from jsl_core.evaluation.report.plots import mark_operating_point, set_unit_square
 from jsl_core.evaluation.report.published import SEED_AUC, TITLES, best_attainable
-from jsl_core.evaluation.report.style import DASHED, FAINT, INK, colour_of, draw, draw_png
+from jsl_core.evaluation.report.style import DASHED, FAINT, INK, colour_of, draw_png, draw_svg
 
 __all__ = [
-    "all_roc_chart",
-    "decision_chart",
-    "forest_chart",
-    "forest_png",
-    "grades_chart",
-    "progression_chart",
-    "subgroup_chart",
+    "draw_all_rocs",
+    "draw_decision_curves",
+    "draw_forest",
+    "draw_forest_png",
+    "draw_grade_mix",
+    "draw_outcomes",
+    "draw_subgroups",
 ]
 
 # Light to dark with the grade, so that the order survives grey printing.
@@ -28,25 +28,25 @@ _GRADE_SHADES = ("#d7e6f1", "#a9cbe3", "#6aa5cc", "#2f78ad", "#0b3f6b")
 _DASHES: dict[str, Any] = {"risk-factors": (0, (1, 1.5)), "jsl-joint-frozen": (0, (5, 2)), "multitask": "-."}
 
 
-def forest_chart(figures: Mapping[str, Any]) -> str:
-    """AUC of every progression model with its 95 % interval (dot and line).
+def draw_forest(figures: Mapping[str, Any]) -> str:
+    """Draw the AUC of every progression model with its 95 % interval (dot and line).
 
     A diamond is the best attainable from the same information, a tick the published figure.
     """
-    return draw(7.2, _forest_height(figures), lambda axes: _forest(axes, figures))
+    return draw_svg(7.2, _forest_height(figures), lambda axes: _paint_forest(axes, figures))
 
 
-def forest_png(figures: Mapping[str, Any]) -> bytes:
-    """The same as PNG."""
-    return draw_png(7.2, _forest_height(figures), lambda axes: _forest(axes, figures))
+def draw_forest_png(figures: Mapping[str, Any]) -> bytes:
+    """As `draw_forest`, as a PNG file."""
+    return draw_png(7.2, _forest_height(figures), lambda axes: _paint_forest(axes, figures))
 
 
 def _forest_height(figures: Mapping[str, Any]) -> float:
-    return 0.9 + 0.42 * len(_progression(figures))
+    return 0.9 + 0.42 * len(_progression_sections(figures))
 
 
-def _forest(axes: Axes, figures: Mapping[str, Any]) -> None:
-    models = _progression(figures)
+def _paint_forest(axes: Axes, figures: Mapping[str, Any]) -> None:
+    models = _progression_sections(figures)
     for place, (name, jsl) in enumerate(models.items()):
         auc, best, published = jsl["auc"], best_attainable(name, figures), SEED_AUC.get(name)
         axes.plot([auc["low"], auc["high"]], [place, place], color=colour_of(name), linewidth=2.4)
@@ -64,57 +64,60 @@ def _forest(axes: Axes, figures: Mapping[str, Any]) -> None:
     axes.grid(visible=True, axis="x")
 
 
-def all_roc_chart(figures: Mapping[str, Any]) -> str:
-    """The ROC curves of all models with their operating points."""
+def draw_all_rocs(figures: Mapping[str, Any]) -> str:
+    """Draw the ROC curves of all models with their operating points."""
 
     def paint(axes: Axes) -> None:
-        unit_square(axes, "1 − specificity", "Sensitivity")
+        set_unit_square(axes, "1 − specificity", "Sensitivity")
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.9, linestyle=DASHED)
-        for name, jsl in _progression(figures).items():
+        for name, jsl in _progression_sections(figures).items():
             label = f"{TITLES.get(name, name)} · {jsl['auc']['value']:.3f}"
             dash = _DASHES.get(name, "-")
             axes.plot(
                 jsl["roc"]["fpr"], jsl["roc"]["tpr"], color=colour_of(name), linestyle=dash, label=label
             )
             point = 1 - jsl["specificity"]["value"], jsl["sensitivity"]["value"]
-            operating_point(axes, *point, colour_of(name))
+            mark_operating_point(axes, *point, colour_of(name))
         axes.legend(loc="lower right", handlelength=2, title="AUC", alignment="left")
 
-    return draw(5.0, 5.0, paint)
+    return draw_svg(5.0, 5.0, paint)
 
 
-def subgroup_chart(parts: Sequence[Mapping[str, Any]], overall: Mapping[str, float], colour: str) -> str:
-    """AUC of one model in each subgroup beside its AUC in all test knees (line, and shade for the interval).
+def draw_subgroups(parts: Sequence[Mapping[str, Any]], overall: Mapping[str, float], colour: str) -> str:
+    """Draw the AUC of one model in each subgroup over its AUC in all knees (line, its interval shaded).
 
-    Numbers in brackets: knees that progressed, of all.
+    Args:
+        parts: The `subgroups` of `evaluate_predictions`; those without an AUC are left out.
+        overall: The AUC in all knees: `value`, `low`, `high`.
+        colour: Of the model.
     """
-    shown = [part for part in parts if part["auc"] is not None]
-    breaks = [later["group"] != part["group"] for part, later in pairwise(shown)]
+    measured = [part for part in parts if part["auc"] is not None]
+    breaks = [later["group"] != part["group"] for part, later in pairwise(measured)]
     places = np.cumsum([0.0, *(1.7 if new else 1.0 for new in breaks)])
 
     def paint(axes: Axes) -> None:
         axes.axvspan(overall["low"], overall["high"], color=colour, alpha=0.1, linewidth=0)
         axes.axvline(overall["value"], color=colour, linewidth=1.2)
-        for place, part in zip(places, shown, strict=False):
+        for place, part in zip(places, measured, strict=False):
             axes.plot([part["auc"]["low"], part["auc"]["high"]], [place, place], color=INK, linewidth=1.3)
             axes.plot(part["auc"]["value"], place, "s", markersize=5.5, color=INK)
-        labels = [f"{part['group']} {part['level']}  ({part['progressed']}/{part['n']})" for part in shown]
-        axes.set_yticks(places[: len(shown)], labels)
-        lowest = min([0.4, *(part["auc"]["low"] for part in shown)])
+        labels = [f"{part['group']} {part['level']}  ({part['progressed']}/{part['n']})" for part in measured]
+        axes.set_yticks(places[: len(measured)], labels)
+        lowest = min([0.4, *(part["auc"]["low"] for part in measured)])
         axes.set(xlim=(lowest - 0.02, 1.01), ylim=(places[-1] + 0.8, -0.8), xlabel="AUC, 95 % interval")
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.spines["left"].set_visible(False)
         axes.grid(visible=True, axis="x")
 
-    return draw(6.0, 0.8 + 0.25 * len(places), paint)
+    return draw_svg(6.0, 0.8 + 0.25 * len(places), paint)
 
 
-def decision_chart(figures: Mapping[str, Any]) -> str:
-    """Net benefit of acting on each model's risk, of treating all knees and treating none, by threshold."""
+def draw_decision_curves(figures: Mapping[str, Any]) -> str:
+    """Draw the net benefit of acting on each model's risk, of treating all knees and none, by threshold."""
 
     def paint(axes: Axes) -> None:
         top = 0.0
-        for name, jsl in _progression(figures).items():
+        for name, jsl in _progression_sections(figures).items():
             curve = jsl["decision"]
             axes.plot(
                 curve["threshold"],
@@ -130,11 +133,15 @@ def decision_chart(figures: Mapping[str, Any]) -> str:
         axes.grid(visible=True)
         axes.legend(loc="upper right", handlelength=2)
 
-    return draw(5.4, 4.2, paint)
+    return draw_svg(5.4, 4.2, paint)
 
 
-def grades_chart(grades: Mapping[str, Sequence[int]]) -> str:
-    """The KL mix of each part of the cohort (five counts each), as bars of the same length."""
+def draw_grade_mix(grades: Mapping[str, Sequence[int]]) -> str:
+    """Draw the KL mix of each part of the cohort, as bars of the same length.
+
+    Args:
+        grades: Five counts by the name of the part.
+    """
 
     def paint(axes: Axes) -> None:
         counts = np.array(list(grades.values()), float)
@@ -154,11 +161,15 @@ def grades_chart(grades: Mapping[str, Sequence[int]]) -> str:
         axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=9.5)
         axes.spines[:].set_visible(False)
 
-    return draw(4.6, 0.5 + 0.36 * len(grades), paint)
+    return draw_svg(4.6, 0.5 + 0.36 * len(grades), paint)
 
 
-def progression_chart(table: pd.DataFrame) -> str:
-    """Knees by KL grade, parted into stable, progressed and without a label."""
+def draw_outcomes(table: pd.DataFrame) -> str:
+    """Draw the number of knees of each KL grade: stable, progressed and without a label.
+
+    Args:
+        table: One row per knee, with BL_KL_grade and JSL_Prog.
+    """
     states = {
         "stable": (table[PROGRESSION] == 0, "#a9cbe3"),
         "progressed": (table[PROGRESSION] == 1, "#c24e00"),
@@ -181,10 +192,10 @@ def progression_chart(table: pd.DataFrame) -> str:
         axes.margins(y=0.1)
         axes.legend()
 
-    return draw(4.6, 2.8, paint)
+    return draw_svg(4.6, 2.8, paint)
 
 
-def _progression(figures: Mapping[str, Any]) -> dict[str, Any]:
+def _progression_sections(figures: Mapping[str, Any]) -> dict[str, Any]:
     """The progression figures of the models that have an AUC."""
     sections = {name: model.get("jsl") or {} for name, model in figures["models"].items()}
     return {name: jsl for name, jsl in sections.items() if jsl.get("auc")}

@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing but itself."""
+"""The report as one self-contained HTML page."""
 
 import json
 import re
@@ -12,26 +12,26 @@ from markupsafe import Markup, escape
 from jsl_core.cohort.columns import PROGRESSION
 from jsl_core.evaluation.report import tables
 from jsl_core.evaluation.report.content import ReportContent
+from jsl_core.evaluation.report.data_uri import jpeg_uri
+from jsl_core.evaluation.report.overview import OPTIMISTIC
 from jsl_core.evaluation.report.overview_plots import (
-    all_roc_chart,
-    decision_chart,
-    forest_chart,
-    grades_chart,
-    progression_chart,
-    subgroup_chart,
+    draw_all_rocs,
+    draw_decision_curves,
+    draw_forest,
+    draw_grade_mix,
+    draw_outcomes,
+    draw_subgroups,
 )
-from jsl_core.evaluation.report.pictures import jpeg_uri, overlay
 from jsl_core.evaluation.report.plots import (
-    calibration_chart,
-    confusion_chart,
-    learning_chart,
-    precision_recall_chart,
-    roc_chart,
+    draw_calibration,
+    draw_confusion_matrix,
+    draw_learning_curves,
+    draw_precision_recall,
+    draw_roc,
 )
 from jsl_core.evaluation.report.published import TITLES
-from jsl_core.evaluation.report.short_table import OPTIMISTIC
 from jsl_core.evaluation.report.style import colour_of
-from jsl_core.evaluation.saliency import JOINT_SPACE_AREA
+from jsl_core.evaluation.saliency import JOINT_SPACE_AREA, overlay_saliency
 from jsl_core.system.files import write_atomically
 
 __all__ = ["write_report"]
@@ -40,7 +40,17 @@ Figures = Mapping[str, Any]
 
 
 def write_report(content: ReportContent, path: Path) -> None:
-    """Write the page: UTF-8, no request to anywhere, the same bytes for the same content."""
+    """Write a report as one HTML page in UTF-8.
+
+    The page loads nothing from anywhere, and the same content gives the same bytes.
+
+    Args:
+        content: What the page shows.
+        path: The file to write.
+
+    Raises:
+        StoreError: If the file cannot be written.
+    """
     environment = Environment(
         loader=PackageLoader("jsl_core.evaluation.report", ""),
         autoescape=True,
@@ -48,77 +58,83 @@ def write_report(content: ReportContent, path: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"jpeg": jpeg_uri, "title": _title, "colour": colour_of, "interval": _interval}
+    environment.filters |= {
+        "jpeg": jpeg_uri,
+        "title": _title,
+        "colour": colour_of,
+        "interval": _mute_interval,
+    }
     page = environment.get_template("report.html").render(
         content=content,
-        overlay=overlay,
+        overlay_saliency=overlay_saliency,
         joint_space_area=JOINT_SPACE_AREA,
         optimistic=OPTIMISTIC,
         settings=json.dumps(content.settings, indent=2, ensure_ascii=False),
-        **_tables(content),
-        **_charts(content),
+        **_render_tables(content),
+        **_render_charts(content),
     )
     with write_atomically(path) as file:
         file.write(page.encode())
 
 
-def _tables(content: ReportContent) -> dict[str, Any]:
+def _render_tables(content: ReportContent) -> dict[str, Any]:
     """Rows of text, the header first."""
-    progression, grading = _progression(content.figures), _grading(content.figures)
+    progression, grading = _progression_sections(content.figures), _grading_sections(content.figures)
     return {
-        "overview": tables.overview_table(content.figures),
-        "unmeasured": list(_unmeasured(content.figures)),
-        "cohort": tables.cohort_table(content.table),
-        "operating": tables.operating_table(progression),
-        "points": tables.points_table(progression),
-        "calibration": tables.calibration_table(progression),
-        "comparisons": tables.comparison_table(content.figures["comparisons"]),
-        "reclassified": tables.reclassification_table(content.figures["comparisons"]),
-        "grading": tables.grade_table(grading),
-        "grade_comparisons": tables.grade_comparison_table(content.figures["grade_comparisons"]),
-        "subgroups": tables.subgroup_table(progression),
-        "reasons": tables.reason_table(content.rejected),
-        "rejected": tables.rejected_table(content.rejected),
+        "overview": tables.tabulate_overview(content.figures),
+        "unmeasured": list(_models_without_figures(content.figures)),
+        "cohort": tables.tabulate_cohort(content.table),
+        "operating": tables.tabulate_thresholds(progression),
+        "points": tables.tabulate_operating_points(progression),
+        "calibration": tables.tabulate_calibration(progression),
+        "comparisons": tables.tabulate_comparisons(content.figures["comparisons"]),
+        "reclassified": tables.tabulate_reclassification(content.figures["comparisons"]),
+        "grading": tables.tabulate_grading(grading),
+        "grade_comparisons": tables.tabulate_grade_comparisons(content.figures["grade_comparisons"]),
+        "subgroups": tables.tabulate_subgroups(progression),
+        "reasons": tables.tabulate_reasons(content.rejected),
+        "rejected": tables.tabulate_rejected(content.rejected),
     }
 
 
-def _charts(content: ReportContent) -> dict[str, Any]:
-    """Each chart as the `src` of an `img`, those of single models by name."""
+def _render_charts(content: ReportContent) -> dict[str, Any]:
+    """Charts as the `src` of an `img`; those of single models by the model's name."""
     figures, table = content.figures, content.table
-    progression, grading = _progression(figures), _grading(figures)
+    progression, grading = _progression_sections(figures), _grading_sections(figures)
     return {
-        "forest": forest_chart(figures) if progression else None,
-        "all_roc": all_roc_chart(figures) if progression else None,
-        "decision": decision_chart(figures) if progression else None,
-        "mix": grades_chart(tables.grades_by_split(table)),
-        "outcome": progression_chart(table) if table[PROGRESSION].notna().any() else None,
+        "forest": draw_forest(figures) if progression else None,
+        "all_roc": draw_all_rocs(figures) if progression else None,
+        "decision": draw_decision_curves(figures) if progression else None,
+        "mix": draw_grade_mix(tables.count_grades_by_split(table)),
+        "outcome": draw_outcomes(table) if table[PROGRESSION].notna().any() else None,
         "progression": {
             name: [
-                chart(jsl, colour_of(name))
-                for chart in (roc_chart, precision_recall_chart, calibration_chart)
+                chart(jsl, colour_of(name)) for chart in (draw_roc, draw_precision_recall, draw_calibration)
             ]
             for name, jsl in progression.items()
         },
-        "confusion": {name: confusion_chart(kl) for name, kl in grading.items()},
+        "confusion": {name: draw_confusion_matrix(kl) for name, kl in grading.items()},
         "subgroup_charts": {
-            name: subgroup_chart(jsl["subgroups"], jsl["auc"], colour_of(name))
+            name: draw_subgroups(jsl["subgroups"], jsl["auc"], colour_of(name))
             for name, jsl in progression.items()
             if any(part["auc"] for part in jsl["subgroups"])
         },
-        "learning": {name: learning_chart(rows, colour_of(name)) for name, rows in content.histories.items()},
+        "learning": {
+            name: draw_learning_curves(rows, colour_of(name)) for name, rows in content.histories.items()
+        },
     }
 
 
-def _progression(figures: Figures) -> dict[str, Figures]:
+def _progression_sections(figures: Figures) -> dict[str, Figures]:
     return {name: jsl for name, model in figures["models"].items() if "auc" in (jsl := model["jsl"] or {})}
 
 
-def _grading(figures: Figures) -> dict[str, Figures]:
+def _grading_sections(figures: Figures) -> dict[str, Figures]:
     return {name: kl for name, model in figures["models"].items() if "accuracy" in (kl := model["kl"] or {})}
 
 
-def _unmeasured(figures: Figures) -> Iterator[tuple[str, str]]:
-    """The models that have no figures where they should have some, and why."""
+def _models_without_figures(figures: Figures) -> Iterator[tuple[str, str]]:
+    """Each model that has no figures of something it predicts, and the reason."""
     for name, model in figures["models"].items():
         for section in (model["kl"], model["jsl"]):
             if section and "reason" in section:
@@ -129,6 +145,6 @@ def _title(name: str) -> str:
     return TITLES.get(name, name)
 
 
-def _interval(cell: str) -> Markup:
-    """A cell of a table, the interval behind its figure made quieter."""
+def _mute_interval(cell: str) -> Markup:
+    """A cell of a table, the interval after its figure in a muted colour."""
     return Markup(re.sub(r" (\[.*\])$", r' <span class="ci">\1</span>', str(escape(cell))))

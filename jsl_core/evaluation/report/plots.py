@@ -1,6 +1,6 @@
-"""Charts of one model: what it catches and misses, how far its risks can be trusted, how it learned.
+"""Charts of one model: ROC, precision-recall, calibration, confusion matrix, learning curves.
 
-`jsl` and `kl` are the sections of `evaluate_predictions` that hold figures; each chart is an `img`'s `src`.
+`jsl` and `kl` are sections of `evaluate_predictions`; each function returns the `src` of an `img`.
 """
 
 from collections.abc import Mapping
@@ -11,41 +11,41 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from jsl_core.evaluation.report.style import DASHED, FAINT, INK, MUTED, draw
+from jsl_core.evaluation.report.style import DASHED, FAINT, INK, MUTED, draw_svg
 
 __all__ = [
-    "calibration_chart",
-    "confusion_chart",
-    "learning_chart",
-    "operating_point",
-    "precision_recall_chart",
-    "roc_chart",
-    "unit_square",
+    "draw_calibration",
+    "draw_confusion_matrix",
+    "draw_learning_curves",
+    "draw_precision_recall",
+    "draw_roc",
+    "mark_operating_point",
+    "set_unit_square",
 ]
 
 _SIDE = 3.1
 
 
-def roc_chart(jsl: Mapping[str, Any], colour: str) -> str:
-    """ROC curve with its 95 % band by participant and the operating point."""
+def draw_roc(jsl: Mapping[str, Any], colour: str) -> str:
+    """Draw the ROC curve with its 95 % band by participant and the operating point."""
 
     def paint(axes: Axes) -> None:
-        unit_square(axes, "1 − specificity", "Sensitivity")
+        set_unit_square(axes, "1 − specificity", "Sensitivity")
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.9, linestyle=DASHED)
         band = {side: np.asarray(values, float) for side, values in jsl["roc_band"].items()}
         axes.fill_between(band["fpr"], band["low"], band["high"], color=colour, alpha=0.15, linewidth=0)
         axes.plot(jsl["roc"]["fpr"], jsl["roc"]["tpr"], color=colour)
-        operating_point(axes, 1 - jsl["specificity"]["value"], jsl["sensitivity"]["value"], colour)
-        _headline(axes, f"AUC {jsl['auc']['value']:.3f}", 0.98, 0.05)
+        mark_operating_point(axes, 1 - jsl["specificity"]["value"], jsl["sensitivity"]["value"], colour)
+        _write_headline(axes, f"AUC {jsl['auc']['value']:.3f}", 0.98, 0.05)
 
-    return draw(_SIDE, _SIDE, paint)
+    return draw_svg(_SIDE, _SIDE, paint)
 
 
-def precision_recall_chart(jsl: Mapping[str, Any], colour: str) -> str:
-    """Precision-recall curve over the prevalence, which is what chance reaches, and the operating point."""
+def draw_precision_recall(jsl: Mapping[str, Any], colour: str) -> str:
+    """Draw the precision-recall curve with its operating point, over the prevalence, which chance reaches."""
 
     def paint(axes: Axes) -> None:
-        unit_square(axes, "Recall (sensitivity)", "Precision")
+        set_unit_square(axes, "Recall (sensitivity)", "Precision")
         prevalence = jsl["prevalence"]
         axes.axhline(prevalence, color=FAINT, linewidth=0.9, linestyle=DASHED)
         axes.text(0.02, prevalence - 0.02, f"prevalence {prevalence:.2f}", va="top", fontsize=8, color=MUTED)
@@ -54,35 +54,35 @@ def precision_recall_chart(jsl: Mapping[str, Any], colour: str) -> str:
         useful = slice(np.flatnonzero(recall == 1)[-1], np.flatnonzero(recall > 0)[-1] + 1)
         axes.plot(recall[useful], precision[useful], color=colour, drawstyle="steps-post")
         if jsl["precision"]["value"] is not None:
-            operating_point(axes, jsl["sensitivity"]["value"], jsl["precision"]["value"], colour)
-        _headline(axes, f"AP {jsl['ap']['value']:.3f}", 0.98, 0.9)
+            mark_operating_point(axes, jsl["sensitivity"]["value"], jsl["precision"]["value"], colour)
+        _write_headline(axes, f"AP {jsl['ap']['value']:.3f}", 0.98, 0.9)
 
-    return draw(_SIDE, _SIDE, paint)
+    return draw_svg(_SIDE, _SIDE, paint)
 
 
-def calibration_chart(jsl: Mapping[str, Any], colour: str) -> str:
-    """Predicted risk against the share that progressed, with 95 % intervals; grey bars count the knees."""
+def draw_calibration(jsl: Mapping[str, Any], colour: str) -> str:
+    """Draw predicted risk against the share that progressed, with 95 % intervals, and the knees as bars."""
 
     def paint(axes: Axes) -> None:
-        unit_square(axes, "Predicted risk", "Share that progressed")
+        set_unit_square(axes, "Predicted risk", "Share that progressed")
         bins = jsl["reliability"]
-        counts = np.array([one["n"] for one in bins])
-        middle = [(one["low"] + one["high"]) / 2 for one in bins]
+        counts = np.array([part["n"] for part in bins])
+        middle = [(part["low"] + part["high"]) / 2 for part in bins]
         axes.bar(middle, 0.2 * counts / counts.max(), width=0.09, color="#dfe4e9")
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.9, linestyle=DASHED)
-        predicted, observed = (np.array([one[key] for one in bins]) for key in ("mean", "observed"))
-        low, high = _wilson(observed, counts)
+        predicted, observed = (np.array([part[key] for part in bins]) for key in ("mean", "observed"))
+        low, high = _wilson_interval(observed, counts)
         axes.vlines(predicted, low, high, color=colour, linewidth=1.1)
         axes.plot(predicted, observed, "o-", color=colour, linewidth=1, markersize=6, markeredgecolor="white")
-        _headline(axes, f"ECE {jsl['ece']:.3f}", 0.98, 0.05)
+        _write_headline(axes, f"ECE {jsl['ece']:.3f}", 0.98, 0.05)
         if jsl["slope"]["value"] is not None:
-            _headline(axes, f"slope {jsl['slope']['value']:.2f}", 0.98, 0.15)
+            _write_headline(axes, f"slope {jsl['slope']['value']:.2f}", 0.98, 0.15)
 
-    return draw(_SIDE, _SIDE, paint)
+    return draw_svg(_SIDE, _SIDE, paint)
 
 
-def confusion_chart(kl: Mapping[str, Any]) -> str:
-    """Confusion matrix of KL grades: counts, shaded by the share of the true grade."""
+def draw_confusion_matrix(kl: Mapping[str, Any]) -> str:
+    """Draw the confusion matrix of KL grades: counts, shaded by the share of the true grade."""
     counts = np.asarray(kl["confusion"])
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
 
@@ -98,49 +98,54 @@ def confusion_chart(kl: Mapping[str, Any]) -> str:
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
 
-    return draw(3.6, 3.4, paint)
+    return draw_svg(3.6, 3.4, paint)
 
 
-def learning_chart(history: pd.DataFrame, colour: str) -> str:
-    """Loss of training and validation knees and the validation scores by epoch; the kept epoch is marked."""
+def draw_learning_curves(history: pd.DataFrame, colour: str) -> str:
+    """Draw the losses and the validation scores by epoch; the epoch whose weights were kept is marked.
+
+    Args:
+        history: The rows of `history.csv`.
+        colour: Of the model.
+    """
     scores = [name for name in map(str, history) if name.startswith("val_") and name != "val_loss"]
 
     def losses(axes: Axes) -> None:
-        _by_epoch(axes, history, "Loss")
+        _set_epoch_axes(axes, history, "Loss")
         axes.plot(history["epoch"], history["train_loss"], color=FAINT, label="training")
         axes.plot(history["epoch"], history["val_loss"], color=colour, label="validation")
         axes.legend()
 
     def validation(axes: Axes) -> None:
-        _by_epoch(axes, history, "Validation score")
+        _set_epoch_axes(axes, history, "Validation score")
         for name, style in zip(scores, ("-", "--", ":"), strict=False):
             label = name.removeprefix("val_").replace("auc", "AUC")
             axes.plot(history["epoch"], history[name], color=colour, linestyle=style, label=label)
         axes.legend()
 
-    return draw(5.2, 2.2, losses, *([validation] if scores else []))
+    return draw_svg(5.2, 2.2, losses, *([validation] if scores else []))
 
 
-def unit_square(axes: Axes, x: str, y: str) -> None:
-    """Both axes from 0 to 1, with a grid."""
+def set_unit_square(axes: Axes, x: str, y: str) -> None:
+    """Give both axes the range 0 to 1, labels and a grid."""
     axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel=x, ylabel=y, aspect="equal")
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
     axes.grid(visible=True)
 
 
-def operating_point(axes: Axes, x: float, y: float, colour: str) -> None:
-    """A ring where the threshold chosen on validation lies."""
+def mark_operating_point(axes: Axes, x: float, y: float, colour: str) -> None:
+    """Mark the threshold chosen on validation with a ring."""
     ring: Any = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 2}
     axes.plot(x, y, "o", markersize=8, clip_on=False, zorder=5, **ring)
 
 
-def _headline(axes: Axes, text: str, x: float, y: float) -> None:
+def _write_headline(axes: Axes, text: str, x: float, y: float) -> None:
     box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5}
     axes.text(x, y, text, ha="right", fontsize=11, fontweight="bold", bbox=box)
 
 
-def _wilson(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _wilson_interval(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """95 % interval of a share of n (Wilson, JASA 22 (1927) 209)."""
     z2 = 1.96**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
@@ -148,7 +153,7 @@ def _wilson(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centre - spread, centre + spread
 
 
-def _by_epoch(axes: Axes, history: pd.DataFrame, title: str) -> None:
+def _set_epoch_axes(axes: Axes, history: pd.DataFrame, title: str) -> None:
     axes.set(xlabel="Epoch", title=title)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))

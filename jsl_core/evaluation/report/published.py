@@ -1,4 +1,4 @@
-"""What others reported and what is attainable: the figures a model's own stand beside."""
+"""Reference figures for comparison: published ones, and the best attainable on phantoms."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ TITLES = {
     "risk-factors": "Risk factors alone",
 }
 
-# The set of information a progression model sees, as the phantom's truth.json names it.
+# The inputs of each progression model, as the phantom's truth.json names it.
 INFORMATION = {
     "risk-factors": "risk-factors",
     "jsl-image": "image",
@@ -30,6 +30,6 @@ SEED_KL_ACCURACY = {"kl": 0.726, "multitask": 0.63}
 
 
 def best_attainable(model: str, figures: Mapping[str, Any]) -> float | None:
-    """The AUC that a perfect model of the same information reaches; None where the truth is not known."""
+    """The AUC of a perfect model of the same inputs; None where the truth is not known."""
     attainable = figures.get("best_attainable") or {}
     return attainable.get(INFORMATION.get(model, ""))

@@ -1,6 +1,5 @@
-"""One look for every chart: calm, legible in print, and safe for the colour-blind."""
+"""The style of every chart: legible in print and safe for the colour-blind."""
 
-import base64
 import io
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +8,9 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["DASHED", "FAINT", "INK", "MUTED", "Paint", "colour_of", "draw", "draw_png"]
+from jsl_core.evaluation.report.data_uri import data_uri
+
+__all__ = ["DASHED", "FAINT", "INK", "MUTED", "Paint", "colour_of", "draw_png", "draw_svg"]
 
 INK, MUTED, FAINT = "#1d2733", "#4a5563", "#8b96a3"
 DASHED = (0, (4, 3))
@@ -63,18 +64,24 @@ def colour_of(model: str) -> str:
     return _COLOURS.get(model, INK)
 
 
-def draw(width: float, height: float, *paints: Paint) -> str:
-    """Charts side by side in one picture of `width` × `height` inches, as the `src` of an `img` (SVG)."""
-    text = io.StringIO()
+def draw_svg(width: float, height: float, *paints: Paint) -> str:
+    """Draw charts side by side as SVG in a `data:` address, the `src` of an `img`.
+
+    Args:
+        width: Of the picture, in inches.
+        height: Of the picture, in inches.
+        paints: Each draws one chart on its axes.
+    """
+    file = io.StringIO()
     with rc_context(_STYLE):
         undated = {"Date": None, "Creator": None}
-        _figure(width, height, paints).savefig(text, format="svg", metadata=undated, transparent=True)
-    svg = text.getvalue().replace("'DejaVu Sans'", _FONTS)  # the reader's own font, as in the page around it
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+        _figure(width, height, paints).savefig(file, format="svg", metadata=undated, transparent=True)
+    svg = file.getvalue().replace("'DejaVu Sans'", _FONTS)  # the reader's own font, as in the page around it
+    return data_uri(svg.encode(), "image/svg+xml")
 
 
 def draw_png(width: float, height: float, *paints: Paint) -> bytes:
-    """The same as PNG on white, for places that show no SVG."""
+    """As `draw_svg`, as the bytes of a PNG file on white."""
     data = io.BytesIO()
     with rc_context(_STYLE):
         figure = _figure(width, height, paints)
@@ -85,6 +92,6 @@ def draw_png(width: float, height: float, *paints: Paint) -> bytes:
 def _figure(width: float, height: float, paints: tuple[Paint, ...]) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(1, len(paints), squeeze=False)[0]
-    for paint, place in zip(paints, axes, strict=True):
-        paint(place)
+    for paint, one_axes in zip(paints, axes, strict=True):
+        paint(one_axes)
     return figure

@@ -1,15 +1,15 @@
-"""How far predicted risks are from what happened."""
+"""Calibration: how far predicted risks are from the outcomes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Bin", "calibration_scores", "expected_calibration_error", "reliability"]
+__all__ = ["Bin", "calibration_scores", "expected_calibration_error", "reliability_bins"]
 
 _LEAST = 1e-9  # a risk of exactly 0 or 1 has no log odds
 _STEPS = 50
-_FLAT = 1e-12  # the determinant, by that of independent inputs, below which they say the same
+_FLAT = 1e-12  # the determinant, by that of independent inputs, below which inputs are collinear
 _STEEPEST = 50.0  # beyond, the outcomes are separated by the risk and the slope is not defined
 
 
@@ -24,8 +24,17 @@ class Bin:
     observed: float
 
 
-def reliability(positive: ArrayLike, risk: ArrayLike, bins: int = 10) -> list[Bin]:
-    """The bins of equal width that have knees; the last one includes a risk of 1."""
+def reliability_bins(positive: ArrayLike, risk: ArrayLike, bins: int = 10) -> list[Bin]:
+    """Sort knees into bins of equal width by their risk.
+
+    Args:
+        positive: bool N, the knees that progressed.
+        risk: float N in [0, 1].
+        bins: How many; the last one includes a risk of 1.
+
+    Returns:
+        The bins that have knees.
+    """
     positive, risk = np.asarray(positive, float), np.asarray(risk, float)
     place = np.minimum((risk * bins).astype(int), bins - 1)
     return [
@@ -42,19 +51,31 @@ def reliability(positive: ArrayLike, risk: ArrayLike, bins: int = 10) -> list[Bi
 
 
 def expected_calibration_error(positive: ArrayLike, risk: ArrayLike, bins: int = 10) -> float:
-    """Mean distance of risk and outcome over the bins, by their size (Guo et al., ICML 2017, eq. 3)."""
-    filled = reliability(positive, risk, bins)
-    total = sum(one.n for one in filled)
-    return sum(one.n / total * abs(one.mean - one.observed) for one in filled)
+    """Mean distance of risk and outcome over the bins, weighted by size (Guo et al., ICML 2017, eq. 3).
+
+    Args:
+        positive: bool N, the knees that progressed.
+        risk: float N in [0, 1].
+        bins: How many, of equal width.
+    """
+    filled = reliability_bins(positive, risk, bins)
+    total = sum(part.n for part in filled)
+    return sum(part.n / total * abs(part.mean - part.observed) for part in filled)
 
 
 def calibration_scores(positive: ArrayLike, risk: ArrayLike) -> dict[str, float]:
-    """Intercept and slope of the log odds, Brier score, and its skill over always saying the prevalence.
+    """Calibration intercept and slope, Brier score, and its skill over always predicting the prevalence.
 
-    `intercept` is calibration in the large: what must be added to all log odds so that as many progress as
-    predicted, 0 at best, negative where risks are too high. `slope` is that of a logistic regression of the
-    outcome on the log odds, 1 at best, below 1 where risks are too extreme (Cox, Biometrika 45 (1958) 562;
-    van Calster et al., BMC Medicine 17 (2019) 230). NaN where there is no such figure.
+    Args:
+        positive: bool N, the knees that progressed.
+        risk: float N in [0, 1].
+
+    Returns:
+        `intercept` is calibration in the large: what must be added to all log odds so that as many progress
+        as predicted, 0 at best, negative where risks are too high. `slope` is that of a logistic regression
+        of the outcome on the log odds, 1 at best, below 1 where risks are too extreme (Cox, Biometrika 45
+        (1958) 562; van Calster et al., BMC Medicine 17 (2019) 230). `brier` and `brier_skill`, which is 1 at
+        best and 0 for the prevalence. NaN where a figure is not defined.
     """
     y, p = np.asarray(positive, float), np.asarray(risk, float)
     clipped = np.clip(p, _LEAST, 1 - _LEAST)

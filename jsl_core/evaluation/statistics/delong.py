@@ -1,9 +1,9 @@
 """The area under the ROC curve, its variance and the paired test of two models by DeLong's method.
 
 DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837; computed by midranks as in Sun and Xu,
-IEEE Signal Processing Letters 21 (2014) 1389. Where it is said whose knee each is, the variance is that of
-Obuchowski, Biometrics 53 (1997) 567, for clustered data: a participant's two knees are not independent. With
-one knee each, both are the same.
+IEEE Signal Processing Letters 21 (2014) 1389. Where the participant of each knee is known, the variance is
+that of Obuchowski, Biometrics 53 (1997) 567, for clustered data: a participant's two knees are not
+independent. With one knee each, both are the same.
 """
 
 import math
@@ -14,20 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-__all__ = ["Difference", "Interval", "auc_difference", "auc_interval"]
+from jsl_core.evaluation.statistics.interval import Interval
+
+__all__ = ["Difference", "auc_difference", "auc_interval"]
 
 _Z95 = NormalDist().inv_cdf(0.975)
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value with its 95 % confidence interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -41,10 +34,15 @@ class Difference:
 
 
 def auc_interval(positive: ArrayLike, score: ArrayLike, participant: ArrayLike | None = None) -> Interval:
-    """AUC of one model, its interval on the logit scale so that it stays inside (0, 1).
+    """The AUC of one model with its interval, which is made on the logit scale to stay inside (0, 1).
 
-    `positive` bool N, `score` float N, `participant` N says whose knee each is; without it knees count as
-    independent. Raises ValueError unless both classes occur.
+    Args:
+        positive: bool N, the knees that progressed.
+        score: float N, the higher the likelier.
+        participant: N names; a participant's knees are one cluster. Without it knees count as independent.
+
+    Raises:
+        ValueError: Unless both classes occur.
     """
     scores = np.atleast_2d(np.asarray(score, np.float64))
     auc, covariance = _auc_and_covariance(positive, scores, participant)
@@ -59,9 +57,19 @@ def auc_interval(positive: ArrayLike, score: ArrayLike, participant: ArrayLike |
 def auc_difference(
     positive: ArrayLike, score: ArrayLike, other: ArrayLike, participant: ArrayLike | None = None
 ) -> Difference:
-    """The paired test of two models on the same knees: `positive` bool N, both scores float N.
+    """The paired test of two models on the same knees.
 
-    `participant` as of `auc_interval`.
+    Args:
+        positive: bool N, the knees that progressed.
+        score: float N, of the first model.
+        other: float N, of the model it is compared with.
+        participant: N names, as for `auc_interval`.
+
+    Returns:
+        The first model's AUC less the other's.
+
+    Raises:
+        ValueError: Unless both classes occur.
     """
     scores = np.stack([np.asarray(score, np.float64), np.asarray(other, np.float64)])
     auc, covariance = _auc_and_covariance(positive, scores, participant)
@@ -83,29 +91,30 @@ def _auc_and_covariance(
     m, n = cases.shape[1], controls.shape[1]
     if m == 0 or n == 0:
         raise ValueError("an AUC needs knees of both classes")
-    everywhere = rankdata(np.concatenate([cases, controls], axis=1), axis=1)
-    of_cases = (everywhere[:, :m] - rankdata(cases, axis=1)) / n
-    of_controls = 1 - (everywhere[:, m:] - rankdata(controls, axis=1)) / m
+    ranks = rankdata(np.concatenate([cases, controls], axis=1), axis=1)
+    of_cases = (ranks[:, :m] - rankdata(cases, axis=1)) / n
+    of_controls = 1 - (ranks[:, m:] - rankdata(controls, axis=1)) / m
     auc = of_cases.mean(axis=1)
     names = np.arange(len(positive)) if participant is None else np.asarray(participant)
-    whose = np.unique(names, return_inverse=True)[1]
-    people = int(whose.max()) + 1
-    a, some_case = _by_cluster(of_cases - auc[:, None], whose[positive], people)
-    b, some_control = _by_cluster(of_controls - auc[:, None], whose[~positive], people)
-    across = (a @ b.T + b @ a.T) / (m * n)
+    cluster = np.unique(names, return_inverse=True)[1]
+    clusters = int(cluster.max()) + 1
+    a, case_clusters = _by_cluster(of_cases - auc[:, None], cluster[positive], clusters)
+    b, control_clusters = _by_cluster(of_controls - auc[:, None], cluster[~positive], clusters)
+    cross = (a @ b.T + b @ a.T) / (m * n)
     covariance = (
-        _unbiased(some_case) * (a @ a.T) / m**2
-        + _unbiased(some_control) * (b @ b.T) / n**2
-        + _unbiased(people) * across
+        _unbiased(case_clusters) * (a @ a.T) / m**2
+        + _unbiased(control_clusters) * (b @ b.T) / n**2
+        + _unbiased(clusters) * cross
     )
     return auc, covariance
 
 
-def _by_cluster(values: Floats, whose: NDArray[np.intp], people: int) -> tuple[Floats, int]:
-    """Sums (M×people) of values (M×K) by cluster, and how many clusters have any."""
-    sums = np.stack([np.bincount(whose, row, people).astype(np.float64) for row in values])
-    return sums, len(np.unique(whose))
+def _by_cluster(values: Floats, cluster: NDArray[np.intp], clusters: int) -> tuple[Floats, int]:
+    """Sums (M×clusters) of values (M×K) by cluster, and how many clusters have any."""
+    sums = np.stack([np.bincount(cluster, row, clusters).astype(np.float64) for row in values])
+    return sums, len(np.unique(cluster))
 
 
 def _unbiased(count: int) -> float:
+    """The factor that makes the variance of `count` clusters unbiased."""
     return count / (count - 1) if count > 1 else 0.0

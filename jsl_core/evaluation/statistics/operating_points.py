@@ -1,11 +1,11 @@
-"""Operating points: thresholds chosen on validation knees, and what they catch among others."""
+"""Operating points: thresholds chosen on validation knees, and their scores on other knees."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jsl_core.evaluation.statistics.metrics import operating_curve
 
-__all__ = ["chosen_thresholds", "point_scores"]
+__all__ = ["choose_thresholds", "operating_point_scores"]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -14,11 +14,18 @@ _SENSITIVITIES = (0.8, 0.9)
 _SPECIFICITIES = (0.8, 0.9)
 
 
-def chosen_thresholds(positive: Bools, risk: Floats) -> dict[str, float]:
-    """By what they promise, the thresholds that give it on these (validation) knees.
+def choose_thresholds(positive: Bools, risk: Floats) -> dict[str, float]:
+    """Choose a threshold for each wanted sensitivity and specificity.
 
-    For a sensitivity the highest threshold that reaches it, for a specificity the lowest. A knee is flagged
-    at and above its threshold. Empty unless both outcomes occur.
+    A knee is flagged at and above the threshold. For a sensitivity the highest threshold that reaches it is
+    chosen, for a specificity the lowest.
+
+    Args:
+        positive: bool N, the (validation) knees that progressed.
+        risk: float N.
+
+    Returns:
+        Thresholds by aim, such as `sensitivity 80%`; empty unless both outcomes occur.
     """
     true, false = operating_curve(positive, risk)
     if not true[-1] or not false[-1]:
@@ -34,8 +41,16 @@ def chosen_thresholds(positive: Bools, risk: Floats) -> dict[str, float]:
     return points
 
 
-def point_scores(positive: Bools, flagged: Bools) -> dict[str, float]:
-    """Sensitivity, specificity, predictive values and the share flagged; a ratio of nothing is NaN."""
+def operating_point_scores(positive: Bools, flagged: Bools) -> dict[str, float]:
+    """Sensitivity, specificity, predictive values and the share flagged.
+
+    Args:
+        positive: bool N, the knees that progressed.
+        flagged: bool N, the knees at and above the threshold.
+
+    Returns:
+        Scores by name, NaN for a ratio of nothing.
+    """
     return {
         "sensitivity": _share(flagged[positive]),
         "specificity": _share(~flagged[~positive]),

@@ -1,11 +1,13 @@
-"""The same figure in parts of the cohort, so that a model which works for some is not sold as one for all."""
+"""Subgroups of the cohort, to see whether a model works in all of them."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["subgroups"]
+from jsl_core.cohort.columns import GRADE
+
+__all__ = ["subgroup_masks"]
 
 _SEX = {1: "male", 2: "female"}
 _RACE = {0: "other", 1: "white", 2: "black", 3: "Asian"}
@@ -13,17 +15,21 @@ _AGE = ([0, 50, 60, 70, 120], ["below 50", "50–59", "60–69", "70 and above"]
 _BMI = ([0, 25, 30, 35, 200], ["below 25", "25–29.9", "30–34.9", "35 and above"])
 
 
-def subgroups(rows: pd.DataFrame) -> Iterator[tuple[str, str, "pd.Series[bool]"]]:
-    """Group, level and a mask of the rows, by sex, race, bands of age (years) and BMI (kg/m²), and KL grade.
+def subgroup_masks(rows: pd.DataFrame) -> Iterator[tuple[str, str, "pd.Series[bool]"]]:
+    """Mask the rows of each subgroup: by sex, race, age (years), BMI (kg/m²) and KL grade.
 
-    Columns that are missing and levels that do not occur are left out.
+    Args:
+        rows: One row per knee; a column that is missing gives no subgroups.
+
+    Yields:
+        Group, level, and a bool mask of the rows, for every level that occurs.
     """
     columns = {
         "Sex": _named(rows, "Sex", _SEX),
         "Race": _named(rows, "Race", _RACE),
         "Age": _banded(rows, "Age", *_AGE),
         "BMI": _banded(rows, "BMI", *_BMI),
-        "KL grade": _named(rows, "BL_KL_grade", {grade: str(grade) for grade in range(5)}),
+        "KL grade": _named(rows, GRADE, {grade: str(grade) for grade in range(5)}),
     }
     for group, level_of in columns.items():
         for level in level_of.cat.categories[level_of.value_counts(sort=False) > 0]:

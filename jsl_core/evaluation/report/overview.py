@@ -1,18 +1,18 @@
-"""The one table of all models, for the console, for Markdown and for the page."""
+"""The overview: one table of all models, for the console, for Markdown and for the page."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from jsl_core.evaluation.report.published import SEED_AUC, SEED_KL_ACCURACY, TITLES, best_attainable
 
-__all__ = ["OPTIMISTIC", "overview", "short_table"]
+__all__ = ["DASH", "OPTIMISTIC", "format_number", "format_overview", "overview_rows"]
 
-DASH = "–"
+DASH = "–"  # stands where there is no figure
 OPTIMISTIC = "the kept epochs were chosen on these very knees, so the figures are optimistic"
 
 
-def overview(figures: Mapping[str, Any]) -> list[dict[str, str]]:
-    """One row a model, in words: what the evaluate stage's summary says of it."""
+def overview_rows(figures: Mapping[str, Any]) -> list[dict[str, str]]:
+    """One row per model, as text: column names to cells."""
     rows = []
     for name, model in figures["models"].items():
         jsl, kl = model.get("jsl") or {}, model.get("kl") or {}
@@ -20,22 +20,22 @@ def overview(figures: Mapping[str, Any]) -> list[dict[str, str]]:
             {
                 "Model": TITLES.get(name, name),
                 "AUC [95 % CI]": _interval(jsl.get("auc")),
-                "Best attainable": number(best_attainable(name, figures)),
-                "Published AUC*": number(SEED_AUC.get(name)),
+                "Best attainable": format_number(best_attainable(name, figures)),
+                "Published AUC*": format_number(SEED_AUC.get(name)),
                 "KL accuracy [95 % CI]": _interval(kl.get("accuracy")),
-                "Kappa": number((kl.get("kappa") or {}).get("value")),
-                "Published accuracy*": number(SEED_KL_ACCURACY.get(name)),
+                "Kappa": format_number((kl.get("kappa") or {}).get("value")),
+                "Published accuracy*": format_number(SEED_KL_ACCURACY.get(name)),
             }
         )
     return rows
 
 
-def short_table(figures: Mapping[str, Any], style: Literal["plain", "markdown"] = "plain") -> str:
-    """The overview as text, its figures aligned; columns that no model fills are left out.
+def format_overview(figures: Mapping[str, Any], style: Literal["plain", "markdown"] = "plain") -> str:
+    """Write the overview as an aligned table, without the columns that no model fills.
 
-    The plain one leaves out the published figures, so that it fits into a terminal of 100 columns.
+    The plain style also leaves out the published figures, so that it fits into a terminal of 100 columns.
     """
-    rows = overview(figures)
+    rows = overview_rows(figures)
     columns = [column for column in rows[0] if any(row[column] != DASH for row in rows)] if rows else []
     if style == "plain":
         columns = [column for column in columns if not column.endswith("*")]
@@ -60,15 +60,17 @@ def short_table(figures: Mapping[str, Any], style: Literal["plain", "markdown"] 
     return "\n".join([*text, *notes])
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A figure, or a dash where there is none."""
+def format_number(value: float | None, digits: int = 3) -> str:
+    """Write a figure, or a dash where there is none."""
     return DASH if value is None else f"{value:.{digits}f}"
 
 
 def _interval(figure: Mapping[str, float | None] | None) -> str:
     if not figure or figure["value"] is None:
         return DASH
-    return f"{number(figure['value'])} [{number(figure['low'])}–{number(figure['high'])}]"
+    return (
+        f"{format_number(figure['value'])} [{format_number(figure['low'])}–{format_number(figure['high'])}]"
+    )
 
 
 def _pad(cell: str, width: int, index: int) -> str:

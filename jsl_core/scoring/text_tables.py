@@ -1,11 +1,11 @@
-"""The figures of `jsl evaluate` as short tables for a terminal."""
+"""The figures of `jsl evaluate` as tables of text for a terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jsl_core.evaluation.report.short_table import DASH, number
+from jsl_core.evaluation.report.overview import DASH, format_number
 
-__all__ = ["figures_text"]
+__all__ = ["format_figures"]
 
 _KL = {
     "Accuracy": "accuracy",
@@ -30,8 +30,8 @@ _CALIBRATION = {
 }
 
 
-def figures_text(figures: Mapping[str, Any]) -> str:
-    """KL figures, progression figures and comparisons of `measure`, each a table where there are any."""
+def format_figures(figures: Mapping[str, Any]) -> str:
+    """Write the figures of `evaluate_ensemble` as text: a table each of KL, progression and comparisons."""
     parts = [f"{figures['knees']} knees of {figures['participants']} participants"]
     if figures["rejected"]:
         parts[0] += f"; {len(figures['rejected'])} could not be scored ({figures['rejected'][0]['sentence']})"
@@ -42,13 +42,13 @@ def figures_text(figures: Mapping[str, Any]) -> str:
     ):
         rows = [
             {"Model": name}
-            | {head: _shown(model[section].get(key)) for head, key in columns.items()}
-            | _more(section, model)
+            | {head: _format_figure(model[section].get(key)) for head, key in columns.items()}
+            | _format_recall(section, model)
             for name, model in figures["models"].items()
             if model[section] and "reason" not in model[section]
         ]
         if rows:
-            parts.append(f"{title}\n{aligned(rows)}")
+            parts.append(f"{title}\n{align_columns(rows)}")
     parts += [
         f"{name}: no figures of {title}, {model[section]['reason']}"
         for name, model in figures["models"].items()
@@ -56,17 +56,17 @@ def figures_text(figures: Mapping[str, Any]) -> str:
         if model[section] and "reason" in model[section]
     ]
     if figures["grade_comparisons"]:
-        rows = [_grades_compared(pair) for pair in figures["grade_comparisons"]]
-        parts.append("KL grade compared, by participant\n" + aligned(rows))
+        rows = [_format_grade_comparison(pair) for pair in figures["grade_comparisons"]]
+        parts.append("KL grade compared, by participant\n" + align_columns(rows))
     if figures["comparisons"]:
-        rows = [_compared(pair) for pair in figures["comparisons"]]
-        parts.append("AUC compared (DeLong; p also by participant)\n" + aligned(rows))
-    parts += _warnings(figures)
+        rows = [_format_comparison(pair) for pair in figures["comparisons"]]
+        parts.append("AUC compared (DeLong; p also by participant)\n" + align_columns(rows))
+    parts += _warn_of_training_knees(figures)
     return "\n\n".join(parts)
 
 
-def aligned(rows: Sequence[Mapping[str, str]]) -> str:
-    """Rows of text under their columns, the first to the left and all others to the right."""
+def align_columns(rows: Sequence[Mapping[str, str]]) -> str:
+    """Write rows of text under their column names, the first column aligned left and the others right."""
     columns = list(rows[0])
     widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
     lines = [
@@ -83,54 +83,54 @@ def aligned(rows: Sequence[Mapping[str, str]]) -> str:
     )
 
 
-def _shown(figure: float | Mapping[str, float] | None) -> str:
+def _format_figure(figure: float | Mapping[str, float] | None) -> str:
     if isinstance(figure, Mapping):
-        interval = f" [{number(figure['low'])}–{number(figure['high'])}]"
-        return number(figure["value"]) + (interval if figure["value"] is not None else "")
-    return number(figure)
+        interval = f" [{format_number(figure['low'])}–{format_number(figure['high'])}]"
+        return format_number(figure["value"]) + (interval if figure["value"] is not None else "")
+    return format_number(figure)
 
 
-def _more(section: str, model: Mapping[str, Any]) -> dict[str, str]:
+def _format_recall(section: str, model: Mapping[str, Any]) -> dict[str, str]:
     if section != "kl":
         return {}
     recall = model["kl"]["recall"]
-    return {"Recall 0/1/2/3/4": " ".join(DASH if one is None else f"{one:.2f}" for one in recall)}
+    return {"Recall 0/1/2/3/4": " ".join(DASH if share is None else f"{share:.2f}" for share in recall)}
 
 
-def _compared(pair: dict[str, Any]) -> dict[str, str]:
+def _format_comparison(pair: dict[str, Any]) -> dict[str, str]:
     return {
         "Models": f"{pair['a']} – {pair['b']}",
-        "Difference": _difference(pair | {"value": pair["difference"]}),
+        "Difference": _format_difference(pair | {"value": pair["difference"]}),
         "p": f"{pair['p']:.3g}",
         "p by participant": f"{pair['by_participant']['p']:.3g}",
-        "IDI": _difference(pair["idi"]),
-        "NRI": _difference(pair["nri"]),
+        "IDI": _format_difference(pair["idi"]),
+        "NRI": _format_difference(pair["nri"]),
     }
 
 
-def _grades_compared(pair: Mapping[str, Any]) -> dict[str, str]:
+def _format_grade_comparison(pair: Mapping[str, Any]) -> dict[str, str]:
     figures = {head: pair[key] for head, key in _KL.items() if key in pair}
     return {"Models": f"{pair['a']} – {pair['b']}"} | {
-        head: _difference(figure) for head, figure in figures.items()
+        head: _format_difference(figure) for head, figure in figures.items()
     }
 
 
-def _difference(figure: Mapping[str, Any]) -> str:
+def _format_difference(figure: Mapping[str, Any]) -> str:
     if figure["value"] is None:
         return DASH
     return f"{figure['value']:+.3f} [{figure['low']:+.3f}, {figure['high']:+.3f}]"
 
 
-def _warnings(figures: Mapping[str, Any]) -> list[str]:
-    """What makes figures better than they would be on knees that nobody has seen."""
-    told = []
+def _warn_of_training_knees(figures: Mapping[str, Any]) -> list[str]:
+    """A warning for every model that was trained or chosen on some of these knees."""
+    warnings = []
     for name, model in figures["models"].items():
         if model["trained_on"]:
-            told.append(
+            warnings.append(
                 f"{name} was trained on {model['trained_on']} of these knees: its figures mean little."
             )
         elif model["chosen_on"]:
-            told.append(
+            warnings.append(
                 f"{name} was chosen on {model['chosen_on']} of these knees: its figures are optimistic."
             )
-    return told
+    return warnings

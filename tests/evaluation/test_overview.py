@@ -1,11 +1,11 @@
-"""The short table of all models: what the console ends with, and what Prefect's artifact shows."""
+"""The overview of all models: what the console ends with, and what Prefect's artifact shows."""
 
 from typing import Any
 
 import pytest
 
+from jsl_core.evaluation.report.overview import format_overview
 from jsl_core.evaluation.report.published import INFORMATION, TITLES
-from jsl_core.evaluation.report.short_table import short_table
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def figures() -> dict[str, Any]:
 
 
 def test_the_console_shows_every_model_in_a_hundred_columns(figures: dict[str, Any]) -> None:
-    lines = short_table(figures).splitlines()
+    lines = format_overview(figures).splitlines()
     assert max(map(len, lines)) <= 100
     assert [line.startswith(title) for line, title in zip(lines[2:], TITLES.values(), strict=True)] == [
         True
@@ -37,24 +37,24 @@ def test_the_console_shows_every_model_in_a_hundred_columns(figures: dict[str, A
 def test_a_model_stands_beside_the_best_attainable_from_what_it_sees(
     figures: dict[str, Any], model: str, attainable: str
 ) -> None:
-    [line] = [line for line in short_table(figures).splitlines() if line.startswith(TITLES[model] + "  ")]
+    [line] = [line for line in format_overview(figures).splitlines() if line.startswith(TITLES[model] + "  ")]
     assert f"0.821 [0.783–0.854]  {attainable:>15}" in line
 
 
 def test_columns_that_no_model_fills_are_left_out(figures: dict[str, Any]) -> None:
     real = {**figures, "best_attainable": None, "models": {"kl": figures["models"]["kl"]}}
-    table = short_table(real)
+    table = format_overview(real)
     assert "AUC" not in table
     assert "attainable" not in table
     assert "0.821 [0.783–0.854]" in table
 
 
 def test_markdown_marks_the_published_figures_as_not_comparable(figures: dict[str, Any]) -> None:
-    table = short_table(figures, "markdown")
+    table = format_overview(figures, "markdown")
     assert table.splitlines()[1].strip("|- :") == ""
     assert "Published AUC*" in table
     assert "not comparable" in table
 
 
 def test_figures_of_validation_knees_say_so(figures: dict[str, Any]) -> None:
-    assert "Validation knees" in short_table({**figures, "part": "val"})
+    assert "Validation knees" in format_overview({**figures, "part": "val"})

@@ -1,0 +1,140 @@
+"""Figures of models on a labelled cohort: each alone, all averaged, and every two compared."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pandas as pd
+
+from jsl_core.config import EvaluateSettings
+from jsl_core.errors import BadTable
+from jsl_core.evaluation.comparisons import compare_grades, compare_models
+from jsl_core.evaluation.summary import evaluate_predictions
+from jsl_core.learning.model.ensemble import Ensemble, Member, validation_risks
+from jsl_core.scans.rows import Row
+from jsl_core.scoring.scores import JointCrop
+
+__all__ = ["evaluate_ensemble", "select_split"]
+
+_BATCH = 64
+
+
+def select_split(cohort: pd.DataFrame, split: str = "") -> tuple[pd.DataFrame, str]:
+    """Select the rows of a split.
+
+    Args:
+        cohort: From `read_cohort`.
+        split: A split or `all`; empty for `test`, or all rows of a table without splits.
+
+    Returns:
+        The rows and the name of the split.
+
+    Raises:
+        BadTable: If there are no such rows.
+    """
+    names = sorted(set(cohort["split"]) - {""})
+    wanted = split or ("test" if names else "all")
+    rows = cohort if wanted == "all" else cohort[cohort["split"] == wanted]
+    if rows.empty:
+        choice = f"there are {', '.join(names)}" if names else "the table has no column split"
+        raise BadTable(f"the cohort has no knee in the split {wanted}: {choice}; choose with --split, or all")
+    return rows.reset_index(drop=True), wanted
+
+
+def evaluate_ensemble(
+    ensemble: Ensemble,
+    crops: Iterable[JointCrop | Row],
+    cohort: pd.DataFrame,
+    settings: EvaluateSettings,
+    flip: bool | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Compute all figures of every model and, if there are several, of their average.
+
+    Args:
+        ensemble: The models.
+        crops: Joint crops and rows of rejected ones; crops of knees that are not in the cohort are left out.
+        cohort: The rows to measure on.
+        settings: Of the figures.
+        flip: Whether crops are averaged with their mirror images; None as each model's validation favoured.
+        progress: Called with the knees done and the knees in all.
+
+    Returns:
+        The figures as JSON: `models`, `comparisons`, `grade_comparisons`, `rejected` (rows with a reason),
+        and how many knees there are and how many a model was trained or chosen on. And the predictions, with
+        a column `model`.
+
+    Raises:
+        BadTable: If a needed risk factor is missing, or no knee can be scored.
+    """
+    ensemble.check_factors(cohort, "the cohort table")
+    predictions, rejected = _predict(ensemble, crops, cohort, flip, progress)
+    if not predictions:
+        reason = rejected[0]["sentence"] if rejected else "no joint belongs to a row of the table"
+        raise BadTable(f"no knee of the cohort can be scored ({reason})")
+    figures, thresholds = {}, {}
+    measured = {name: rows.assign(split="") for name, rows in predictions.items()}
+    for name, rows in measured.items():
+        member = next((member for member in ensemble.members if member.name == name), None)
+        thresholds[name] = member.bundle.thresholds.get("jsl") if member else ensemble.threshold
+        members = [member] if member else list(ensemble.members)
+        validation = validation_risks(members)
+        figures[name] = evaluate_predictions(rows, thresholds[name], settings, "", validation)
+        figures[name] |= _count_training_knees(members, rows)
+    first = next(iter(predictions.values()))
+    summary = {
+        "knees": len(first),
+        "participants": int(first["participant"].nunique()),
+        "models": figures,
+        "comparisons": compare_models(measured, thresholds, settings, ""),
+        "grade_comparisons": compare_grades(measured, settings, ""),
+        "rejected": rejected,
+    }
+    return summary, pd.concat(
+        [rows.assign(model=name) for name, rows in predictions.items()], ignore_index=True
+    )
+
+
+def _predict(
+    ensemble: Ensemble,
+    crops: Iterable[JointCrop | Row],
+    cohort: pd.DataFrame,
+    flip: bool | None,
+    progress: Callable[[int, int], None],
+) -> tuple[dict[str, pd.DataFrame], list[Row]]:
+    """The cohort's rows with the predictions of each model, by model, and the rows of rejected knees."""
+    place = {name: number for number, name in enumerate(cohort["ID"])}
+    parts: dict[str, list[pd.DataFrame]] = {}
+    rejected: list[Row] = []
+    batch: list[JointCrop] = []
+    done: set[str] = set()
+
+    def predict_batch() -> None:
+        rows = cohort.iloc[[place[crop.ID] for crop in batch]].reset_index(drop=True)
+        each = ensemble.predict_each([crop.pixels for crop in batch], rows, flip)
+        if len(each) > 1:
+            each[f"ensemble of {len(each)}"] = ensemble.average(each)
+        for name, columns in each.items():
+            parts.setdefault(name, []).append(pd.concat([rows, columns], axis=1))
+        progress(len(done), len(cohort))
+        batch.clear()
+
+    for crop in crops:
+        if not isinstance(crop, JointCrop):
+            rejected.append(crop)
+        elif crop.ID in place and crop.ID not in done:
+            done.add(crop.ID)
+            batch.append(crop)
+            if len(batch) == _BATCH:
+                predict_batch()
+    if batch:
+        predict_batch()
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}, rejected
+
+
+def _count_training_knees(members: list[Member], rows: pd.DataFrame) -> dict[str, int]:
+    """How many of these knees a model was trained on, and chosen on."""
+    counts = {}
+    for split, name in (("train", "trained_on"), ("val", "chosen_on")):
+        known = {ID for member in members for ID in member.seen.loc[member.seen["split"] == split, "ID"]}
+        counts[name] = int(rows["ID"].isin(known).sum())
+    return counts

@@ -1,0 +1,139 @@
+"""Scores of joint crops: one row each, with a reason instead where a knee cannot be scored."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from jsl_core.cohort.columns import GRADE_PROBABILITIES, RISK, RISK_INTERVAL
+from jsl_core.errors import BadScan
+from jsl_core.learning.model.calibration import called_grades
+from jsl_core.learning.model.ensemble import Ensemble
+from jsl_core.scans.rows import Row, rejection
+
+__all__ = ["COLUMNS", "JointCrop", "encode_scores", "score_crops"]
+
+COLUMNS = (
+    *("participant", "ID", "side"),
+    *GRADE_PROBABILITIES,
+    *("kl_grade", "kl_expected", RISK, *RISK_INTERVAL, "progresses"),
+    *("file", "reason", "sentence"),
+)
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class JointCrop:
+    """One joint ready to be scored.
+
+    `pixels` are uint8 H×W as on the film, `file` the film or picture it was cut from, `side` 1 for right and 2
+    for left.
+    """
+
+    file: str
+    participant: str
+    ID: str
+    side: int
+    pixels: NDArray[np.uint8] = field(repr=False, compare=False)
+
+    @property
+    def names(self) -> Row:
+        """The columns that identify it: participant, ID, side and file."""
+        return {"participant": self.participant, "ID": self.ID, "side": self.side, "file": self.file}
+
+
+def score_crops(
+    ensemble: Ensemble,
+    crops: Iterable[JointCrop | Row],
+    factors: pd.DataFrame | None = None,
+    flip: Literal["auto", "on", "off"] = "auto",
+    after: Callable[[Sequence[JointCrop], pd.DataFrame], None] = lambda crops, table: None,
+) -> Iterator[Row]:
+    """Score joint crops in batches; of crops of the same knee the first is scored.
+
+    Args:
+        ensemble: The models.
+        crops: Joint crops, and the rows of rejected ones, which are passed on.
+        factors: From `read_cohort`, for models that need risk factors.
+        flip: Whether each crop is averaged with its mirror image; `auto`: where validation favoured it.
+        after: Called with every batch of scored crops and their rows of the table.
+
+    Yields:
+        One row, in `COLUMNS`, for each crop in their order. `kl_expected` is the mean grade, `progresses`
+        whether the risk reaches the models' threshold.
+    """
+    needed = any(member.factors for member in ensemble.members)
+    by_knee = factors.set_index("ID", drop=False) if factors is not None else None
+    file_of: dict[str, str] = {}
+    stream = iter(crops)
+    while batch := list(islice(stream, _BATCH)):
+        rejections = [
+            _reject(item, by_knee if needed else None, file_of) if isinstance(item, JointCrop) else item
+            for item in batch
+        ]
+        accepted = [
+            item
+            for item, row in zip(batch, rejections, strict=True)
+            if isinstance(item, JointCrop) and row is None
+        ]
+        scores: Iterator[Row] = iter(())
+        if accepted:
+            table = _join_factors(accepted, by_knee)
+            scores = _score_batch(ensemble, accepted, table, flip)
+            after(accepted, table)
+        yield from (next(scores) if row is None else row for row in rejections)
+
+
+def encode_scores(rows: Iterable[Row]) -> bytes:
+    """Write the rows of `score_crops` as `scores.csv`, with empty cells where no model predicts a column."""
+    text = io.StringIO()
+    cells = ({name: _format_cell(value) for name, value in row.items()} for row in rows)
+    pd.DataFrame(list(cells), dtype=object).reindex(columns=COLUMNS).to_csv(
+        text, index=False, lineterminator="\n"
+    )
+    return text.getvalue().encode()
+
+
+def _format_cell(value: Any) -> Any:
+    return f"{value:.6f}" if isinstance(value, float) else value
+
+
+def _reject(crop: JointCrop, factors: pd.DataFrame | None, file_of: dict[str, str]) -> Row | None:
+    """The row of a crop that is not scored, or None; `file_of` collects the first file of each knee."""
+    first = file_of.setdefault(crop.ID, crop.file)
+    if first != crop.file:
+        return rejection(crop.names, BadScan("duplicate", f"{first} already gave this knee, which is scored"))
+    if factors is not None and crop.ID not in factors.index:
+        sentence = "the table of risk factors has no row for this knee; add one"
+        return rejection(crop.names, BadScan("no_row", sentence))
+    return None
+
+
+def _join_factors(crops: Sequence[JointCrop], factors: pd.DataFrame | None) -> pd.DataFrame:
+    """A row per crop, with the columns of the table of factors where there is one."""
+    table = pd.DataFrame([crop.names for crop in crops])
+    if factors is not None:
+        columns = factors.reindex([crop.ID for crop in crops]).reset_index(drop=True)
+        table = table.join(columns.drop(columns=[column for column in columns if column in table]))
+    return table
+
+
+def _score_batch(
+    ensemble: Ensemble, crops: Sequence[JointCrop], table: pd.DataFrame, flip: Literal["auto", "on", "off"]
+) -> Iterator[Row]:
+    mirrored = None if flip == "auto" else flip == "on"
+    scores = ensemble.average(ensemble.predict_each([crop.pixels for crop in crops], table, mirrored))
+    if GRADE_PROBABILITIES[0] in scores:
+        grades = scores[GRADE_PROBABILITIES].to_numpy()
+        scores["kl_grade"] = called_grades(grades)
+        scores["kl_expected"] = grades @ np.arange(len(GRADE_PROBABILITIES))
+    if RISK in scores and ensemble.threshold is not None:
+        scores["progresses"] = (scores[RISK] >= ensemble.threshold).astype(int)
+    for crop, row in zip(crops, scores.to_dict("records"), strict=True):
+        yield crop.names | {str(name): value for name, value in row.items()}
