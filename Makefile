@@ -1,9 +1,12 @@
-# Two commands: `make demo` runs the whole pipeline on phantom films, `make test` runs the tests.
+# `make demo` runs the whole pipeline on phantom films; `make test` runs all tests, `make quick` those that need
+# neither server nor browser nor much time, and either with ROOM=imaging those of one room.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install demo test check bench format
+QUICK := not server and not s3 and not browser and not slow
+
+.PHONY: install demo test quick check bench format
 
 install: $(STAMP)
 
@@ -20,7 +23,10 @@ demo: install
 	$(BIN)/jsl demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(if $(ROOM),tests/$(ROOM))
+
+quick: install
+	$(BIN)/python -m pytest -m '$(QUICK)' $(if $(ROOM),tests/$(ROOM))
 
 check: install
 	$(BIN)/ruff check .

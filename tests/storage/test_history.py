@@ -15,7 +15,7 @@ from jsl_core.dataset import PackedDataset
 from jsl_core.dataset.difference import dataset_difference
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, FolderStore, Memo, Registry, gc_lock
-from jsl_core.storage.cache_miss import why
+from jsl_core.storage.cache_miss import explain_misses
 from jsl_core.storage.gc import collect_garbage, find_garbage
 from jsl_core.storage.history import History, Step
 from jsl_core.storage.lineage import Lineage, as_mermaid, as_text
@@ -102,17 +102,17 @@ def test_why_names_the_part_of_the_key_that_changed(store: FolderStore) -> None:
     aged(store, 1)
     another = Artifact.of_bytes(b"three", "1000003.dcm")
     pipeline(store, "r2", [*SCANS, another], code="b")
-    told = why(store, "name-r2", "crop")
+    told = explain_misses(store, "name-r2", "crop")
     assert told[0].endswith("of run name-r1 (pipeline, r1)")
     assert told[1:] == [
-        "  code jsl_core.imaging: a → b",
-        "  scans: 1 added, such as 1000003.dcm",
+        "  code jsl_core.imaging changed",
+        "  input scans: 1 added, such as 1000003.dcm",
     ]
-    assert why(store, "r1", "crop")[0].endswith("no earlier run had this task")
+    assert explain_misses(store, "r1", "crop")[0].endswith("no earlier run had this task")
     with pytest.raises(StoreError, match="had no task 'train'; it had crop, pack"):
-        why(store, "latest", "train")
+        explain_misses(store, "latest", "train")
     with pytest.raises(StoreError, match=r"no run is called 'x'.*name-r2"):
-        why(store, "x", "crop")
+        explain_misses(store, "x", "crop")
 
 
 def test_garbage_is_what_no_kept_run_reaches_and_no_run_in_progress_needs(store: FolderStore) -> None:

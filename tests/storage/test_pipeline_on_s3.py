@@ -20,7 +20,7 @@ from flows.server.embedded import await_events
 from jsl_core.config import PhantomSettings, PipelineSettings, load_pipeline
 from jsl_core.phantom import write_phantom
 from jsl_core.storage import Store, open_store
-from jsl_core.storage.cache_miss import why
+from jsl_core.storage.cache_miss import explain_misses
 from jsl_core.storage.lineage import Lineage, as_text
 from tasks.caching import results_block
 from tasks.publish import Published
@@ -101,7 +101,7 @@ def test_a_bucket_gives_what_a_folder_gives_to_two_runs_at_once_and_keeps_no_sec
     assert one.table == in_folder.table
     assert set(states_since(start)) == {"Cached"}
 
-    assert why(bucket, "latest", "crop")[0].endswith("whose result is used where it is whole")
+    assert explain_misses(bucket, "latest", "crop")[0].endswith("whose result is used where it is whole")
     page = urllib.request.urlopen(bucket.link(one.report.removeprefix(bucket.url + "/"))).read()
     assert b'<ol class="lineage">' in page
     told = as_text(Lineage(bucket).trace(hashlib.sha256(page).hexdigest()))

@@ -49,7 +49,14 @@ def begin(source: Store, target: Store, files: dict[str, Artifact]) -> "subproce
     return process
 
 
-@pytest.mark.parametrize("way", ["to a folder", "to a bucket", "within a bucket"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "to a folder",
+        pytest.param("to a bucket", marks=pytest.mark.s3),
+        pytest.param("within a bucket", marks=pytest.mark.s3),
+    ],
+)
 def test_a_publishing_killed_at_random_moments_is_whole_in_the_end_and_never_half(
     way: str, request: pytest.FixtureRequest, fresh: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
