@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from flows.orchestration.joints import to_joints, to_size
 from flows.orchestration.task_runners import RUNNER
 from flows.shard import with_many_hands
-from jsl_core.cohort import read_cohort, with_frozen_test
+from jsl_core.cohort import assign_with_frozen_test, read_cohort
 from jsl_core.config import PipelineSettings, PresetChoice, over_preset
 from jsl_core.errors import BadSettings, JslError
 from jsl_core.scans.buckets import in_buckets
@@ -68,7 +68,7 @@ def _ingest_table(settings: PipelineSettings, frozen: str, place: Placement) -> 
     names = store.read(frozen) if frozen else None
     if names is None:
         return store.put_file(Path(settings.cohort))
-    split = with_frozen_test(table, frozenset(json.loads(names)), settings.pack)
+    split = assign_with_frozen_test(table, frozenset(json.loads(names)), settings.pack)
     return store.put(split.drop(columns=["participant", "side"]).to_csv(index=False).encode(), "cohort.csv")
 
 

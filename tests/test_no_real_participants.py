@@ -9,14 +9,14 @@ _TEXT = {".py", ".md", ".toml", ".txt", ".csv", ".json", ".yaml", ".yml", ".html
 
 
 def test_no_test_names_a_real_participant() -> None:
-    assert not [path for path in sorted((_ROOT / "tests").rglob("*")) if _names_one(path)]
+    assert not [path for path in sorted((_ROOT / "tests").rglob("*")) if _holds_real_number(path)]
 
 
 def test_no_source_document_or_example_names_a_real_participant() -> None:
     rooms = ("jsl_core", "tasks", "flows", "deployments", "docker", "docs")
     texts = [path for room in rooms for path in sorted((_ROOT / room).rglob("*")) if path.suffix in _TEXT]
     assert len(texts) > 100
-    assert not [path for path in [*texts, _ROOT / "README.md"] if _names_one(path)]
+    assert not [path for path in [*texts, _ROOT / "README.md"] if _holds_real_number(path)]
 
 
 def test_a_real_participant_would_be_found() -> None:
@@ -25,5 +25,5 @@ def test_a_real_participant_would_be_found() -> None:
     assert not _REAL.search(b"1" + invented)
 
 
-def _names_one(path: Path) -> bool:
+def _holds_real_number(path: Path) -> bool:
     return path.is_file() and path.suffix != ".pyc" and bool(_REAL.search(path.read_bytes()))

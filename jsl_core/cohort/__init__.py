@@ -1,9 +1,8 @@
-"""The cohort: its table, its one split, and its risk factors as model inputs."""
+"""The cohort: its table, its split, and its risk factors as model inputs."""
 
 from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS
 from jsl_core.cohort.factors import FactorEncoder
-from jsl_core.cohort.frozen import with_frozen_test
-from jsl_core.cohort.splits import assign_splits
+from jsl_core.cohort.splits import assign_splits, assign_with_frozen_test
 from jsl_core.cohort.table import read_cohort
 
 __all__ = [
@@ -13,6 +12,6 @@ __all__ = [
     "SPLITS",
     "FactorEncoder",
     "assign_splits",
+    "assign_with_frozen_test",
     "read_cohort",
-    "with_frozen_test",
 ]

@@ -1,4 +1,4 @@
-"""Risk factors as the inputs of a model: imputed, scaled and one-hot, from training rows alone."""
+"""Risk factors as model inputs: imputed, scaled and one-hot, fitted on training rows alone."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -36,7 +36,16 @@ class FactorEncoder:
     def fit(
         cls, rows: pd.DataFrame, which: Literal["all", "clinical"] = "all", scaled: bool = True
     ) -> "FactorEncoder":
-        """Fit on training rows of a cohort table; unscaled is the seed's way. Raises `BadTable`."""
+        """Fit the encoding on training rows.
+
+        Args:
+            rows: Training rows of a cohort table.
+            which: All factors, or those that need no expert reading of the film.
+            scaled: Whether measurements are standardised; not in the seed.
+
+        Raises:
+            BadTable: If a factor is missing in every row.
+        """
         columns = _COLUMNS[which]
         fill, mean, scale = [], [], []
         for column in columns:
@@ -63,7 +72,14 @@ class FactorEncoder:
         )
 
     def transform(self, rows: pd.DataFrame) -> np.ndarray:
-        """Rows of a cohort table to float32 N×F."""
+        """Encode rows of a cohort table.
+
+        Args:
+            rows: N rows of a cohort table.
+
+        Returns:
+            float32 N×F, the inputs in the order of `names`.
+        """
         blocks = []
         for column, fill, mean, scale in zip(self.columns, self.fill, self.mean, self.scale, strict=True):
             values = _codes(column, rows[column].fillna(fill))
@@ -74,14 +90,15 @@ class FactorEncoder:
         return np.concatenate(blocks, axis=1).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain lists and numbers; `from_json` reads them back."""
+        """The encoding as lists of names and numbers, for JSON."""
         return {name: list(value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "FactorEncoder":
+        """The encoding that `to_json` wrote."""
         return cls(**{name: tuple(value) for name, value in record.items()})
 
 
 def _codes(column: str, values: pd.Series) -> pd.Series:
-    """Sex is 1 male, 2 female in tables and 0, 1 in models."""
+    """The values as models take them: sex, 1 male and 2 female in tables, becomes 0 and 1."""
     return values - 1 if column == "Sex" else values

@@ -1,7 +1,8 @@
-"""One split into train, val and test for every regime."""
+"""The split into train, val and test, the same for every regime, and the folds of a cross-validation."""
 
 import hashlib
 import math
+from collections.abc import Set
 
 import numpy as np
 import pandas as pd
@@ -9,38 +10,71 @@ import pandas as pd
 from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.config import PackSettings
 
-__all__ = ["assign_folds", "assign_splits"]
+__all__ = ["assign_folds", "assign_splits", "assign_with_frozen_test"]
 
 
 def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
-    """Fill the blanks of the column `split`, and return a new table.
+    """Assign train, val or test to the knees without a split.
 
     Units are participants (or knees, the seed's mistake), stratified by their worst KL grade and by whether
     any knee progressed. Within a stratum a seeded hash of the name orders the units, so a new participant
-    moves at most one other across each border of each stratum. A split that the table gives is kept, and a
-    test or validation part that it gives not added to: the shares of the others are then of the rest. Knees
-    without one follow the other knee of the same participant.
+    moves at most one other across each border of each stratum.
+
+    Args:
+        table: From `read_cohort`. A split that it names is kept, and the other knee of the participant gets
+            the same. A test or validation part that it names is not added to; the shares of the others are
+            then of the rest.
+        settings: The shares, the unit and the seed.
+
+    Returns:
+        A new table.
     """
     table = table.copy()
     unit = table["participant"] if settings.split_by == "participant" else table["ID"]
-    given = table["split"].where(table["split"] != "")
-    table["split"] = given.groupby(unit).transform("first")
-    blank = table["split"].isna()
-    if blank.any():
-        test, val, named = settings.test, settings.val, set(given.dropna())
-        if "test" in named:
+    preset = table["split"].where(table["split"] != "")
+    table["split"] = preset.groupby(unit).transform("first")
+    unassigned = table["split"].isna()
+    if unassigned.any():
+        test, val, preset_splits = settings.test, settings.val, set(preset.dropna())
+        if "test" in preset_splits:
             test, val = 0.0, val / (1 - settings.test)
-        if "val" in named:
+        if "val" in preset_splits:
             test, val = test / (1 - settings.val), 0.0
-        assigned = _stratified(table[blank], unit[blank], settings.seed, test, val)
-        table.loc[blank, "split"] = unit[blank].map(assigned)
+        split_of = _assign_stratified(table[unassigned], unit[unassigned], settings.seed, test, val)
+        table.loc[unassigned, "split"] = unit[unassigned].map(split_of)
     return table
 
 
-def assign_folds(table: pd.DataFrame, folds: int) -> pd.Series:
-    """A fold, 0…`folds` - 1, for every row: by participant, stratified as `assign_splits` does.
+def assign_with_frozen_test(table: pd.DataFrame, frozen: Set[str], settings: PackSettings) -> pd.DataFrame:
+    """Assign `test` to the frozen participants, whatever the table says, and train or val to all others.
 
-    The same participants are always dealt in the same way.
+    The frozen test part is the participants on whom a champion and its challengers are compared.
+
+    Args:
+        table: From `read_cohort`. A split that it names for the others is kept.
+        frozen: The participants of the frozen test part.
+        settings: As for `assign_splits`.
+
+    Returns:
+        A new table.
+    """
+    table = table.copy()
+    table.loc[table["participant"].isin(frozen), "split"] = "test"
+    others = settings.model_copy(update={"test": 0.0, "val": settings.val / (1 - settings.test)})
+    return assign_splits(table, others)
+
+
+def assign_folds(table: pd.DataFrame, folds: int) -> pd.Series:
+    """Assign every knee to a fold by participant, stratified as `assign_splits` does.
+
+    The same participants always get the same folds.
+
+    Args:
+        table: From `read_cohort`.
+        folds: How many.
+
+    Returns:
+        A fold, 0…`folds` - 1, for every row.
     """
     frame = _strata(table, table["participant"], seed=0)
     order = frame.sort_values(["progressed", "worst", "order"]).index
@@ -56,21 +90,23 @@ def _strata(table: pd.DataFrame, unit: pd.Series, seed: int) -> pd.DataFrame:
     return frame
 
 
-def _stratified(table: pd.DataFrame, unit: pd.Series, seed: int, test: float, val: float) -> dict[str, str]:
-    """The part of each unit, these shares of them for testing and for validation."""
+def _assign_stratified(
+    table: pd.DataFrame, unit: pd.Series, seed: int, test: float, val: float
+) -> dict[str, str]:
+    """The split of each unit, given the shares of the test and the validation part."""
     frame = _strata(table, unit, seed)
-    assigned: dict[str, str] = {}
-    wanted = np.array([test, test + val])
+    split_of: dict[str, str] = {}
+    borders = np.array([test, test + val])
     before = 0
     for _, stratum in frame.groupby(["progressed", "worst"], sort=True):
         names = stratum.sort_values("order").index
         # Borders come from the running total: small strata do not lose their share to rounding.
         after = before + len(names)
-        first, second = (math.floor(s * after + 0.5) - math.floor(s * before + 0.5) for s in wanted)
+        first, second = (math.floor(s * after + 0.5) - math.floor(s * before + 0.5) for s in borders)
         for place, name in enumerate(names):
-            assigned[name] = "test" if place < first else "val" if place < second else "train"
+            split_of[name] = "test" if place < first else "val" if place < second else "train"
         before = after
-    return assigned
+    return split_of
 
 
 def _hash(seed: int, name: str) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from jsl_core.cohort.column_synonyms import to_own_columns
 from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS
-from jsl_core.cohort.foreign import domestic
 from jsl_core.errors import BadTable
 
 __all__ = ["read_cohort"]
@@ -24,22 +24,30 @@ _CODES: dict[str, tuple[int, ...]] = {
 _RANGES: dict[str, tuple[float, float]] = {"Age": (0, 120), "BMI": (5, 120), "Alignment_degree": (-60, 60)}
 
 
-def read_cohort(path: Path, needs: Sequence[str] = (), foreign: bool = False) -> pd.DataFrame:
+def read_cohort(path: Path, needs: Sequence[str] = (), synonyms: bool = False) -> pd.DataFrame:
     """Read and check a cohort table.
 
-    Comma, semicolon, tab or pipe separated; UTF-8 (with or without BOM) or Latin-1; blanks and codes that
-    start with a dot (`.`, `.P`) are missing values; other columns are left out. `needs` names columns that
-    must be there besides `ID`. A `foreign` table may name its splits as it likes and its columns and sides in
-    the ways that `domestic` knows.
+    The columns are separated by comma, semicolon, tab or pipe; the text is UTF-8 (with or without BOM) or
+    Latin-1. Empty cells and codes that start with a dot (`.`, `.P`) are missing values.
 
-    Returns one row per knee in the file's order with `ID`, `participant`, `side` (1 right, 2 left), `split`
-    and `Img_path` ("" where missing), the six factors, `BL_KL_grade` and `JSL_Prog` (float, NaN where
-    missing). Raises `BadTable`.
+    Args:
+        path: The CSV file.
+        needs: Columns that must be there besides `ID`.
+        synonyms: Whether columns and sides may go by the names that `to_own_columns` knows, and splits by
+            any.
+
+    Returns:
+        One row per knee in the file's order with `ID`, `participant`, `side` (1 right, 2 left), `split` and
+        `Img_path` ("" where missing), the six factors, `BL_KL_grade` and `JSL_Prog` (float, NaN where
+        missing). Other columns are left out.
+
+    Raises:
+        BadTable: If the file cannot be read, a column is missing or a cell cannot be understood.
     """
     table = _parse(path)
-    table = _known_columns(domestic(table) if foreign else table, path.name, needs)
-    table = _typed(table, path.name)
-    _check(table, path.name, foreign)
+    table = _select_columns(to_own_columns(table) if synonyms else table, path.name, needs)
+    table = _convert_cells(table, path.name)
+    _check(table, path.name, any_split=synonyms)
     identity = table["ID"].str.extract(r"^(?P<participant>.+)_(?P<side>[12])$")
     table.insert(1, "participant", identity["participant"])
     table.insert(2, "side", identity["side"].astype(int))
@@ -75,7 +83,7 @@ def _parse(path: Path) -> pd.DataFrame:
     return table
 
 
-def _known_columns(table: pd.DataFrame, name: str, needs: Sequence[str]) -> pd.DataFrame:
+def _select_columns(table: pd.DataFrame, name: str, needs: Sequence[str]) -> pd.DataFrame:
     known = {column.lower(): column for column in ("ID", *_TEXT, *_NUMERIC)}
     table = table.rename(columns=lambda column: known.get(column.strip().lower(), column))
     table = table[[column for column in table.columns if column in known.values()]]
@@ -91,7 +99,7 @@ def _known_columns(table: pd.DataFrame, name: str, needs: Sequence[str]) -> pd.D
     return table.reindex(columns=["ID", *_TEXT, *_NUMERIC])
 
 
-def _typed(table: pd.DataFrame, name: str) -> pd.DataFrame:
+def _convert_cells(table: pd.DataFrame, name: str) -> pd.DataFrame:
     table = table.copy()
     for column in ("ID", *_TEXT):
         table[column] = table[column].astype(object).where(table[column].notna(), "").astype(str).str.strip()
@@ -126,16 +134,16 @@ def _check(table: pd.DataFrame, name: str, any_split: bool) -> None:
     except pa.errors.SchemaErrors as error:
         first = error.failure_cases.iloc[0]
         value = first["failure_case"]
-        told = f"{value:g}" if isinstance(value, float) else repr(value)
+        shown = f"{value:g}" if isinstance(value, float) else repr(value)
         demand = "keep one row per knee" if first["check"] == "field_uniqueness" else first["check"]
-        raise BadTable(f"{name}, row {first['index'] + 2}: {first['column']} is {told}; {demand}") from error
+        raise BadTable(f"{name}, row {first['index'] + 2}: {first['column']} is {shown}; {demand}") from error
 
 
 def _check_one_split_each(table: pd.DataFrame, name: str) -> None:
-    given = table[table["split"] != ""]
-    splits = given.groupby("participant")["split"].nunique()
+    assigned = table[table["split"] != ""]
+    splits = assigned.groupby("participant")["split"].nunique()
     if (splits > 1).any():
-        who = splits[splits > 1].index[0]
+        participant = splits[splits > 1].index[0]
         raise BadTable(
-            f"{name}: the knees of participant {who} are in two splits; put both knees into the same one"
+            f"{name}: the knees of participant {participant} are in two splits; put both into the same one"
         )

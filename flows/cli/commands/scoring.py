@@ -82,7 +82,7 @@ def score(
     after = _overlays(ensemble, out.with_name(f"{out.stem}_overlays"), saliency) if overlay else _nothing
     with Bars() as bars:
         if scans.suffix.lower() in _TABLES:
-            crops = read_cohort(scans, needs=["Img_path"], foreign=True)
+            crops = read_cohort(scans, needs=["Img_path"], synonyms=True)
             knees = crops_from_table(crops, scans.parent, bars.at("crops"))
         else:
             view = crop_settings_for(crop, ensemble.field_mm)
@@ -148,7 +148,7 @@ def evaluate(
     from jsl_core.system.files import write_atomically
 
     ensemble = Ensemble.load(bundles, predict.device)
-    table = read_cohort(cohort, needs=[] if scans else ["Img_path"], foreign=True)
+    table = read_cohort(cohort, needs=[] if scans else ["Img_path"], synonyms=True)
     rows, part = select_split(table, split)
     with Bars() as bars:
         if scans:

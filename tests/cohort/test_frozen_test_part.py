@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort import assign_splits, with_frozen_test
+from jsl_core.cohort import assign_splits, assign_with_frozen_test
 from jsl_core.config import PackSettings
 
 
@@ -25,7 +25,7 @@ def test_the_test_part_stays_the_same_however_the_cohort_grows() -> None:
     settings = PackSettings()
     first = assign_splits(table(100), settings)
     frozen = frozenset(first.loc[first["split"] == "test", "participant"])
-    grown = with_frozen_test(table(300), frozen, settings)
+    grown = assign_with_frozen_test(table(300), frozen, settings)
     assert frozenset(grown.loc[grown["split"] == "test", "participant"]) == frozen
     others = grown[grown["split"] != "test"]
     share = (others["split"] == "val").mean()
@@ -33,10 +33,10 @@ def test_the_test_part_stays_the_same_however_the_cohort_grows() -> None:
 
 
 def test_a_split_in_the_table_holds_for_all_but_the_frozen() -> None:
-    given = table(40)
-    given.loc[given["participant"] == "1000001", "split"] = "train"
-    given.loc[given["participant"] == "1000002", "split"] = "val"
-    split = with_frozen_test(given, frozenset({"1000001"}), PackSettings())
+    cohort = table(40)
+    cohort.loc[cohort["participant"] == "1000001", "split"] = "train"
+    cohort.loc[cohort["participant"] == "1000002", "split"] = "val"
+    split = assign_with_frozen_test(cohort, frozenset({"1000001"}), PackSettings())
     by_name = split.groupby("participant")["split"].unique()
     assert list(by_name["1000001"]) == ["test"]
     assert list(by_name["1000002"]) == ["val"]

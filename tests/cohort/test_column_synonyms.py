@@ -1,4 +1,4 @@
-"""Tables of others: the same knees by other names."""
+"""Tables with other column names are read as the same knees."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from jsl_core.cohort import read_cohort
 from jsl_core.errors import BadTable
 
-OURS = "ID,Img_path,BL_KL_grade,split\n1000001_2,a/1.png,3,test\n1000001_1,a/2.png,0,test\n"
+OWN = "ID,Img_path,BL_KL_grade,split\n1000001_2,a/1.png,3,test\n1000001_1,a/2.png,0,test\n"
 
 
 def table_of(folder: Path, text: str) -> Path:
@@ -19,30 +19,30 @@ def table_of(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     "text",
     [
-        OURS,
+        OWN,
         "File,Participant,Side,KL,split\na/1.png,1000001,L,3,test\na/2.png,1000001,R,0,test\n",
         "split;grade;laterality;patient_id;filename\ntest;3;left;1000001;a/1.png\ntest;0;Right;1000001;a/2.png\n",
         "ID,image,kl_grade,split\n1000001L,a/1.png,3,test\n1000001_R,a/2.png,0,test\n",
     ],
 )
 def test_a_table_is_read_by_whichever_names_its_maker_chose(tmp_path: Path, text: str) -> None:
-    expected = read_cohort(table_of(tmp_path, OURS))
-    assert read_cohort(table_of(tmp_path, text), needs=["Img_path"], foreign=True).equals(expected)
+    expected = read_cohort(table_of(tmp_path, OWN))
+    assert read_cohort(table_of(tmp_path, text), needs=["Img_path"], synonyms=True).equals(expected)
 
 
 def test_splits_of_any_name_are_kept(tmp_path: Path) -> None:
-    path = table_of(tmp_path, OURS.replace(",test", ",external"))
-    assert set(read_cohort(path, foreign=True)["split"]) == {"external"}
+    path = table_of(tmp_path, OWN.replace(",test", ",external"))
+    assert set(read_cohort(path, synonyms=True)["split"]) == {"external"}
     with pytest.raises(BadTable, match="train, val, test"):
         read_cohort(path)
 
 
 def test_our_own_column_goes_before_others(tmp_path: Path) -> None:
     text = "ID,BL_KL_grade,grade\n1000001_1,2,77\n"
-    assert read_cohort(table_of(tmp_path, text), foreign=True)["BL_KL_grade"].tolist() == [2.0]
+    assert read_cohort(table_of(tmp_path, text), synonyms=True)["BL_KL_grade"].tolist() == [2.0]
 
 
-def test_a_side_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_side_that_is_none_is_refused(tmp_path: Path) -> None:
     path = table_of(tmp_path, "participant,side,kl\n1000001,both,2\n")
     with pytest.raises(BadTable, match="1 \\(right\\) or _2 \\(left\\)"):
-        read_cohort(path, foreign=True)
+        read_cohort(path, synonyms=True)

@@ -1,11 +1,11 @@
-"""Tables of labelled knees that others made: the same columns by other names."""
+"""Column names that other makers of cohort tables use, and what this project calls them."""
 
 import pandas as pd
 
-__all__ = ["domestic"]
+__all__ = ["to_own_columns"]
 
-# Each is looked for, without regard to case, where the table has no column of the first name.
-_NAMES = {
+# Looked for, without regard to case, where the table has no column of this project's name.
+_SYNONYMS = {
     "ID": ("knee", "knee_id"),
     "participant": ("participant_id", "participantid", "patient", "patient_id", "subject", "src_subject_id"),
     "side": ("laterality",),
@@ -17,20 +17,24 @@ _SIDES = {"1": "1", "r": "1", "right": "1", "rechts": "1", "2": "2", "l": "2", "
 _ENDING = r"(?i)^(.+?)[_\- ]?(r|l|right|left)$"
 
 
-def domestic(table: pd.DataFrame) -> pd.DataFrame:
-    """A table of text cells with this project's names, and IDs as `<participant>_<side>` where that is clear.
+def to_own_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Rename the columns of a table to this project's names, and write IDs as `<participant>_<side>`.
 
-    An ID may end in R, L, right or left instead, or be missing beside a participant and a side (1, 2, R, L,
-    right, left). What is not recognised stays as it is.
+    Args:
+        table: Text cells. An ID may end in R, L, right or left, or be missing beside a participant and a
+            side (1, 2, R, L, right, left).
+
+    Returns:
+        A new table; what is not recognised stays as it is.
     """
     names = {str(column).strip().lower(): column for column in table.columns}
-    found = {}
-    for ours, theirs in _NAMES.items():
-        if ours.lower() in names:
-            found[names[ours.lower()]] = ours
+    renamed = {}
+    for own, synonyms in _SYNONYMS.items():
+        if own.lower() in names:
+            renamed[names[own.lower()]] = own
         else:
-            found |= next(({names[other]: ours} for other in theirs if other in names), {})
-    table = table.rename(columns=found)
+            renamed |= next(({names[name]: own} for name in synonyms if name in names), {})
+    table = table.rename(columns=renamed)
     if "ID" in table:
         parts = table["ID"].str.strip().str.extract(_ENDING)
         sided = parts[0] + "_" + parts[1].str.lower().map(_SIDES)
