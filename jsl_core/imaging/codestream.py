@@ -1,4 +1,4 @@
-"""What a compressed picture says of itself, read without decoding it."""
+"""Size and coding of a compressed picture by its own header, read without decoding it."""
 
 import struct
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from pydicom.uid import (
     JPEGLSTransferSyntaxes,
 )
 
-__all__ = ["PROGRESSIVE", "STARTS", "Stated", "stated_by"]
+__all__ = ["CODESTREAM_STARTS", "PROGRESSIVE", "CodestreamHeader", "read_codestream_header"]
 
 PROGRESSIVE = (UID("1.2.840.10008.1.2.4.55"), UID("1.2.840.10008.1.2.4.53"))  # PS3.6 annex A, retired
 
 _JPEG_START = b"\xff\xd8"
 _J2K_SIZ = b"\xff\x4f\xff\x51"  # start of codestream, SIZ (ISO 15444-1, A.5.1)
 _JP2_START = b"\0\0\0\x0cjP  "  # a JPEG 2000 codestream in its file format (ISO 15444-1, I.5.1)
-STARTS = (_JPEG_START, _J2K_SIZ, _JP2_START)
+CODESTREAM_STARTS = (_JPEG_START, _J2K_SIZ, _JP2_START)
 
 # Start-of-frame markers of JPEG (ISO 10918-1, table B.1) and of JPEG-LS (ISO 14495-1, C.1.1).
 _FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
@@ -35,30 +35,30 @@ _SYNTAXES: dict[int, Sequence[UID]] = {
 
 
 @dataclass(frozen=True)
-class Stated:
-    """Height and width in pixels, and the transfer syntaxes that a picture can be of."""
+class CodestreamHeader:
+    """What a picture states: (height, width) in pixels, and the transfer syntaxes that it can be of."""
 
     size: tuple[int, int]
     syntaxes: Sequence[UID]
 
 
-def stated_by(data: bytes) -> Stated | None:
-    """What the first JPEG, JPEG-LS or JPEG 2000 picture in `data` states, if there is one."""
+def read_codestream_header(data: bytes) -> CodestreamHeader | None:
+    """Read the header of the first JPEG, JPEG-LS or JPEG 2000 picture in `data`, if there is one."""
     if (at := data.find(_J2K_SIZ)) >= 0 and len(data) >= at + 24:
         width, height, left, top = struct.unpack_from(">4I", data, at + 8)
-        return Stated((height - top, width - left), JPEG2000TransferSyntaxes)
+        return CodestreamHeader((height - top, width - left), JPEG2000TransferSyntaxes)
     at = data.find(_JPEG_START)
-    return _jpeg(data, at + 2) if at >= 0 else None
+    return _read_jpeg_header(data, at + 2) if at >= 0 else None
 
 
-def _jpeg(data: bytes, at: int) -> Stated | None:
+def _read_jpeg_header(data: bytes, at: int) -> CodestreamHeader | None:
     while at + 9 <= len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
         if marker == 0xFF:  # a fill byte
             at += 1
         elif marker in _FRAME:
             height, width = struct.unpack_from(">2H", data, at + 5)
-            return Stated((height, width), _SYNTAXES.get(marker, ()))
+            return CodestreamHeader((height, width), _SYNTAXES.get(marker, ()))
         else:
             at += 2 + length
     return None

@@ -13,12 +13,13 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
-from jsl_core.imaging import quality_gate as gate
-from jsl_core.imaging.header_repair import complete_meta, complete_picture
+from jsl_core.imaging.header_repair import repair_header, repair_transfer_syntax
 from jsl_core.imaging.pixels import decode_pixels
-from jsl_core.imaging.radiograph import Radiograph, digest_of
+from jsl_core.imaging.polarity import is_inverted
+from jsl_core.imaging.quality_gate import check_header, view_of
+from jsl_core.imaging.radiograph import Radiograph, pixel_digest
 from jsl_core.imaging.records import ScanRecord
-from jsl_core.imaging.silence_libraries import quiet
+from jsl_core.imaging.silence_libraries import silence_libraries
 from jsl_core.imaging.tags import (
     is_grey,
     laterality_of,
@@ -38,11 +39,15 @@ _DIRECTORY = UID("1.2.840.10008.1.3.10")
 
 
 def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[ScanRecord, Radiograph]:
-    """A DICOM file's radiograph and record. Raises BadScan with any reason of the gate."""
-    with quiet():
-        ds = _parsed(data, settings)
-        gate.check_header(ds, settings)
-        complete_picture(ds)
+    """Read a DICOM file's record and radiograph.
+
+    Raises:
+        BadScan: With a reason of the quality gate.
+    """
+    with silence_libraries():
+        ds = _parse(data, settings)
+        check_header(ds, settings)
+        repair_header(ds)
         participant = participant_of(ds, name)
         laterality, orientation = laterality_of(ds), orientation_of(ds)
         radiograph = _radiograph(ds)
@@ -51,7 +56,7 @@ def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[
         return ScanRecord(
             file=name,
             participant=participant,
-            view=gate.view_of(ds),
+            view=view_of(ds),
             spacing_mm=spacing,
             spacing_source=source,
             width=width,
@@ -62,17 +67,17 @@ def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[
             laterality=laterality,
             flipped=orientation.startswith("R"),
             upside_down=orientation.endswith("H"),
-            pixels=digest_of(radiograph.codes, radiograph.histogram),
+            pixels=pixel_digest(radiograph.codes, radiograph.histogram),
         ), radiograph
 
 
-def _parsed(data: bytes, settings: ConvertSettings) -> Dataset:
-    if data[128:132] != b"DICM" and not _plausible(data):
+def _parse(data: bytes, settings: ConvertSettings) -> Dataset:
+    if data[128:132] != b"DICM" and not _may_lack_preamble(data):
         raise BadScan("not_dicom", "the file is no DICOM file")
     try:
-        ds = _inflated(data, settings) or pydicom.dcmread(io.BytesIO(data), force=True)
+        ds = _inflate(data, settings) or pydicom.dcmread(io.BytesIO(data), force=True)
         sop = text(ds.file_meta, "MediaStorageSOPClassUID")
-        complete_meta(ds)
+        repair_transfer_syntax(ds)
     except BadScan:
         raise
     except EOFError:
@@ -88,12 +93,12 @@ def _parsed(data: bytes, settings: ConvertSettings) -> Dataset:
     return ds
 
 
-def _plausible(data: bytes) -> bool:
-    """A file without preamble begins with an element of group 2 or 8, in either byte order."""
+def _may_lack_preamble(data: bytes) -> bool:
+    """A DICOM file without preamble begins with an element of group 2 or 8, in either byte order."""
     return data[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08") and len(data) > 8
 
 
-def _inflated(data: bytes, settings: ConvertSettings) -> Dataset | None:
+def _inflate(data: bytes, settings: ConvertSettings) -> Dataset | None:
     """A deflated file (PS3.5 A.5), inflated no further than the largest film allowed."""
     if DeflatedExplicitVRLittleEndian.encode() not in data[:4096]:
         return None
@@ -118,8 +123,8 @@ def _radiograph(ds: Dataset) -> Radiograph:
     container = 8 * codes.dtype.itemsize
     grey = is_grey(ds)
     palette = ds.get("RedPaletteColorLookupTableDescriptor")
-    deep = palette[2] if palette and photometric_of(ds) == "PALETTE COLOR" else ds.BitsStored
-    bits = min(int(deep), container)
+    depth = palette[2] if palette and photometric_of(ds) == "PALETTE COLOR" else ds.BitsStored
+    bits = min(int(depth), container)
     signed = grey and number(ds, "PixelRepresentation", 0) == 1
     high_bit = _high_bit(ds, codes, bits) if grey else bits - 1
     stored, values = modality_values(ds, 1 << container, bits, high_bit, signed)
@@ -128,27 +133,19 @@ def _radiograph(ds: Dataset) -> Radiograph:
         values=values,
         padding=_padding(ds, stored, bits, signed),
         voi=voi_of(ds, signed=signed or values.min() < 0) if grey else Window.whole(bits),
-        inverted=grey and _inverted(ds),
+        inverted=is_inverted(ds),
         bits=bits,
     )
 
 
 def _high_bit(ds: Dataset, codes: npt.NDArray[np.unsignedinteger], bits: int) -> int:
     """The place of the values' highest bit in their container."""
-    usual, given = bits - 1, int(number(ds, "HighBit", bits - 1))
-    if not usual < given < 8 * codes.dtype.itemsize:
+    usual, stated = bits - 1, int(number(ds, "HighBit", bits - 1))
+    if not usual < stated < 8 * codes.dtype.itemsize:
         return usual
     # Compressing can move the values down and leave the header as it was.
     moved = UID(ds.file_meta.TransferSyntaxUID).is_encapsulated and int(codes.max()) >> bits == 0
-    return usual if moved else given
-
-
-def _inverted(ds: Dataset) -> bool:
-    """By PresentationLUTShape, which accounts for MONOCHROME1 already (PS3.3 C.8.11.3), or else by that."""
-    shape = text(ds, "PresentationLUTShape").upper()
-    if shape in ("IDENTITY", "INVERSE"):
-        return shape == "INVERSE"
-    return photometric_of(ds) == "MONOCHROME1"
+    return usual if moved else stated
 
 
 def _padding(ds: Dataset, stored: npt.NDArray[np.float64], bits: int, signed: bool) -> npt.NDArray[np.bool_]:

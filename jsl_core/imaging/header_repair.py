@@ -1,4 +1,4 @@
-"""What careless writers leave out of a header, misspell, or keep in another place than a film's."""
+"""Headers of careless writers, completed: what is left out, misspelt, or kept where no film keeps it."""
 
 from itertools import chain
 
@@ -7,7 +7,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from jsl_core.imaging.tags import is_grey, number, photometric_of, text
 
-__all__ = ["complete_meta", "complete_picture"]
+__all__ = ["repair_header", "repair_transfer_syntax"]
 
 _OF_GROUPS = {
     *("PixelSpacing", "ImagerPixelSpacing", "RescaleSlope", "RescaleIntercept", "FrameLaterality"),
@@ -15,16 +15,16 @@ _OF_GROUPS = {
 }
 
 
-def complete_meta(ds: Dataset) -> None:
-    """State the transfer syntax that a file was found to be in where it names none."""
+def repair_transfer_syntax(ds: Dataset) -> None:
+    """State the transfer syntax that a file was read in, if it names none."""
     if not text(ds.file_meta, "TransferSyntaxUID"):
         implicit, little = ds.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
 
 
-def complete_picture(ds: Dataset) -> None:
-    """Give elements that are missing or make no sense (PS3.3 C.7.6.3) what they mean then."""
+def repair_header(ds: Dataset) -> None:
+    """Give elements that are missing or make no sense (PS3.3 C.7.6.3) their usual meaning."""
     _flatten_groups(ds)
     if not number(ds, "SamplesPerPixel", 0):
         ds.SamplesPerPixel = 1

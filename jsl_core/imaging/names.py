@@ -26,7 +26,7 @@ class Pseudonyms:
     reveal: bool = False
 
     def __call__(self, name: str) -> str:
-        """HMAC-SHA-256 of a name, 64 bits of it."""
+        """The pseudonym of a name: 64 bits of its HMAC-SHA-256."""
         return (
             "P" + hmac.new(self.key, name.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:16]
         )
@@ -44,7 +44,7 @@ def stem(file: str) -> str:
 
 
 def output_names(files: Sequence[str]) -> list[str]:
-    """The PNG of each source file: its sub-folders and stem, or its whole name where stems are the same.
+    """Name the PNG of each source file: its sub-folders and stem, or its whole name where stems are the same.
 
     A name that no disk takes, or that is taken by a folder, gives way to a digest of it.
     """

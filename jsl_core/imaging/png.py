@@ -26,10 +26,10 @@ _BLOCKS = 0.35  # share of filtered bytes that are zero, from which on run lengt
 
 
 def encode_png(image: npt.NDArray, spacing_mm: tuple[float, float] | None = None) -> bytes:
-    """HxW uint8 or uint16 to a grey PNG; spacing (between rows, between columns) in its pHYs chunk."""
+    """Encode HxW uint8 or uint16 as a grey PNG; spacing (between rows, between columns) in its pHYs chunk."""
     height, width = image.shape
     depth = 8 * image.dtype.itemsize
-    filtered = _filtered(image)
+    filtered = _filter_by_average(image)
     strategy = zlib.Z_RLE if (filtered[::16] == 0).mean() > _BLOCKS else zlib.Z_HUFFMAN_ONLY
     deflate = zlib.compressobj(1, strategy=strategy)
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0))]
@@ -40,7 +40,7 @@ def encode_png(image: npt.NDArray, spacing_mm: tuple[float, float] | None = None
     return _SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks)
 
 
-def _filtered(image: npt.NDArray) -> Image:
+def _filter_by_average(image: npt.NDArray) -> Image:
     """Every byte less the average of the bytes left of it and above it, rows led by the filter type."""
     height, step = image.shape[0], image.dtype.itemsize
     plain = np.ascontiguousarray(image, image.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
@@ -61,12 +61,13 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def decode_png(data: bytes) -> Image:
-    """A PNG or JPEG to HxW uint8, or uint16 of a 16-bit PNG; colour becomes grey.
+    """Decode a PNG or JPEG to HxW uint8, or uint16 of a 16-bit PNG; colour becomes grey.
 
-    Raises BadScan if it cannot be read.
+    Raises:
+        BadScan: If it cannot be read.
     """
-    how = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), how) if data else None
+    flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if image is None:
         raise BadScan("undecodable", "the picture cannot be decoded")
     return np.asarray(image)

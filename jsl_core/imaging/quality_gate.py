@@ -34,7 +34,11 @@ _BURNT, _BLACK = 0.5, 0.97  # shares of the middle of the film that are fully wh
 
 
 def check_header(ds: Dataset, settings: ConvertSettings) -> None:
-    """Raises BadScan for what the header alone decides; nothing has been decoded yet."""
+    """Reject a scan by what its header alone decides, before anything is decoded.
+
+    Raises:
+        BadScan: With the reason's code and sentence.
+    """
     if "PixelData" not in ds:
         raise BadScan("no_pixels", "the file has a header but no picture")
     rows, columns = number(ds, "Rows", 0), number(ds, "Columns", 0)
@@ -94,21 +98,29 @@ def view_of(ds: Dataset) -> str:
     return next((word.upper() for word in words if word in ("ap", "pa")), "")
 
 
-def check_picture(radiograph: Radiograph, shown: npt.NDArray) -> None:
-    """Raises BadScan `empty` or `clipped`; `shown` is the rendered HxW picture."""
+def check_picture(radiograph: Radiograph, rendered: npt.NDArray) -> None:
+    """Reject a film by its picture.
+
+    Args:
+        radiograph: The film before display.
+        rendered: Its picture, HxW uint8 or uint16.
+
+    Raises:
+        BadScan: `empty` or `clipped`.
+    """
     low, high = quantiles(radiograph.values, radiograph.counts, 0.01, 0.99)
     steps = np.count_nonzero(radiograph.counts[(radiograph.values >= low) & (radiograph.values <= high)])
     if steps < _LOW_CONTRAST:
         raise BadScan("empty", f"the film has only {steps} grey levels; nothing was exposed")
-    if is_clipped(shown):
+    if is_clipped(rendered):
         raise BadScan("clipped", "most of the middle of the film is burnt out")
 
 
-def is_clipped(shown: npt.NDArray) -> bool:
+def is_clipped(rendered: npt.NDArray) -> bool:
     """Whether the middle of a rendered HxW picture is mostly white, or all but wholly black."""
-    height, width = shown.shape
-    middle = shown[height // 4 : height - height // 4 : 4, width // 4 : width - width // 4 : 4]
-    top = np.iinfo(shown.dtype).max
+    height, width = rendered.shape
+    middle = rendered[height // 4 : height - height // 4 : 4, width // 4 : width - width // 4 : 4]
+    top = np.iinfo(rendered.dtype).max
     return bool((middle == top).mean() > _BURNT or (middle == 0).mean() > _BLACK)
 
 

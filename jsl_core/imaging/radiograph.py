@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from jsl_core.imaging.voi import Voi
 
-__all__ = ["Counts", "Radiograph", "digest_of", "histogram", "quantiles"]
+__all__ = ["Counts", "Radiograph", "histogram", "pixel_digest", "quantiles"]
 
 Counts = npt.NDArray[np.float64]
 
@@ -19,8 +19,13 @@ Counts = npt.NDArray[np.float64]
 class Radiograph:
     """A film before display.
 
-    `codes` is HxW uint8 or uint16, the bits as stored; `values` has for every code its modality value and
-    `padding` whether it stands for no exposure (256 or 65,536 entries each).
+    Attributes:
+        codes: HxW uint8 or uint16, the bits as stored.
+        values: For every code (256 or 65,536) its modality value.
+        padding: For every code whether it stands for no exposure.
+        voi: The film's own values of interest, None where it states none.
+        inverted: Whether bone is dark until values are inverted.
+        bits: Bits of a stored value.
     """
 
     codes: npt.NDArray[np.unsignedinteger]
@@ -37,7 +42,7 @@ class Radiograph:
 
     @cached_property
     def counts(self) -> Counts:
-        """The same, with none for padding."""
+        """How many pixels have each code, none for padding."""
         return np.where(self.padding, 0, self.histogram)
 
 
@@ -50,21 +55,25 @@ def histogram(codes: npt.NDArray) -> Counts:
 
 
 def quantiles(values: npt.NDArray[np.float64], counts: Counts, *shares: float) -> list[float]:
-    """The values below which these shares of the pixels lie; `values` and `counts` go by code."""
-    shown = counts > 0  # a film has a thousand values or four, of 65,536 codes
-    if shown.any():
-        values, counts = values[shown], counts[shown]
+    """The values below which these shares (0…1) of the pixels lie; `values` and `counts` go by code."""
+    used = counts > 0  # a film has a thousand values or four, of 65,536 codes
+    if used.any():
+        values, counts = values[used], counts[used]
     order = np.argsort(values, kind="stable")
     values, counts = values[order], counts[order]
     running = np.cumsum(counts)
-    places = np.searchsorted(running, np.array(shares) * running[-1])
-    return [float(value) for value in values[np.minimum(places, len(values) - 1)]]
+    indices = np.searchsorted(running, np.array(shares) * running[-1])
+    return [float(value) for value in values[np.minimum(indices, len(values) - 1)]]
 
 
-def digest_of(pixels: npt.NDArray, counts: Counts) -> str:
-    """The same for the same pixels, whatever the file's name, header and compression.
+def pixel_digest(pixels: npt.NDArray, counts: Counts) -> str:
+    """SHA-256 that is the same for the same pixels, whatever the file's name, header and compression.
 
-    Every fourth row and the histogram `counts` tell films apart as well as all rows, in a third of the time.
+    Every fourth row and the histogram tell films apart as well as all rows, in a third of the time.
+
+    Args:
+        pixels: HxW uint8 or uint16, as stored.
+        counts: Their histogram, of 256 or 65,536 entries.
     """
     digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype} ".encode())
     digest.update(counts.tobytes())

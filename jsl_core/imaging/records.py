@@ -42,17 +42,22 @@ class ScanRecord(BaseModel):
     @property
     def words(self) -> str:
         """What the film shows, as a table says it: `PA bilateral`, `AP right flipped`."""
-        lies = (_FLIPPED if self.flipped else "", _UPSIDE_DOWN if self.upside_down else "")
-        return " ".join(part for part in (self.view, _KNEES.get(self.laterality, ""), *lies) if part)
+        orientation = (_FLIPPED if self.flipped else "", _UPSIDE_DOWN if self.upside_down else "")
+        return " ".join(part for part in (self.view, _KNEES.get(self.laterality, ""), *orientation) if part)
 
     @classmethod
     def from_words(cls, words: str, **fields: Any) -> Self:
-        """The record of a film of which a table says `words`."""
-        said = words.split()
-        laterality = next((letter for letter, knees in _KNEES.items() if knees in said), "")
-        view = said[0] if said and said[0] in ("PA", "AP") else ""
-        lies = {"flipped": _FLIPPED in said, "upside_down": _UPSIDE_DOWN in said}
-        return cls(view=view, laterality=laterality, **lies, **fields)
+        """Make the record of a film of which a table says `words`."""
+        parts = words.split()
+        laterality = next((letter for letter, knees in _KNEES.items() if knees in parts), "")
+        view = parts[0] if parts and parts[0] in ("PA", "AP") else ""
+        return cls(
+            view=view,
+            laterality=laterality,
+            flipped=_FLIPPED in parts,
+            upside_down=_UPSIDE_DOWN in parts,
+            **fields,
+        )
 
 
 class KneeRecord(BaseModel):

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from jsl_core.imaging.polarity import invert
 from jsl_core.imaging.radiograph import Radiograph, quantiles
 from jsl_core.imaging.voi import Window
 
@@ -19,23 +20,23 @@ _BLOCK = 0.01  # an end value of more pixels than this is redaction, collimation
 def render(
     radiograph: Radiograph, window: Literal["dicom", "percentile"] = "dicom", bits: Literal[8, 16] = 8
 ) -> npt.NDArray:
-    """HxW uint8, or uint16 for 16 bits; bone is bright.
+    """Render a radiograph as HxW uint8, or uint16 for 16 bits, with bone bright.
 
     The film's own VOI is used unless it leaves the film flat, else a window of the film's percentiles.
     """
     voi = radiograph.voi if window == "dicom" else None
-    shown = None if voi is None else voi(radiograph.values)
-    if shown is None or _flat(radiograph, shown):
-        shown = percentile_window(radiograph)(radiograph.values)
+    grey = None if voi is None else voi(radiograph.values)
+    if grey is None or _is_flat(radiograph, grey):
+        grey = percentile_window(radiograph)(radiograph.values)
     if radiograph.inverted:
-        shown = 1 - shown
+        grey = invert(grey)
     kind = np.uint8 if bits == 8 else np.uint16
-    table = np.floor(shown * np.iinfo(kind).max + 0.5).astype(kind)
+    table = np.floor(grey * np.iinfo(kind).max + 0.5).astype(kind)
     return np.asarray(cv2.LUT(radiograph.codes, table))  # in an eighth of the time of NumPy's indexing
 
 
 def percentile_window(radiograph: Radiograph) -> Window:
-    """A window that padding, redaction blocks, burnt-out bands and lead letters do not move."""
+    """Choose a window by percentiles, unmoved by padding, redaction, burnt-out bands and lead letters."""
     counts = radiograph.counts.copy()
     used = np.flatnonzero(counts)
     ends: npt.NDArray[np.intp] | list[int] = (
@@ -50,6 +51,6 @@ def percentile_window(radiograph: Radiograph) -> Window:
     return Window((low + high) / 2, max(high - low, 1e-6), "LINEAR_EXACT")
 
 
-def _flat(radiograph: Radiograph, shown: npt.NDArray[np.float64]) -> bool:
-    low, high = quantiles(shown, radiograph.counts, 0.01, 0.99)
+def _is_flat(radiograph: Radiograph, grey: npt.NDArray[np.float64]) -> bool:
+    low, high = quantiles(grey, radiograph.counts, 0.01, 0.99)
     return high - low < _FLAT

@@ -1,4 +1,4 @@
-"""The one picture of a file as the standard would have it (PS3.5 A.4), whatever its writer made of that.
+"""Pixel data packed as the standard would have it (PS3.5 A.4), whatever its writer made of that.
 
 Writers and archives leave wrong offset tables behind, cut a picture into fragments, change the transfer
 syntax's name and not the pixels, or the pixels and not the name. A file of one picture needs no offsets, and
@@ -15,9 +15,9 @@ from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from jsl_core.errors import BadScan
-from jsl_core.imaging.codestream import STARTS, Stated, stated_by
+from jsl_core.imaging.codestream import CODESTREAM_STARTS, CodestreamHeader, read_codestream_header
 
-__all__ = ["put_right"]
+__all__ = ["repair_encapsulation"]
 
 _ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _RLE_HEADER = 64  # bytes, and so the offset of the first segment (PS3.5 G.5)
@@ -25,18 +25,19 @@ _PACKED_PLAIN = UID("1.2.840.10008.1.2.1.98")  # Encapsulated Uncompressed Expli
 _HEADER = 1 << 16  # of a picture, in which it states its size
 
 
-def put_right(ds: Dataset) -> None:
-    """Give a dataset its picture in one fragment and under its true transfer syntax.
+def repair_encapsulation(ds: Dataset) -> None:
+    """Pack a dataset's picture in one fragment and under its true transfer syntax.
 
-    Raises BadScan `truncated`, and `undecodable` where header and picture disagree on the size: a small
-    header over a huge picture would fill the memory.
+    Raises:
+        BadScan: `truncated`, or `undecodable` where header and picture disagree on the size: a small header
+            over a huge picture would fill the memory.
     """
     syntax = UID(ds.file_meta.TransferSyntaxUID)
     data, whole = cast(bytes, ds.PixelData), get_expected_length(ds)
     packed = data.startswith(_ITEM) and (syntax.is_encapsulated or len(data) < whole)
-    if packed or (syntax.is_encapsulated and data.startswith(STARTS)):
-        frame = _joined(data) if packed else data
-        stated = stated_by(frame[:_HEADER])
+    if packed or (syntax.is_encapsulated and data.startswith(CODESTREAM_STARTS)):
+        frame = _join_fragments(data) if packed else data
+        stated = read_codestream_header(frame[:_HEADER])
         if stated is not None and stated.size != (int(ds.Rows), int(ds.Columns)):
             raise BadScan("undecodable", "the header states another height and width than the picture does")
         syntax = _true_syntax(syntax, stated)
@@ -51,14 +52,14 @@ def put_right(ds: Dataset) -> None:
     ds.file_meta.TransferSyntaxUID = syntax
 
 
-def _joined(data: bytes) -> bytes:
+def _join_fragments(data: bytes) -> bytes:
     """The fragments of encapsulated pixel data, without the offset table if there is one."""
-    fragments = _fragments(data)
+    fragments = _read_fragments(data)
     first = next(fragments, b"")
     return b"".join(chain((first,) if _is_picture(first) else (), fragments))
 
 
-def _fragments(data: bytes) -> Iterator[bytes]:
+def _read_fragments(data: bytes) -> Iterator[bytes]:
     """The items of encapsulated pixel data, the offset table first if there is one."""
     at = 0
     while data[at : at + 4] == _ITEM:
@@ -75,10 +76,10 @@ def _is_picture(fragment: bytes) -> bool:
     """Whether a first fragment belongs to the picture already, and is no offset table."""
     segments, start = (int.from_bytes(fragment[at : at + 4], "little") for at in (0, 4))
     rle = len(fragment) > _RLE_HEADER and 1 <= segments <= 15 and start == _RLE_HEADER
-    return fragment.startswith(STARTS) or rle
+    return fragment.startswith(CODESTREAM_STARTS) or rle
 
 
-def _true_syntax(named: UID, stated: Stated | None) -> UID:
+def _true_syntax(named: UID, stated: CodestreamHeader | None) -> UID:
     if stated is not None and stated.syntaxes:
         return named if named in stated.syntaxes else stated.syntaxes[0]
     return ExplicitVRLittleEndian if named == _PACKED_PLAIN or not named.is_encapsulated else named

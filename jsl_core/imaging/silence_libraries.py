@@ -1,4 +1,4 @@
-"""Silence for libraries that talk of what they read."""
+"""Libraries that print what they read are kept from it."""
 
 import logging
 import os
@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["quiet"]
+__all__ = ["silence_libraries"]
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """No warnings, no log of pydicom, nothing of the C codecs on the standard error.
+def silence_libraries() -> Iterator[None]:
+    """Suppress warnings, pydicom's log, and what C codecs write to the standard error, for the block.
 
     pydicom warns with the values it read, and those may name the patient; the codecs write past Python, over
     a progress bar.
@@ -20,14 +20,14 @@ def quiet() -> Iterator[None]:
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     sys.stderr.flush()
-    standard, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    original, devnull = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nothing, 2)
+        os.dup2(devnull, 2)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        os.dup2(standard, 2)
-        os.close(standard)
-        os.close(nothing)
+        os.dup2(original, 2)
+        os.close(original)
+        os.close(devnull)
         logging.disable(level)

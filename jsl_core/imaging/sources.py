@@ -23,16 +23,18 @@ class ScanFile:
     _bytes: Callable[[], bytes] = field(repr=False, compare=False)
 
     def read(self, limit: int = MAX_BYTES) -> bytes:
-        """The file's bytes. Raises BadScan if there are more than `limit`, or if they cannot be read."""
+        """Read the file.
+
+        Raises:
+            BadScan: If it has more than `limit` bytes, or cannot be read.
+        """
         if self.size > limit:
             raise BadScan("too_large", f"the file has {self.size >> 20} MiB, more than {limit >> 20}")
         try:
             return self._bytes()
         except BadScan:
             raise
-        except (
-            RuntimeError
-        ):  # so zipfile says it, and NotImplementedError of encryption that it does not know
+        except RuntimeError:  # zipfile's for encryption; NotImplementedError for one it does not know
             raise BadScan(
                 "undecodable", "the archive is locked or packed in an unknown way; unpack it"
             ) from None
@@ -41,11 +43,12 @@ class ScanFile:
 
 
 def walk_scans(source: Path) -> Iterator[ScanFile]:
-    """Every file below a folder in the order of their names, in an archive in its own, or the one file.
+    """Walk every file below a folder in the order of their names, in an archive in its own, or the one file.
 
-    Raises JslError if there is no source.
+    Raises:
+        JslError: If there is no source.
     """
-    if not source.exists():
+    if not os.path.exists(source):
         raise JslError(f"scans {source}: no such file or folder; give the folder that holds the scans")
     if not source.is_dir():
         yield from _scans(source, source.name)
@@ -55,7 +58,11 @@ def walk_scans(source: Path) -> Iterator[ScanFile]:
 
 
 def read_scan(source: Path, name: str) -> bytes:
-    """The bytes of the scan that `walk_scans` called `name`. Raises BadScan if it cannot be read."""
+    """Read the scan that `walk_scans` called `name`.
+
+    Raises:
+        BadScan: If it cannot be read.
+    """
     outer, _, inner = name.partition(IN_ARCHIVE)
     path = source / outer if source.is_dir() else source
     if path.is_file() and ".." not in PurePosixPath(outer).parts:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from jsl_core.config import SplitSettings
 from jsl_core.errors import BadScan
-from jsl_core.imaging.legs import find_legs
+from jsl_core.imaging.leg_valley import find_leg_valley
 from jsl_core.imaging.records import HowSplit, KneeRecord, ScanRecord
 
 __all__ = ["split_image"]
@@ -23,37 +23,46 @@ _PLAIN = 0.35  # depth of a valley that leaves no doubt
 def split_image(
     image: npt.NDArray, scan: ScanRecord, settings: SplitSettings
 ) -> list[tuple[KneeRecord, npt.NDArray]]:
-    """The knees of an HxW film, right one first, as on a conventional film (patient's right left).
+    """Split a film into its knees, as on a conventional film: the patient's right on the left.
 
-    Raises BadScan `unknown_side` where nothing tells the side of a single knee or where tags and picture
-    contradict each other, and `one_knee_expected_two`.
+    Args:
+        image: HxW uint8 or uint16, as stored.
+        scan: What the header says of it.
+        settings: Where to split.
+
+    Returns:
+        The knees, right one first, each HxW of the film's height.
+
+    Raises:
+        BadScan: `unknown_side` where nothing tells the side of a single knee or where tags and picture
+            contradict each other; `one_knee_expected_two`.
     """
     height, width = image.shape
     conventional = image[:: -1 if scan.upside_down else 1, :: -1 if scan.flipped else 1]
     conventional = np.ascontiguousarray(conventional)
     if settings.at == "half":
-        return _halves(conventional, scan, width // 2, "half")
-    legs = find_legs(conventional)
+        return _cut(conventional, scan, width // 2, "half")
+    valley = find_leg_valley(conventional)
     wide = width >= _WIDE * height
     if scan.laterality in ("R", "L"):
-        if wide and legs.valley is not None and legs.depth >= _PLAIN:
+        if wide and valley.column is not None and valley.depth >= _PLAIN:
             raise BadScan("unknown_side", "the header names one knee and the film shows two; mend Laterality")
         side = _RIGHT if scan.laterality == "R" else _LEFT
         return [(_record(scan, side, (0, width), "single", (width, height)), conventional)]
-    if legs.valley is not None:
-        return _halves(conventional, scan, round(legs.valley), "valley")
-    if wide and not legs.one:
-        return _halves(conventional, scan, width // 2, "half")
+    if valley.column is not None:
+        return _cut(conventional, scan, round(valley.column), "valley")
+    if wide and not valley.single_leg:
+        return _cut(conventional, scan, width // 2, "half")
     if scan.laterality == "B":
         raise BadScan("one_knee_expected_two", "the header says both knees and the film shows one")
     raise BadScan("unknown_side", "the film shows one knee and nothing says which; set ImageLaterality")
 
 
-def _halves(
-    film: npt.NDArray, scan: ScanRecord, cut: int, how: HowSplit
+def _cut(
+    film: npt.NDArray, scan: ScanRecord, column: int, how: HowSplit
 ) -> list[tuple[KneeRecord, npt.NDArray]]:
     height, width = film.shape
-    sides: tuple[tuple[_Side, tuple[int, int]], ...] = ((_RIGHT, (0, cut)), (_LEFT, (cut, width)))
+    sides: tuple[tuple[_Side, tuple[int, int]], ...] = ((_RIGHT, (0, column)), (_LEFT, (column, width)))
     return [
         (_record(scan, side, columns, how, (width, height)), film[:, slice(*columns)])
         for side, columns in sides

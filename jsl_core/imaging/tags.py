@@ -15,6 +15,7 @@ from jsl_core.imaging.records import Laterality
 
 __all__ = [
     "is_grey",
+    "is_pixel_spacing",
     "laterality_of",
     "number",
     "orientation_of",
@@ -64,15 +65,16 @@ def number(ds: Dataset, keyword: str, default: float = math.nan) -> float:
 
 
 def participant_of(ds: Dataset, name: str) -> str:
-    """PatientID, or without one the OAI folder's ID, or the file's stem.
+    """The participant: PatientID, or without one the OAI folder's ID, or the stem of the file `name`.
 
-    Raises BadScan `unsafe_name` for an ID that could not be part of a file's name, and where nothing tells.
+    Raises:
+        BadScan: `unsafe_name` for an ID that could not be part of a file's name, and where nothing tells.
     """
-    given = text(ds, "PatientID").strip("\0 ")
-    if given:
-        if not is_safe(given):
+    patient = text(ds, "PatientID").strip("\0 ")
+    if patient:
+        if not is_safe(patient):
             raise BadScan("unsafe_name", "PatientID has characters other than A-Z a-z 0-9 . _ -; rename it")
-        return given
+        return patient
     path = name.replace("!/", "/")
     if oai := _OAI_PATH.search(path):
         return oai.group(1)
@@ -83,7 +85,7 @@ def participant_of(ds: Dataset, name: str) -> str:
 
 
 def spacing_of(ds: Dataset) -> tuple[tuple[float, float] | None, str]:
-    """Millimetres between rows and between columns, and the tag that says so.
+    """Millimetres (between rows, between columns), and the tag that says so.
 
     ImagerPixelSpacing is measured at the detector: it is divided by the magnification where that is known
     (PS3.3 C.8.11.4). PixelSpacing comes first unless it is the same, which says that it was not calibrated
@@ -103,27 +105,33 @@ def spacing_of(ds: Dataset) -> tuple[tuple[float, float] | None, str]:
             row, column = (float(value) / divisor for value in texts(ds, keyword)[:2])
         except ValueError:
             continue
-        if all(_MM[0] <= value <= _MM[1] for value in (row, column)):
+        if is_pixel_spacing(row) and is_pixel_spacing(column):
             return (round(row, 6), round(column, 6)), source
     return None, "none"
+
+
+def is_pixel_spacing(mm: float) -> bool:
+    """Whether so many mm can lie between a film's pixels."""
+    return _MM[0] <= mm <= _MM[1]
 
 
 def laterality_of(ds: Dataset) -> Laterality:
     """Which knees the film shows by its tags: R, L, B for both, blank if they are silent.
 
-    Raises BadScan `unknown_side` if they name the right knee in one place and the left in another.
+    Raises:
+        BadScan: `unknown_side` if they name the right knee in one place and the left in another.
     """
     tagged: set[Laterality] = set()
     for keyword in ("ImageLaterality", "Laterality", "FrameLaterality"):
         value = text(ds, keyword).upper()[:1]
         tagged |= {letter for letter in _SIDES if letter == value}
-    described = _described(ds)
+    described = _laterality_in_words(ds)
     if {"R", "L"} <= tagged | {described}:
         raise BadScan("unknown_side", "the header names the right knee in one place and the left in another")
     return next(iter(sorted(tagged)), described)
 
 
-def _described(ds: Dataset) -> Laterality:
+def _laterality_in_words(ds: Dataset) -> Laterality:
     words = " ".join(text(ds, keyword) for keyword in ("SeriesDescription", "ProtocolName"))
     words = re.sub(r"[^a-z]+", " ", words.lower())
     right, left = bool(_RIGHT.search(words)), bool(_LEFT.search(words))

@@ -39,6 +39,7 @@ class Window:
 
     @property
     def degenerate(self) -> bool:
+        """Whether it is too narrow to show anything."""
         return not self.width > (1 if self.function == "LINEAR" else 0)
 
 
@@ -58,10 +59,20 @@ Voi = Window | Table | None
 
 
 def modality_values(ds: Dataset, codes: int, bits: int, high_bit: int, signed: bool) -> tuple[Values, Values]:
-    """For each of `codes` bit patterns, its stored value and its modality value.
+    """Map bit patterns to stored values and to modality values (PS3.3 C.11.1).
 
     Bits outside BitsStored are no part of a value (older files keep overlays there); a signed value is in
     two's complement.
+
+    Args:
+        ds: The header.
+        codes: Number of bit patterns, 256 or 65,536.
+        bits: Bits of a stored value.
+        high_bit: Place of its highest bit.
+        signed: Whether stored values are.
+
+    Returns:
+        For each bit pattern its stored value, and its modality value.
     """
     stored = (np.arange(codes, dtype=np.int64) >> (high_bit + 1 - bits)) & ((1 << bits) - 1)
     if signed:

@@ -1,6 +1,7 @@
 """`jsl convert` and `jsl split`: folders in, folders out, once and only once."""
 
 import csv
+import errno
 import os
 import shutil
 import signal
@@ -18,11 +19,12 @@ from films import as_bytes, dicom, legs, save, stored
 from mutations import mutated, whole_files
 
 from jsl_core.config import ConvertSettings, SplitSettings
-from jsl_core.errors import BadScan, JslError
+from jsl_core.errors import BadScan, BadTable, JslError
 from jsl_core.imaging import (
     Pseudonyms,
     convert_folder,
     decode_png,
+    encode_png,
     folder,
     folder_run,
     split_folder,
@@ -206,6 +208,75 @@ def test_missing_and_empty_sources_are_one_clear_line(tmp_path: Path) -> None:
         with pytest.raises(JslError, match=source) as caught:
             convert_folder(tmp_path / source, tmp_path / "png", SETTINGS)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [SCANS.encode() + b"\nM\xfcller,m.png\n", b"\xff\xfe" + SCANS.encode("utf-16-le"), b'"' + b"x" * 200_000],
+    ids=["latin-1", "utf-16", "no-csv"],
+)
+def test_a_table_of_scans_that_cannot_be_read_is_one_clear_line(content: bytes, tmp_path: Path) -> None:
+    save(film(1), tmp_path / "scans" / "1.dcm")
+    (tmp_path / "scans" / "scans.csv").write_bytes(content)
+    with pytest.raises(BadTable, match=r"scans\.csv: cannot be read .*; mend it") as caught:
+        split_folder(tmp_path / "scans", tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_of_scans_that_may_not_be_read_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(film(1), tmp_path / "scans.csv")
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(BadTable, match=r"scans\.csv: cannot be read \(Permission denied\); mend it"):
+        split_folder(tmp_path, tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
+
+
+def test_a_folder_named_like_the_table_of_scans_is_a_folder(tmp_path: Path) -> None:
+    save(film(1), tmp_path / "scans" / "scans.csv" / "1.dcm")
+    rows = split_folder(tmp_path / "scans", tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
+    assert [row["ID"] for row in rows] == ["1000001_1", "1000001_2"]
+    (tmp_path / "pngs" / "scans.csv").mkdir(parents=True)
+    with pytest.raises(JslError, match=r"scans\.csv: is a folder or a device; name a file"):
+        convert_folder(tmp_path / "scans", tmp_path / "pngs", SETTINGS, jobs=1)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("1.dcm,film.png,1000001,PA,0.2,,,,,,,,and,more,cells", ""),
+        ("1.dcm,film.png", ""),
+        ("1.dcm,film.png,1000001,PA,about 0.2", "bad_spacing"),
+        ("1.dcm,film.png,1000001,PA,0", "bad_spacing"),
+        ("1.dcm,film.png,1000001,PA,0.2 nan", "bad_spacing"),
+        ("1.dcm,film.png,1000001\0,PA,0.2", "unsafe_name"),
+    ],
+)
+def test_a_row_of_scans_that_is_amiss_costs_no_more_than_its_film(
+    row: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "film.png").write_bytes(encode_png(stored(legs(90, 120, seed=1), 8).astype(np.uint8)))
+    (tmp_path / "scans.csv").write_text(f"{SCANS}\n{row}\n")
+    rows = split_folder(tmp_path, tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
+    assert {row["reason"] for row in rows} == {reason}
+
+
+def test_a_source_of_tables_alone_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "scans.csv").write_text(f"{SCANS}\n1.dcm,film.png\n")
+    with pytest.raises(JslError, match="the folder is empty"):
+        split_folder(tmp_path, tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
+
+
+def test_two_knees_of_the_same_pixels_are_both_written(tmp_path: Path) -> None:
+    knee = legs(90, 60, seed=1)
+    save(dicom(stored(np.hstack([knee, knee]), 12), bits=12, PatientID="1000001"), tmp_path / "a" / "1.dcm")
+    rows = split_folder(tmp_path / "a", tmp_path / "knees", SplitSettings(at="half"), SETTINGS, jobs=1)
+    assert [row["reason"] for row in rows] == ["", ""]
+    assert len({(tmp_path / "knees" / row["png"]).read_bytes() for row in rows}) == 1
 
 
 def test_mutated_files_are_converted_or_rejected_with_a_reason(tmp_path: Path) -> None:

@@ -12,17 +12,21 @@ from pydicom.uid import UID, JPEGExtended12Bit
 
 from jsl_core.imaging.codestream import PROGRESSIVE
 
-__all__ = ["decode_old_jpeg", "is_old_jpeg"]
+__all__ = ["decode_rare_jpeg", "is_rare_jpeg"]
 
 
-def is_old_jpeg(ds: Dataset, syntax: UID) -> bool:
+def is_rare_jpeg(ds: Dataset, syntax: UID) -> bool:
     """Whether a dataset's pixels are a grey picture of one of these processes."""
     deep = syntax == JPEGExtended12Bit and ds.BitsStored > 8
     return (deep or syntax in PROGRESSIVE) and ds.SamplesPerPixel == 1
 
 
-def decode_old_jpeg(ds: Dataset, syntax: UID) -> npt.NDArray[np.unsignedinteger]:
-    """HxW uint8 or uint16. Raises ValueError if GDCM cannot decode it."""
+def decode_rare_jpeg(ds: Dataset, syntax: UID) -> npt.NDArray[np.unsignedinteger]:
+    """Decode the pixels to HxW uint8 or uint16, as stored.
+
+    Raises:
+        ValueError: If GDCM cannot.
+    """
     fragment = gdcm.Fragment()
     fragment.SetByteStringValue(get_frame(ds.PixelData, 0, number_of_frames=1))
     fragments = gdcm.SequenceOfFragments.New()

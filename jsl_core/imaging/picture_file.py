@@ -1,4 +1,4 @@
-"""PNG and JPEG films as input: what `jsl convert` made before, or others did."""
+"""PNG and JPEG files as films: what `jsl convert` made before, or others did."""
 
 import struct
 from collections.abc import Mapping
@@ -7,28 +7,39 @@ import numpy.typing as npt
 
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
-from jsl_core.imaging.codestream import stated_by
+from jsl_core.imaging.codestream import read_codestream_header
 from jsl_core.imaging.names import is_safe, stem
 from jsl_core.imaging.png import decode_png
-from jsl_core.imaging.radiograph import digest_of, histogram
+from jsl_core.imaging.radiograph import histogram, pixel_digest
 from jsl_core.imaging.records import ScanRecord
+from jsl_core.imaging.tags import is_pixel_spacing
 
-__all__ = ["is_picture", "read_picture"]
+__all__ = ["is_picture_file", "read_picture_file"]
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
-def is_picture(data: bytes) -> bool:
+def is_picture_file(data: bytes) -> bool:
     """Whether the bytes are those of a PNG or JPEG file."""
     return data.startswith((_PNG, _JPEG))
 
 
-def read_picture(
+def read_picture_file(
     data: bytes, name: str, facts: Mapping[str, str], settings: ConvertSettings
 ) -> tuple[ScanRecord, npt.NDArray]:
-    """A film's record and HxW picture; `facts` is its row of `scans.csv`, empty where there is none.
+    """Read a film from a PNG or JPEG file.
 
-    Without a row the participant is the file's stem. Raises BadScan.
+    Args:
+        data: The file's bytes.
+        name: The file's name; its stem is the participant where `facts` name none.
+        facts: Its row of `scans.csv`, empty where there is none.
+        settings: Limits of size.
+
+    Returns:
+        The film's record and its picture, HxW uint8 or uint16.
+
+    Raises:
+        BadScan: With the reason's code and sentence.
     """
     size = _png_size(data) if data.startswith(_PNG) else _jpeg_size(data)
     if size is None:
@@ -47,14 +58,14 @@ def read_picture(
         facts.get("view", ""),
         file=name,
         participant=participant,
-        spacing_mm=_spacing(facts.get("spacing_mm", "")),
+        spacing_mm=_parse_spacing(facts.get("spacing_mm", "")),
         spacing_source=facts.get("spacing_source", "none"),
         width=image.shape[1],
         height=image.shape[0],
         bits=8 * image.dtype.itemsize,
         photometric=facts.get("photometric", ""),
         transfer_syntax=facts.get("transfer_syntax", ""),
-        pixels=digest_of(image, histogram(image)),
+        pixels=pixel_digest(image, histogram(image)),
     ), image
 
 
@@ -67,10 +78,18 @@ def _png_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    stated = stated_by(data)
-    return stated.size if stated else None
+    header = read_codestream_header(data)
+    return header.size if header else None
 
 
-def _spacing(words: str) -> tuple[float, float] | None:
-    values = [float(word) for word in words.split()]
-    return (values[0], values[-1]) if values else None
+def _parse_spacing(cell: str) -> tuple[float, float] | None:
+    """Mm between rows and between columns of one or two numbers, None of an empty cell."""
+    if not cell.strip():
+        return None
+    try:
+        values = [float(word) for word in cell.split()]
+    except ValueError:
+        values = [0.0]
+    if not all(is_pixel_spacing(value) for value in values):
+        raise BadScan("bad_spacing", "its spacing_mm in scans.csv is no film's; mend or empty that cell")
+    return values[0], values[-1]

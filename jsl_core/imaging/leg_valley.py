@@ -1,4 +1,4 @@
-"""Where the legs are on a film: from brightness alone, without anything learned.
+"""The valley between two legs on a film: from brightness alone, without anything learned.
 
 Bones are brighter than flesh, and flesh than air, so two legs are two ridges along the columns with a valley
 between them, of air or, where the thighs touch, of flesh. Everything is measured on a small copy of the film,
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Legs", "find_legs"]
+__all__ = ["LegValley", "find_leg_valley"]
 
 _WIDTH = 256  # columns of the small copy; all lengths below are shares of it
 _ROWS = (0.15, 0.85)  # rows that are looked at: labels and collimation edges lie outside
@@ -29,24 +29,27 @@ _FEWEST = 8  # rows to go by
 
 
 @dataclass(frozen=True)
-class Legs:
-    """The valley between two legs, in columns of the film, and its depth 0…1; None where there is none.
+class LegValley:
+    """The valley between two legs.
 
-    `one`: there is a single leg with air, or the film's edge, on both sides.
+    Attributes:
+        column: Where it lies, in columns of the film; None where there is none.
+        depth: How far it lies below the lower of the two legs, 0…1.
+        single_leg: Whether there is one leg, with air or the film's edge on both sides.
     """
 
-    valley: float | None
+    column: float | None
     depth: float
-    one: bool
+    single_leg: bool
 
 
-def find_legs(image: npt.NDArray) -> Legs:
-    """The valley on an HxW film of 8 or 16 bits, bone bright."""
-    rows = _rows(_small(image))
+def find_leg_valley(image: npt.NDArray) -> LegValley:
+    """Find the valley on a film, HxW uint8 or uint16, bone bright."""
+    rows = _middle_rows(_shrink(image))
     # Of a leg that is much darker than the other one the roots of the grey levels show more.
     contrasts = [contrast for power in (1.0, 0.5) if (contrast := _contrast(rows**power)) is not None]
     if not contrasts:
-        return Legs(None, 0.0, False)
+        return LegValley(None, 0.0, False)
     # A straight bone that is sheared shows two ridges of its own: lean has to be earned by depth.
     profiles = [_profiles(contrast) for contrast in contrasts]
     depths = [
@@ -57,11 +60,11 @@ def find_legs(image: npt.NDArray) -> Legs:
     best = max(depths, key=lambda depth: float(depth.max()))
     at, depth = _middle_of_peak(best), float(best.max())
     if depth >= _DEPTH:
-        return Legs((at + 0.5) * image.shape[1] / _WIDTH, depth, False)
-    return Legs(None, depth, all(_is_one(sheared[_UPRIGHT]) for sheared in profiles))
+        return LegValley((at + 0.5) * image.shape[1] / _WIDTH, depth, False)
+    return LegValley(None, depth, all(_is_single_leg(sheared[_UPRIGHT]) for sheared in profiles))
 
 
-def _small(image: npt.NDArray) -> npt.NDArray[np.float32]:
+def _shrink(image: npt.NDArray) -> npt.NDArray[np.float32]:
     """The film at 256 columns, 8 bits, without beads and letters."""
     step = max(image.shape[1] // (2 * _WIDTH), 1)
     height = max(round(image.shape[0] * _WIDTH / image.shape[1]), 16)
@@ -72,7 +75,7 @@ def _small(image: npt.NDArray) -> npt.NDArray[np.float32]:
     return cv2.medianBlur(small, 7).astype(np.float32)
 
 
-def _rows(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _middle_rows(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The rows in the middle of a film that are no burnt-out bands, spread over 0…1."""
     height = small.shape[0]
     rows = small[int(_ROWS[0] * height) : int(_ROWS[1] * height)]
@@ -128,7 +131,7 @@ def _depths(profile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return depths
 
 
-def _is_one(profile: npt.NDArray[np.float64]) -> bool:
+def _is_single_leg(profile: npt.NDArray[np.float64]) -> bool:
     """Whether all that is not dark is one run of columns, no wider than a leg and without a dip in it."""
     bright = np.flatnonzero(profile > 0.15 * profile.max())
     if not 1 <= len(bright) <= _LEG * len(profile) or np.ptp(bright) + 1 > len(bright):
