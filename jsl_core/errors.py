@@ -4,7 +4,7 @@ __all__ = ["BadScan", "BadSettings", "BadTable", "BundleError", "DetectorError",
 
 
 class JslError(Exception):
-    """Anything a user can cause or mend; the command line prints its message and no traceback."""
+    """What a user can cause or mend; the command line prints its message, one line, and no traceback."""
 
 
 class BadSettings(JslError):
@@ -28,15 +28,18 @@ class DetectorError(JslError):
 
 
 class BadScan(JslError):
-    """One scan or knee that cannot be used: becomes a row of `rejected.csv`, never stops a run.
-
-    `code` is the short reason (`undecodable`, `too_small`, `no_joint`, ...); the message is the sentence.
-    """
+    """One scan or knee that cannot be used: becomes a row of `rejected.csv`, never stops a run."""
 
     def __init__(self, code: str, sentence: str) -> None:
+        """Keep the reason and its sentence.
+
+        Args:
+            code: The short reason, such as `undecodable`, `too_small` or `no_joint`.
+            sentence: The same in words, for people.
+        """
         super().__init__(sentence)
         self.code = code
 
     def __reduce__(self) -> tuple[type["BadScan"], tuple[str, str]]:
-        # Exceptions with two arguments lose one on their way out of a worker process otherwise.
+        # By default an exception with two arguments cannot be unpickled when a worker process raises it.
         return type(self), (self.code, str(self))

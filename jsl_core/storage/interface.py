@@ -105,5 +105,5 @@ def check_key(key: str, url: str) -> str:
         StoreError: If the key leads out of the store.
     """
     if key.startswith("/") or ".." in PurePosixPath(key).parts:
-        raise StoreError(f"store {url}: {key!r} is no key of a store; give a relative path without ..")
+        raise StoreError(f"store {url}: {key!r} is no key of a store; give a path within the store")
     return key
