@@ -1,4 +1,4 @@
-"""Invented participants: who they are, how their knees look, and what drives both.
+"""Invented participants: age, sex and other factors, and the anatomy of their knees.
 
 A severity shared by a participant's two knees, and a part of each knee's own, decide the KL grade; the grade
 decides narrowing, osteophytes, sclerosis, spines and alignment, each with a spread of its own. The ratio of
@@ -13,14 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-__all__ = ["KL_MIX", "Anatomy", "Knee", "Purpose", "draw_anatomy", "stream"]
+__all__ = [
+    "FIRST_PARTICIPANT",
+    "KL_MIX",
+    "Anatomy",
+    "KneeAnatomy",
+    "Purpose",
+    "draw_anatomy",
+    "make_generator",
+]
 
 Array = NDArray[np.float64]
 Purpose = Literal["anatomy", "layout", "texture", "encoding", "outcome", "defect"]
 
+FIRST_PARTICIPANT = 1_000_001  # the number of participant 0
 KL_MIX = np.array([2286, 1046, 1516, 757, 173]) / 5778  # grades 0-4 of knee_kl224's training part
 _RACES = np.array([0.02, 0.79, 0.175, 0.015])  # other, white, black, Asian: near the OAI's
-# By KL grade 0-4: loss of joint space in the worse compartment (mm), osteophyte (mm), sclerosis (0-1).
+# By KL grade 0-4, by eye: loss of joint space in the worse compartment and osteophyte (mm), sclerosis (0-1).
 _LOSS = np.array([0.0, 0.2, 0.7, 2.1, 3.9])
 _LOSS_SPREAD = np.array([0.25, 0.3, 0.45, 0.6, 0.3])
 _OSTEOPHYTE = np.array([0.15, 1.0, 2.6, 4.0, 5.6])
@@ -28,8 +37,8 @@ _SCLEROSIS = np.array([0.05, 0.1, 0.22, 0.5, 0.8])
 
 
 @dataclass(frozen=True)
-class Knee:
-    """One knee as the film shows it, and its owner. Lengths in mm, angles in degrees; side 1 is right.
+class KneeAnatomy:
+    """One knee as the film shows it, and its participant. Lengths in mm, angles in degrees; side 1 is right.
 
     Osteophytes are (femur medial, femur lateral, tibia medial, tibia lateral).
     """
@@ -54,7 +63,7 @@ class Knee:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """Knees of n participants as arrays n×2 (right, left); osteophytes n×2×4; see `Knee` for units."""
+    """Knees of n participants as arrays n×2 (right, left); osteophytes n×2×4; see `KneeAnatomy` for units."""
 
     kl: NDArray[np.int64]
     mjsw_medial: Array
@@ -72,13 +81,14 @@ class Anatomy:
     bmi: Array
     injury: NDArray[np.int64]
 
-    def knee(self, participant: int, side: int) -> Knee:
+    def knee(self, participant: int, side: int) -> KneeAnatomy:
+        """The knee of one side (1 right, 2 left) of participant 0…n - 1."""
         values = {f.name: getattr(self, f.name)[participant, side - 1].tolist() for f in fields(self)}
-        return Knee(side=side, **(values | {"osteophytes": tuple(values["osteophytes"])}))
+        return KneeAnatomy(side=side, **(values | {"osteophytes": tuple(values["osteophytes"])}))
 
 
-def stream(seed: int, index: int, purpose: Purpose) -> np.random.Generator:
-    """A generator of its own for each purpose of each participant, so that none disturbs another."""
+def make_generator(seed: int, index: int, purpose: Purpose) -> np.random.Generator:
+    """Make the random generator of one purpose of one participant, so that no draw changes another's."""
     return np.random.default_rng([seed, index, get_args(Purpose).index(purpose)])
 
 
@@ -100,7 +110,7 @@ def draw_anatomy(rng: np.random.Generator, n: int = 1) -> Anatomy:
     injury = (rng.random((n, 2)) < 1 / (1 + np.exp(0.95 - 0.3 * own))).astype(np.int64)
     plateau = both * np.where(sex == 1, 81.0, 72.5) * np.exp(0.045 * spread(n, 1)) + 0.5 * spread()
 
-    medial = rng.random((n, 2)) < 0.78  # the compartment that suffers
+    medial = rng.random((n, 2)) < 0.78  # whether the medial compartment is the worse one
     loss = np.maximum(_LOSS[kl] + _LOSS_SPREAD[kl] * spread(), -0.6)
     minor = np.clip(0.2 * loss, 0, 0.6)
     healthy_medial = np.where(sex == 1, 4.9, 4.3) + 0.45 * spread(n, 1) + 0.15 * spread()

@@ -1,4 +1,4 @@
-"""Scans that cannot be used, each for a known reason: what a quality gate must find."""
+"""Scans that cannot be used, each for a known reason, which the quality gate must find."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,21 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid
 
-from jsl_core.phantom.dicom import encode, film_dataset, to_bytes
+from jsl_core.phantom.dicom import encode_film, make_film_dataset, to_bytes
 from jsl_core.phantom.encoding import Encoding
 
-__all__ = ["DEFECTS", "broken"]
+__all__ = ["DEFECTS", "encode_defective"]
 
 Values = NDArray[np.uint16]
 
 
-def broken(defect: str, values: Values, participant: str, spacing: float, encoding: Encoding) -> bytes:
-    """The bytes of a scan with one of `DEFECTS`; the other arguments as for `encode`."""
+def encode_defective(
+    defect: str, values: Values, participant: str, spacing: float, encoding: Encoding
+) -> bytes:
+    """Encode a scan with one of `DEFECTS`; the other arguments as for `encode_film`."""
     return DEFECTS[defect](values, participant, spacing, encoding)
 
 
 def _truncated(values: Values, participant: str, spacing: float, encoding: Encoding) -> bytes:
-    data = encode(values, participant, spacing, replace(encoding, syntax="ExplicitVRLittleEndian"))
+    data = encode_film(values, participant, spacing, replace(encoding, syntax="ExplicitVRLittleEndian"))
     return data[: len(data) * 2 // 5]
 
 
@@ -30,34 +32,34 @@ def _not_dicom(values: Values, participant: str, spacing: float, encoding: Encod
 
 
 def _no_pixels(values: Values, participant: str, spacing: float, encoding: Encoding) -> bytes:
-    ds = film_dataset(values, participant, spacing, encoding)
+    ds = make_film_dataset(values, participant, spacing, encoding)
     del ds.PixelData
     return to_bytes(ds, "ExplicitVRLittleEndian")
 
 
 def _wrong_modality(values: Values, participant: str, spacing: float, encoding: Encoding) -> bytes:
-    ds = film_dataset(values, participant, spacing, encoding)
+    ds = make_film_dataset(values, participant, spacing, encoding)
     ds.Modality, ds.SOPClassUID = "MR", uid.MRImageStorage
     return to_bytes(ds, "ExplicitVRLittleEndian")
 
 
 def _wrong_view(values: Values, participant: str, spacing: float, encoding: Encoding) -> bytes:
-    ds = film_dataset(values, participant, spacing, encoding)
+    ds = make_film_dataset(values, participant, spacing, encoding)
     ds.ViewPosition, ds.SeriesDescription = "LL", "Lateral Right Knee"
     return to_bytes(ds, "ExplicitVRLittleEndian")
 
 
 def _too_small(values: Values, participant: str, spacing: float, encoding: Encoding) -> bytes:
     step = max(values.shape) // 64
-    return encode(np.ascontiguousarray(values[::step, ::step]), participant, spacing * step, encoding)
+    return encode_film(np.ascontiguousarray(values[::step, ::step]), participant, spacing * step, encoding)
 
 
 def _empty(values: Values, participant: str, spacing: float, encoding: Encoding) -> bytes:
-    return encode(np.full_like(values, 1 << (encoding.bits - 1)), participant, spacing, encoding)
+    return encode_film(np.full_like(values, 1 << (encoding.bits - 1)), participant, spacing, encoding)
 
 
 def _undecodable(values: Values, participant: str, spacing: float, encoding: Encoding) -> bytes:
-    data = bytearray(encode(values, participant, spacing, replace(encoding, syntax="JPEG2000Lossless")))
+    data = bytearray(encode_film(values, participant, spacing, replace(encoding, syntax="JPEG2000Lossless")))
     begin = data.index(b"\xff\x4f\xff\x51") + 2  # past the codestream's first marker (ISO 15444-1 A.4.1)
     data[begin : begin + 200] = bytes(200)
     return bytes(data)

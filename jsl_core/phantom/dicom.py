@@ -1,4 +1,4 @@
-"""A film as a DICOM file: Computed Radiography image (PS3.3 A.2), in one of several transfer syntaxes."""
+"""Encodes a film as a DICOM file: Computed Radiography image (PS3.3 A.2), in one of several syntaxes."""
 
 import tempfile
 from io import BytesIO
@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from jsl_core.errors import JslError
 from jsl_core.phantom.encoding import Encoding, window_tags
 
-__all__ = ["encode", "film_dataset", "to_bytes"]
+__all__ = ["encode_film", "make_film_dataset", "to_bytes"]
 
 _GDCM_NAMES = {
     "RLELossless": "RLELossless",
@@ -23,13 +23,22 @@ _GDCM_NAMES = {
 }
 
 
-def encode(values: NDArray[np.uint16], participant: str, spacing: float, encoding: Encoding) -> bytes:
-    """A DICOM file of stored values (uint16 H×W); `spacing` is mm per pixel."""
-    return to_bytes(film_dataset(values, participant, spacing, encoding), encoding.syntax)
+def encode_film(values: NDArray[np.uint16], participant: str, spacing: float, encoding: Encoding) -> bytes:
+    """Encode a film as a DICOM file.
+
+    Args:
+        values: Stored values, uint16 H×W.
+        participant: PatientID; all identifiers follow from it.
+        spacing: Mm per pixel.
+        encoding: How it is stored.
+    """
+    return to_bytes(make_film_dataset(values, participant, spacing, encoding), encoding.syntax)
 
 
-def film_dataset(values: NDArray[np.uint16], participant: str, spacing: float, encoding: Encoding) -> Dataset:
-    """The uncompressed data set; its identifiers follow from the participant alone."""
+def make_film_dataset(
+    values: NDArray[np.uint16], participant: str, spacing: float, encoding: Encoding
+) -> Dataset:
+    """Make the uncompressed data set of a film; arguments as for `encode_film`."""
     ds = Dataset()
     ds.SOPClassUID = uid.ComputedRadiographyImageStorage
     for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
@@ -60,18 +69,22 @@ def film_dataset(values: NDArray[np.uint16], participant: str, spacing: float, e
 
 
 def to_bytes(ds: Dataset, syntax: str) -> bytes:
-    """A data set as a DICOM file in a transfer syntax, by its name in `pydicom.uid`."""
+    """Encode a data set as a DICOM file in a transfer syntax, by its name in `pydicom.uid`.
+
+    Raises:
+        JslError: Where GDCM cannot write the syntax.
+    """
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = getattr(
         uid, syntax if syntax not in _GDCM_NAMES else "ExplicitVRLittleEndian"
     )
     buffer = BytesIO()
     dcmwrite(buffer, ds, enforce_file_format=True)
-    return _compressed(buffer.getvalue(), syntax) if syntax in _GDCM_NAMES else buffer.getvalue()
+    return _compress(buffer.getvalue(), syntax) if syntax in _GDCM_NAMES else buffer.getvalue()
 
 
-def _compressed(plain: bytes, syntax: str) -> bytes:
-    """GDCM reads and writes files only, so both pass through a temporary folder."""
+def _compress(plain: bytes, syntax: str) -> bytes:
+    """Compress a DICOM file; through a temporary folder, since GDCM reads and writes files only."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "plain"), Path(folder, "packed")
         source.write_bytes(plain)

@@ -1,4 +1,4 @@
-"""How a film is stored: bits, polarity, window, spacing and orientation tags, transfer syntax."""
+"""Ways to store a film: bits, polarity, window, spacing and orientation tags, transfer syntax."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -14,7 +14,7 @@ Spacing = Literal["PixelSpacing", "ImagerPixelSpacing", "zero", "missing"]
 Box = tuple[float, float, float, float]
 T = TypeVar("T", bound=str)
 
-# Name and share; the names are those of pydicom.uid.
+# Name and share of films; the names are those of pydicom.uid.
 SYNTAXES = {
     "ExplicitVRLittleEndian": 0.3,
     "ImplicitVRLittleEndian": 0.15,
@@ -51,6 +51,7 @@ class Encoding:
 
 
 def draw_encoding(rng: np.random.Generator) -> Encoding:
+    """Draw a random way to store a film."""
     flipped = bool(rng.random() < 0.08)
     return Encoding(
         bits=int(rng.choice([10, 12, 15, 16], p=[0.2, 0.5, 0.15, 0.15])),
@@ -85,7 +86,7 @@ def window_tags(encoding: Encoding) -> tuple[float, float] | None:
 
 
 def stored_box(box: Box, width: int, encoding: Encoding) -> Box:
-    """A box of the picture as shown, in pixels of the stored picture."""
+    """Convert a box (x1, y1, x2, y2) from pixels of the picture as shown to those of the stored picture."""
     x1, y1, x2, y2 = box
     return (width - x2, y1, width - x1, y2) if encoding.flipped else box
 

@@ -1,4 +1,4 @@
-"""From attenuation to a film: scatter, blur, photon noise, exposure and processing, and its furniture."""
+"""From attenuation to a film: scatter, blur, photon noise, exposure and processing, and marks on it."""
 
 from dataclasses import dataclass, replace
 
@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jsl_core.config import PhantomSettings
-from jsl_core.phantom import furniture
-from jsl_core.phantom.anatomy import Knee, draw_anatomy, stream
+from jsl_core.phantom import film_marks
+from jsl_core.phantom.anatomy import KneeAnatomy, draw_anatomy, make_generator
 from jsl_core.phantom.layout import Layout, draw_layout
-from jsl_core.phantom.projection import Placement, project_bones, project_flesh
-from jsl_core.phantom.raster import Image, blurred, resized
+from jsl_core.phantom.projection import KneePosition, project_bones, project_flesh
+from jsl_core.phantom.raster import Image, blur, resize
 
 __all__ = ["BOX_SIDE", "JOINT_LINE", "PhantomFilm", "joint_boxes", "make_film", "plan_film"]
 
@@ -26,38 +26,48 @@ _CANVAS_MM = 0.22  # finer than a detector's own blur; the canvas is never finer
 class PhantomFilm:
     """A film and its truth.
 
-    `display`: uint8 H×W as a correct reader shows it, bone bright, the right knee on the left. `signal`:
-    float32 H×W, the same picture in units of the window, which runs from 0 to 1; values beyond it are what a
-    window hides. `boxes`: joint boxes by side, pixels of `display`, within it. `spacing_mm`: mm per pixel.
+    Attributes:
+        display: uint8 H×W as a correct reader shows it, bone bright, the right knee on the left.
+        signal: float32 H×W, the same picture in units of the window, which runs from 0 to 1; values beyond it
+            are what a window hides.
+        boxes: Joint boxes (x1, y1, x2, y2) by side (1 right, 2 left), in pixels of `display`, within it.
+        spacing_mm: Mm per pixel.
+        knees: What the film shows, right first.
     """
 
     display: NDArray[np.uint8]
     signal: Image
     boxes: dict[int, Box]
     spacing_mm: float
-    knees: tuple[Knee, ...]
+    knees: tuple[KneeAnatomy, ...]
 
 
 def plan_film(seed: int, index: int, settings: PhantomSettings, hard: bool = False) -> Layout:
-    """Who and what film `index` of the cohort `seed` shows, before anything is drawn."""
-    anatomy = draw_anatomy(stream(seed, index, "anatomy"))
+    """Draw what film `index` of the cohort `seed` shows and how it was taken, without its picture."""
+    anatomy = draw_anatomy(make_generator(seed, index, "anatomy"))
     knees = (anatomy.knee(0, 1), anatomy.knee(0, 2))
-    return draw_layout(stream(seed, index, "layout"), knees, settings.long_side, hard)
+    return draw_layout(make_generator(seed, index, "layout"), knees, settings.long_side, hard)
 
 
 def make_film(seed: int, index: int, settings: PhantomSettings, hard: bool = False) -> PhantomFilm:
-    """Film `index` of the cohort `seed`; `hard` draws from a wider domain, for a detector to learn from.
+    """Make film `index` of the cohort `seed`.
 
     The film depends on `seed`, `index`, `settings.long_side` and `hard` alone.
+
+    Args:
+        seed: Of the cohort.
+        index: Of the participant, from 0.
+        settings: Whose `long_side` bounds the film's longer side in pixels.
+        hard: Draw from a wider domain, for a detector to learn from.
     """
     layout = plan_film(seed, index, settings, hard)
-    signal = _expose(layout, stream(seed, index, "texture"))
+    signal = _render_signal(layout, make_generator(seed, index, "texture"))
     display = np.round(255 * np.clip(signal, 0, 1)).astype(np.uint8)
     return PhantomFilm(display, signal, joint_boxes(layout), layout.spacing, layout.knees)
 
 
 def joint_boxes(layout: Layout) -> dict[int, Box]:
-    """The joints' square boxes by side, film pixels, clipped to the film."""
+    """The joints' square boxes (x1, y1, x2, y2) by side (1 right, 2 left), in pixels, clipped to the film."""
     boxes = {}
     for knee, (x, y) in zip(layout.knees, layout.centres, strict=True):
         side = BOX_SIDE * knee.plateau
@@ -67,31 +77,31 @@ def joint_boxes(layout: Layout) -> dict[int, Box]:
     return boxes
 
 
-def _expose(layout: Layout, rng: np.random.Generator) -> Image:
+def _render_signal(layout: Layout, rng: np.random.Generator) -> Image:
     """The film's picture in window units, H×W."""
     exposure = layout.exposure
-    attenuation = _attenuation(layout, rng)
-    furniture.add_lead(attenuation, layout, rng)
+    attenuation = _project_limbs(layout, rng)
+    film_marks.add_lead_markers(attenuation, layout, rng)
     light: Image = np.exp(-attenuation)
-    light += exposure.scatter * _scattered(light, layout.spacing)
-    light = blurred(light, max(exposure.blur / layout.spacing, 0.35))
+    light += exposure.scatter * _scatter(light, layout.spacing)
+    light = blur(light, max(exposure.blur / layout.spacing, 0.35))
     photons = exposure.photons * (layout.spacing / 0.2) ** 2
     noise = rng.standard_normal(light.shape, dtype=np.float32)
     light += noise * np.sqrt(light / np.float32(photons))  # a Poisson count of this many is as good as normal
     log_signal = -np.log(np.maximum(light, 1 / np.float32(photons)))
     if exposure.sharpening:
-        log_signal += exposure.sharpening * (log_signal - blurred(log_signal, 1.2 / layout.spacing))
-    low, high = _window(log_signal, layout)
-    furniture.collimate(log_signal, layout, unexposed=high)
+        log_signal += exposure.sharpening * (log_signal - blur(log_signal, 1.2 / layout.spacing))
+    low, high = _choose_window(log_signal, layout)
+    film_marks.collimate(log_signal, layout, unexposed=high)
     signal = (log_signal - np.float32(low)) / np.float32(high - low)
-    signal += _shading(layout)
+    signal += _shading_slope(layout)
     np.clip(signal, -0.25, 1.25, out=signal)
     signal = np.sign(signal) * np.abs(signal) ** np.float32(exposure.gamma)
-    furniture.redact(signal, layout)
+    film_marks.redact(signal, layout)
     return signal
 
 
-def _attenuation(layout: Layout, rng: np.random.Generator) -> Image:
+def _project_limbs(layout: Layout, rng: np.random.Generator) -> Image:
     """Line integrals of all limbs on a coarser canvas, brought to film resolution."""
     spacing = max(_CANVAS_MM, 0.75 * layout.spacing)
     shape = (round(layout.height * layout.spacing / spacing), round(layout.width * layout.spacing / spacing))
@@ -101,40 +111,38 @@ def _attenuation(layout: Layout, rng: np.random.Generator) -> Image:
     for knee, centre, tilt, girth, variation in zip(
         layout.knees, layout.centres, layout.tilts, layout.girths, layout.variations, strict=True
     ):
-        place = Placement(knee.side, centre, tilt, spacing)
-        window, bone = project_bones(knee, variation, place, shape, rng)
+        position = KneePosition(knee.side, centre, tilt, spacing)
+        window, bone = project_bones(knee, variation, position, shape, rng)
         bones[window] += bone
-        place = replace(place, spacing=_FLESH_STEP * spacing)
-        np.maximum(flesh, project_flesh(knee, place, soft, rng, girth), out=flesh)
-    flesh = resized(blurred(flesh, 0.7), (_FLESH_STEP * soft[0], _FLESH_STEP * soft[1]))[
-        : shape[0], : shape[1]
-    ]
-    return resized(flesh + bones, (layout.height, layout.width))
+        position = replace(position, spacing=_FLESH_STEP * spacing)
+        np.maximum(flesh, project_flesh(knee, position, soft, rng, girth), out=flesh)
+    flesh = resize(blur(flesh, 0.7), (_FLESH_STEP * soft[0], _FLESH_STEP * soft[1]))[: shape[0], : shape[1]]
+    return resize(flesh + bones, (layout.height, layout.width))
 
 
-def _scattered(light: Image, spacing: float) -> Image:
+def _scatter(light: Image, spacing: float) -> Image:
     """Scattered light: the primary spread over some 25 mm."""
     step = 4.0  # mm: fine enough for so wide a blur
     small = tuple(max(round(n * spacing / step), 8) for n in light.shape)
-    coarse = resized(light, small, cv2.INTER_AREA)
+    coarse = resize(light, small, cv2.INTER_AREA)
     # Air's light is not scattered by the patient.
-    coarse = blurred(np.minimum(coarse, 0.3), 25.0 / step)
-    return np.float32(0.35) * resized(coarse, light.shape)
+    coarse = blur(np.minimum(coarse, 0.3), 25.0 / step)
+    return np.float32(0.35) * resize(coarse, light.shape)
 
 
-def _window(log_signal: Image, layout: Layout) -> tuple[float, float]:
+def _choose_window(log_signal: Image, layout: Layout) -> tuple[float, float]:
     """The window's ends in log signal: from between air (0) and flesh (1), to a share of the bone's range."""
-    seen = log_signal[::8, ::8]
+    sample = log_signal[::8, ::8]
     corners = [[int(value) // 8 for value in box] for box in joint_boxes(layout).values()]
-    joint = np.concatenate([seen[y1:y2, x1:x2].ravel() for x1, y1, x2, y2 in corners])
-    air = float(np.percentile(seen, 1))
+    joint = np.concatenate([sample[y1:y2, x1:x2].ravel() for x1, y1, x2, y2 in corners])
+    air = float(np.percentile(sample, 1))
     flesh, bone = (float(v) for v in np.percentile(joint, [8, 97]))
     low = air + layout.exposure.lower * max(flesh - air, 0.2)
     high = flesh + layout.exposure.upper * max(bone - flesh, 0.4)
     return low, max(high, low + 0.5)
 
 
-def _shading(layout: Layout) -> Image:
+def _shading_slope(layout: Layout) -> Image:
     """The heel effect and uneven plates: a slow slope over the film."""
     across, down = layout.exposure.shading
     x = np.linspace(-0.5, 0.5, layout.width, dtype=np.float32)

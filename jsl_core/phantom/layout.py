@@ -1,13 +1,13 @@
-"""How a film was taken: its format, where the knees lie on it, the dose, and what else got onto it."""
+"""Layout of a film: its format, where the knees lie on it, the dose, and the marks on it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from jsl_core.phantom.anatomy import Knee
+from jsl_core.phantom.anatomy import KneeAnatomy
 from jsl_core.phantom.variation import Variation
 
-__all__ = ["Exposure", "Furniture", "Layout", "draw_layout"]
+__all__ = ["Exposure", "FilmMarks", "Layout", "draw_layout"]
 
 # Cassettes, mm, width × height (ISO 4090 sizes), and how often each is met.
 _CASSETTES = ((430, 354), (354, 354), (354, 430), (400, 300))
@@ -29,8 +29,12 @@ class Exposure:
 
 
 @dataclass(frozen=True)
-class Furniture:
-    """What else is on the film. Margins are (left, top, right, bottom) shares of the width or height."""
+class FilmMarks:
+    """Marks beside the knees; lengths are shares of the film's width or height.
+
+    `collimation` is (left, top, right, bottom), `redactions` are (x, y, width, height), `band` is (edge,
+    width, brightness).
+    """
 
     letters: bool
     mirrored_letters: bool
@@ -48,27 +52,31 @@ class Layout:
     width: int
     height: int
     spacing: float
-    knees: tuple[Knee, ...]
+    knees: tuple[KneeAnatomy, ...]
     centres: tuple[tuple[float, float], ...]
     tilts: tuple[float, ...]
     girths: tuple[float, ...]
     variations: tuple[Variation, ...]
     exposure: Exposure
-    furniture: Furniture
+    marks: FilmMarks
 
 
 def draw_layout(
-    rng: np.random.Generator, knees: tuple[Knee, ...], long_side: tuple[int, int], wide: bool
+    rng: np.random.Generator, knees: tuple[KneeAnatomy, ...], long_side: tuple[int, int], wide: bool
 ) -> Layout:
-    """Lay the knees (right first) out on a film whose long side is within `long_side` pixels.
+    """Lay knees out on a film.
 
-    A `wide` draw also makes films of one knee, close-ups and long films, strong tilts and poor exposures, for
-    a detector to learn from.
+    Args:
+        rng: Decides all that is random.
+        knees: Right first.
+        long_side: Least and greatest length of the film's longer side in pixels.
+        wide: Also make films of one knee, close-ups and long films, strong tilts and poor exposures, for a
+            detector to learn from.
     """
     if wide and rng.random() < 0.45:
         knees = (knees[int(rng.integers(len(knees)))],)
     plateau = max(knee.plateau for knee in knees)
-    width, height, centres = _field(rng, len(knees), plateau, wide)
+    width, height, centres = _draw_field(rng, len(knees), plateau, wide)
     tilt = 5.0 if wide else 2.2
     long = int(rng.integers(long_side[0], long_side[1], endpoint=True))
     spacing = max(width, height) / long
@@ -82,12 +90,12 @@ def draw_layout(
         tilts=tuple(float(np.clip(tilt * rng.standard_normal(), -12, 12)) for _ in knees),
         girths=tuple(float(np.exp((0.12 if wide else 0.06) * rng.standard_normal())) for _ in knees),
         variations=tuple(common for _ in knees),
-        exposure=_exposure(rng, wide),
-        furniture=_furniture(rng, len(knees), wide),
+        exposure=_draw_exposure(rng, wide),
+        marks=_draw_marks(rng, len(knees), wide),
     )
 
 
-def _field(
+def _draw_field(
     rng: np.random.Generator, count: int, plateau: float, wide: bool
 ) -> tuple[float, float, tuple[tuple[float, float], ...]]:
     """Width and height (mm) of the exposed field and the joints' centres in it; every joint box fits in."""
@@ -96,7 +104,7 @@ def _field(
         width = plateau * np.exp(rng.uniform(np.log(1.6), np.log(3.2)))
         height = width * np.exp(rng.uniform(np.log(0.85), np.log(2.6)))
         x = width / 2 + rng.uniform(-1, 1) * min(0.12 * width, max(width / 2 - room, 0))
-        return width, height, ((float(x), _level(rng, height, room, 0.14)),)
+        return width, height, ((float(x), _draw_level(rng, height, room, 0.14)),)
     cassette = _CASSETTES[int(rng.choice(len(_CASSETTES), p=_CASSETTE_SHARES))]
     zoom = rng.uniform(0.72, 1.3) if wide else rng.uniform(0.86, 1.0)
     apart = plateau * (rng.uniform(1.35, 2.5) if wide else rng.uniform(1.5, 2.0))
@@ -105,18 +113,18 @@ def _field(
     if wide and rng.random() < 0.1:
         height *= rng.uniform(1.2, 1.9)
     middle = width / 2 + rng.uniform(-1, 1) * min(0.06 * width, (width - apart) / 2 - room)
-    level = _level(rng, height, room, 0.1)
+    level = _draw_level(rng, height, room, 0.1)
     step = rng.normal(0, 5.0)
     levels = (float(np.clip(level + sign * step, room, height - room)) for sign in (-0.5, 0.5))
     right, left = (float(middle - apart / 2), float(middle + apart / 2))
     return width, height, tuple(zip((right, left), levels, strict=True))
 
 
-def _level(rng: np.random.Generator, height: float, room: float, spread: float) -> float:
+def _draw_level(rng: np.random.Generator, height: float, room: float, spread: float) -> float:
     return float(np.clip(height * (0.5 + rng.uniform(-spread, spread)), room, height - room))
 
 
-def _exposure(rng: np.random.Generator, wide: bool) -> Exposure:
+def _draw_exposure(rng: np.random.Generator, wide: bool) -> Exposure:
     grey_air = wide and rng.random() < 0.3
     upper = rng.uniform(0.98, 1.9 if wide else 1.5)
     burnt = rng.random() < (0.25 if wide else 0.12)
@@ -132,7 +140,7 @@ def _exposure(rng: np.random.Generator, wide: bool) -> Exposure:
     )
 
 
-def _furniture(rng: np.random.Generator, count: int, wide: bool) -> Furniture:
+def _draw_marks(rng: np.random.Generator, count: int, wide: bool) -> FilmMarks:
     more = 1.5 if wide else 1.0
     margins = rng.uniform(0.0, 0.05, 4) * (rng.random(4) < 0.6)
     left, top, right, bottom = (margins if rng.random() < 0.4 * more else 0 * margins).tolist()
@@ -143,7 +151,7 @@ def _furniture(rng: np.random.Generator, count: int, wide: bool) -> Furniture:
     )  # fmt: skip
     edge = str(rng.choice(["left", "right", "top", "bottom"]))
     band = (edge, float(rng.uniform(0.02, 0.08)), float(rng.uniform(0.4, 1.4)))
-    return Furniture(
+    return FilmMarks(
         letters=bool(rng.random() < 0.85),
         mirrored_letters=bool(rng.random() < 0.15),
         beads=int(rng.choice([0, 1, 2], p=[0.3, 0.45, 0.25])) if count == 2 else int(rng.random() < 0.15),

@@ -1,4 +1,4 @@
-"""Who progresses: a logistic model of what a film shows and of what only the questionnaire knows.
+"""The true risk of progression: a logistic model of the anatomy and of the clinical factors.
 
 Progression is a loss of at least 0.7 mm of medial joint space over 48 months. A knee with less than that at
 baseline cannot progress; it has no label.
@@ -13,11 +13,11 @@ from sklearn.metrics import roc_auc_score
 
 from jsl_core.phantom.anatomy import Anatomy, draw_anatomy
 
-__all__ = ["COEFFICIENTS", "INTERCEPT", "at_risk", "attainable_auc", "covariates", "risk_of"]
+__all__ = ["COEFFICIENTS", "INTERCEPT", "at_risk", "attainable_auc", "covariates", "progression_risk"]
 
 Array = NDArray[np.float64]
 
-LOSS_MM = 0.7
+LOSS_MM = 0.7  # of medial joint space, which counts as progression
 INTERCEPT = -1.15
 COEFFICIENTS = {
     "density_ratio": 1.65,
@@ -47,7 +47,7 @@ def covariates(knees: Anatomy) -> dict[str, Array]:
     }
 
 
-def risk_of(knees: Anatomy) -> Array:
+def progression_risk(knees: Anatomy) -> Array:
     """True probability of progression of each knee, n×2; 0 where there is no joint space left to lose."""
     terms = covariates(knees)
     logit = INTERCEPT + sum((weight * terms[name] for name, weight in COEFFICIENTS.items()), np.zeros(1))
@@ -61,9 +61,9 @@ def at_risk(knees: Anatomy) -> NDArray[np.bool_]:
 
 @cache
 def attainable_auc(participants: int = 50_000) -> dict[str, float]:
-    """The AUC that a perfect model would reach from each set of information.
+    """The AUC that a perfect model would reach from each set of inputs.
 
-    E[risk | information] is fitted by gradient boosting to the true risks of one large draw of participants,
+    E[risk | inputs] is fitted by gradient boosting to the true risks of one large draw of participants,
     and scored on another. True risks stand in for labels in both (each knee counts as a positive with weight
     risk and as a negative with weight 1 − risk), so that only the draw of the participants is left to chance.
     `risk-factors` are the 14 inputs of the seed (age, sex, BMI, injury, alignment, race and the expert KL
@@ -71,29 +71,32 @@ def attainable_auc(participants: int = 50_000) -> dict[str, float]:
     everything, so the true risk itself.
     """
     fitted, scored = (draw_anatomy(np.random.default_rng([20_240, half]), participants) for half in (0, 1))
-    scores = {"image+factors": _rows(scored, risk_of(scored)[..., None])[:, 0]}
-    for name, view in {"risk-factors": _factors, "image": _visible}.items():
+    scores = {"image+factors": _rows_at_risk(scored, progression_risk(scored)[..., None])[:, 0]}
+    for name, view in {"risk-factors": _risk_factors, "image": _film_features}.items():
         model = HistGradientBoostingRegressor(
             learning_rate=0.15, max_iter=120, max_leaf_nodes=15, random_state=0
         )
-        model.fit(_rows(fitted, view(fitted)), _rows(fitted, risk_of(fitted)[..., None])[:, 0])
-        scores[name] = model.predict(_rows(scored, view(scored)))
-    risk = _rows(scored, risk_of(scored)[..., None])[:, 0]
+        model.fit(
+            _rows_at_risk(fitted, view(fitted)),
+            _rows_at_risk(fitted, progression_risk(fitted)[..., None])[:, 0],
+        )
+        scores[name] = model.predict(_rows_at_risk(scored, view(scored)))
+    risk = _rows_at_risk(scored, progression_risk(scored)[..., None])[:, 0]
     return {name: _weighted_auc(risk, scores[name]) for name in ("risk-factors", "image", "image+factors")}
 
 
-def _factors(knees: Anatomy) -> Array:
+def _risk_factors(knees: Anatomy) -> Array:
     names = ("age", "sex", "bmi", "injury", "alignment", "race", "kl")
     return np.stack([getattr(knees, name) for name in names], axis=-1)
 
 
-def _visible(knees: Anatomy) -> Array:
+def _film_features(knees: Anatomy) -> Array:
     names = ("kl", "mjsw_medial", "mjsw_lateral", "sclerosis_medial", "sclerosis_lateral", "density_ratio")
-    seen = [getattr(knees, name) for name in (*names, "spines", "alignment", "plateau")]
-    return np.concatenate([np.stack(seen, axis=-1), knees.osteophytes], axis=-1)
+    features = [getattr(knees, name) for name in (*names, "spines", "alignment", "plateau")]
+    return np.concatenate([np.stack(features, axis=-1), knees.osteophytes], axis=-1)
 
 
-def _rows(knees: Anatomy, values: Array) -> Array:
+def _rows_at_risk(knees: Anatomy, values: Array) -> Array:
     return values[at_risk(knees)]
 
 

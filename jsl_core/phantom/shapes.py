@@ -4,24 +4,32 @@ Control points are in half plateau widths, read off posterior-anterior fixed-fle
 spline joins them. Between femur and tibia the joint space is exactly as wide as the knee says.
 """
 
-import numpy as np
+from collections.abc import Sequence
 
-from jsl_core.phantom.anatomy import Knee
-from jsl_core.phantom.curves import Array, Points, along, smooth
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline, PchipInterpolator
+
+from jsl_core.phantom.anatomy import KneeAnatomy
 from jsl_core.phantom.variation import Variation
 
 __all__ = [
     "LIMB",
     "WEIGHT_BEARING",
-    "bend",
+    "Points",
+    "bend_shafts",
     "condyle",
+    "edge_on_plates",
     "femur",
     "fibula",
+    "interpolate",
     "patella",
-    "plates",
     "tibia",
     "tibial_surface",
 ]
+
+Array = NDArray[np.float64]
+Points = NDArray[np.float64]
 
 WEIGHT_BEARING = (0.4, 0.85)  # of half a plateau, each side: where mJSW is measured
 LIMB = 12.0  # how far the shafts reach from the joint, in half plateau widths: beyond any film
@@ -49,16 +57,16 @@ _TIBIA_LATERAL = [(1.02, 0.2), (1.0, 0.42), (0.92, 0.75), (0.72, 1.2), (0.52, 1.
 _TIBIA_MEDIAL = [(-0.34, 2.7), (-0.43, 1.8), (-0.63, 1.2), (-0.87, 0.72), (-0.97, 0.4), (-1.01, 0.2)]
 
 
-def tibial_surface(knee: Knee, u: Array) -> Array:
-    """Height y (mm) of the tibial plateau at u half plateau widths from the middle."""
+def tibial_surface(knee: KneeAnatomy, u: Array) -> Array:
+    """Height y (mm) of the tibial plateau at u half plateau widths from the middle (lateral positive)."""
     half = knee.plateau / 2
     spine = np.exp(-((u / 0.27) ** 4))
-    base = along(_TIBIA_SURFACE, np.clip(u, -1, 1)) * (1 + spine * (knee.spines - 1))
-    return half * base + _level(knee)
+    base = interpolate(_TIBIA_SURFACE, np.clip(u, -1, 1)) * (1 + spine * (knee.spines - 1))
+    return half * base + _plateau_y(knee)
 
 
-def femoral_surface(knee: Knee, variation: Variation, u: Array) -> Array:
-    """Height y (mm) of the femur's lower surface; each compartment's smallest gap is the knee's mJSW."""
+def femoral_surface(knee: KneeAnatomy, variation: Variation, u: Array) -> Array:
+    """Height y (mm) of the femur's lower surface at u, as above; each compartment's least gap is its mJSW."""
     drop = []
     for side, mjsw in ((-1, knee.mjsw_medial), (1, knee.mjsw_lateral)):
         weight_bearing = side * np.linspace(*WEIGHT_BEARING, 95)
@@ -69,36 +77,36 @@ def femoral_surface(knee: Knee, variation: Variation, u: Array) -> Array:
     return _femoral_shape(knee, variation, u) + drop[0] * (1 - across) + drop[1] * across
 
 
-def femur(knee: Knee, variation: Variation) -> Points:
+def femur(knee: KneeAnatomy, variation: Variation) -> Points:
     """The femur's outline, N×2."""
     half, v = knee.plateau / 2, variation
     u = v.condyle_width * np.linspace(-1.0, 0.99, 120)
     lower = np.stack([half * u, femoral_surface(knee, v, u)], axis=1)
     lift = (lower[0, 1] + lower[-1, 1]) / 2 + 0.3 * half
-    lateral, medial = (_side(points, half, v, lift) for points in (_FEMUR_LATERAL, _FEMUR_MEDIAL))
-    outline = _closed(lower, lateral, medial, 0.41 * half * v.shaft, -4.2 * half, -LIMB * half)
-    beaks = (
+    lateral, medial = (_flank(points, half, v, lift) for points in (_FEMUR_LATERAL, _FEMUR_MEDIAL))
+    outline = _close_outline(lower, lateral, medial, 0.41 * half * v.shaft, -4.2 * half, -LIMB * half)
+    osteophytes = (
         (knee.osteophytes[0], (-1.0, -0.25), (-1.0, 0.3)),
         (knee.osteophytes[1], (1.0, -0.26), (1.0, 0.3)),
     )
-    return _with_beaks(outline, beaks, half)
+    return _grow_osteophytes(outline, osteophytes, half)
 
 
-def tibia(knee: Knee, variation: Variation) -> Points:
+def tibia(knee: KneeAnatomy, variation: Variation) -> Points:
     """The tibia's outline, N×2."""
     half, v = knee.plateau / 2, variation
     u = np.linspace(-1.0, 1.0, 121)
     upper = np.stack([half * u, tibial_surface(knee, u)], axis=1)
-    lateral, medial = (_side(points, half, v, 0.0) for points in (_TIBIA_LATERAL, _TIBIA_MEDIAL))
-    outline = _closed(upper, lateral, medial, 0.36 * half * v.shaft, 3.6 * half, LIMB * half)
-    beaks = (
+    lateral, medial = (_flank(points, half, v, 0.0) for points in (_TIBIA_LATERAL, _TIBIA_MEDIAL))
+    outline = _close_outline(upper, lateral, medial, 0.36 * half * v.shaft, 3.6 * half, LIMB * half)
+    osteophytes = (
         (knee.osteophytes[2], (-1.0, 0.08), (-1.0, -0.3)),
         (knee.osteophytes[3], (1.0, 0.1), (1.0, -0.3)),
     )
-    return _with_beaks(outline, beaks, half)
+    return _grow_osteophytes(outline, osteophytes, half)
 
 
-def condyle(knee: Knee, variation: Variation, side: int) -> Points:
+def condyle(knee: KneeAnatomy, variation: Variation, side: int) -> Points:
     """The back of one condyle (-1 medial, 1 lateral) as it shows through the femur, N×2."""
     half = knee.plateau / 2
     u = np.array([side * 0.58])
@@ -112,7 +120,7 @@ def condyle(knee: Knee, variation: Variation, side: int) -> Points:
     return np.stack([x, y], axis=1)
 
 
-def patella(knee: Knee, variation: Variation) -> Points:
+def patella(knee: KneeAnatomy, variation: Variation) -> Points:
     """The kneecap's outline, N×2: a rounded triangle."""
     half = knee.plateau / 2
     x, y, radius = variation.patella
@@ -121,7 +129,7 @@ def patella(knee: Knee, variation: Variation) -> Points:
     return half * np.stack([x + reach * np.cos(angle), y + 0.95 * reach * np.sin(angle)], axis=1)
 
 
-def fibula(knee: Knee, variation: Variation) -> Points:
+def fibula(knee: KneeAnatomy, variation: Variation) -> Points:
     """The fibula's outline, N×2: head below and beside the lateral plateau, then a thin shaft."""
     half = knee.plateau / 2
     x, top, size = variation.fibula
@@ -130,16 +138,18 @@ def fibula(knee: Knee, variation: Variation) -> Points:
     left = [(-neck, 1.5), (-neck * 1.15, 0.85), (-head * 0.9, 0.42), (-head * 0.8, 0.2), (0.06, 0.0)]
     down = [(neck, LIMB), (-neck, LIMB)]
     lean = np.array([(-0.06, 0.0)])
-    points = np.concatenate([smooth(np.array(right)), np.array(down), smooth(np.array(left))])
+    points = np.concatenate([smooth_curve(np.array(right)), np.array(down), smooth_curve(np.array(left))])
     points = points + lean * np.clip(points[:, 1:], 0, 2.5)
     return half * (points + np.array([(x, top)]))
 
 
-def plates(knee: Knee, variation: Variation, rng: np.random.Generator) -> list[tuple[Points, float]]:
-    """Plates of compact bone seen edge-on: open lines N×2 and their thickness along the beam (mm).
+def edge_on_plates(
+    knee: KneeAnatomy, variation: Variation, rng: np.random.Generator
+) -> list[tuple[Points, float]]:
+    """Draw plates of compact bone seen edge-on: open lines N×2 and their thickness along the beam, in mm.
 
-    The scars of growth, the farther rims of the plateaus, the walls of the notch, and the strands of stress
-    that no two knees share.
+    They are growth-plate scars, the farther rims of the plateaus, the walls of the notch, and random
+    trabecular strands.
     """
     half = knee.plateau / 2
 
@@ -147,7 +157,9 @@ def plates(knee: Knee, variation: Variation, rng: np.random.Generator) -> list[t
         t = np.linspace(0, 1, 9)[:, None]
         line = np.array(start) * (1 - t) + np.array(end) * t
         across = np.array([start[1] - end[1], end[0] - start[0]])
-        return half * smooth(line + across * (bow * 4 * t * (1 - t) + 0.012 * rng.standard_normal((9, 1))))
+        return half * smooth_curve(
+            line + across * (bow * 4 * t * (1 - t) + 0.012 * rng.standard_normal((9, 1)))
+        )
 
     lines = [
         (wave((-0.88, -1.12), (0.85, -1.1), rng.normal(-0.05, 0.02)), 4.0),
@@ -167,8 +179,8 @@ def plates(knee: Knee, variation: Variation, rng: np.random.Generator) -> list[t
     return lines
 
 
-def bend(points: Points, knee: Knee) -> Points:
-    """Shafts set to the femorotibial angle; the joint itself stays where it is."""
+def bend_shafts(points: Points, knee: KneeAnatomy) -> Points:
+    """Bend the shafts of points N×2 to the femorotibial angle; the joint itself stays as it is."""
     half = knee.plateau / 2
     # The OAI's sign: negative is valgus, the shafts' common healthy state; two thirds of it lie in the femur.
     femoral, tibial = (np.tan(np.radians(part * knee.alignment)) for part in (0.65, 0.35))
@@ -176,40 +188,56 @@ def bend(points: Points, knee: Knee) -> Points:
     return points + np.stack([-femoral * up - tibial * down, np.zeros(len(points))], axis=1)
 
 
-def _level(knee: Knee) -> float:
-    """y (mm) of the plateau: the joint line runs midway between it and the condyles."""
+def interpolate(points: Sequence[tuple[float, float]], x: Array) -> Array:
+    """Interpolate y at x on a curve through (x, y) points that never overshoots them; x of any shape."""
+    return PchipInterpolator(*zip(*points, strict=True))(x)
+
+
+def _plateau_y(knee: KneeAnatomy) -> float:
+    """The plateau's y in mm: the joint line runs midway between it and the condyles."""
     return (knee.mjsw_medial + knee.mjsw_lateral) / 4
 
 
-def _femoral_shape(knee: Knee, variation: Variation, u: Array) -> Array:
+def _femoral_shape(knee: KneeAnatomy, variation: Variation, u: Array) -> Array:
     u = u / variation.condyle_width
     notch = np.interp(np.abs(u), [0.3, 0.65], [variation.notch_width, 1.0])
     deep = np.interp(np.abs(u), [0.3, 0.5], [variation.notch_depth, 1.0])
-    return knee.plateau / 2 * deep * along(_FEMUR_SURFACE, np.clip(u / notch, -1.0, 0.99))
+    return knee.plateau / 2 * deep * interpolate(_FEMUR_SURFACE, np.clip(u / notch, -1.0, 0.99))
 
 
-def _closed(joint: Points, lateral: Points, medial: Points, shaft: float, begin: float, end: float) -> Points:
+def smooth_curve(points: Points, per_span: int = 8) -> Points:
+    """Draw a cubic spline through points N×2, `per_span` points between two."""
+    steps = np.sqrt(np.hypot(*np.diff(points, axis=0).T))  # centripetal: no loops at uneven spacing
+    knots = np.concatenate([[0], np.cumsum(np.maximum(steps, 1e-6))])
+    return CubicSpline(knots, points)(np.linspace(0, knots[-1], per_span * (len(points) - 1) + 1))
+
+
+def _close_outline(
+    joint: Points, lateral: Points, medial: Points, shaft: float, begin: float, end: float
+) -> Points:
     """A joint surface, both flanks, and a straight shaft of half-width `shaft` from y `begin` to `end`."""
     corners = np.array([[shaft, begin], [shaft, end], [-shaft, end], [-shaft, begin]])
-    down = smooth(np.concatenate([joint[-2:], lateral, corners[:1]]))
-    back = smooth(np.concatenate([corners[3:], medial, joint[:2]]))
+    down = smooth_curve(np.concatenate([joint[-2:], lateral, corners[:1]]))
+    back = smooth_curve(np.concatenate([corners[3:], medial, joint[:2]]))
     return np.concatenate([joint, down, corners[1:3], back])
 
 
-def _side(points: list[tuple[float, float]], half: float, variation: Variation, lift: float) -> Points:
+def _flank(points: list[tuple[float, float]], half: float, variation: Variation, lift: float) -> Points:
     u, y = np.array(points).T
     far = np.clip((np.abs(y) - 0.9) / 1.5, 0, 1)
     width = 1 + far * (variation.shaft - 1) + 4 * far * (1 - far) * (variation.flare - 1)
     return np.stack([half * u * width, half * y + lift * (1 - far)], axis=1)
 
 
-def _with_beaks(
-    outline: Points, beaks: tuple[tuple[float, tuple[float, float], tuple[float, float]], ...], half: float
+def _grow_osteophytes(
+    outline: Points,
+    osteophytes: tuple[tuple[float, tuple[float, float], tuple[float, float]], ...],
+    half: float,
 ) -> Points:
     """Osteophytes: the margin drawn out by their size (mm) along a direction, beak-shaped."""
     grown = outline.copy()
-    for size, place, direction in beaks:
-        away = np.hypot(*(outline - half * np.array(place)).T)
+    for size, position, direction in osteophytes:
+        away = np.hypot(*(outline - half * np.array(position)).T)
         pull = np.exp(-0.5 * (away / (2.2 + 0.35 * size)) ** 2)
         unit = np.array(direction) / np.hypot(*direction)
         grown += size * pull[:, None] * unit

@@ -1,4 +1,4 @@
-"""How one person's bones depart from the mean shape."""
+"""Deviation of one participant's bones from the mean shape."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Variation:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, wide: float) -> "Variation":
-        """`wide` scales every spread: 1 for a cohort, more for a detector's training films."""
+        """Draw one; `wide` scales every spread: 1 for a cohort, more for a detector's training films."""
 
         def near(centre: float, spread: float) -> float:
             return float(centre + wide * spread * np.clip(rng.standard_normal(), -2.2, 2.2))

@@ -32,8 +32,8 @@ from opencv_crops import Importer
 from results import bars, keep, options, show
 
 from jsl_core.config import CropSettings, PhantomSettings
-from jsl_core.phantom.anatomy import stream
-from jsl_core.phantom.dicom import encode
+from jsl_core.phantom.anatomy import make_generator
+from jsl_core.phantom.dicom import encode_film
 from jsl_core.phantom.encoding import draw_encoding, stored_values
 from jsl_core.phantom.film import make_film
 from jsl_core.system.parallel import parallel_map
@@ -74,7 +74,7 @@ def draw(root: Path, count: int, model: int) -> None:
     """Films number `model`, `model` + MODELS, … below `count`: one picture, one bit apart."""
     settings = PhantomSettings(seed=9, long_side=(2000, 2500))
     film = make_film(settings.seed, model, settings)
-    drawn = draw_encoding(stream(settings.seed, model, "encoding"))
+    drawn = draw_encoding(make_generator(settings.seed, model, "encoding"))
     encoding = replace(
         drawn, windowed=True, flipped=False, spacing="PixelSpacing", syntax="ExplicitVRLittleEndian"
     )
@@ -82,7 +82,7 @@ def draw(root: Path, count: int, model: int) -> None:
         values = stored_values(film, encoding)
         values.flat[number] ^= 1
         name = str(1000001 + number)
-        (root / "scans" / f"{name}.dcm").write_bytes(encode(values, name, film.spacing_mm, encoding))
+        (root / "scans" / f"{name}.dcm").write_bytes(encode_film(values, name, film.spacing_mm, encoding))
 
 
 def ours(command: str, source: str, target: str, place: Place) -> None:

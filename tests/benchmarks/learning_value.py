@@ -29,7 +29,7 @@ from jsl_core.config.training_presets import training_preset
 from jsl_core.dataset import fit_crop
 from jsl_core.errors import BadScan
 from jsl_core.phantom import attainable_auc, make_film
-from jsl_core.phantom.cohort import study_and_truth
+from jsl_core.phantom.cohort import make_tables
 from jsl_core.system.parallel import parallel_map
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def main() -> None:
     counts = sorted(chosen.participants)
     started = time.perf_counter()
     films = PhantomSettings(patients=chosen.test + counts[-1], seed=20, long_side=(600, 640))
-    study, truth = study_and_truth(films)
+    study, truth = make_tables(films)
     crops = draw(films)
     print(
         f"phantom figures; {films.patients} films drawn in {time.perf_counter() - started:.0f} s", flush=True

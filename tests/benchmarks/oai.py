@@ -15,7 +15,7 @@ from jsl_core.cohort.oai import read_release, write_cohort
 from jsl_core.cohort.oai.files import list_entries
 from jsl_core.cohort.oai.headers import read_headers
 from jsl_core.config import OaiSettings, PhantomSettings
-from jsl_core.phantom.dicom import film_dataset
+from jsl_core.phantom.dicom import make_film_dataset
 from jsl_core.phantom.encoding import draw_encoding
 from jsl_core.phantom.oai import write_oai_release
 
@@ -26,7 +26,7 @@ _SIDE = 700  # pixels: films of 1 MB, so that reading whole files would show
 def _film(settings: PhantomSettings, index: int, participant: str) -> tuple[Dataset, str]:
     encoding = draw_encoding(np.random.default_rng(index))
     pixels = np.zeros((_SIDE, _SIDE), np.uint16)
-    return film_dataset(pixels, participant, 0.2, encoding), "ExplicitVRLittleEndian"
+    return make_film_dataset(pixels, participant, 0.2, encoding), "ExplicitVRLittleEndian"
 
 
 def _widen(table: Path, columns: int = 1200) -> None:

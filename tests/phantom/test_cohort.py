@@ -1,6 +1,7 @@
 """A written cohort: complete, resumable, the same bytes every time."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,14 @@ import pytest
 from pydicom import dcmread
 
 from jsl_core.config import ConvertSettings, PhantomSettings
-from jsl_core.errors import BadScan, JslError
+from jsl_core.errors import BadScan, JslError, StoreError
 from jsl_core.imaging import convert_scan
 from jsl_core.phantom import make_film, write_phantom
-from jsl_core.phantom.anatomy import stream
-from jsl_core.phantom.cohort import study_and_truth
-from jsl_core.phantom.defects import DEFECTS, broken
+from jsl_core.phantom.anatomy import make_generator
+from jsl_core.phantom.cohort import make_tables
+from jsl_core.phantom.defects import DEFECTS, encode_defective
 from jsl_core.phantom.encoding import draw_encoding, stored_values
+from jsl_core.phantom.oai import write_oai_release
 
 SETTINGS = PhantomSettings(patients=6, seed=9, long_side=(420, 520))
 COLUMNS = "ID,Age,Sex,Race,BMI,Knee_Injury,Alignment_degree,BL_KL_grade,JSL_Prog"
@@ -90,8 +92,35 @@ def test_two_cohorts_never_mix(cohort: Path) -> None:
         write_phantom(cohort, SETTINGS.model_copy(update={"seed": 10}))
 
 
-def test_some_cells_are_blank_as_in_any_study() -> None:
-    study, truth = study_and_truth(PhantomSettings(patients=500, seed=1, long_side=(420, 520)))
+@pytest.mark.parametrize("write", [write_phantom, write_oai_release])
+def test_a_file_or_a_place_that_cannot_be_written_is_one_line(
+    write: Callable[[Path, PhantomSettings], None], tmp_path: Path
+) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    for target in (file, file / "below", Path("/proc/jsl-phantom")):
+        with pytest.raises(StoreError, match=f"^{target}") as caught:
+            write(target, SETTINGS)
+        assert "\n" not in str(caught.value)
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["settings.json", "truth.json"])
+@pytest.mark.parametrize("content", ["folder", b"", b"\xff\xfe\0", b"[1, 2]", b"null"])
+@pytest.mark.parametrize("write", [write_phantom, write_oai_release])
+def test_another_folders_json_is_never_a_traceback(
+    write: Callable[[Path, PhantomSettings], None], content: bytes | str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "release").mkdir()
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "1000001.dcm").write_bytes(b"theirs")
+    (tmp_path / name).mkdir() if isinstance(content, str) else (tmp_path / name).write_bytes(content)
+    with pytest.raises(JslError, match=r"give an empty folder$"):
+        write(tmp_path, SETTINGS)
+
+
+def test_some_cells_are_empty_as_in_any_study() -> None:
+    study, truth = make_tables(PhantomSettings(patients=500, seed=1, long_side=(420, 520)))
     assert 0.005 < study["BMI"].isna().mean() < 0.03
     assert study["BL_KL_grade"].notna().all()
     spent = truth["mjsw_medial_mm"] < 0.7
@@ -103,8 +132,8 @@ def test_some_cells_are_blank_as_in_any_study() -> None:
 
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_the_quality_gate_finds_each_known_defect(defect: str) -> None:
-    film, encoding = make_film(9, 0, SETTINGS), draw_encoding(stream(9, 0, "encoding"))
-    data = broken(defect, stored_values(film, encoding), "1000001", film.spacing_mm, encoding)
+    film, encoding = make_film(9, 0, SETTINGS), draw_encoding(make_generator(9, 0, "encoding"))
+    data = encode_defective(defect, stored_values(film, encoding), "1000001", film.spacing_mm, encoding)
     with pytest.raises(BadScan) as caught:
         convert_scan(data, "1000001.dcm", ConvertSettings())
     assert caught.value.code == defect

@@ -14,7 +14,7 @@ from pydicom.pixels import apply_voi_lut
 
 from jsl_core.config import PhantomSettings
 from jsl_core.phantom import make_film
-from jsl_core.phantom.dicom import encode
+from jsl_core.phantom.dicom import encode_film
 from jsl_core.phantom.encoding import SYNTAXES, Encoding, stored_box, stored_values
 from jsl_core.phantom.film import PhantomFilm
 
@@ -32,7 +32,7 @@ def test_every_transfer_syntax_and_depth_gives_the_stored_values_back(
 ) -> None:
     encoding = replace(PLAIN, syntax=syntax, bits=bits, monochrome1=bits == 12)
     values = stored_values(film, encoding)
-    ds = dcmread(BytesIO(encode(values, "1000001", film.spacing_mm, encoding)))
+    ds = dcmread(BytesIO(encode_film(values, "1000001", film.spacing_mm, encoding)))
     assert ds.file_meta.TransferSyntaxUID.keyword == syntax
     assert ds.BitsStored == bits
     assert values.max() < 1 << bits
@@ -46,7 +46,7 @@ def test_the_window_in_the_tags_shows_the_film_as_meant(
     film: PhantomFilm, windowed: bool, monochrome1: bool, bits: int
 ) -> None:
     encoding = replace(PLAIN, windowed=windowed, monochrome1=monochrome1, bits=bits)
-    ds = dcmread(BytesIO(encode(stored_values(film, encoding), "1000001", film.spacing_mm, encoding)))
+    ds = dcmread(BytesIO(encode_film(stored_values(film, encoding), "1000001", film.spacing_mm, encoding)))
     shown = apply_voi_lut(ds.pixel_array, ds).astype(float) / (2**bits - 1)
     if monochrome1:
         shown = 1 - shown
@@ -57,7 +57,7 @@ def test_a_flipped_film_says_so_and_its_boxes_flip_with_it(film: PhantomFilm) ->
     flipped = replace(PLAIN, flipped=True)
     values = stored_values(film, flipped)
     np.testing.assert_array_equal(values[:, ::-1], stored_values(film, PLAIN))
-    ds = dcmread(BytesIO(encode(values, "1000001", film.spacing_mm, flipped)))
+    ds = dcmread(BytesIO(encode_film(values, "1000001", film.spacing_mm, flipped)))
     assert list(ds.PatientOrientation) == ["R", "F"]
     right, left = (stored_box(film.boxes[side], values.shape[1], flipped) for side in (1, 2))
     assert right[0] > left[0]
@@ -66,7 +66,9 @@ def test_a_flipped_film_says_so_and_its_boxes_flip_with_it(film: PhantomFilm) ->
 def test_spacing_may_be_absent_zero_or_the_imagers(film: PhantomFilm) -> None:
     def header(spacing: str) -> object:
         encoding = replace(PLAIN, spacing=spacing)
-        return dcmread(BytesIO(encode(stored_values(film, encoding), "1000001", film.spacing_mm, encoding)))
+        return dcmread(
+            BytesIO(encode_film(stored_values(film, encoding), "1000001", film.spacing_mm, encoding))
+        )
 
     assert "PixelSpacing" not in header("missing")
     assert list(header("zero").PixelSpacing) == [0, 0]
@@ -79,7 +81,7 @@ def test_spacing_may_be_absent_zero_or_the_imagers(film: PhantomFilm) -> None:
 def test_dcmtk_reads_the_same_values(film: PhantomFilm, syntax: str, tmp_path: Path) -> None:
     encoding = replace(PLAIN, syntax=syntax)
     values = stored_values(film, encoding)
-    (tmp_path / "film.dcm").write_bytes(encode(values, "1000001", film.spacing_mm, encoding))
+    (tmp_path / "film.dcm").write_bytes(encode_film(values, "1000001", film.spacing_mm, encoding))
     raw = ["dcmj2pnm", "+opn", "16", "--set-window", "2048", "4096", "film.dcm", "film.pgm"]
     subprocess.run(raw, check=True, cwd=tmp_path, capture_output=True)
     numbers = (tmp_path / "film.pgm").read_text().split()

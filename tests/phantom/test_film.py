@@ -7,8 +7,8 @@ import pytest
 
 from jsl_core.config import PhantomSettings
 from jsl_core.phantom import make_film
-from jsl_core.phantom.anatomy import Knee, draw_anatomy, stream
-from jsl_core.phantom.projection import Placement, project_bones
+from jsl_core.phantom.anatomy import KneeAnatomy, draw_anatomy, make_generator
+from jsl_core.phantom.projection import KneePosition, project_bones
 from jsl_core.phantom.shapes import femoral_surface, tibial_surface
 from jsl_core.phantom.variation import Variation
 
@@ -16,8 +16,8 @@ SMALL = PhantomSettings(long_side=(500, 700))
 
 
 @pytest.fixture(scope="module")
-def knee() -> Knee:
-    return replace(draw_anatomy(stream(1, 0, "anatomy")).knee(0, 1), alignment=0.0)
+def knee() -> KneeAnatomy:
+    return replace(draw_anatomy(make_generator(1, 0, "anatomy")).knee(0, 1), alignment=0.0)
 
 
 def test_films_follow_from_seed_and_number_alone() -> None:
@@ -68,7 +68,7 @@ def test_the_joint_line_is_a_dark_band_at_54_percent_of_the_box() -> None:
 
 
 @pytest.mark.parametrize(("medial", "lateral"), [(4.5, 5.8), (2.0, 5.5), (0.4, 6.0), (5.0, 0.9)])
-def test_the_gap_between_the_bones_is_the_mjsw(knee: Knee, medial: float, lateral: float) -> None:
+def test_the_gap_between_the_bones_is_the_mjsw(knee: KneeAnatomy, medial: float, lateral: float) -> None:
     narrowed = replace(knee, mjsw_medial=medial, mjsw_lateral=lateral)
     variation = Variation.draw(np.random.default_rng(0), 1.0)
     for sign, width in ((-1, medial), (1, lateral)):
@@ -77,15 +77,15 @@ def test_the_gap_between_the_bones_is_the_mjsw(knee: Knee, medial: float, latera
         assert gap.min() == pytest.approx(width, abs=0.02)
 
 
-def test_mjsw_measured_on_the_projection_follows_the_truth(knee: Knee) -> None:
+def test_mjsw_measured_on_the_projection_follows_the_truth(knee: KneeAnatomy) -> None:
     spacing = 0.15
     truth = [0.6, 1.5, 2.5, 3.5, 4.5]
     measured = []
     for width in truth:
         narrowed = replace(knee, mjsw_medial=width, sclerosis_medial=0.1, osteophytes=(0.0, 0.0, 0.0, 0.0))
         variation = Variation.draw(np.random.default_rng(0), 1.0)
-        place = Placement(1, (80.0, 60.0), 0.0, spacing)
-        _, bone = project_bones(narrowed, variation, place, (800, 1067), np.random.default_rng(0))
+        position = KneePosition(1, (80.0, 60.0), 0.0, spacing)
+        _, bone = project_bones(narrowed, variation, position, (800, 1067), np.random.default_rng(0))
         # A right knee's medial side is on the image's right.
         half = knee.plateau / 2
         first = round((80 + 0.45 * half) / spacing) - (round((80 - 1.45 * half) / spacing))
@@ -98,11 +98,11 @@ def test_mjsw_measured_on_the_projection_follows_the_truth(knee: Knee) -> None:
     np.testing.assert_allclose(measured, truth, atol=0.5)
 
 
-def test_sclerosis_and_density_brighten_the_medial_plateau(knee: Knee) -> None:
-    def medial_bone(changed: Knee) -> float:
+def test_sclerosis_and_density_brighten_the_medial_plateau(knee: KneeAnatomy) -> None:
+    def medial_bone(changed: KneeAnatomy) -> float:
         variation = Variation.draw(np.random.default_rng(0), 1.0)
-        place = Placement(2, (75.0, 50.0), 0.0, 0.3)  # a left knee's medial side is on the image's left
-        _, bone = project_bones(changed, variation, place, (400, 500), np.random.default_rng(0))
+        position = KneePosition(2, (75.0, 50.0), 0.0, 0.3)  # a left knee's medial side is on the image's left
+        _, bone = project_bones(changed, variation, position, (400, 500), np.random.default_rng(0))
         middle = bone.shape[1] // 2
         half = round(knee.plateau / 2 / 0.3)
         return float(

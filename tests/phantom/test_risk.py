@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from jsl_core.phantom.anatomy import KL_MIX, Anatomy, draw_anatomy
-from jsl_core.phantom.risk import at_risk, attainable_auc, covariates, risk_of
+from jsl_core.phantom.risk import at_risk, attainable_auc, covariates, progression_risk
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_grades_come_in_the_proportions_of_the_real_cohort(knees: Anatomy) -> No
 
 
 def test_a_third_of_the_knees_progress(knees: Anatomy) -> None:
-    assert risk_of(knees)[at_risk(knees)].mean() == pytest.approx(0.325, abs=0.01)
+    assert progression_risk(knees)[at_risk(knees)].mean() == pytest.approx(0.325, abs=0.01)
 
 
 def test_the_two_knees_of_a_participant_are_alike_but_not_the_same(knees: Anatomy) -> None:
@@ -42,7 +42,7 @@ def test_the_worse_the_grade_the_narrower_the_joint(knees: Anatomy) -> None:
 def test_a_knee_without_joint_space_left_cannot_progress(knees: Anatomy) -> None:
     spent = knees.mjsw_medial < 0.7
     assert spent.any()
-    assert (risk_of(knees)[spent] == 0).all()
+    assert (progression_risk(knees)[spent] == 0).all()
 
 
 def test_factors_know_less_than_the_film_and_both_know_more() -> None:
@@ -54,7 +54,7 @@ def test_factors_know_less_than_the_film_and_both_know_more() -> None:
 
 def test_the_order_holds_for_logistic_regression_on_drawn_labels(knees: Anatomy) -> None:
     eligible = at_risk(knees)
-    progressed = (np.random.default_rng(2).random(knees.kl.shape) < risk_of(knees))[eligible]
+    progressed = (np.random.default_rng(2).random(knees.kl.shape) < progression_risk(knees))[eligible]
     terms = {name: values[eligible] for name, values in covariates(knees).items()}
     grades = [(knees.kl == grade)[eligible] for grade in range(1, 5)]
     factors = [terms[name] for name in ("bmi", "age", "injury", "sex", "alignment")] + grades

@@ -1,4 +1,4 @@
-"""One invented participant of a release: rows of every table, films, and what a reader must make of them."""
+"""One invented participant of a release: rows of every table, films, and the truth a reader must find."""
 
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from jsl_core.config import PhantomSettings
-from jsl_core.phantom.anatomy import draw_anatomy, stream
-from jsl_core.phantom.risk import risk_of
+from jsl_core.phantom.anatomy import draw_anatomy, make_generator
+from jsl_core.phantom.risk import progression_risk
 
 __all__ = ["BILATERAL_PA", "Case", "PlannedFilm", "Row", "draw_case"]
 
 Row = dict[str, str]
 
 BILATERAL_PA = "Bilateral PA Fixed Flexion Knee"
-_FIRST = 1_000_001
+FIRST_PARTICIPANT = 1_000_001
 _SEX = {1: "1: Male", 2: "2: Female"}
 _RACE = {
     0: "0: Other Non-white",
@@ -35,9 +35,9 @@ _LABEL_STEPS = {
 
 @dataclass(frozen=True)
 class PlannedFilm:
-    """A film to be written: where, what its header says, and which lists name it.
+    """A film to be written: where, with which header, and which lists name it.
 
-    Header fields are the folder's unless given. `storage` is a folder, a zip of many films, or the series'
+    Header fields that are empty are the folder's. `storage` is a folder, a zip of many films, or the series'
     own tar.gz as newer archives have it.
     """
 
@@ -59,7 +59,23 @@ class PlannedFilm:
 
 @dataclass
 class Case:
-    """A participant while it is being made up; quirks change it and say what must come of it."""
+    """A participant under construction; quirks change it, and the truth with it.
+
+    Attributes:
+        index: Of the participant, from 0.
+        number: Its ID.
+        enrollee: Row of the table of enrollees; None where it has none, as the next two.
+        clinical: Row of the clinical table.
+        outcome: Row of the table of outcomes.
+        sq: Rows of the semi-quantitative readings (KL grades).
+        jsw00: Rows of the joint space widths at baseline.
+        jsw06: Those at 48 months.
+        fta: Rows of the femorotibial angles.
+        films: The films in the release.
+        truth: By side (1 right, 2 left) the row of the cohort table that a reader must make.
+        baseline_film: The film a reader must choose.
+        excluded: By side, the step at which a knee must be excluded, and the reason.
+    """
 
     index: int
     number: str
@@ -72,23 +88,23 @@ class Case:
     fta: list[Row]
     films: list[PlannedFilm]
     truth: dict[int, dict[str, Any]]
-    used: PlannedFilm | None
-    out: dict[int, tuple[str, str]] = field(default_factory=dict)
+    baseline_film: PlannedFilm | None
+    excluded: dict[int, tuple[str, str]] = field(default_factory=dict)
 
-    def leaves(self, step: str, reason: str, sides: tuple[int, ...] = (1, 2)) -> None:
-        """These knees must fall out at this step."""
+    def exclude(self, step: str, reason: str, sides: tuple[int, ...] = (1, 2)) -> None:
+        """Set that a reader must exclude these knees at this step."""
         for side in sides:
-            self.out[side] = (step, reason)
+            self.excluded[side] = (step, reason)
             self.truth[side] |= {"JSL_Prog": None, "JSL_mm": None}
             if step not in _LABEL_STEPS:
                 self.truth[side] = {}
 
-    def knows_not(self, column: str, sides: tuple[int, ...] = (1, 2)) -> None:
-        """The value must come out missing."""
+    def clear_truth(self, column: str, sides: tuple[int, ...] = (1, 2)) -> None:
+        """Set that a reader must find no value in this column."""
         for side in sides:
             self.truth[side][column] = None
 
-    def widths(self, side: int, baseline: float, followup: float) -> None:
+    def set_widths(self, side: int, baseline: float, followup: float) -> None:
         """Set a knee's joint space widths, and its label by them."""
         lost = round(baseline - followup, 3)
         self.jsw00[side - 1]["V00MCMJSW"], self.jsw06[side - 1]["V06MCMJSW"] = f"{baseline}", f"{followup}"
@@ -98,21 +114,21 @@ class Case:
             "JSL_mm": lost,
             "JSL_Prog": int(lost >= 0.7),
         }
-        self.out.pop(side, None)
+        self.excluded.pop(side, None)
         if baseline < 0.7:
-            self.leaves("too narrow to progress", "too narrow to progress", (side,))
+            self.exclude("too narrow to progress", "too narrow to progress", (side,))
 
-    def with_film(self, **changes: Any) -> None:
+    def change_film(self, **changes: Any) -> None:
         """Change the participant's film."""
         self.films[0] = replace(self.films[0], **changes)
-        self.used = self.films[0]
+        self.baseline_film = self.films[0]
 
 
 def draw_case(settings: PhantomSettings, index: int) -> Case:
     """Participant `index` without any quirk: the anatomy of the phantom of the same seed and index."""
-    anatomy = draw_anatomy(stream(settings.seed, index, "anatomy"))
-    rng = stream(settings.seed, index, "outcome")
-    number = str(_FIRST + index)
+    anatomy = draw_anatomy(make_generator(settings.seed, index, "anatomy"))
+    rng = make_generator(settings.seed, index, "outcome")
+    number = str(FIRST_PARTICIPANT + index)
     taken = date(2004, 3, 1) + timedelta(days=int(rng.integers(700)))
     barcode = f"{330_000 + 7 * index:08d}"
     cohort, site = int(rng.integers(1, 4)), "ABCDE"[int(rng.integers(5))]
@@ -147,7 +163,7 @@ def draw_case(settings: PhantomSettings, index: int) -> Case:
             "Cohort": cohort, "Site": site, "Barcode": barcode,
         }  # fmt: skip
         baseline = max(round(knee.mjsw_medial, 2), 0.0)
-        progressed = rng.random() < risk_of(anatomy)[0, side - 1]
+        progressed = rng.random() < progression_risk(anatomy)[0, side - 1]
         loss = rng.uniform(0.7, 1.6) if progressed else rng.uniform(-0.2, 0.69)
-        case.widths(side, baseline, round(float(np.clip(baseline - loss, 0.0, 9.0)), 2))
+        case.set_widths(side, baseline, round(float(np.clip(baseline - loss, 0.0, 9.0)), 2))
     return case

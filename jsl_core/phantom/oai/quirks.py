@@ -1,4 +1,4 @@
-"""What is odd about some participants of a release, and what must come of it. One function a quirk."""
+"""Quirks of a release's participants, and the truth they lead to. One function a quirk."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ _BOTH = (1, 2)
 
 
 def quirk_of(index: int) -> Callable[[Case], None] | None:
-    """Every second participant has a quirk until all are planted; the others are as they should be."""
+    """The quirk of a participant: every second one has one until all are used; None for the others."""
     return QUIRKS[index // 2] if index % 2 and index // 2 < len(QUIRKS) else None
 
 
@@ -24,68 +24,68 @@ def read_twice(case: Case) -> None:
 
 
 def other_project_first(case: Case) -> None:
-    """Whoever drops duplicates of ID and SIDE keeps the wrong reading."""
+    """A reader that drops duplicates of ID and SIDE keeps the wrong reading."""
     case.sq[:0] = [row | {"READPRJ": "37", "V00XRKL": str((int(row["V00XRKL"]) + 1) % 5)} for row in case.sq]
 
 
 def only_in_project_42(case: Case) -> None:
     case.sq = [row | {"READPRJ": "42"} for row in case.sq]
-    case.leaves("no KL grade", "not read")
+    case.exclude("no KL grade", "not read")
 
 
 def grades_contradict(case: Case) -> None:
     right = case.sq[0]
     case.sq.append(right | {"V00XRKL": str((int(right["V00XRKL"]) + 1) % 5)})
-    case.leaves("no KL grade", "contradictory", (1,))
+    case.exclude("no KL grade", "contradictory", (1,))
 
 
 def grade_missing(case: Case) -> None:
     case.sq[1]["V00XRKL"] = ".A: Not Expected"
-    case.leaves("no KL grade", ".A", (2,))
+    case.exclude("no KL grade", ".A", (2,))
 
 
 def not_measurable(case: Case) -> None:
-    case.widths(1, 4.0, 3.9)
+    case.set_widths(1, 4.0, 3.9)
     case.jsw00[0] |= {"V00MCMJSW": ".T", "V00NOMJSWX": "1"}
-    case.leaves("no baseline mJSW", "not measurable", (1,))
-    case.knows_not("BL_mJSW_mm", (1,))
+    case.exclude("no baseline mJSW", "not measurable", (1,))
+    case.clear_truth("BL_mJSW_mm", (1,))
 
 
 def prosthesis_at_followup(case: Case) -> None:
-    case.widths(2, 4.0, 3.9)
+    case.set_widths(2, 4.0, 3.9)
     case.jsw06[1]["V06MCMJSW"] = ".P"
-    case.leaves("no follow-up mJSW", ".P", (2,))
-    case.knows_not("FU_mJSW_mm", (2,))
+    case.exclude("no follow-up mJSW", ".P", (2,))
+    case.clear_truth("FU_mJSW_mm", (2,))
 
 
 def lost_to_followup(case: Case) -> None:
     for side in _BOTH:
-        case.widths(side, 4.0, 3.9)
+        case.set_widths(side, 4.0, 3.9)
     case.jsw06 = []
-    case.leaves("no follow-up mJSW", "not read")
-    case.knows_not("FU_mJSW_mm")
+    case.exclude("no follow-up mJSW", "not read")
+    case.clear_truth("FU_mJSW_mm")
 
 
 def too_narrow(case: Case) -> None:
-    case.widths(1, 0.69, 0.1)
+    case.set_widths(1, 0.69, 0.1)
 
 
 def at_the_threshold(case: Case) -> None:
     """3.9 - 3.2 is a little less than 0.7 in floating point."""
-    case.widths(1, 3.9, 3.2)
-    case.widths(2, 3.9, 3.21)
+    case.set_widths(1, 3.9, 3.2)
+    case.set_widths(2, 3.9, 3.21)
 
 
 def widths_contradict(case: Case) -> None:
-    case.widths(1, 4.0, 3.9)
+    case.set_widths(1, 4.0, 3.9)
     case.jsw06.append(case.jsw06[0] | {"V06MCMJSW": "2.1"})
-    case.leaves("no follow-up mJSW", "contradictory", (1,))
-    case.knows_not("FU_mJSW_mm", (1,))
+    case.exclude("no follow-up mJSW", "contradictory", (1,))
+    case.clear_truth("FU_mJSW_mm", (1,))
 
 
 def widths_of_another_project(case: Case) -> None:
     """Project 15 read the baseline only: its width must not be compared with project 16's."""
-    case.widths(1, 4.0, 3.9)
+    case.set_widths(1, 4.0, 3.9)
     case.jsw06[0]["READPRJ"] = "16"
     case.jsw00.append(case.jsw00[0] | {"READPRJ": "16", "V00MCMJSW": "4.7"})
     case.truth[1] |= {"BL_mJSW_mm": 4.7, "JSL_mm": 0.8, "JSL_Prog": 1}
@@ -95,37 +95,37 @@ def widths_of_another_project(case: Case) -> None:
 
 
 def replaced_before(case: Case) -> None:
-    _replaced(case, "3: Replacement adjudicated, confirmed", "", "900")
+    _replace_right_knee(case, "3: Replacement adjudicated, confirmed", "", "900")
     case.jsw06 = case.jsw06[1:]
-    case.leaves("replaced before follow-up", "replaced before follow-up", (1,))
-    case.knows_not("FU_mJSW_mm", (1,))
+    case.exclude("replaced before follow-up", "replaced before follow-up", (1,))
+    case.clear_truth("FU_mJSW_mm", (1,))
 
 
 def replaced_after(case: Case) -> None:
-    _replaced(case, "3: Replacement adjudicated, confirmed", "", "2100")
+    _replace_right_knee(case, "3: Replacement adjudicated, confirmed", "", "2100")
 
 
 def not_replaced_after_all(case: Case) -> None:
-    _replaced(case, "0: Replacement adjudicated, failed to confirm", "", "800")
+    _replace_right_knee(case, "0: Replacement adjudicated, failed to confirm", "", "800")
     case.truth[1]["Replaced_days"] = None
 
 
 def replaced_by_the_film(case: Case) -> None:
-    _replaced(
+    _replace_right_knee(
         case, "0: Replacement adjudicated, failed to confirm", "1: Yes, replacement seen on FU xray", "1100"
     )
-    case.leaves("replaced before follow-up", "replaced before follow-up", (1,))
+    case.exclude("replaced before follow-up", "replaced before follow-up", (1,))
 
 
 def replaced_at_baseline(case: Case) -> None:
     assert case.outcome is not None
     case.outcome["V99ELKBLRP"] = "1: Yes"
-    case.leaves("replaced at baseline", "prosthesis on the baseline film", (2,))
+    case.exclude("replaced at baseline", "prosthesis on the baseline film", (2,))
 
 
-def _replaced(case: Case, status: str, seen: str, days: str) -> None:
+def _replace_right_knee(case: Case, status: str, seen: str, days: str) -> None:
     assert case.outcome is not None
-    case.widths(1, 4.0, 3.9)
+    case.set_widths(1, 4.0, 3.9)
     case.outcome |= {"V99ERKRPCF": status, "V99ERKRPSN": seen, "V99ERKDAYS": days}
     case.truth[1]["Replaced_days"] = int(days)
 
@@ -136,18 +136,18 @@ def _replaced(case: Case, status: str, seen: str, days: str) -> None:
 def sex_missing(case: Case) -> None:
     assert case.enrollee is not None
     case.enrollee["P02SEX"] = ".: Missing Form/Incomplete Workbook"
-    case.knows_not("Sex")
+    case.clear_truth("Sex")
 
 
 def bmi_blank(case: Case) -> None:
     assert case.clinical is not None
     case.clinical["P01BMI"] = " "
-    case.knows_not("BMI")
+    case.clear_truth("BMI")
 
 
 def alignment_missing(case: Case) -> None:
     case.fta[0]["V00FTANGLE"] = ".T"
-    case.knows_not("Alignment_degree", (1,))
+    case.clear_truth("Alignment_degree", (1,))
 
 
 def alignment_with_leading_dot(case: Case) -> None:
@@ -159,19 +159,19 @@ def alignment_with_leading_dot(case: Case) -> None:
 def no_clinical_form(case: Case) -> None:
     case.clinical = None
     for column in ("Age", "BMI", "Knee_Injury"):
-        case.knows_not(column)
+        case.clear_truth(column)
 
 
 def not_enrolled(case: Case) -> None:
     case.enrollee = None
-    case.leaves("not enrolled", "not in enrollees.txt")
+    case.exclude("not enrolled", "not in enrollees.txt")
 
 
 def in_no_table(case: Case) -> None:
     case.enrollee = case.clinical = case.outcome = None
     case.sq, case.jsw00, case.jsw06, case.fta = [], [], [], []
-    case.with_film(in_clinic=False)
-    case.truth, case.used = {}, None
+    case.change_film(in_clinic=False)
+    case.truth, case.baseline_film = {}, None
 
 
 # Films
@@ -179,81 +179,83 @@ def in_no_table(case: Case) -> None:
 
 def no_film(case: Case) -> None:
     case.films = []
-    _without_film(case, "no_film")
+    _remove_film(case, "no_film")
 
 
 def header_of_another(case: Case) -> None:
-    case.with_film(header_participant=str(int(case.number) - 1))
-    _without_film(case, "participant_contradiction")
+    case.change_film(header_participant=str(int(case.number) - 1))
+    _remove_film(case, "participant_contradiction")
 
 
 def header_of_another_day(case: Case) -> None:
-    case.with_film(header_date="20010101")
-    _without_film(case, "date_contradiction")
+    case.change_film(header_date="20010101")
+    _remove_film(case, "date_contradiction")
 
 
 def header_of_another_barcode(case: Case) -> None:
     """In the true archives a few barcodes differ by one between list and header."""
     barcode = int(case.films[0].barcode) + 1
-    case.with_film(header_barcode=f"0166{barcode:08d}")
-    _without_film(case, "barcode_contradiction")
+    case.change_film(header_barcode=f"0166{barcode:08d}")
+    _remove_film(case, "barcode_contradiction")
 
 
 def followup_film_at_baseline(case: Case) -> None:
-    case.with_film(time_point="48 month Annual Visit")
-    _without_film(case, "visit_contradiction")
+    case.change_film(time_point="48 month Annual Visit")
+    _remove_film(case, "visit_contradiction")
 
 
 def hand_under_the_knees_barcode(case: Case) -> None:
-    case.with_film(header_description="PA Right Hand")
-    _without_film(case, "view_contradiction")
+    case.change_film(header_description="PA Right Hand")
+    _remove_film(case, "view_contradiction")
 
 
 def damaged_film(case: Case) -> None:
-    case.with_film(storage="damaged")
-    _without_film(case, "not_dicom")
+    case.change_film(storage="damaged")
+    _remove_film(case, "not_dicom")
 
 
 def reads_the_older(case: Case) -> None:
     """Of two accepted films the central readers read the older one."""
-    case.films.append(_another(case, days=30))
+    case.films.append(_second_film(case, days=30))
 
 
 def newest_of_two(case: Case) -> None:
-    """Nobody says which of two accepted films was read: the newest is used."""
-    case.films.append(_another(case, days=30))
-    _unread(case, case.films[1])
+    """No list says which of two accepted films was read: the newest is used."""
+    case.films.append(_second_film(case, days=30))
+    _remove_reading(case, case.films[1])
 
 
 def newest_not_accepted(case: Case) -> None:
-    case.films.append(replace(_another(case, days=30), accepted="N"))
-    _unread(case, case.films[0])
+    case.films.append(replace(_second_film(case, days=30), accepted="N"))
+    _remove_reading(case, case.films[0])
 
 
 def film_in_zip(case: Case) -> None:
-    case.with_film(storage="zip")
+    case.change_film(storage="zip")
 
 
 def film_in_tar(case: Case) -> None:
-    case.with_film(storage="tar")
+    case.change_film(storage="tar")
 
 
 def found_by_barcode(case: Case) -> None:
-    case.with_film(listed=False)
+    case.change_film(listed=False)
 
 
 def found_by_header(case: Case) -> None:
-    case.with_film(listed=False, in_clinic=False)
-    _unread(case, case.films[0])
+    case.change_film(listed=False, in_clinic=False)
+    _remove_reading(case, case.films[0])
 
 
 def other_films_too(case: Case) -> None:
     """A hand, an MR series and the knees at 48 months lie beside the film that is wanted."""
     later = replace(
-        _another(case, days=1470), release="6.E.1", time_point="48 month Annual Visit", in_clinic=False
+        _second_film(case, days=1470), release="6.E.1", time_point="48 month Annual Visit", in_clinic=False
     )
     hand = replace(
-        _another(case, days=0), barcode=f"{int(case.films[0].barcode) + 3:08d}", description="PA Right Hand"
+        _second_film(case, days=0),
+        barcode=f"{int(case.films[0].barcode) + 3:08d}",
+        description="PA Right Hand",
     )
     case.films += [
         later,
@@ -263,25 +265,25 @@ def other_films_too(case: Case) -> None:
 
 
 def description_with_blanks(case: Case) -> None:
-    case.with_film(header_description="Bilateral PA  Fixed Flexion Knee ")
+    case.change_film(header_description="Bilateral PA  Fixed Flexion Knee ")
 
 
-def _without_film(case: Case, reason: str) -> None:
-    case.used = None
-    case.leaves("no baseline film", reason)
+def _remove_film(case: Case, reason: str) -> None:
+    case.baseline_film = None
+    case.exclude("no baseline film", reason)
 
 
-def _another(case: Case, days: int) -> PlannedFilm:
+def _second_film(case: Case, days: int) -> PlannedFilm:
     first = case.films[0]
     return replace(first, taken=first.taken + timedelta(days=days), barcode=f"{int(first.barcode) + 2:08d}")
 
 
-def _unread(case: Case, used: PlannedFilm) -> None:
+def _remove_reading(case: Case, baseline_film: PlannedFilm) -> None:
     for row in case.sq:
         row["V00BARCDBU"] = ""
-    case.used = used
+    case.baseline_film = baseline_film
     for side in _BOTH:
-        case.truth[side]["Barcode"] = used.barcode
+        case.truth[side]["Barcode"] = baseline_film.barcode
 
 
 QUIRKS: tuple[Callable[[Case], None], ...] = (

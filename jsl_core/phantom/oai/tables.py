@@ -1,4 +1,4 @@
-"""The release's tables and film lists as the OAI and the NDA give them out, odd as they are."""
+"""The release's tables and film lists in the formats of the OAI and the NDA."""
 
 import csv
 import io
@@ -6,39 +6,41 @@ from collections.abc import Callable, Iterable, Sequence
 
 from jsl_core.phantom.oai.case import Case, PlannedFilm, Row
 
-__all__ = ["contents_csv", "image03_txt", "release_tables"]
+__all__ = ["format_contents_csv", "format_image03", "make_release_tables"]
 
 _STUDIES = {"0": "OAI^Screening^Visit", "6": "OAI^48 month^Annual Visit"}
 _XRAY_SIDE = "3: Bilateral"
 
 
-def release_tables(cases: Sequence[Case], clinics_list: bool = True) -> dict[str, bytes]:
-    """Every text table by its path; names and columns in the mixed case of the true release."""
+def make_release_tables(cases: Sequence[Case], clinics_list: bool = True) -> dict[str, bytes]:
+    """Make every text table by its path; names and columns in the mixed case of the true release."""
     sq, jsw = (
         "X-Ray Image Assessments_ASCII/Semi-Quant Scoring_ASCII",
         "X-Ray Image Assessments_ASCII/Quant JSW_ASCII",
     )
     clinical = "OAICompleteData_ASCII"
     tables = {
-        f"{sq}/KXR_SQ_BU00.txt": _piped(
+        f"{sq}/KXR_SQ_BU00.txt": _pipe_separated(
             (row for c in cases for row in c.sq), rename=_lower("SIDE", "READPRJ")
         ),
-        f"{jsw}/kxr_qjsw_duryea00.txt": _piped((row for c in cases for row in c.jsw00), end="\r\n"),
-        f"{jsw}/kxr_qjsw_duryea06.txt": _piped(row for c in cases for row in c.jsw06),
-        "X-Ray Image Assessments_ASCII/Alignment_ASCII/KXR_FTA_DURYEA00.txt": _piped(
+        f"{jsw}/kxr_qjsw_duryea00.txt": _pipe_separated((row for c in cases for row in c.jsw00), end="\r\n"),
+        f"{jsw}/kxr_qjsw_duryea06.txt": _pipe_separated(row for c in cases for row in c.jsw06),
+        "X-Ray Image Assessments_ASCII/Alignment_ASCII/KXR_FTA_DURYEA00.txt": _pipe_separated(
             row for c in cases for row in c.fta
         ),
         f"{clinical}/Enrollees.txt": _comma_separated(c.enrollee for c in cases if c.enrollee),
-        f"{clinical}/AllClinical00.txt": _piped((c.clinical for c in cases if c.clinical), end="\r\n"),
-        f"{clinical}/OUTCOMES99.txt": _piped(c.outcome for c in cases if c.outcome),
+        f"{clinical}/AllClinical00.txt": _pipe_separated(
+            (c.clinical for c in cases if c.clinical), end="\r\n"
+        ),
+        f"{clinical}/OUTCOMES99.txt": _pipe_separated(c.outcome for c in cases if c.outcome),
     }
     if clinics_list:
-        tables[f"{clinical}/XRay00.txt"] = _piped(_clinics(cases))
+        tables[f"{clinical}/XRay00.txt"] = _pipe_separated(_clinic_rows(cases))
     return tables
 
 
-def contents_csv(films: Iterable[PlannedFilm]) -> bytes:
-    """The list of an image release; a spreadsheet has taken the barcodes' leading zeros."""
+def format_contents_csv(films: Iterable[PlannedFilm]) -> bytes:
+    """Format the list of an image release, whose barcodes a spreadsheet has stripped of leading zeros."""
     rows = [
         {
             "Folder": f"{film.release}/{film.participant}/{film.taken:%Y%m%d}/{film.barcode}",
@@ -54,8 +56,8 @@ def contents_csv(films: Iterable[PlannedFilm]) -> bytes:
     return _comma_separated(rows)
 
 
-def image03_txt(films: Iterable[PlannedFilm]) -> bytes:
-    """The NDA's list: quoted, tab-separated, with a second header line and barcodes without their zero."""
+def format_image03(films: Iterable[PlannedFilm]) -> bytes:
+    """Format the NDA's list: quoted, tab-separated, a second header line, barcodes without leading zero."""
     rows = [
         {
             "subjectkey": f"NDAR_INV{film.participant}",
@@ -71,10 +73,10 @@ def image03_txt(films: Iterable[PlannedFilm]) -> bytes:
         if film.listed
     ]
     described = {column: f"The {column} of the record" for column in rows[0]}
-    return _quoted([described, *rows], "\t").encode("latin-1")
+    return _format_quoted([described, *rows], "\t").encode("latin-1")
 
 
-def _clinics(cases: Sequence[Case]) -> Iterable[Row]:
+def _clinic_rows(cases: Sequence[Case]) -> Iterable[Row]:
     for case in cases:
         for film in case.films:
             if film.in_clinic and film.barcode.startswith("0"):
@@ -98,17 +100,17 @@ def _lower(*names: str) -> Callable[[str], str]:
     return lambda column: column.lower() if column in names else column
 
 
-def _piped(rows: Iterable[Row], end: str = "\n", rename: Callable[[str], str] = str) -> bytes:
+def _pipe_separated(rows: Iterable[Row], end: str = "\n", rename: Callable[[str], str] = str) -> bytes:
     listed = list(rows)
     lines = ["|".join(rename(column) for column in listed[0]), *("|".join(row.values()) for row in listed)]
     return (end.join(lines) + end).encode("latin-1")
 
 
 def _comma_separated(rows: Iterable[Row]) -> bytes:
-    return _quoted(list(rows), ",").encode("latin-1")
+    return _format_quoted(list(rows), ",").encode("latin-1")
 
 
-def _quoted(rows: Sequence[Row], delimiter: str) -> str:
+def _format_quoted(rows: Sequence[Row], delimiter: str) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(
         text, list(rows[0]), delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n"

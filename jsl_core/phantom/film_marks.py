@@ -1,4 +1,4 @@
-"""What is on a film beside the patient: lead letters, the frame's beads, collimation, redaction."""
+"""Marks on a film beside the knees: lead letters, the frame's beads, collimation, redaction."""
 
 import cv2
 import numpy as np
@@ -6,14 +6,14 @@ import numpy as np
 from jsl_core.phantom.layout import Layout
 from jsl_core.phantom.raster import Image
 
-__all__ = ["add_lead", "collimate", "redact"]
+__all__ = ["add_lead_markers", "collimate", "redact"]
 
 
-def add_lead(attenuation: Image, layout: Layout, rng: np.random.Generator) -> None:
-    """Draw letters and beads into the attenuation (H×W at film resolution), in place."""
+def add_lead_markers(attenuation: Image, layout: Layout, rng: np.random.Generator) -> None:
+    """Draw letters and beads into the attenuation (float32 H×W at film resolution), in place."""
     height = attenuation.shape[0]
     mm = 1 / layout.spacing
-    if layout.furniture.letters:
+    if layout.marks.letters:
         size = rng.uniform(9, 16)
         y = height * (rng.uniform(0.05, 0.16) if rng.random() < 0.7 else rng.uniform(0.86, 0.95))
         for knee, (x, _) in zip(layout.knees, layout.centres, strict=True):
@@ -21,17 +21,19 @@ def add_lead(attenuation: Image, layout: Layout, rng: np.random.Generator) -> No
             at = x + outward * rng.uniform(0.75, 0.95) * knee.plateau
             at = float(np.clip(at, size, attenuation.shape[1] * layout.spacing - size))
             letter = "R" if knee.side == 1 else "L"
-            _stamp(attenuation, _glyph(letter, size * mm, layout.furniture.mirrored_letters), at * mm, y, 3.0)
-    for column in range(layout.furniture.beads):
-        x = _between(layout) + (column * 14 + rng.uniform(-3, 3)) * (-1 if rng.random() < 0.5 else 1)
-        _beads(attenuation, x * mm, rng.uniform(8, 16) * mm, rng.uniform(1.1, 1.8) * mm, rng)
+            _stamp(
+                attenuation, _draw_glyph(letter, size * mm, layout.marks.mirrored_letters), at * mm, y, 3.0
+            )
+    for column in range(layout.marks.beads):
+        x = _frame_x(layout) + (column * 14 + rng.uniform(-3, 3)) * (-1 if rng.random() < 0.5 else 1)
+        _add_beads(attenuation, x * mm, rng.uniform(8, 16) * mm, rng.uniform(1.1, 1.8) * mm, rng)
 
 
 def collimate(log_signal: Image, layout: Layout, unexposed: float) -> None:
-    """Set what lies outside the collimator, in place: black behind a shutter, else bright: no dose."""
+    """Set the log signal H×W outside the collimator, in place: black behind a shutter, else `unexposed`."""
     height, width = log_signal.shape
-    left, top, right, bottom = layout.furniture.collimation
-    value = -10.0 if layout.furniture.shutter else unexposed
+    left, top, right, bottom = layout.marks.collimation
+    value = -10.0 if layout.marks.shutter else unexposed
     log_signal[:, : round(left * width)] = value
     log_signal[:, width - round(right * width) :] = value
     log_signal[: round(top * height)] = value
@@ -39,22 +41,22 @@ def collimate(log_signal: Image, layout: Layout, unexposed: float) -> None:
 
 
 def redact(display: Image, layout: Layout) -> None:
-    """Burn redaction blocks (black) and a bright band into the picture, values 0-1, in place."""
+    """Draw redaction blocks (black) and a bright band into the picture (H×W in 0…1), in place."""
     height, width = display.shape
-    if layout.furniture.band:
-        edge, share, gain = layout.furniture.band
+    if layout.marks.band:
+        edge, share, gain = layout.marks.band
         span = round(share * (width if edge in ("left", "right") else height))
         strip = {
             "left": display[:, :span], "right": display[:, width - span :],
             "top": display[:span], "bottom": display[height - span :],
         }[edge]  # fmt: skip
         np.clip(strip + 0.5 * gain, 0, 1, out=strip)
-    for x, y, w, h in layout.furniture.redactions:
+    for x, y, w, h in layout.marks.redactions:
         display[round(y * height) : round((y + h) * height), round(x * width) : round((x + w) * width)] = 0
 
 
-def _between(layout: Layout) -> float:
-    """x (mm) of the frame: between the legs, or beside a single one."""
+def _frame_x(layout: Layout) -> float:
+    """The frame's x in mm: between the legs, or beside a single one."""
     xs = [x for x, _ in layout.centres]
     if len(xs) == 2:
         return sum(xs) / 2
@@ -63,7 +65,7 @@ def _between(layout: Layout) -> float:
     return float(np.clip(xs[0] + medial * 0.85 * knee.plateau, 4, layout.width * layout.spacing - 4))
 
 
-def _glyph(letter: str, size: float, mirrored: bool) -> Image:
+def _draw_glyph(letter: str, size: float, mirrored: bool) -> Image:
     """A letter about `size` pixels tall, 0-1."""
     scale, thickness = size / 22, max(1, round(size / 7))
     (w, h), base = cv2.getTextSize(letter, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
@@ -81,7 +83,7 @@ def _stamp(image: Image, patch: Image, x: float, y: float, gain: float) -> None:
         image[y1:y2, x1:x2] += gain * patch[y1 - top : y2 - top, x1 - left : x2 - left]
 
 
-def _beads(image: Image, x: float, pitch: float, radius: float, rng: np.random.Generator) -> None:
+def _add_beads(image: Image, x: float, pitch: float, radius: float, rng: np.random.Generator) -> None:
     """A column of steel balls, a little off the vertical."""
     span = int(2 * radius) + 3
     grid = (np.mgrid[-span : span + 1, -span : span + 1] / radius).astype(np.float32)
