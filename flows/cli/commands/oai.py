@@ -31,7 +31,7 @@ def oai(
     mapping
         TOML file that says how the other cohort's columns and codes read.
     """
-    from jsl_core.cohort.oai import read_mapped, read_release, summary, write_cohort
+    from jsl_core.cohort.oai import format_summary, read_mapped, read_release, write_cohort
 
     chosen = settings or OaiSettings()
     if mapping:
@@ -40,4 +40,6 @@ def oai(
         with Bars() as bars:
             cohort = read_release(release, chosen, progress=bars.at("film headers"))
     written = write_cohort(cohort, dst)
-    print(f"{summary(cohort)}\n\n{', '.join(path.name for path in written)} in {dst.absolute().parent}")
+    print(
+        f"{format_summary(cohort)}\n\n{', '.join(path.name for path in written)} in {dst.absolute().parent}"
+    )

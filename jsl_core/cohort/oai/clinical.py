@@ -1,29 +1,37 @@
-"""What is known of each participant and of each knee outside the reading rooms."""
+"""Enrolment, clinical measures and joint replacements of each participant."""
 
 import numpy as np
 import pandas as pd
 
 from jsl_core.cohort.oai.values import codes_of, dates_of, numbers_of, participants_of
 
-__all__ = ["clinic", "enrolled", "replacements"]
+__all__ = ["read_clinical", "read_enrolment", "read_replacements"]
 
 _MEASURES = ("Age", "BMI")  # all others are codes
 _CONFIRMED, _REPORTED = 3, 1  # adjudicated; by the participant's own report, not yet adjudicated
 
 
-def enrolled(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Sex, Race, Cohort (1 progression, 2 incidence, 3 control) and Site by participant; and why not."""
-    known, why = _by_participant(
+def read_enrolment(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read Sex, Race, Cohort (1 progression, 2 incidence, 3 control) and Site from ENROLLEES.
+
+    Returns:
+        Values by participant, and the reason why each is missing ("" where it is not).
+    """
+    values, reasons = _values_by_participant(
         table, {"Sex": ("P02SEX", 1, 2), "Race": ("P02RACE", 0, 3), "Cohort": ("V00COHORT", 1, 3)}
     )
-    sites = codes_of(table.get("V00SITE", _blank(table)))
-    known["Site"] = _indexed(table, sites.where(sites.str.fullmatch(r"[A-Z]"), ""))
-    return known, why
+    sites = codes_of(table.get("V00SITE", _constant_column(table)))
+    values["Site"] = _first_by_participant(table, sites.where(sites.str.fullmatch(r"[A-Z]"), ""))
+    return values, reasons
 
 
-def clinic(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Age, BMI and injury of the right (`injury_1`) and left knee (`injury_2`) by participant; why not."""
-    return _by_participant(
+def read_clinical(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read Age, BMI and injury of the right (`injury_1`) and left knee (`injury_2`) from ALLCLINICAL00.
+
+    Returns:
+        Values by participant, and the reason why each is missing ("" where it is not).
+    """
+    return _values_by_participant(
         table,
         {
             "Age": ("V00AGE", 18, 120),
@@ -34,23 +42,26 @@ def clinic(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
 
 
-def replacements(table: pd.DataFrame | None) -> pd.DataFrame:
-    """`at_baseline`, and `days` from enrolment to replacement, by ID of the knees that lost their joint.
+def read_replacements(table: pd.DataFrame | None) -> pd.DataFrame:
+    """Read the replaced knees from OUTCOMES99.
 
     A replacement that adjudication failed to confirm counts only if a follow-up film shows it. A counted one
     without a day has `days` 0, with a date too: whether it came before the follow-up film is not known.
+
+    Returns:
+        By knee ID whether it was replaced `at_baseline`, and `days` from enrolment to the replacement.
     """
     if table is None:
         return pd.DataFrame({"at_baseline": pd.Series(dtype=bool), "days": pd.Series(dtype=float)})
     parts = []
     for side, letter in ((1, "R"), (2, "L")):
         columns = {
-            what: numbers_of(table.get(f"V99E{letter}K{what}", _blank(table)))
+            what: numbers_of(table.get(f"V99E{letter}K{what}", _constant_column(table)))
             for what in ("BLRP", "RPCF", "RPSN", "DAYS")
         }
         days, status = columns["DAYS"].numbers, columns["RPCF"]
         counted = status.numbers.isin((_CONFIRMED, _REPORTED)) | (columns["RPSN"].numbers == 1)
-        dated = dates_of(table.get(f"V99E{letter}KDATE", _blank(table))) != ""
+        dated = dates_of(table.get(f"V99E{letter}KDATE", _constant_column(table))) != ""
         counted |= (days.notna() | dated) & status.numbers.isna()
         at_baseline = columns["BLRP"].numbers == 1
         part = pd.DataFrame({"at_baseline": at_baseline, "days": days.fillna(0).where(counted, np.nan)})
@@ -59,31 +70,31 @@ def replacements(table: pd.DataFrame | None) -> pd.DataFrame:
     return pd.concat(parts).groupby(level=0).agg({"at_baseline": "max", "days": "min"})
 
 
-def _blank(table: pd.DataFrame, cell: object = "") -> pd.Series:
+def _constant_column(table: pd.DataFrame, cell: object = "") -> pd.Series:
     return pd.Series(cell, index=table.index)
 
 
-def _by_participant(
+def _values_by_participant(
     table: pd.DataFrame, columns: dict[str, tuple[str, float, float]]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Values and the reasons they are missing; what contradicts itself between two rows is missing.
+    """Values and the reasons why they are missing; one that differs between two rows is missing.
 
     `columns` gives the table's column, and the lowest and highest value, of each.
     """
-    known, why = pd.DataFrame(), pd.DataFrame()
+    values, reasons = pd.DataFrame(), pd.DataFrame()
     for name, (source, lowest, highest) in columns.items():
         if source not in table:
-            known[name] = _indexed(table, _blank(table, np.nan))
-            why[name] = _indexed(table, _blank(table, "no column"))
+            values[name] = _first_by_participant(table, _constant_column(table, np.nan))
+            reasons[name] = _first_by_participant(table, _constant_column(table, "no column"))
             continue
         column = numbers_of(table[source], lowest, highest, whole=name not in _MEASURES)
         grouped = column.numbers.groupby(participants_of(table["ID"]))
         low, high = grouped.min(), grouped.max()
-        known[name] = low.where(low == high)
-        reasons = _indexed(table, column.missing)
-        why[name] = reasons.where(low.isna(), "").mask(low.ne(high) & low.notna(), "contradictory")
-    return known.drop(index="", errors="ignore"), why.drop(index="", errors="ignore")
+        values[name] = low.where(low == high)
+        missing = _first_by_participant(table, column.missing)
+        reasons[name] = missing.where(low.isna(), "").mask(low.ne(high) & low.notna(), "contradictory")
+    return values.drop(index="", errors="ignore"), reasons.drop(index="", errors="ignore")
 
 
-def _indexed(table: pd.DataFrame, column: pd.Series) -> pd.Series:
+def _first_by_participant(table: pd.DataFrame, column: pd.Series) -> pd.Series:
     return column.groupby(participants_of(table["ID"])).first()

@@ -1,10 +1,10 @@
-"""The baseline film of each participant: found, checked three ways, and chosen among several."""
+"""The baseline film of each participant: its path, header and lists compared, one chosen among several."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from jsl_core.cohort.oai.claims import Claim, is_bilateral_pa, visit_of
+from jsl_core.cohort.oai.claims import Claim, is_baseline_visit, is_bilateral_pa
 from jsl_core.cohort.oai.files import Entry, film_path_of
 from jsl_core.cohort.oai.findings import Finding
 from jsl_core.cohort.oai.headers import Header, read_headers
@@ -41,15 +41,24 @@ def find_films(
     jobs: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Film], list[Finding]]:
-    """Every baseline bilateral PA film; at most one of each participant has no `reason`.
+    """Find the baseline bilateral PA films of a release.
 
     Films that no list names are found by their headers. Each film's path, header and all lists must agree on
-    participant, date and barcode; one that contradicts itself is never used.
+    participant, date and barcode; a film whose sources contradict one another is never used.
+
+    Args:
+        entries: The files of the release.
+        claims: Of the release's lists, by barcode.
+        jobs: Processes that read headers, 0 for one per processor core.
+        progress: Called with the headers read and the films in all.
+
+    Returns:
+        The films, of which at most one per participant has no `reason`; and what is odd.
     """
-    wanted = [entry for entry in entries if _may_be_wanted(entry, claims)]
+    candidates = [entry for entry in entries if _may_be_bilateral_pa(entry, claims)]
     films: list[Film] = []
     findings: list[Finding] = []
-    for entry, header in zip(wanted, read_headers(wanted, jobs, progress), strict=True):
+    for entry, header in zip(candidates, read_headers(candidates, jobs, progress), strict=True):
         path = film_path_of(entry.name)
         listed = claims.get(path.barcode, ())
         if isinstance(header, BadScan):
@@ -58,19 +67,19 @@ def find_films(
             else:
                 findings.append(Finding("no_film", entry.name, str(header)))
         else:
-            films += _checked(entry, header, claims)
-    films, shared = _without_shared(films)
-    return _chosen(films), findings + shared
+            films += _check_film(entry, header, claims)
+    films, shared = _resolve_shared_barcodes(films)
+    return _choose_films(films), findings + shared
 
 
-def _may_be_wanted(entry: Entry, claims: Mapping[str, Sequence[Claim]]) -> bool:
+def _may_be_bilateral_pa(entry: Entry, claims: Mapping[str, Sequence[Claim]]) -> bool:
     if entry.basename.lower().endswith(_NO_FILMS):
         return False
     listed = claims.get(film_path_of(entry.name).barcode)
     return listed is None or any(is_bilateral_pa(claim.description) for claim in listed)
 
 
-def _checked(entry: Entry, header: Header, claims: Mapping[str, Sequence[Claim]]) -> list[Film]:
+def _check_film(entry: Entry, header: Header, claims: Mapping[str, Sequence[Claim]]) -> list[Film]:
     """The film, with the reason if its sources contradict one another; none if it is of another kind."""
     named = film_path_of(entry.name)
     own = Claim(
@@ -79,15 +88,17 @@ def _checked(entry: Entry, header: Header, claims: Mapping[str, Sequence[Claim]]
         date_of(header.date),
         barcode_of(header.barcode),
         header.description,
-        visit_of(header.time_point),
+        is_baseline_visit(header.time_point),
     )
     path = Claim("path", named.participant, named.date, named.barcode, "", named.baseline)
     barcodes = dict.fromkeys(b for b in (path.barcode, own.barcode) if b)
     listed = [claim for barcode in barcodes for claim in claims.get(barcode, ())]
-    said = [path, own, *listed]
-    if not any(is_bilateral_pa(claim.description) for claim in said) or header.modality == "MR":
+    sources = [path, own, *listed]
+    if not any(is_bilateral_pa(claim.description) for claim in sources) or header.modality == "MR":
         return []
-    if all(claim.baseline is not True for claim in said) and any(claim.baseline is False for claim in said):
+    if all(claim.baseline is not True for claim in sources) and any(
+        claim.baseline is False for claim in sources
+    ):
         return []  # a film of a later visit
     found_by = listed[0].source if listed else "header"
     participant = path.participant or own.participant or next((c.participant for c in listed), "")
@@ -97,47 +108,49 @@ def _checked(entry: Entry, header: Header, claims: Mapping[str, Sequence[Claim]]
         next(iter(barcodes), ""),
         path.date or own.date,
         "barcode" if found_by in ("xray00.txt", _READERS) else found_by,
-        _contradiction(said),
-        all(claim.accepted is not False for claim in said),
+        _contradiction(sources),
+        all(claim.accepted is not False for claim in sources),
         any(claim.source == _READERS for claim in listed),
     )
     return [film]
 
 
-def _contradiction(said: Sequence[Claim]) -> str:
+def _contradiction(sources: Sequence[Claim]) -> str:
     """The reason's code, or ""."""
-    for what in ("participant", "date", "barcode"):
-        if len({getattr(claim, what) for claim in said} - {""}) > 1:
-            return f"{what}_contradiction"
-    if {claim.baseline for claim in said} >= {True, False}:
+    for field in ("participant", "date", "barcode"):
+        if len({getattr(claim, field) for claim in sources} - {""}) > 1:
+            return f"{field}_contradiction"
+    if {claim.baseline for claim in sources} >= {True, False}:
         return "visit_contradiction"
-    if any(claim.description.strip() and not is_bilateral_pa(claim.description) for claim in said):
+    if any(claim.description.strip() and not is_bilateral_pa(claim.description) for claim in sources):
         return "view_contradiction"
-    return "" if any(claim.participant for claim in said) else "no_participant"
+    return "" if any(claim.participant for claim in sources) else "no_participant"
 
 
-def _without_shared(films: Sequence[Film]) -> tuple[list[Film], list[Finding]]:
+def _resolve_shared_barcodes(films: Sequence[Film]) -> tuple[list[Film], list[Finding]]:
     """One barcode is one film: of two participants both are rejected, of one the second is left out."""
     owners: dict[str, set[str]] = defaultdict(set)
     for film in films:
         owners[film.barcode].add(film.participant)
-    kept: list[Film] = []
+    resolved: list[Film] = []
     findings: list[Finding] = []
-    seen: set[tuple[str, str]] = set()
+    used: set[tuple[str, str]] = set()
     for film in films:
         key = (film.barcode, film.participant)
-        if film.barcode and not film.reason and key in seen:
+        if film.barcode and not film.reason and key in used:
             findings.append(Finding("film_twice", film.file, "lies elsewhere too; that copy is used"))
             continue
         if not film.reason:
-            seen.add(key)
+            used.add(key)
         shared = film.barcode and len(owners[film.barcode]) > 1
-        kept.append(replace(film, reason=film.reason or "barcode_of_two_participants") if shared else film)
-    return kept, findings
+        resolved.append(
+            replace(film, reason=film.reason or "barcode_of_two_participants") if shared else film
+        )
+    return resolved, findings
 
 
-def _chosen(films: Sequence[Film]) -> list[Film]:
-    """Of several acceptable films the one that the central readers read, else the newest accepted."""
+def _choose_films(films: Sequence[Film]) -> list[Film]:
+    """Choose one film per participant: the one that the central readers read, else the newest accepted."""
     by_participant: dict[str, list[Film]] = defaultdict(list)
     for film in films:
         by_participant[film.participant].append(film)
@@ -146,10 +159,10 @@ def _chosen(films: Sequence[Film]) -> list[Film]:
         usable = [film for film in group if not film.reason and (film.accepted or film.read_centrally)]
         best = max(usable, key=lambda film: (film.read_centrally, film.date, film.barcode), default=None)
         for film in group:
-            spare = not film.reason and film is not best
-            result.append(replace(film, reason=_why_not(film)) if spare else film)
+            unused = not film.reason and film is not best
+            result.append(replace(film, reason=_reason_unused(film)) if unused else film)
     return result
 
 
-def _why_not(film: Film) -> str:
+def _reason_unused(film: Film) -> str:
     return "another_film_is_used" if film.accepted else "not_accepted_by_quality_control"

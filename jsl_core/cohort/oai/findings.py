@@ -1,4 +1,4 @@
-"""What was odd about a release: told by number and kind, and listed."""
+"""Findings: what is odd about a release; listed in `_problems.csv`, counted by kind in the summary."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The few header elements that tell whose film it is; pixels and most of the header are never read."""
+"""Film headers: the few elements that identify a film; pixels and most of the header are never read."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ _CHUNK = 100  # files a worker takes at once
 
 @dataclass(frozen=True)
 class Header:
-    """Whose film an entry is by its header; blank where it is silent. `name` is the film's full name."""
+    """What a header says of a film, "" where it has no such element; `name` is the film's full name."""
 
     name: str
     participant: str
@@ -39,30 +39,35 @@ class Header:
     time_point: str
 
 
-Answer = Header | BadScan
+HeaderOrError = Header | BadScan
 
 
 def read_headers(
     entries: Sequence[Entry], jobs: int = 0, progress: Callable[[int, int], None] | None = None
-) -> list[Answer]:
-    """The headers of films in folders and archives, in the entries' order.
+) -> list[HeaderOrError]:
+    """Read the headers of films in folders and archives.
 
-    `jobs` processes read them (0: one a core). A file that is no DICOM file, or is damaged, is a BadScan in
-    its place.
+    Args:
+        entries: The films.
+        jobs: Processes that read them, 0 for one per processor core.
+        progress: Called with the headers read and the films in all.
+
+    Returns:
+        A header for each entry in their order, or a BadScan where a file is no DICOM file or damaged.
     """
-    chunks = list(_chunks(entries))
+    chunks = list(_split_into_chunks(entries))
     if len(chunks) == 1:
         jobs = 1  # starting processes would take longer
-    answers: list[Answer] = []
-    for chunk, answer in zip(chunks, parallel_map(_read_chunk, chunks, jobs or cores()), strict=True):
-        answers += [answer] * len(chunk) if isinstance(answer, BadScan) else answer
+    headers: list[HeaderOrError] = []
+    for chunk, chunk_headers in zip(chunks, parallel_map(_read_chunk, chunks, jobs or cores()), strict=True):
+        headers += [chunk_headers] * len(chunk) if isinstance(chunk_headers, BadScan) else chunk_headers
         if progress:
-            progress(len(answers), len(entries))
-    return answers
+            progress(len(headers), len(entries))
+    return headers
 
 
-def _chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Neighbours together; all that lies in one tar, which can only be read from its beginning."""
+def _split_into_chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Chunks of neighbours; a tar, which can only be read from its beginning, is one chunk."""
     for tar, group in groupby(entries, key=lambda e: e.path if e.in_tar and e.member else None):
         together = list(group)
         size = len(together) if tar else _CHUNK
@@ -70,21 +75,21 @@ def _chunks(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
             yield together[start : start + size]
 
 
-def _read_chunk(entries: list[Entry]) -> list[Answer]:
-    """Each archive is opened once for all of its neighbours in the chunk."""
-    lost = BadScan("unreadable", "the file cannot be read from its disk or archive")
-    answers: list[Answer] = []
+def _read_chunk(entries: list[Entry]) -> list[HeaderOrError]:
+    """Read the headers of a chunk, opening each archive once for the entries that stand together."""
+    unreadable = BadScan("unreadable", "the file cannot be read from its disk or archive")
+    result: list[HeaderOrError] = []
     for path, group in groupby(entries, key=lambda entry: entry.path):
         together = list(group)
-        headers: dict[str, Answer] = {}
+        by_member: dict[str, HeaderOrError] = {}
         with suppress(Exception):  # zipfile and tarfile raise anything at all on damaged archives
-            for member, name, file in _opened(path, together):
-                headers[member] = _header(file, name)
-        answers += [headers.get(entry.member, lost) for entry in together]
-    return answers
+            for member, name, file in _open_entries(path, together):
+                by_member[member] = _read_header(file, name)
+        result += [by_member.get(entry.member, unreadable) for entry in together]
+    return result
 
 
-def _opened(path: Path, entries: list[Entry]) -> Iterator[tuple[str, str, IO[bytes]]]:
+def _open_entries(path: Path, entries: list[Entry]) -> Iterator[tuple[str, str, IO[bytes]]]:
     """Member, name and open file of each entry in one file or archive, until the next is asked for.
 
     Of a series' own archive that is its first file, and no byte further.
@@ -113,9 +118,9 @@ def _never(_member: str) -> bool:
     return False
 
 
-def _header(file: IO[bytes], name: str) -> Answer:
+def _read_header(file: IO[bytes], name: str) -> HeaderOrError:
     try:
-        ds = read_partial(file, stop_when=_beyond, specific_tags=list(_TAGS))  # type: ignore[arg-type]
+        ds = read_partial(file, stop_when=_is_beyond_trial, specific_tags=list(_TAGS))  # type: ignore[arg-type]
         values = [_text(ds, tag) for tag in _TAGS]
     except Exception:  # pydicom raises anything at all on damaged files
         return BadScan("not_dicom", "the file is no DICOM file, or its header is damaged")
@@ -129,5 +134,5 @@ def _text(ds: Any, tag: BaseTag) -> str:
     return str(ds[tag].value or "").strip() if tag in ds else ""
 
 
-def _beyond(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+def _is_beyond_trial(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return tag.group > _LAST_GROUP

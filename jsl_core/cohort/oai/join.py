@@ -1,13 +1,13 @@
-"""All tables of a release joined knee by knee."""
+"""The tables of a release joined into one, with a row per knee."""
 
 import pandas as pd
 
-from jsl_core.cohort.oai.clinical import clinic, enrolled, replacements
-from jsl_core.cohort.oai.readings import NOT_READ, angles, grades, joint_spaces, project_for
+from jsl_core.cohort.oai.clinical import read_clinical, read_enrolment, read_replacements
+from jsl_core.cohort.oai.readings import NOT_READ, project_for, read_angles, read_grades, read_joint_spaces
 from jsl_core.cohort.oai.specs import VISIT_OF
 from jsl_core.cohort.oai.values import participants_of
 
-__all__ = ["MEASURED", "join"]
+__all__ = ["MEASURED", "join_tables"]
 
 MEASURED = (
     *("Age", "Sex", "Race", "BMI", "Knee_Injury", "Alignment_degree", "BL_KL_grade"),
@@ -16,56 +16,62 @@ MEASURED = (
 _NO_TABLE, _NOT_LISTED = "no table", "not listed"
 
 
-def join(tables: dict[str, pd.DataFrame], followup_months: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both knees of everyone in the tables, and why each of `MEASURED` is missing ("" where it is not).
+def join_tables(tables: dict[str, pd.DataFrame], followup_months: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Join the tables of a release, with a row for both knees of everyone in them.
 
-    Indexed by ID, sorted; besides `MEASURED` there are `participant`, `side`, `Site`, `enrolled`,
-    `at_baseline` (replaced before the study) and `Replaced_days`.
+    Args:
+        tables: By name, as `read_tables` gives them.
+        followup_months: After baseline.
+
+    Returns:
+        The knees, indexed by ID and sorted, with `MEASURED`, `participant`, `side`, `Site`, `enrolled`,
+        `at_baseline` (replaced before the study) and `Replaced_days`. And the reason why each of `MEASURED`
+        is missing, "" where it is not.
     """
     knees = _both_knees(tables)
-    why = pd.DataFrame(index=knees.index)
-    for name, reader in (("ENROLLEES", enrolled), ("ALLCLINICAL00", clinic)):
+    reasons = pd.DataFrame(index=knees.index)
+    for name, reader in (("ENROLLEES", read_enrolment), ("ALLCLINICAL00", read_clinical)):
         if name in tables:
-            known, reasons = reader(tables[name])
-            for column in known:
-                knees[column] = knees["participant"].map(known[column])
-            for column in reasons:
-                why[column] = knees["participant"].map(reasons[column]).fillna(_NOT_LISTED)
+            values, missing = reader(tables[name])
+            for column in values:
+                knees[column] = knees["participant"].map(values[column])
+            for column in missing:
+                reasons[column] = knees["participant"].map(missing[column]).fillna(_NOT_LISTED)
     if "ALLCLINICAL00" in tables:
         right = knees["side"] == 1
-        for frame in (knees, why):
+        for frame in (knees, reasons):
             frame["Knee_Injury"] = frame["injury_1"].where(right, frame["injury_2"])
-    for column, reading in _readings(tables, followup_months).items():
+    for column, reading in _read_readings(tables, followup_months).items():
         knees[column] = reading["value"].reindex(knees.index)
-        why[column] = reading["why"].reindex(knees.index).fillna(NOT_READ)
-    replaced = replacements(tables.get("OUTCOMES99")).reindex(knees.index)
+        reasons[column] = reading["reason"].reindex(knees.index).fillna(NOT_READ)
+    replaced = read_replacements(tables.get("OUTCOMES99")).reindex(knees.index)
     knees["Replaced_days"], knees["at_baseline"] = replaced["days"], replaced["at_baseline"].eq(True)
     listed = participants_of(tables["ENROLLEES"]["ID"]) if "ENROLLEES" in tables else knees["participant"]
     knees["enrolled"] = knees["participant"].isin(listed)
     knees = knees.reindex(columns=[*knees.columns, *(c for c in (*MEASURED, "Site") if c not in knees)])
     knees["Site"] = knees["Site"].fillna("")
-    return knees, why.reindex(columns=list(MEASURED), fill_value=_NO_TABLE)
+    return knees, reasons.reindex(columns=list(MEASURED), fill_value=_NO_TABLE)
 
 
 def _both_knees(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    named = {who for table in tables.values() if "ID" in table for who in participants_of(table["ID"])}
-    participants = sorted(named - {""}, key=lambda who: (len(who), who))
+    listed = {name for table in tables.values() if "ID" in table for name in participants_of(table["ID"])}
+    participants = sorted(listed - {""}, key=lambda name: (len(name), name))
     knees = pd.DataFrame(
-        [(who, side) for who in participants for side in (1, 2)], columns=["participant", "side"]
+        [(name, side) for name in participants for side in (1, 2)], columns=["participant", "side"]
     )
     knees.index = pd.Index(knees["participant"] + "_" + knees["side"].astype(str), name="ID")
     return knees
 
 
-def _readings(tables: dict[str, pd.DataFrame], followup_months: int) -> dict[str, pd.DataFrame]:
+def _read_readings(tables: dict[str, pd.DataFrame], followup_months: int) -> dict[str, pd.DataFrame]:
     visit, project = VISIT_OF[followup_months], project_for(followup_months)
     readings: dict[str, pd.DataFrame] = {}
     if "KXR_SQ_BU00" in tables:
-        readings["BL_KL_grade"] = grades(tables["KXR_SQ_BU00"], project)
+        readings["BL_KL_grade"] = read_grades(tables["KXR_SQ_BU00"], project)
     if "KXR_FTA_DURYEA00" in tables:
-        readings["Alignment_degree"] = angles(tables["KXR_FTA_DURYEA00"], project)
+        readings["Alignment_degree"] = read_angles(tables["KXR_FTA_DURYEA00"], project)
     baseline, followup = tables.get("KXR_QJSW_DURYEA00"), tables.get(f"KXR_QJSW_DURYEA{visit}")
-    widths = joint_spaces(baseline, followup, visit, project)
+    widths = read_joint_spaces(baseline, followup, visit, project)
     for column, table, width in zip(("BL_mJSW_mm", "FU_mJSW_mm"), (baseline, followup), widths, strict=True):
         if table is not None:
             readings[column] = width

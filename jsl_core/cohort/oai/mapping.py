@@ -1,4 +1,4 @@
-"""Other cohorts: the same table from any CSV by a mapping file, so that MOST or a hospital needs no code."""
+"""The cohort table of another cohort, such as MOST or a hospital's, from its CSV and a mapping file."""
 
 import tomllib
 from pathlib import Path
@@ -10,8 +10,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from jsl_core.cohort.oai.files import Entry
 from jsl_core.cohort.oai.join import MEASURED
-from jsl_core.cohort.oai.labels import given, progression
-from jsl_core.cohort.oai.schema import checked
+from jsl_core.cohort.oai.labels import label_progression, labels_from_column
+from jsl_core.cohort.oai.schema import check_cohort
 from jsl_core.cohort.oai.screening import Cohort, screen
 from jsl_core.cohort.oai.specs import TableSpec
 from jsl_core.cohort.oai.tables import read_table
@@ -50,10 +50,10 @@ class MappedColumn(Settings):
 
 
 class Mapping(Settings):
-    """A mapping file: how a table of another cohort reads.
+    """A mapping file: what the columns and codes of another cohort's table mean.
 
     Without `side` a row is a participant and stands for both knees. `missing` lists the cells that stand for
-    no value, besides blanks and the OAI's codes. Labels are made from widths, unless JSL_Prog is mapped.
+    no value, besides empty cells and the OAI's codes. Labels are made from widths, unless JSL_Prog is mapped.
     """
 
     participant: str
@@ -71,36 +71,39 @@ class Mapping(Settings):
 
 
 def read_mapped(table: Path, mapping: Path, settings: OaiSettings) -> Cohort:
-    """The cohort of a CSV table read by a mapping file.
+    """Make the cohort of a CSV table by a mapping file.
 
-    Raises BadTable if either cannot be read, a column is absent, a cell is neither number nor code, or the
-    result breaks the cohort table's rules.
+    Raises:
+        BadTable: If either file cannot be read, a column is absent, a cell is neither number nor code, or the
+            result breaks the cohort table's rules.
     """
-    plan = _read_plan(mapping)
+    plan = _read_mapping(mapping)
     rows = _read_rows(table, plan)
-    participants, sides = _identity(rows, plan, table.name)
+    participants, sides = _identify_knees(rows, plan, table.name)
     knees = pd.DataFrame({"participant": participants, "side": sides})
     knees.index = pd.Index(knees["participant"] + "_" + knees["side"].astype(str), name="ID")
     if not knees.index.is_unique:
-        twice = knees.index[knees.index.duplicated()][0]
-        raise BadTable(f"{table.name}: knee {twice} is there twice; keep one row a knee")
-    why = pd.DataFrame("", index=knees.index, columns=list(MEASURED))
+        knee = knees.index[knees.index.duplicated()][0]
+        raise BadTable(f"{table.name}: knee {knee} is there twice; keep one row a knee")
+    reasons = pd.DataFrame("", index=knees.index, columns=list(MEASURED))
     for target in (*MEASURED, "Replaced_days", "JSL_Prog"):
         source = plan.columns.get(target)  # type: ignore[call-overload]
-        values = _values(rows, source, sides, plan, table.name) if source else np.full(len(knees), np.nan)
+        values = (
+            _read_values(rows, source, sides, plan, table.name) if source else np.full(len(knees), np.nan)
+        )
         knees[target] = values
-        if target in why:
-            why[target] = np.where(np.isnan(values), "blank" if source else "no table", "")
+        if target in reasons:
+            reasons[target] = np.where(np.isnan(values), "blank" if source else "no table", "")
     knees["Site"], knees["enrolled"], knees["at_baseline"] = "", True, False
-    brought = knees.pop("JSL_Prog")
+    own_labels = knees.pop("JSL_Prog")
     if "JSL_Prog" in plan.columns:
-        labels = given(brought)
+        labels = labels_from_column(own_labels)
     else:
-        labels = progression(knees, settings.progression_mm, settings.followup_months)
-    return checked(screen(knees, why, labels))
+        labels = label_progression(knees, settings.progression_mm, settings.followup_months)
+    return check_cohort(screen(knees, reasons, labels))
 
 
-def _read_plan(path: Path) -> Mapping:
+def _read_mapping(path: Path) -> Mapping:
     try:
         return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -119,13 +122,13 @@ def _read_rows(path: Path, plan: Mapping) -> pd.DataFrame:
     sources = [name for c in plan.columns.values() for name in (c.column, c.right, c.left)]
     names = dict.fromkeys(name.upper() for name in (plan.participant, plan.side, *sources) if name)
     rows, findings = read_table(Entry(path.name, path), TableSpec(path.stem, tuple(names), ""))
-    faults = [finding for finding in findings if finding.kind != "unfinished_table"]
-    if rows is None or faults:
-        raise BadTable(f"{path.name}: {faults[0].sentence}")
+    problems = [finding for finding in findings if finding.kind != "unfinished_table"]
+    if rows is None or problems:
+        raise BadTable(f"{path.name}: {problems[0].sentence}")
     return rows
 
 
-def _identity(rows: pd.DataFrame, plan: Mapping, name: str) -> tuple[pd.Series, pd.Series]:
+def _identify_knees(rows: pd.DataFrame, plan: Mapping, name: str) -> tuple[pd.Series, pd.Series]:
     """Participant and side (1 right, 2 left) of each knee; both knees of a row that is a participant."""
     participants = rows[plan.participant.upper()].str.strip()
     if (participants == "").any():
@@ -144,7 +147,7 @@ def _identity(rows: pd.DataFrame, plan: Mapping, name: str) -> tuple[pd.Series, 
     return participants, sides.astype(int)
 
 
-def _values(
+def _read_values(
     rows: pd.DataFrame, source: MappedColumn, sides: pd.Series, plan: Mapping, name: str
 ) -> "np.ndarray":
     """One number a knee, NaN where the cell is missing."""
@@ -157,11 +160,11 @@ def _values(
     text = cells.str.strip()
     if not source.codes:
         text = text.str.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
-    blank = text.isin(("", *plan.missing)) | text.str.fullmatch(r"\.[A-Z]?(:.*)?")
+    missing = text.isin(("", *plan.missing)) | text.str.fullmatch(r"\.[A-Z]?(:.*)?")
     numbers = text.map(source.codes) if source.codes else pd.to_numeric(text, errors="coerce") * source.factor
-    unknown = (numbers.isna() & ~blank).to_numpy()
+    unknown = (numbers.isna() & ~missing).to_numpy()
     if unknown.any():
         row = int(unknown.argmax()) // (1 if plan.side else 2)
-        what = "codes" if source.codes else "numbers; give codes, or list it as missing"
-        raise BadTable(f"{name}, row {row + 2}: a cell of {cells.name} is none of the {what}")
-    return numbers.where(~blank).to_numpy(float)
+        allowed = "codes" if source.codes else "numbers; give codes, or list it as missing"
+        raise BadTable(f"{name}, row {row + 2}: a cell of {cells.name} is none of the {allowed}")
+    return numbers.where(~missing).to_numpy(float)

@@ -1,4 +1,4 @@
-"""The cohort on disk: the table, and beside it who fell out, the flow, the scans and the oddities."""
+"""The files of a cohort: its table, exclusions, flow, scans and the oddities of the release."""
 
 import io
 from collections import Counter
@@ -11,16 +11,24 @@ from jsl_core.cohort.oai.consort import draw_flow
 from jsl_core.cohort.oai.screening import MILESTONES, Cohort
 from jsl_core.system.files import write_atomically
 
-__all__ = ["summary", "write_cohort"]
+__all__ = ["format_summary", "write_cohort"]
 
 _FILM = ["participant", "file", "barcode", "how", "reason"]
-_ORDINARY = ("", "no_film", "another_film_is_used")  # said elsewhere, or nothing odd
+_ORDINARY = ("", "no_film", "another_film_is_used")  # not counted among the oddities
 
 
 def write_cohort(cohort: Cohort, destination: Path) -> list[Path]:
     """Write `<stem>.csv`, `_excluded.csv`, `_flow.csv`, `_flow.png`, `_scans.csv` and `_problems.csv`.
 
-    The table is written last, so that where it is, the others are. Raises StoreError.
+    Args:
+        cohort: What to write.
+        destination: The table, which is written last: where it exists, the others do.
+
+    Returns:
+        The files.
+
+    Raises:
+        StoreError: If a file cannot be written.
     """
     stem = destination.with_suffix("")
     films = pd.DataFrame([asdict(film) for film in cohort.films], columns=_FILM)
@@ -39,16 +47,16 @@ def write_cohort(cohort: Cohort, destination: Path) -> list[Path]:
     return list(contents)
 
 
-def summary(cohort: Cohort) -> str:
-    """The flow and the oddities by number and kind, for people."""
+def format_summary(cohort: Cohort) -> str:
+    """Write the flow, and the number of oddities by kind, as lines of text."""
     lines = [
         f"{remaining if step in MILESTONES else -excluded:>7,}  {step}"
         for step, excluded, remaining in cohort.flow.itertuples(index=False, name=None)
     ]
     rejected = [film.reason for film in cohort.films if film.reason not in _ORDINARY]
     kinds = [*rejected, *(finding.kind for finding in cohort.findings)]
-    odd = [f"{count:>7,}  {kind.replace('_', ' ')}" for kind, count in sorted(Counter(kinds).items())]
-    return "\n".join([*lines, *(["", "Odd in the release:", *odd] if odd else [])])
+    oddities = [f"{count:>7,}  {kind.replace('_', ' ')}" for kind, count in sorted(Counter(kinds).items())]
+    return "\n".join([*lines, *(["", "Odd in the release:", *oddities] if oddities else [])])
 
 
 def _csv(table: pd.DataFrame) -> bytes:

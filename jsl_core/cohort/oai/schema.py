@@ -1,23 +1,27 @@
-"""What a cohort table made here promises beyond what every cohort table does."""
+"""The check of a cohort table made from a release: types, codes, ranges, and labels against widths."""
 
 import pandas as pd
 
 from jsl_core.cohort.oai.screening import Cohort
 from jsl_core.errors import BadTable
 
-__all__ = ["checked"]
+__all__ = ["check_cohort"]
 
 
-def checked(cohort: Cohort) -> Cohort:
-    """The same cohort, its types, codes and ranges checked, and its labels against its widths.
+def check_cohort(cohort: Cohort) -> Cohort:
+    """Check the types, codes and ranges of a cohort's table, and its labels against its widths.
 
-    Raises BadTable at the first fault, and for a table without knees.
+    Returns:
+        The same cohort.
+
+    Raises:
+        BadTable: At the first fault, and for a table without knees.
     """
     import pandera.pandas as pa  # here, as it is slow to import
 
     if cohort.table.empty:
-        most = cohort.flow.sort_values("excluded").iloc[-1]
-        raise BadTable(f"no knee is left; {most['excluded']} fell out at the step {most['step']!r}")
+        largest = cohort.flow.sort_values("excluded").iloc[-1]
+        raise BadTable(f"no knee is left; {largest['excluded']} fell out at the step {largest['step']!r}")
     columns = {
         "ID": pa.Column(str, pa.Check.str_matches(r"^.+_[12]$"), unique=True),
         "Age": pa.Column("Int64", pa.Check.in_range(18, 120), nullable=True),

@@ -1,4 +1,4 @@
-"""Who falls out of the cohort, at which step and why: the CONSORT flow of knees."""
+"""Screening: the exclusion of knees step by step, with the reason of each (a CONSORT flow)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _MEASURED_AT = {"no baseline mJSW": "BL_mJSW_mm", "no follow-up mJSW": "FU_mJSW_
 
 @dataclass(frozen=True)
 class Cohort:
-    """A cohort table and how it came about.
+    """A cohort table and how it was made.
 
     `table` has `COLUMNS`; `excluded` has ID, step and reason of every knee that is not in the table or has
     no label; `flow` has step, excluded and remaining, in the order in which knees fall out.
@@ -44,44 +44,52 @@ class Cohort:
 
 def screen(
     knees: pd.DataFrame,
-    why: pd.DataFrame,
+    reasons: pd.DataFrame,
     labels: Labels,
     films: Sequence[Film] = (),
     findings: Sequence[Finding] = (),
 ) -> Cohort:
     """Exclude knees step by step, first from the table, then from having a label.
 
-    `knees` and `why` are `join`'s. A step whose table or films are missing altogether is left out.
+    A step whose table or films are missing altogether is left out.
+
+    Args:
+        knees: From `join_tables`.
+        reasons: Why values are missing, from `join_tables`.
+        labels: Of the knees.
+        films: Baseline films, used or rejected.
+        findings: Oddities of the release, kept as they are.
     """
-    in_use = {film.participant: film for film in films if not film.reason}
-    found = {
-        column: [getattr(in_use.get(who), field, "") for who in knees["participant"]]
+    usable = {film.participant: film for film in films if not film.reason}
+    film_columns = {
+        column: [getattr(usable.get(name), field, "") for name in knees["participant"]]
         for column, field in (("Scan", "file"), ("Barcode", "barcode"))
     }
-    knees = knees.assign(**found).join(labels.table)
-    kept = pd.Series(True, index=knees.index)
+    knees = knees.assign(**film_columns).join(labels.table)
+    included = pd.Series(True, index=knees.index)
     excluded: list[pd.DataFrame] = []
     start, middle, end, *_ = MILESTONES
     flow = [(start, 0, len(knees))]
 
     def drop(step: str, falls_out: pd.Series, reason: pd.Series | str) -> None:
-        gone = kept & falls_out
-        kept[gone] = False
-        flow.append((step, int(gone.sum()), int(kept.sum())))
-        excluded.append(pd.DataFrame({"step": step, "reason": reason}, index=knees.index)[gone])
+        leaving = included & falls_out
+        included[leaving] = False
+        flow.append((step, int(leaving.sum()), int(included.sum())))
+        excluded.append(pd.DataFrame({"step": step, "reason": reason}, index=knees.index)[leaving])
 
-    for step, falls_out, reason in _exclusions(knees, why, films):
+    for step, falls_out, reason in _exclusion_steps(knees, reasons, films):
         drop(step, falls_out, reason)
-    table = knees[kept]
+    table = knees[included]
     flow.append((middle, 0, len(table)))
     for step in map(str, labels.falls_out):
-        reason = why[_MEASURED_AT[step]] if step in _MEASURED_AT else step
+        reason = reasons[_MEASURED_AT[step]] if step in _MEASURED_AT else step
         drop(step, labels.falls_out[step], reason)
-    progressed = int((knees.loc[kept, "JSL_Prog"] == 1).sum())
-    counts = (int(kept.sum()), progressed, int(kept.sum()) - progressed)
+    progressed = int((knees.loc[included, "JSL_Prog"] == 1).sum())
+    count = int(included.sum())
+    counts = (count, progressed, count - progressed)
     flow += [(step, 0, count) for step, count in zip((end, *ENDS), counts, strict=True)]
     return Cohort(
-        _presented(table, why),
+        _format_table(table, reasons),
         pd.concat(excluded).rename_axis("ID").sort_index(kind="stable").reset_index(),
         pd.DataFrame(flow, columns=["step", "excluded", "remaining"]),
         tuple(films),
@@ -89,23 +97,23 @@ def screen(
     )
 
 
-def _exclusions(
-    knees: pd.DataFrame, why: pd.DataFrame, films: Sequence[Film]
+def _exclusion_steps(
+    knees: pd.DataFrame, missing: pd.DataFrame, films: Sequence[Film]
 ) -> Iterator[tuple[str, pd.Series, pd.Series | str]]:
     yield "not enrolled", ~knees["enrolled"], "not in enrollees.txt"
     yield "replaced at baseline", knees["at_baseline"], "prosthesis on the baseline film"
     if any(film.file for film in films):
         reasons = {film.participant: film.reason for film in films if film.reason}
         yield "no baseline film", knees["Scan"] == "", knees["participant"].map(reasons)
-    if (why["BL_KL_grade"] != "no table").any():
-        yield "no KL grade", knees["BL_KL_grade"].isna(), why["BL_KL_grade"]
+    if (missing["BL_KL_grade"] != "no table").any():
+        yield "no KL grade", knees["BL_KL_grade"].isna(), missing["BL_KL_grade"]
 
 
-def _presented(knees: pd.DataFrame, why: pd.DataFrame) -> pd.DataFrame:
+def _format_table(knees: pd.DataFrame, reasons: pd.DataFrame) -> pd.DataFrame:
     table = knees.rename_axis("ID").reset_index()
     table["Missing"] = [
         "; ".join(f"{column} {reason}" for column, reason in zip(MEASURED, row, strict=True) if reason)
-        for row in why.loc[knees.index].itertuples(index=False)
+        for row in reasons.loc[knees.index].itertuples(index=False)
     ]
     for column in _WHOLE:
         table[column] = table[column].astype(float).round().astype("Int64")

@@ -1,11 +1,11 @@
-"""Which of the release's tables and columns the cohort table is made from."""
+"""The tables and columns of the release that the cohort table is made from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 __all__ = ["CONTENTS", "IMAGES", "VISIT_OF", "TableSpec", "specs_for"]
 
-# The release's number of each visit by months after baseline.
+# The release's number of each visit, by months after baseline.
 VISIT_OF = {0: "00", 12: "01", 24: "03", 36: "05", 48: "06", 72: "08", 96: "10"}
 
 
@@ -13,15 +13,16 @@ VISIT_OF = {0: "00", 12: "01", 24: "03", 36: "05", 48: "06", 72: "08", 96: "10"}
 class TableSpec:
     """A table by its file's name without suffix and by its columns, in capitals.
 
-    Without one of `columns` a table is of no use; each of `each` is told if it is absent.
-    `gives` and the words of `each` name what cannot be made without them, as the cohort table calls it.
+    A table without one of its `required` columns is not used; a finding names each of `reported` that is
+    missing. `gives`, and the values of `reported`, say what cannot be made without them, in the names of the
+    cohort table.
     """
 
     name: str
-    columns: tuple[str, ...]
+    required: tuple[str, ...]
     gives: str
     optional: tuple[str, ...] = ()
-    each: Mapping[str, str] = field(default_factory=dict)
+    reported: Mapping[str, str] = field(default_factory=dict)
 
 
 CONTENTS = TableSpec(
@@ -39,7 +40,7 @@ IMAGES = TableSpec(
 
 
 def specs_for(followup_months: int) -> tuple[TableSpec, ...]:
-    """The tables of a cohort with this follow-up."""
+    """The tables of a cohort with a follow-up of these months."""
     visit = VISIT_OF[followup_months]
     return (
         TableSpec(
@@ -53,7 +54,7 @@ def specs_for(followup_months: int) -> tuple[TableSpec, ...]:
             "ALLCLINICAL00",
             ("ID",),
             "Age, BMI, Knee_Injury",
-            each={
+            reported={
                 "V00AGE": "Age",
                 "P01BMI": "BMI",
                 "P01INJR": "Knee_Injury of right knees",
@@ -78,7 +79,7 @@ def specs_for(followup_months: int) -> tuple[TableSpec, ...]:
             "OUTCOMES99",
             ("ID",),
             "Replaced_days: knees replaced during follow-up cannot be told from others",
-            tuple(f"V99E{side}K{what}" for side in "RL" for what in ("BLRP", "RPCF", "RPSN", "DATE")),
+            tuple(f"V99E{side}K{field}" for side in "RL" for field in ("BLRP", "RPCF", "RPSN", "DATE")),
             {
                 "V99ERKDAYS": "day of a right knee's replacement: a replaced one is left out",
                 "V99ELKDAYS": "day of a left knee's replacement: a replaced one is left out",

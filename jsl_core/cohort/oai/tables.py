@@ -1,4 +1,4 @@
-"""Reading the release's tables as they come: any case, delimiter and line end, cut short, twice."""
+"""The release's tables read in any case, delimiter and line end, also if cut short or there twice."""
 
 import codecs
 import csv
@@ -14,7 +14,7 @@ from jsl_core.cohort.oai.findings import Finding
 from jsl_core.cohort.oai.specs import TableSpec
 from jsl_core.errors import BadTable
 
-__all__ = ["read_every", "read_table", "read_tables"]
+__all__ = ["read_all_files", "read_table", "read_tables"]
 
 _SUFFIXES = ("TXT", "CSV", "ASC")
 _DOS_END = "\x1a"  # ends a text file of DOS and of SAS on it
@@ -23,27 +23,37 @@ _DOS_END = "\x1a"  # ends a text file of DOS and of SAS on it
 def read_tables(
     entries: Iterable[Entry], specs: Sequence[TableSpec]
 ) -> tuple[dict[str, pd.DataFrame], list[Finding]]:
-    """The tables that are there, by name: text cells, the columns of their spec in capitals.
+    """Read the tables that a release has.
 
-    Of two different files of one table the newer VERSION is read. What is missing, cut short, of another
-    visit or there twice is found. Raises BadTable for two different files of the same VERSION.
+    Of two different files of one table the newer VERSION is read.
+
+    Args:
+        entries: The files of the release.
+        specs: The tables and columns that are wanted.
+
+    Returns:
+        The tables by name, as text cells, with the columns of their spec in capitals. And a finding for
+        everything missing, cut short, of another visit or there twice.
+
+    Raises:
+        BadTable: For two different files of the same VERSION.
     """
-    found = _by_name(entries)
+    files = _entries_by_table(entries)
     tables: dict[str, pd.DataFrame] = {}
     findings: list[Finding] = []
     for spec in specs:
-        table, problems = _one(spec, found[spec.name])
+        table, problems = _read_newest(spec, files[spec.name])
         findings += problems
         if table is not None:
             tables[spec.name] = table
     return tables, findings
 
 
-def read_every(entries: Iterable[Entry], spec: TableSpec) -> tuple[pd.DataFrame | None, list[Finding]]:
-    """All files of one table under one another: every image release has its own contents.csv."""
+def read_all_files(entries: Iterable[Entry], spec: TableSpec) -> tuple[pd.DataFrame | None, list[Finding]]:
+    """Read all files of one table as one: every image release has its own contents.csv."""
     findings: list[Finding] = []
     parts = []
-    for entry in _by_name(entries)[spec.name]:
+    for entry in _entries_by_table(entries)[spec.name]:
         table, problems = read_table(entry, spec)
         findings += problems
         if table is not None:
@@ -51,34 +61,34 @@ def read_every(entries: Iterable[Entry], spec: TableSpec) -> tuple[pd.DataFrame 
     return (pd.concat(parts, ignore_index=True).drop_duplicates() if parts else None), findings
 
 
-def _by_name(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    found: dict[str, list[Entry]] = defaultdict(list)
+def _entries_by_table(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    by_table: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         stem, _, suffix = entry.basename.upper().rpartition(".")
         if suffix in _SUFFIXES:
-            found[stem].append(entry)
-    return found
+            by_table[stem].append(entry)
+    return by_table
 
 
-def _one(spec: TableSpec, entries: list[Entry]) -> tuple[pd.DataFrame | None, list[Finding]]:
+def _read_newest(spec: TableSpec, entries: list[Entry]) -> tuple[pd.DataFrame | None, list[Finding]]:
     file = f"{spec.name.lower()}.txt"
     findings: list[Finding] = []
-    good: list[tuple[tuple[int, ...], str, pd.DataFrame]] = []
+    candidates: list[tuple[tuple[int, ...], str, pd.DataFrame]] = []
     for entry in entries:
         table, problems = read_table(entry, spec)
         findings += problems
-        if table is not None and not any(table.equals(other) for _, _, other in good):
-            good.append((_version(table), entry.name, table))
-    if not good:
+        if table is not None and not any(table.equals(other) for _, _, other in candidates):
+            candidates.append((_version(table), entry.name, table))
+    if not candidates:
         sentence = f"without it there is no {spec.gives}"
         return None, [*findings, Finding("missing_table", file, sentence)]
-    good.sort(key=lambda item: item[0], reverse=True)
-    if len(good) > 1:
-        names = f"{good[0][1]} and {good[1][1]}"
-        if good[0][0] == good[1][0]:
+    candidates.sort(key=lambda candidate: candidate[0], reverse=True)
+    if len(candidates) > 1:
+        names = f"{candidates[0][1]} and {candidates[1][1]}"
+        if candidates[0][0] == candidates[1][0]:
             raise BadTable(f"{file}: {names} differ and are of the same version; keep the one you mean")
         findings.append(Finding("two_releases", file, f"{names} differ; the first, newer, is read"))
-    return good[0][2], findings
+    return candidates[0][2], findings
 
 
 def _version(table: pd.DataFrame) -> tuple[int, ...]:
@@ -88,39 +98,49 @@ def _version(table: pd.DataFrame) -> tuple[int, ...]:
 
 
 def read_table(entry: Entry, spec: TableSpec) -> tuple[pd.DataFrame | None, list[Finding]]:
-    """One file as a table, or why not."""
+    """Read one file of a table.
+
+    Args:
+        entry: The file.
+        spec: The columns that are wanted.
+
+    Returns:
+        The table as text cells, None if it cannot be used; and what is odd about it.
+    """
     try:
-        text = _decoded(entry.read())
+        text = _decode(entry.read())
     except OSError:
         return None, [Finding("unreadable_table", entry.name, "the file is damaged; copy it again")]
     rows = _rows(text)
     header = [cell.strip().upper() for cell in next(rows, [])]
-    if fault := _fault(entry, spec, header):
-        return None, [fault]
+    if problem := _header_problem(entry, spec, header):
+        return None, [problem]
     findings = [
-        Finding("missing_column", entry.name, f"has no column {column}; without it there is no {given}")
-        for column, given in spec.each.items()
+        Finding("missing_column", entry.name, f"has no column {column}; without it there is no {value}")
+        for column, value in spec.reported.items()
         if column not in header
     ]
-    names = (*spec.columns, *spec.each, *spec.optional, "VERSION")
-    wanted = {column: header.index(column) for column in names if column in header}
-    good: list[list[str]] = []
-    bad = 0
+    names = (*spec.required, *spec.reported, *spec.optional, "VERSION")
+    place_of = {column: header.index(column) for column in names if column in header}
+    whole: list[list[str]] = []
+    broken = 0
     try:
         for row in rows:
             if len(row) == len(header) + 1 and not row[-1]:
                 row.pop()  # some exports end every row with a delimiter
             if len(row) == len(header):
-                good.append([row[place] for place in wanted.values()])
+                whole.append([row[place] for place in place_of.values()])
             elif row:
-                bad += 1
+                broken += 1
     except csv.Error:
         return None, [Finding("unreadable_table", entry.name, "the file is no text table; copy it again")]
-    if not good:
+    if not whole:
         return None, [Finding("empty_table", entry.name, "has no whole row; it is not used, copy it again")]
-    table = pd.DataFrame(good, columns=list(wanted), dtype=str)
-    if bad:
-        sentence = f"{bad} of {bad + len(good)} rows do not have the header's columns; copy the file again"
+    table = pd.DataFrame(whole, columns=list(place_of), dtype=str)
+    if broken:
+        sentence = (
+            f"{broken} of {broken + len(whole)} rows do not have the header's columns; copy the file again"
+        )
         findings.append(Finding("truncated_table", entry.name, sentence))
     elif not text.endswith("\n"):
         sentence = "the last line does not end; if it is cut off, copy the file again"
@@ -128,8 +148,8 @@ def read_table(entry: Entry, spec: TableSpec) -> tuple[pd.DataFrame | None, list
     return table, findings
 
 
-def _decoded(data: bytes) -> str:
-    """The text with one kind of line end, whatever program wrote it last."""
+def _decode(data: bytes) -> str:
+    """The text of a file in any of the encodings that occur, with line feeds as line ends."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = data.decode("utf-16", "replace")
     else:
@@ -149,16 +169,16 @@ def _rows(text: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
 
 
-def _fault(entry: Entry, spec: TableSpec, header: list[str]) -> Finding | None:
+def _header_problem(entry: Entry, spec: TableSpec, header: list[str]) -> Finding | None:
     """Why a table with this header cannot be used."""
-    absent = [column for column in (*spec.columns, *spec.each) if column not in header]
+    absent = [column for column in (*spec.required, *spec.reported) if column not in header]
     for column in absent:
         visit = re.match(r"V\d\d", column)
         others = [c for c in header if visit and re.fullmatch(r"V\d\d" + re.escape(column[3:]), c)]
         if others:
             sentence = f"holds visit {others[0][1:3]} under the name of visit {column[1:3]}; it is not used"
             return Finding("wrong_visit", entry.name, sentence)
-    useless = spec.each and not any(column in header for column in (*spec.each, *spec.optional))
-    if useless or any(column not in header for column in spec.columns):
+    useless = spec.reported and not any(column in header for column in (*spec.reported, *spec.optional))
+    if useless or any(column not in header for column in spec.required):
         return Finding("missing_column", entry.name, f"has no column {', '.join(absent)}; it is not used")
     return None

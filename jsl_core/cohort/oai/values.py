@@ -1,4 +1,4 @@
-"""The release's cells: `1: Male`, `.: Missing Form/Incomplete Workbook`, `.T`, `0166...`, `07/08/2005`."""
+"""The values of the release's cells, such as `1: Male`, `.: Missing Form`, `.T`, `0166...`, `07/08/2005`."""
 
 import re
 from collections.abc import Callable
@@ -41,39 +41,46 @@ class Values:
 
 
 def codes_of(cells: pd.Series) -> pd.Series:
-    """The codes of `code: label` cells, in capitals; missing codes keep their dot, blanks are ""."""
-    return _each(_code_of, cells)
+    """The codes of `code: label` cells, in capitals; missing codes keep their dot, empty cells are ""."""
+    return _map_distinct(_code_of, cells)
 
 
 def numbers_of(
     cells: pd.Series, low: float = -np.inf, high: float = np.inf, *, whole: bool = False
 ) -> Values:
-    """The numbers between `low` and `high` of a column; others, and those not `whole`, are `unreadable`."""
+    """The numbers of a column.
+
+    Args:
+        cells: Text cells.
+        low: The lowest number that is possible; one below is `unreadable`.
+        high: The highest number that is possible.
+        whole: Whether numbers with a fraction are `unreadable`.
+    """
     codes = codes_of(cells)
     numbers = pd.to_numeric(codes, errors="coerce").astype(float)
     numbers = numbers.where(numbers.between(low, high) & ((numbers % 1 == 0) | (not whole)))
-    return Values(numbers, _each(_reason_of, codes).where(numbers.isna(), ""))
+    return Values(numbers, _map_distinct(_reason_of, codes).where(numbers.isna(), ""))
 
 
 def participants_of(cells: pd.Series) -> pd.Series:
     """Participant numbers as text, "" where a cell holds none."""
-    return _each(_participant_of, cells)
+    return _map_distinct(_participant_of, cells)
 
 
 def sides_of(cells: pd.Series) -> pd.Series:
-    """1 right, 2 left, 0 where a cell tells neither: `1: Right`, `2`, `L`."""
+    """The sides of cells such as `1: Right`, `2` or `L`: 1 right, 2 left, 0 for neither."""
     sides = pd.to_numeric(codes_of(cells).replace(_SIDES), errors="coerce")
     return sides.where(sides.isin((1, 2)), 0).astype(int)
 
 
 def barcodes(cells: pd.Series) -> pd.Series:
-    """`barcode_of` each cell."""
-    return _each(barcode_of, cells)
+    """The `barcode_of` each cell."""
+    return _map_distinct(barcode_of, cells)
 
 
 def dates_of(cells: pd.Series) -> pd.Series:
-    """`date_of` each cell."""
-    return _each(date_of, cells)
+    """The `date_of` each cell."""
+    return _map_distinct(date_of, cells)
 
 
 def barcode_of(cell: str) -> str:
@@ -92,23 +99,23 @@ def date_of(cell: str) -> str:
     year of two digits is of this century.
     """
     text = _TIME.sub("", cell.strip().upper())
-    if not (found := _AMERICAN.fullmatch(text) or _SAS.fullmatch(text)):
+    if not (match := _AMERICAN.fullmatch(text) or _SAS.fullmatch(text)):
         plain = text.replace("-", "")
         return plain if _PLAIN.fullmatch(plain) else ""
-    month = found["month"]
+    month = match["month"]
     number = _MONTHS.index(month) + 1 if month in _MONTHS else int(month)
-    return f"20{found['year'][-2:]}{number:02d}{found['day']:0>2}"
+    return f"20{match['year'][-2:]}{number:02d}{match['day']:0>2}"
 
 
-def _each(function: Callable[[str], str], cells: pd.Series) -> pd.Series:
-    """Most columns hold few different cells: each is worked on once."""
+def _map_distinct(function: Callable[[str], str], cells: pd.Series) -> pd.Series:
+    """Apply a function once to each distinct cell; most columns have few."""
     return cells.map({cell: function(cell) for cell in cells.unique()}).astype(object)
 
 
 def _code_of(cell: str) -> str:
     text = cell.strip().upper()
-    found = _MISSING.fullmatch(text) or _LABELLED.fullmatch(text)
-    return found[1] if found else text
+    match = _MISSING.fullmatch(text) or _LABELLED.fullmatch(text)
+    return match[1] if match else text
 
 
 def _reason_of(code: str) -> str:

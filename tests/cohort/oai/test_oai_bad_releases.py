@@ -1,4 +1,4 @@
-"""Releases that are cut short, mixed up or incomplete: told, never silently believed."""
+"""Releases that are cut short, mixed up or incomplete: findings name it, nothing is believed in silence."""
 
 import shutil
 import zipfile
@@ -18,7 +18,7 @@ _SQ = "X-Ray Image Assessments_ASCII/Semi-Quant Scoring_ASCII/KXR_SQ_BU00.txt"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tables_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tables only, and no film."""
     root = tmp_path_factory.mktemp("release")
     write_oai_release(root, PhantomSettings(patients=20), "barcodes", None)
@@ -26,10 +26,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def release(made: Path, tmp_path: Path) -> Path:
+def release(tables_only: Path, tmp_path: Path) -> Path:
     """A copy to spoil, its zip unpacked."""
     copy = tmp_path / "release"
-    shutil.copytree(made, copy)
+    shutil.copytree(tables_only, copy)
     with zipfile.ZipFile(copy / _ZIP) as archive:
         archive.extractall(copy)
     (copy / _ZIP).unlink()
@@ -40,29 +40,29 @@ def _read(release: Path) -> Cohort:
     return read_release(release, OaiSettings(jobs=1))
 
 
-def _told(cohort: Cohort, kind: str) -> list[str]:
+def _sentences(cohort: Cohort, kind: str) -> list[str]:
     return [f"{finding.where}: {finding.sentence}" for finding in cohort.findings if finding.kind == kind]
 
 
-def test_folders_zips_and_one_zip_of_all_read_alike(made: Path, release: Path, tmp_path: Path) -> None:
+def test_folders_zips_and_one_zip_of_all_read_alike(tables_only: Path, release: Path, tmp_path: Path) -> None:
     shutil.make_archive(str(tmp_path / "all"), "zip", release)
-    tables = [_read(source).table for source in (made, release, tmp_path / "all.zip")]
+    tables = [_read(source).table for source in (tables_only, release, tmp_path / "all.zip")]
     assert tables[0].equals(tables[1])
     assert tables[0].equals(tables[2])
 
 
-def test_without_films_knees_are_kept_and_that_is_told(release: Path) -> None:
+def test_without_films_knees_are_kept_with_a_finding(release: Path) -> None:
     cohort = _read(release)
-    assert len(_told(cohort, "no_scans")) == 1
+    assert len(_sentences(cohort, "no_scans")) == 1
     assert "no baseline film" not in cohort.flow["step"].tolist()
 
 
-def test_a_row_cut_off_is_dropped_and_told(release: Path) -> None:
+def test_a_row_cut_off_is_dropped_with_a_finding(release: Path) -> None:
     table = release / _CLINICAL / "AllClinical00.txt"
     data = table.read_bytes()
     table.write_bytes(data[: data.rindex(b"|") - 4])
     cohort = _read(release)
-    assert "1 of" in _told(cohort, "truncated_table")[0]
+    assert "1 of" in _sentences(cohort, "truncated_table")[0]
     last = cohort.table.iloc[-1]
     assert "Age not listed" in last["Missing"]
 
@@ -71,7 +71,7 @@ def test_another_visit_under_the_name_of_baseline_is_not_used(release: Path) -> 
     table = release / _SQ
     table.write_bytes(table.read_bytes().replace(b"V00XRKL", b"V06XRKL"))
     cohort = _read(release)
-    assert "holds visit 06 under the name of visit 00" in _told(cohort, "wrong_visit")[0]
+    assert "holds visit 06 under the name of visit 00" in _sentences(cohort, "wrong_visit")[0]
     assert cohort.table["BL_KL_grade"].isna().all()
 
 
@@ -88,7 +88,7 @@ def test_of_two_releases_the_newer_version_is_read(release: Path) -> None:
         line[place] = b"4" if line[0] == b"1000001" else line[place]
     newer.write_bytes(b"\n".join(b"|".join(line) for line in lines) + b"\n")
     cohort = _read(release)
-    assert len(_told(cohort, "two_releases")) == 1
+    assert len(_sentences(cohort, "two_releases")) == 1
     after = cohort.table.set_index("ID")["BL_KL_grade"]
     assert after["1000001_1"] == 4 != before["1000001_1"]
 
@@ -105,13 +105,15 @@ def test_the_same_table_twice_is_the_table_once(release: Path) -> None:
     copy = release / "copy" / "KXR_sq_BU00.txt"
     copy.parent.mkdir()
     copy.write_bytes((release / _SQ).read_bytes().replace(b"\n", b"\r\n"))
-    assert not _told(_read(release), "two_releases")
+    assert not _sentences(_read(release), "two_releases")
 
 
 def test_a_missing_table_says_what_cannot_be_made(release: Path) -> None:
     (release / "X-Ray Image Assessments_ASCII" / "Alignment_ASCII" / "KXR_FTA_DURYEA00.txt").unlink()
     cohort = _read(release)
-    assert "kxr_fta_duryea00.txt: without it there is no Alignment_degree" in _told(cohort, "missing_table")
+    assert "kxr_fta_duryea00.txt: without it there is no Alignment_degree" in _sentences(
+        cohort, "missing_table"
+    )
     assert cohort.table["Alignment_degree"].isna().all()
 
 
@@ -160,43 +162,43 @@ def test_a_table_without_one_of_its_columns_still_gives_the_others(release: Path
     table = release / _CLINICAL / "AllClinical00.txt"
     table.write_bytes(table.read_bytes().replace(b"V00AGE", b"UNKNOWN"))
     cohort = _read(release)
-    assert "without it there is no Age" in _told(cohort, "missing_column")[0]
+    assert "without it there is no Age" in _sentences(cohort, "missing_column")[0]
     assert cohort.table["Age"].isna().all()
     assert cohort.table["Missing"].str.contains("Age no column").any()
     assert cohort.table["BMI"].equals(before["BMI"])
 
 
-def test_a_file_that_ends_within_a_line_is_told_even_if_no_cell_is_missing(release: Path) -> None:
+def test_a_file_that_ends_within_a_line_is_a_finding_even_if_no_cell_is_missing(release: Path) -> None:
     table = release / _SQ
     table.write_bytes(table.read_bytes()[:-3])
-    assert _told(_read(release), "unfinished_table")
+    assert _sentences(_read(release), "unfinished_table")
 
 
-def test_a_table_that_lacks_enrolled_participants_is_told_by_their_number(release: Path) -> None:
+def test_a_table_that_lacks_enrolled_participants_is_a_finding_with_their_number(release: Path) -> None:
     table = release / _CLINICAL / "OUTCOMES99.txt"
     table.write_bytes(b"".join(table.read_bytes().splitlines(keepends=True)[:11]))
-    [told] = [text for text in _told(_read(release), "incomplete_table") if "outcomes99" in text]
-    assert "does not name 10 of 20 enrolled" in told
+    [sentence] = [text for text in _sentences(_read(release), "incomplete_table") if "outcomes99" in text]
+    assert "does not name 10 of 20 enrolled" in sentence
 
 
 def test_a_table_of_a_header_alone_counts_as_missing(release: Path) -> None:
     table = release / _SQ
     table.write_bytes(table.read_bytes().splitlines(keepends=True)[0])
     cohort = _read(release)
-    assert _told(cohort, "empty_table")
-    assert "without it there is no BL_KL_grade" in " ".join(_told(cohort, "missing_table"))
+    assert _sentences(cohort, "empty_table")
+    assert "without it there is no BL_KL_grade" in " ".join(_sentences(cohort, "missing_table"))
 
 
-def test_tables_in_a_zip_within_a_zip_are_read(made: Path, tmp_path: Path) -> None:
+def test_tables_in_a_zip_within_a_zip_are_read(tables_only: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "download.zip", "w") as archive:
-        for path in sorted(made.rglob("*.*")):
-            archive.write(path, path.relative_to(made.parent))
+        for path in sorted(tables_only.rglob("*.*")):
+            archive.write(path, path.relative_to(tables_only.parent))
         archive.writestr("release/films.zip", b"PK\5\6" + bytes(18))
     cohort = _read(tmp_path / "download.zip")
-    assert cohort.table.equals(_read(made).table)
-    assert "unpack the outer one" in _told(cohort, "nested_archive")[0]
+    assert cohort.table.equals(_read(tables_only).table)
+    assert "unpack the outer one" in _sentences(cohort, "nested_archive")[0]
 
 
-def test_a_damaged_archive_is_told(release: Path) -> None:
+def test_a_damaged_archive_is_a_finding(release: Path) -> None:
     (release / "more.zip").write_bytes(b"PK\x03\x04 cut off")
-    assert _told(_read(release), "damaged_archive")
+    assert _sentences(_read(release), "damaged_archive")

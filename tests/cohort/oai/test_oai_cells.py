@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from jsl_core.cohort.oai.claims import visit_of
+from jsl_core.cohort.oai.claims import is_baseline_visit
 from jsl_core.cohort.oai.files import film_path_of
 from jsl_core.cohort.oai.values import barcode_of, codes_of, date_of, numbers_of, sides_of
 
@@ -101,4 +101,4 @@ def test_a_path_tells_participant_date_barcode_and_visit(path: str, baseline: bo
     [("V00", True), ("Screening Visit", True), ("V06", False), ("48 month Annual Visit", False), ("", None)],
 )
 def test_visits_go_by_several_names(words: str, baseline: bool | None) -> None:
-    assert visit_of(words) is baseline
+    assert is_baseline_visit(words) is baseline

@@ -1,18 +1,18 @@
-"""Who progressed, who did not, and who cannot be said to have."""
+"""Which knees progressed, which did not, and which get no label."""
 
 import pandas as pd
 import pytest
 
-from jsl_core.cohort.oai.clinical import replacements
-from jsl_core.cohort.oai.labels import progression
-from jsl_core.cohort.oai.readings import grades, joint_spaces, project_for
+from jsl_core.cohort.oai.clinical import read_replacements
+from jsl_core.cohort.oai.labels import label_progression
+from jsl_core.cohort.oai.readings import project_for, read_grades, read_joint_spaces
 
 _NAN = float("nan")
 
 
 def _label(baseline: float, followup: float, replaced: float = _NAN) -> tuple[float, list[str]]:
     columns = {"BL_mJSW_mm": [baseline], "FU_mJSW_mm": [followup], "Replaced_days": [replaced]}
-    labels = progression(pd.DataFrame(columns), 0.7, 48)
+    labels = label_progression(pd.DataFrame(columns), 0.7, 48)
     return labels.table["JSL_Prog"][0], [step for step in labels.falls_out if labels.falls_out[step][0]]
 
 
@@ -36,7 +36,7 @@ def test_a_knee_replaced_before_48_months_is_censored_even_if_measured() -> None
 def _outcome(**cells: str) -> pd.DataFrame:
     columns = ("RPCF", "RPSN", "DAYS", "BLRP")
     blank = {f"V99E{side}K{what}": "" for side in "RL" for what in columns}
-    return replacements(pd.DataFrame([{"ID": "1000001"} | blank | cells]))
+    return read_replacements(pd.DataFrame([{"ID": "1000001"} | blank | cells]))
 
 
 def test_a_replacement_that_could_not_be_confirmed_counts_only_if_a_film_shows_it() -> None:
@@ -64,17 +64,17 @@ def _table(column: str, *rows: tuple[str, str, str]) -> pd.DataFrame:
 def test_project_42_is_project_37_and_reads_long_follow_up() -> None:
     table = _table("V00XRKL", ("1: Right", "15", "2"), ("1: Right", "42", "3"), ("2", "37.0", "1"))
     assert project_for(48) == "15"
-    assert grades(table, "15")["value"].to_dict() == {"1000001_1": 2}
-    assert grades(table, project_for(96))["value"].to_dict() == {"1000001_1": 3, "1000001_2": 1}
+    assert read_grades(table, "15")["value"].to_dict() == {"1000001_1": 2}
+    assert read_grades(table, project_for(96))["value"].to_dict() == {"1000001_1": 3, "1000001_2": 1}
 
 
 def test_widths_of_two_projects_are_never_compared() -> None:
     baseline = _table("V00MCMJSW", ("1", "15", "5.0"), ("1", "16", "4.0"))
     followup = _table("V06MCMJSW", ("1", "16", "3.9"))
-    first, second = joint_spaces(baseline, followup, "06", "15")
+    first, second = read_joint_spaces(baseline, followup, "06", "15")
     assert (first["value"].iloc[0], second["value"].iloc[0]) == (4.0, 3.9)
 
 
 def test_a_width_that_no_joint_has_is_unreadable() -> None:
-    first, _ = joint_spaces(_table("V00MCMJSW", ("1", "15", "-9")), None, "06", "15")
-    assert first["why"].iloc[0] == "unreadable"
+    first, _ = read_joint_spaces(_table("V00MCMJSW", ("1", "15", "-9")), None, "06", "15")
+    assert first["reason"].iloc[0] == "unreadable"

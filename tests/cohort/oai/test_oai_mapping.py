@@ -74,7 +74,7 @@ def test_a_decimal_comma_is_a_decimal_point(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mapping", "table", "told"),
+    ("mapping", "table", "message"),
     [
         (_LONG, _LONG_TABLE.replace("worse", "maybe"), "row 2: a cell of OUTCOME"),
         (_LONG, _LONG_TABLE.replace(";L;71", ";X;71"), "row 4: side is none of R, L"),
@@ -88,8 +88,8 @@ def test_a_decimal_comma_is_a_decimal_point(tmp_path: Path) -> None:
         (_LONG.replace('{column = "age"}', '{right = "age", left = "kl"}'), _LONG_TABLE, "a row is a knee"),
     ],
 )
-def test_what_does_not_fit_is_told_with_its_place(
-    tmp_path: Path, mapping: str, table: str, told: str
+def test_what_does_not_fit_is_named_with_its_place(
+    tmp_path: Path, mapping: str, table: str, message: str
 ) -> None:
-    with pytest.raises(BadTable, match=told):
+    with pytest.raises(BadTable, match=message):
         read_mapped(*_write(tmp_path, mapping, table), OaiSettings())

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from jsl_core.cohort import read_cohort
-from jsl_core.cohort.oai import Cohort, read_release, summary, write_cohort
+from jsl_core.cohort.oai import Cohort, format_summary, read_release, write_cohort
 from jsl_core.config import OaiSettings, PhantomSettings
 from jsl_core.errors import JslError
 from jsl_core.phantom.oai import write_oai_release
-from jsl_core.phantom.oai.films import blank_film
+from jsl_core.phantom.oai.films import make_header_only_film
 from jsl_core.phantom.oai.quirks import QUIRKS
 
 _TEXT = {"ID": str, "Site": str, "Barcode": str, "participant": str}
@@ -21,7 +21,7 @@ _INDICES = ("contents", "image03", "barcodes", "headers")
 def release(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp(request.param)
     settings = PhantomSettings(patients=2 * len(QUIRKS) + 6, seed=_INDICES.index(request.param))
-    write_oai_release(root, settings, request.param, blank_film)
+    write_oai_release(root, settings, request.param, make_header_only_film)
     return root
 
 
@@ -42,8 +42,8 @@ def test_the_table_equals_the_truth_row_for_row(release: Path, cohort: Cohort) -
 
 def test_every_knee_that_falls_out_has_the_planted_reason(release: Path, cohort: Cohort) -> None:
     planted = _truth(release, "truth_excluded.csv").sort_values("ID", ignore_index=True)
-    found = cohort.excluded.sort_values("ID", ignore_index=True)
-    pd.testing.assert_frame_equal(found, planted, check_dtype=False)
+    excluded = cohort.excluded.sort_values("ID", ignore_index=True)
+    pd.testing.assert_frame_equal(excluded, planted, check_dtype=False)
 
 
 def test_each_participant_has_the_one_film_that_was_planted(release: Path, cohort: Cohort) -> None:
@@ -82,8 +82,8 @@ def test_the_written_table_is_a_cohort_table(cohort: Cohort, tmp_path: Path) -> 
 
 def test_reading_twice_writes_the_same_bytes(release: Path, cohort: Cohort, tmp_path: Path) -> None:
     again = read_release(release / "release", OaiSettings(jobs=2))
-    for name, one in (("a", cohort), ("b", again)):
-        write_cohort(one, tmp_path / name / "JSL.csv")
+    for name, copy in (("a", cohort), ("b", again)):
+        write_cohort(copy, tmp_path / name / "JSL.csv")
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
@@ -96,14 +96,14 @@ def test_the_pipeline_gets_the_films_of_the_tables_knees_and_no_others(cohort: C
 
 
 def test_two_synthetic_releases_never_mix(tmp_path: Path) -> None:
-    write_oai_release(tmp_path, PhantomSettings(patients=1), "headers", blank_film)
+    write_oai_release(tmp_path, PhantomSettings(patients=1), "headers", make_header_only_film)
     with pytest.raises(JslError, match="other settings"):
-        write_oai_release(tmp_path, PhantomSettings(patients=2), "headers", blank_film)
+        write_oai_release(tmp_path, PhantomSettings(patients=2), "headers", make_header_only_film)
 
 
-def test_who_is_in_tables_or_on_disk_only_is_told_by_number_and_kind(cohort: Cohort) -> None:
+def test_who_is_in_tables_or_on_disk_only_is_listed_by_number_and_kind(cohort: Cohort) -> None:
     kinds = [finding.kind for finding in cohort.findings]
     assert kinds.count("scan_without_table") == 1
     assert kinds.count("participant_without_scan") >= 1
-    assert "1  scan without table" in summary(cohort)
-    assert "1  participant contradiction" in summary(cohort)
+    assert "1  scan without table" in format_summary(cohort)
+    assert "1  participant contradiction" in format_summary(cohort)
