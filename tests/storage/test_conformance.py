@@ -32,20 +32,20 @@ def test_a_large_file_travels_in_parts_and_comes_back_whole(any_store: Store, tm
     assert any_store.read_range(artifact.key, LARGE, 100) == b"end"
 
 
-def test_what_is_missing_is_told_with_its_name(any_store: Store, tmp_path: Path) -> None:
-    there = any_store.put(b"here", "here.png")
-    gone = [Artifact.of_bytes(bytes([i]), "gone.png") for i in range(60)]
-    assert not any_store.has(gone[0])
-    assert any_store.missing([there, *gone, there]) == gone
-    assert any_store.missing([there]) == []
+def test_what_is_missing_is_reported_with_its_name(any_store: Store, tmp_path: Path) -> None:
+    stored = any_store.put(b"here", "here.png")
+    absent = [Artifact.of_bytes(bytes([i]), "gone.png") for i in range(60)]
+    assert not any_store.has(absent[0])
+    assert any_store.missing([stored, *absent, stored]) == absent
+    assert any_store.missing([stored]) == []
     for read in (any_store.get, lambda one: any_store.fetch(one, tmp_path / "out")):
         with pytest.raises(StoreError, match=r"gone\.png.* is missing; run again"):
-            read(gone[0])
+            read(absent[0])
     assert not (tmp_path / "out").exists()
     with pytest.raises(StoreError, match="is missing"):
-        any_store.read_range(gone[0].key, 0, 1)
+        any_store.read_range(absent[0].key, 0, 1)
     with pytest.raises(StoreError, match="is missing"):
-        any_store.publish(gone[0], "runs/a/gone.png")
+        any_store.publish(absent[0], "runs/a/gone.png")
 
 
 def test_a_deleted_artifact_is_missing_at_once(any_store: Store) -> None:
@@ -148,7 +148,7 @@ def test_the_small_artifacts_of_a_table_come_back_from_one_object(any_store: Sto
 
 @pytest.mark.parametrize("any_store", ["folder", "rclone"], indirect=True)  # moto dates all uploads 2010
 def test_what_killed_writers_left_is_removed(any_store: Store) -> None:
-    kept = any_store.put(b"knee", "knee.png")
+    artifact = any_store.put(b"knee", "knee.png")
     assert any_store.remove_abandoned(0) == 0
     if isinstance(any_store, FolderStore):
         (any_store.root / "cas" / ".tmp-left").write_bytes(b"half")
@@ -158,4 +158,4 @@ def test_what_killed_writers_left_is_removed(any_store: Store) -> None:
     assert any_store.remove_abandoned(3600) == 0
     assert any_store.remove_abandoned(0) == 1
     assert any_store.remove_abandoned(0) == 0
-    assert any_store.get(kept) == b"knee"
+    assert any_store.get(artifact) == b"knee"

@@ -1,4 +1,4 @@
-"""A server, or the way to it, in every kind of trouble: tried again, or told in one line without a secret."""
+"""A server, or the way to it, in every kind of trouble: tried again, or one line that has no secret in it."""
 
 import hashlib
 import os
@@ -56,7 +56,7 @@ def test_what_passes_is_tried_again_and_nothing_damaged_is_read(
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
         ("error", "the server is in trouble"),
         ("slow", "the server is in trouble .SlowDown"),
@@ -67,12 +67,12 @@ def test_what_passes_is_tried_again_and_nothing_damaged_is_read(
     ],
 )
 def test_what_stays_is_one_line_with_place_and_key_and_no_secret(
-    behind: tuple[Proxy, S3Store], fault: str, told: str
+    behind: tuple[Proxy, S3Store], fault: str, message: str
 ) -> None:
     proxy, store = behind
     artifact = store.put(b"knee " * 100, "knee.png")
     proxy.always = fault
-    with pytest.raises(StoreError, match=told) as caught:
+    with pytest.raises(StoreError, match=message) as caught:
         store.get(artifact)
     line = str(caught.value)
     assert "\n" not in line
@@ -127,7 +127,7 @@ def test_every_operation_either_works_or_says_in_one_line_what_is_wrong(
         assert not (tmp_path / "out").exists()
 
 
-def test_a_server_that_never_answers_is_told(
+def test_a_server_that_never_answers_is_reported(
     behind: tuple[Proxy, S3Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy, store = behind
@@ -139,7 +139,9 @@ def test_a_server_that_never_answers_is_told(
     assert proxy.requests == 2
 
 
-def test_damage_that_stays_is_told_and_leaves_no_file(behind: tuple[Proxy, S3Store], tmp_path: Path) -> None:
+def test_damage_that_stays_is_reported_and_leaves_no_file(
+    behind: tuple[Proxy, S3Store], tmp_path: Path
+) -> None:
     proxy, store = behind
     artifact = store.put(b"knee", "knee.png")
     proxy.always = "flip"
@@ -156,7 +158,7 @@ def test_a_listing_that_lags_makes_nothing_missing(behind: tuple[Proxy, S3Store]
     assert proxy.faults == []
 
 
-def test_a_wrong_secret_and_a_missing_bucket_are_told_before_a_run(
+def test_a_wrong_secret_and_a_missing_bucket_are_reported_before_a_run(
     rclone: Server, fresh: pytest.MonkeyPatch
 ) -> None:
     use(fresh, rclone)
@@ -177,7 +179,7 @@ def test_a_wrong_secret_and_a_missing_bucket_are_told_before_a_run(
         S3Store(f"s3://{BUCKET}/lab").check()
 
 
-def test_a_bucket_that_vanishes_is_told(moto: Server, fresh: pytest.MonkeyPatch) -> None:
+def test_a_bucket_that_vanishes_is_reported(moto: Server, fresh: pytest.MonkeyPatch) -> None:
     use(fresh, moto)
     client = boto3.client("s3", endpoint_url=moto.endpoint, region_name="us-east-1")
     client.create_bucket(Bucket="passing")
@@ -226,16 +228,16 @@ def test_crops_come_in_one_request_a_bucket_and_the_second_time_in_none(
             tables.append((store.put(str(number).encode(), "cropped.json"), crops))
             store.write_archive(*tables[-1])
         fresh.setenv("JSL_CACHE_DIR", str(tmp_path / "another machine"))
-        far = open_again(store.url)
+        other_machine = open_again(store.url)
         proxy.requests = 0
         for table, crops in tables:
-            far.prefetch(table, crops)
-            assert [far.get(crop) for crop in crops] == [
+            other_machine.prefetch(table, crops)
+            assert [other_machine.get(crop) for crop in crops] == [
                 f"crop {tables.index((table, crops))} {i}".encode() for i in range(40)
             ]
         assert proxy.requests == len(tables)
         for table, crops in tables:
-            far.prefetch(table, crops)
+            other_machine.prefetch(table, crops)
         assert proxy.requests == len(tables)
 
 

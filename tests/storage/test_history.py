@@ -1,4 +1,4 @@
-"""What a store tells of how its artifacts came about, and what it can do without."""
+"""How a store's artifacts came about, why a step ran again, and what may be removed."""
 
 import json
 import os
@@ -24,15 +24,17 @@ DAY = 86400.0
 SCANS = [Artifact.of_bytes(name.encode(), name) for name in ("1000001.dcm", "1000002.dcm")]
 
 
-def make(store: FolderStore, run: str, stage: str, made: Artifact, code: str, **parameters: object) -> Step:
-    """One step as the pipeline notes it, with its result."""
+def record_result(
+    store: FolderStore, run: str, stage: str, result: Artifact, code: str, **parameters: object
+) -> Step:
+    """One step as the pipeline records it, with its result."""
     plain = json.loads(json.dumps(parameters, default=lambda value: value.model_dump()))
     step = Step(
         stage=stage, digest=f"{stage}-{run}-{code}", code={"jsl_core.imaging": code}, parameters=plain
     )
     History(store).record_step(run, step)
-    result = {"metadata": {}, "result": json.dumps({"__class__": "x", "data": made.model_dump()})}
-    store.write(f"results/{step.key}", json.dumps(result).encode())
+    record = {"metadata": {}, "result": json.dumps({"__class__": "x", "data": result.model_dump()})}
+    store.write(f"results/{step.key}", json.dumps(record).encode())
     return step
 
 
@@ -46,13 +48,13 @@ def pipeline(
     joints = store.put(json.dumps(rows).encode(), "cropped.json")
     for row in rows:
         Memo(store, "crop" + code).put(row["file"], [row])
-    make(store, run, "crop", joints, code, scans=scans, settings={"margin": 5})
+    record_result(store, run, "crop", joints, code, scans=scans, settings={"margin": 5})
     dataset = store.put(json.dumps({"tree": {}, "of": code}).encode(), "dataset.json")
-    make(store, run, "pack", dataset, code, joints=joints)
+    record_result(store, run, "pack", dataset, code, joints=joints)
     return {"png": pngs[0], "joints": joints, "dataset": dataset}
 
 
-def aged(store: FolderStore, days: float) -> None:
+def age(store: FolderStore, days: float) -> None:
     """Everything that is there was written so long ago."""
     for path in store.root.rglob("*"):
         if path.is_file():
@@ -66,17 +68,17 @@ def store(tmp_path: Path) -> FolderStore:
 
 
 def test_a_dataset_and_a_single_crop_are_followed_down_to_their_scans(store: FolderStore) -> None:
-    made = pipeline(store, "r1")
-    text = as_text(Lineage(store).trace(made["dataset"].sha256[:10]))
+    artifacts = pipeline(store, "r1")
+    text = as_text(Lineage(store).trace(artifacts["dataset"].sha256[:10]))
     assert [line.split()[0] for line in text.splitlines()] == [
         "dataset.json", "by", "cropped.json", "by", "with", "1000001.dcm", "1000002.dcm",
     ]  # fmt: skip
     assert 'with settings {"margin": 5}' in text
-    crop = as_text(Lineage(store).trace(made["png"].sha256))
+    crop = as_text(Lineage(store).trace(artifacts["png"].sha256))
     assert "1000001.dcm.png" in crop.splitlines()[0]
     assert SCANS[0].sha256[:12] in crop
     assert SCANS[1].sha256[:12] not in crop
-    picture = as_mermaid(Lineage(store).trace(made["dataset"].sha256))
+    picture = as_mermaid(Lineage(store).trace(artifacts["dataset"].sha256))
     assert picture.startswith("graph LR")
     assert picture.count("-->") == 3
 
@@ -89,22 +91,22 @@ def test_an_unknown_or_short_digest_is_one_clear_line(store: FolderStore) -> Non
         Lineage(store).trace("ab")
 
 
-def test_a_note_that_a_power_cut_has_spoilt_is_left_out(store: FolderStore) -> None:
-    made = pipeline(store, "r1")
+def test_a_record_that_a_power_cut_has_spoilt_is_left_out(store: FolderStore) -> None:
+    artifacts = pipeline(store, "r1")
     (store.root / "history/r1/crop/crop-r1-a.json").write_bytes(b"\0\0")
     (store.root / "history/r1/run.json").write_bytes(b"\0\0")
-    assert "cropped.json" in as_text(Lineage(store).trace(made["dataset"].sha256))
+    assert "cropped.json" in as_text(Lineage(store).trace(artifacts["dataset"].sha256))
     assert [run.id for run in History(store).runs()] == ["r1"]
 
 
 def test_why_names_the_part_of_the_key_that_changed(store: FolderStore) -> None:
     pipeline(store, "r1")
-    aged(store, 1)
+    age(store, 1)
     another = Artifact.of_bytes(b"three", "1000003.dcm")
     pipeline(store, "r2", [*SCANS, another], code="b")
-    told = explain_misses(store, "name-r2", "crop")
-    assert told[0].endswith("of run name-r1 (pipeline, r1)")
-    assert told[1:] == [
+    lines = explain_misses(store, "name-r2", "crop")
+    assert lines[0].endswith("of run name-r1 (pipeline, r1)")
+    assert lines[1:] == [
         "  code jsl_core.imaging changed",
         "  input scans: 1 added, such as 1000003.dcm",
     ]
@@ -120,14 +122,14 @@ def test_garbage_is_what_no_kept_run_reaches_and_no_run_in_progress_needs(store:
     History(store).end("old")
     model = store.put(b'{"tree": {}}', "kl.json")
     Registry(store).register("kl", model, {"dataset": old["dataset"].model_dump()})
-    aged(store, 40)
+    age(store, 40)
     dead = pipeline(store, "dead", code="dead")
-    aged(store, 20)
+    age(store, 20)
     working = pipeline(store, "working", code="working")
-    aged(store, 3)
+    age(store, 3)
     new = pipeline(store, "new", code="new")
     History(store).end("new")
-    aged(store, 2)
+    age(store, 2)
     fresh = store.put(b"stored a moment ago", "x")
 
     garbage = find_garbage(store, keep_last=1)
@@ -146,91 +148,93 @@ def test_garbage_is_what_no_kept_run_reaches_and_no_run_in_progress_needs(store:
 
 
 @pytest.fixture
-def crowded(store: FolderStore) -> FolderStore:
+def store_with_garbage(store: FolderStore) -> FolderStore:
     """A store in which an old run's things are garbage, but for a run that might ask for them again."""
     pipeline(store, "old", code="a")
     History(store).end("old")
-    aged(store, 40)
+    age(store, 40)
     pipeline(store, "new", code="new")
     History(store).end("new")
-    aged(store, 2)
+    age(store, 2)
     assert find_garbage(store, keep_last=1).keys
     return store
 
 
-def test_nothing_goes_beside_a_run_that_has_only_just_begun(crowded: FolderStore) -> None:
-    History(crowded).begin("starting", "name-starting", "pipeline")
-    before = set(crowded.keys("")) - {"gc/at-work.json"}
-    assert [run.id for run in find_garbage(crowded, keep_last=1).running] == ["starting"]
+def test_nothing_goes_beside_a_run_that_has_only_just_begun(store_with_garbage: FolderStore) -> None:
+    History(store_with_garbage).begin("starting", "name-starting", "pipeline")
+    before = set(store_with_garbage.keys("")) - {"gc/at-work.json"}
+    assert [run.id for run in find_garbage(store_with_garbage, keep_last=1).running] == ["starting"]
     with pytest.raises(StoreError, match=r"run name-starting .*is at work.*again when it has ended"):
-        collect_garbage(crowded, keep_last=1)
-    assert set(crowded.keys("")) == before
-    pipeline(crowded, "starting", code="a")  # finds all that it asks for, and ends
-    History(crowded).end("starting")
-    aged(crowded, 2)
-    collect_garbage(crowded, keep_last=1)
-    assert {run.id for run in History(crowded).runs()} == {"starting"}
+        collect_garbage(store_with_garbage, keep_last=1)
+    assert set(store_with_garbage.keys("")) == before
+    pipeline(store_with_garbage, "starting", code="a")  # finds all that it asks for, and ends
+    History(store_with_garbage).end("starting")
+    age(store_with_garbage, 2)
+    collect_garbage(store_with_garbage, keep_last=1)
+    assert {run.id for run in History(store_with_garbage).runs()} == {"starting"}
 
 
-def test_a_run_is_at_work_while_it_gives_signs_of_life_and_no_longer(crowded: FolderStore) -> None:
-    History(crowded).begin("training", "name-training", "pipeline")
-    aged(crowded, 1)
-    assert find_garbage(crowded, keep_last=1).running == ()  # it died
-    History(crowded).heartbeat("training")
-    assert [run.id for run in find_garbage(crowded, keep_last=1).running] == ["training"]
-    assert History(crowded).runs()[0].id == "training"
+def test_a_run_is_at_work_while_it_sends_heartbeats_and_no_longer(store_with_garbage: FolderStore) -> None:
+    History(store_with_garbage).begin("training", "name-training", "pipeline")
+    age(store_with_garbage, 1)
+    assert find_garbage(store_with_garbage, keep_last=1).running == ()  # it died
+    History(store_with_garbage).heartbeat("training")
+    assert [run.id for run in find_garbage(store_with_garbage, keep_last=1).running] == ["training"]
+    assert History(store_with_garbage).runs()[0].id == "training"
 
 
-class Interrupted(FolderStore):
+class InterruptedStore(FolderStore):
     """A store in which something happens right before the first object is removed."""
 
     before: Callable[[], object] | None = None
 
     def sizes(self, prefix: str) -> Iterator[tuple[str, int, float]]:
         if prefix == "cas" and self.before:
-            happen, self.before = self.before, None
-            happen()
+            action, self.before = self.before, None
+            action()
         yield from super().sizes(prefix)
 
 
-def test_a_run_that_begins_beside_a_removal_waits_and_the_removal_stops(crowded: FolderStore) -> None:
-    store, marks = Interrupted(crowded.root), []
+def test_a_run_that_begins_beside_garbage_collection_waits_and_the_collection_stops(
+    store_with_garbage: FolderStore,
+) -> None:
+    store, marks = InterruptedStore(store_with_garbage.root), []
     before = set(store.keys(""))
 
     def begin() -> None:
         History(FolderStore(store.root)).begin("starting", "name-starting", "pipeline")
-        marks.append(crowded.read("gc/at-work.json"))
+        marks.append(store_with_garbage.read("gc/at-work.json"))
 
     run = threading.Thread(target=begin)
 
-    def meanwhile() -> None:
+    def begin_run() -> None:
         run.start()
-        while not crowded.read("history/starting/run.json"):
+        while not store_with_garbage.read("history/starting/run.json"):
             time.sleep(0.01)
 
-    store.before = meanwhile
+    store.before = begin_run
     with pytest.raises(StoreError, match=r"run name-starting .*is at work"):
         collect_garbage(store, keep_last=1)
     run.join()
-    assert marks == [None]  # it read nothing before the removal was over
+    assert marks == [None]  # it read nothing before the collection was over
     assert set(store.keys("")) == before | {"history/starting/run.json"}
 
 
-def test_a_removal_that_was_killed_holds_up_no_run_for_long(
-    crowded: FolderStore, monkeypatch: pytest.MonkeyPatch
+def test_a_collection_that_was_killed_holds_up_no_run_for_long(
+    store_with_garbage: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gc_lock, "_EXPIRY", 0.05)
     monkeypatch.setattr(gc_lock, "_POLL_SECONDS", 0.01)
-    killed = gc_lock.hold_gc_lock(crowded)
+    killed = gc_lock.hold_gc_lock(store_with_garbage)
     killed.__enter__()
-    History(crowded).begin("starting", "name-starting", "pipeline")
-    assert crowded.read("gc/at-work.json") is None
+    History(store_with_garbage).begin("starting", "name-starting", "pipeline")
+    assert store_with_garbage.read("gc/at-work.json") is None
     killed.__exit__(None, None, None)
 
 
-def test_storing_again_makes_young(store: FolderStore) -> None:
+def test_storing_again_resets_the_age(store: FolderStore) -> None:
     artifact = store.put(b"cohort", "cohort.csv")
-    aged(store, 5)
+    age(store, 5)
     assert find_garbage(store, keep_last=1).keys == (artifact.key,)
     store.put(b"cohort", "cohort.csv")
     assert find_garbage(store, keep_last=1).keys == ()

@@ -88,34 +88,36 @@ def test_a_bucket_gives_what_a_folder_gives_to_two_runs_at_once_and_keeps_no_sec
     folder = open_store(settings.store)
 
     bucket = open_store(f"s3://{BUCKET}/lab")
-    there = settings.model_copy(
+    bucket_settings = settings.model_copy(
         update={"store": bucket.url, "publish": "", "work": str(tmp_path / "elsewhere")}
     )
     # Processes of their own: this one's workers may have been started before the environment was set.
-    both = [subprocess.Popen([sys.executable, "-c", OTHER, there.model_dump_json()]) for _ in range(2)]
-    assert [each.wait() for each in both] == [0, 0]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", OTHER, bucket_settings.model_dump_json()]) for _ in range(2)
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
     assert contents(bucket) == contents(folder)
 
     start = datetime.now(UTC)
-    one = run(there)
-    assert one.table == in_folder.table
+    published_run = run(bucket_settings)
+    assert published_run.table == in_folder.table
     assert set(states_since(start)) == {"Cached"}
 
     assert explain_misses(bucket, "latest", "crop")[0].endswith("whose result is used where it is whole")
-    page = urllib.request.urlopen(bucket.link(one.report.removeprefix(bucket.url + "/"))).read()
+    page = urllib.request.urlopen(bucket.link(published_run.report.removeprefix(bucket.url + "/"))).read()
     assert b'<ol class="lineage">' in page
-    told = as_text(Lineage(bucket).trace(hashlib.sha256(page).hexdigest()))
+    lineage = as_text(Lineage(bucket).trace(hashlib.sha256(page).hexdigest()))
     for stage in STAGES:
-        assert f"by {stage} (" in told
+        assert f"by {stage} (" in lineage
 
     published = open_store(f"s3://{BUCKET}/people")
     assert in_folder.report.startswith(published.url)
     key = in_folder.report.removeprefix(published.url + "/")
-    assert published.read(key) == bucket.read(one.report.removeprefix(bucket.url + "/"))
+    assert published.read(key) == bucket.read(published_run.report.removeprefix(bucket.url + "/"))
     assert {key.partition("/")[0] for key in published.keys("")} == {"runs", "models", "datasets"}
 
     secret = rclone.secret.encode()
-    kept = [*tmp_path.rglob("*"), *Path(os.environ["PREFECT_HOME"]).rglob("*")]
-    assert [path for path in kept if path.is_file() and secret in path.read_bytes()] == []
+    files = [*tmp_path.rglob("*"), *Path(os.environ["PREFECT_HOME"]).rglob("*")]
+    assert [path for path in files if path.is_file() and secret in path.read_bytes()] == []
     assert [key for key in bucket.keys("") if secret in (bucket.read(key) or b"")] == []
     assert rclone.secret not in "".join(capfd.readouterr()) + repr(bucket) + repr(settings)

@@ -33,7 +33,7 @@ def files_of(store: Store, joints: int = 120) -> dict[str, Artifact]:
     return files | {"models/kl/1/model.safetensors": store.put(os.urandom(20 << 20), "model.safetensors")}
 
 
-def there(target: Store) -> dict[str, str]:
+def read_digests(target: Store) -> dict[str, str]:
     """The digest of every object that can be read."""
     keys = [key for kind in ("runs", "models") for key in target.keys(kind) if key != RECORD]
     return {key: Artifact.of_bytes(target.read(key) or b"", key).sha256 for key in keys}
@@ -41,9 +41,9 @@ def there(target: Store) -> dict[str, str]:
 
 def begin(source: Store, target: Store, files: dict[str, Artifact]) -> "subprocess.Popen[bytes]":
     """A process that is about to send the first file."""
-    told = json.dumps({key: one.model_dump() for key, one in files.items()})
-    words = [sys.executable, "-c", PUBLISH, source.url, target.url, told, RECORD]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE)
+    argument = json.dumps({key: one.model_dump() for key, one in files.items()})
+    command = [sys.executable, "-c", PUBLISH, source.url, target.url, argument, RECORD]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout
     process.stdout.readline()
     return process
@@ -71,33 +71,33 @@ def test_a_publishing_killed_at_random_moments_is_whole_in_the_end_and_never_hal
     }
     source, target = map(open_store, places[way])
     files = files_of(source)
-    wanted = {key: one.sha256 for key, one in files.items()}
-    chance, killed = random.Random(way), 0
+    digests = {key: one.sha256 for key, one in files.items()}
+    rng, killed = random.Random(way), 0
     for _ in range(3):
         process = begin(source, target, files)
-        time.sleep(chance.uniform(0, 0.25))
+        time.sleep(rng.uniform(0, 0.25))
         process.kill()
         killed += process.wait() != 0
-        found = there(target)
-        assert found.items() <= wanted.items()
-        known = json.loads(target.read(RECORD) or b"{}")
-        assert known.items() <= found.items()
+        published = read_digests(target)
+        assert published.items() <= digests.items()
+        recorded = json.loads(target.read(RECORD) or b"{}")
+        assert recorded.items() <= published.items()
     assert killed
-    assert publish_all(source, target, files, RECORD) <= len(wanted) - len(known)
-    assert there(target) == wanted
-    assert json.loads(target.read(RECORD) or b"") == wanted
+    assert publish_all(source, target, files, RECORD) <= len(digests) - len(recorded)
+    assert read_digests(target) == digests
+    assert json.loads(target.read(RECORD) or b"") == digests
     assert publish_all(source, target, files, RECORD) == 0
 
 
-class Dying(FolderStore):
+class DyingStore(FolderStore):
     """A store whose owner dies after so many files."""
 
-    left = 1
+    remaining = 1
 
     def write_file(self, key: str, path: Path) -> None:
-        if self.left == 0:
+        if self.remaining == 0:
             raise KeyboardInterrupt
-        self.left -= 1
+        self.remaining -= 1
         super().write_file(key, path)
 
 
@@ -107,9 +107,9 @@ def test_a_record_older_than_a_killed_replacement_is_not_believed(tmp_path: Path
     second = {f"runs/a/{name}": source.put(f"new {name}".encode(), name) for name in ("x", "y")}
     publish_all(source, target, first, RECORD)
     with pytest.raises(KeyboardInterrupt):
-        publish_all(source, Dying(target.root), second, RECORD)
+        publish_all(source, DyingStore(target.root), second, RECORD)
     publish_all(source, target, first, RECORD)
-    assert there(target) == {key: one.sha256 for key, one in first.items()}
+    assert read_digests(target) == {key: one.sha256 for key, one in first.items()}
 
 
 @pytest.mark.parametrize("spoilt", [b"", b"{", b"[]", b"\xff"])
@@ -121,4 +121,4 @@ def test_a_spoilt_record_or_object_is_published_again(tmp_path: Path, spoilt: by
     assert publish_all(source, target, files, RECORD) == 1
     target.write(RECORD, spoilt)
     assert publish_all(source, target, files, RECORD) == 4
-    assert there(target) == {key: one.sha256 for key, one in files.items()}
+    assert read_digests(target) == {key: one.sha256 for key, one in files.items()}

@@ -14,19 +14,19 @@ from jsl_core.storage import FolderStore, Overtaken, Registry, Version
 LINE = "jsl-joint"
 
 
-class Interrupted(FolderStore):
+class InterruptedStore(FolderStore):
     """A store in which something happens right before the next decision is written."""
 
     before: Callable[[], object] | None = None
 
     def write(self, key: str, data: bytes) -> None:
         if "/decisions/" in key and self.before:
-            happen, self.before = self.before, None
-            happen()
+            action, self.before = self.before, None
+            action()
         super().write(key, data)
 
 
-class Lagging(FolderStore):
+class LaggingStore(FolderStore):
     """A store whose listing does not yet show what came last."""
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -34,8 +34,8 @@ class Lagging(FolderStore):
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Interrupted:
-    return Interrupted(tmp_path / "store")
+def store(tmp_path: Path) -> InterruptedStore:
+    return InterruptedStore(tmp_path / "store")
 
 
 @pytest.fixture
@@ -100,31 +100,31 @@ def test_a_rollback_goes_back_step_by_step(registry: Registry, models: list[Vers
     assert champion(registry) == models[0].name
 
 
-def test_of_two_who_compared_with_the_same_champion_the_later_is_told(
-    store: Interrupted, registry: Registry, models: list[Version]
+def test_of_two_who_compared_with_the_same_champion_the_later_gets_an_error(
+    store: InterruptedStore, registry: Registry, models: list[Version]
 ) -> None:
     registry.promote(LINE, models[0].name, {})
     store.before = lambda: registry.promote(LINE, models[1].name, {}, over=models[0].name)
-    told = False
+    overtaken = False
     try:
         registry.promote(LINE, models[2].name, {}, over=models[0].name)
     except Overtaken:
-        told = True
-    assert champion(Registry(store)) == models[1 if told else 2].name
+        overtaken = True
+    assert champion(Registry(store)) == models[1 if overtaken else 2].name
     assert len(registry.history(LINE)) == 2
     assert len(registry.overtaken(LINE)) == 1
 
 
 def test_a_writer_who_slept_through_many_decisions_undoes_none(
-    store: Interrupted, registry: Registry, models: list[Version]
+    store: InterruptedStore, registry: Registry, models: list[Version]
 ) -> None:
     registry.promote(LINE, models[0].name, {})
 
-    def meanwhile() -> None:
+    def decide_first() -> None:
         for model in models[1:3] * 3:
             registry.promote(LINE, model.name, {})
 
-    store.before = meanwhile
+    store.before = decide_first
     with pytest.raises(Overtaken):
         registry.promote(LINE, models[3].name, {}, over=models[0].name)
     assert champion(registry) == models[2].name
@@ -132,21 +132,21 @@ def test_a_writer_who_slept_through_many_decisions_undoes_none(
 
 
 def test_a_person_who_promotes_whatever_is_champion_succeeds_after_all(
-    store: Interrupted, registry: Registry, models: list[Version]
+    store: InterruptedStore, registry: Registry, models: list[Version]
 ) -> None:
     registry.promote(LINE, models[0].name, {})
 
-    def meanwhile() -> None:
+    def decide_first() -> None:
         registry.keep(LINE, models[1].name, {})
         registry.promote(LINE, models[1].name, {})
 
-    store.before = meanwhile
+    store.before = decide_first
     registry.promote(LINE, models[2].name, {"why": "by hand"})
     assert champion(registry) == models[2].name
 
 
 def test_a_listing_that_lags_loses_no_decision(tmp_path: Path, models: list[Version]) -> None:
-    lagging = Registry(Lagging(tmp_path / "store"))
+    lagging = Registry(LaggingStore(tmp_path / "store"))
     for model in models[:3]:
         lagging.promote(LINE, model.name, {})
     assert champion(lagging) == models[2].name
@@ -175,7 +175,7 @@ def test_processes_that_decide_at_once_leave_one_history_and_lose_nothing(
     assert champion(registry) == registry.history(LINE)[-1].version
 
 
-def test_a_changed_record_is_told(store: FolderStore, registry: Registry, models: list[Version]) -> None:
+def test_a_changed_record_is_reported(store: FolderStore, registry: Registry, models: list[Version]) -> None:
     decision = registry.promote(LINE, models[0].name, {"auc": 0.7})
     path = store.root / f"registry/{LINE}/decisions/{decision.name}.json"
     record = json.loads(path.read_text())

@@ -69,10 +69,10 @@ def test_a_truncated_object_counts_as_missing_and_is_stored_again(store: FolderS
 def test_a_full_disk_is_one_clear_line_and_leaves_nothing(
     store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(source: str, target: Path) -> None:
+    def raise_disk_full(source: str, target: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(folder_module.os, "replace", full)
+    monkeypatch.setattr(folder_module.os, "replace", raise_disk_full)
     with pytest.raises(StoreError, match="the disk is full; free some space and run again"):
         store.put(b"knee", "knee.png")
     assert [path for path in store.root.rglob("*") if path.is_file()] == []
@@ -129,14 +129,14 @@ def test_a_remembered_result_whose_artifact_is_gone_is_forgotten(store: FolderSt
     assert memo.get({"scan": 1}) is None
 
 
-@pytest.mark.parametrize("left", [b"", b"\0\0\0\0", b'[{"png": {"sha'])
+@pytest.mark.parametrize("spoilt", [b"", b"\0\0\0\0", b'[{"png": {"sha'])
 def test_a_remembered_result_that_a_power_cut_has_spoilt_is_forgotten(
-    store: FolderStore, left: bytes
+    store: FolderStore, spoilt: bytes
 ) -> None:
     memo = Memo(store, "stage")
     memo.put({"scan": 1}, [])
     (key,) = store.keys("memo")
-    (store.root / key).write_bytes(left)
+    (store.root / key).write_bytes(spoilt)
     assert memo.get({"scan": 1}) is None
     memo.put({"scan": 1}, [])
     assert memo.get({"scan": 1}) == []
