@@ -3,37 +3,41 @@
 from pathlib import Path
 
 from jsl_core.landing.folder import FolderLanding
-from jsl_core.landing.ledger import Batch, Landed, Landing, Ledger, settled, take
+from jsl_core.landing.ledger import Batch, LandedFile, Landing, Ledger, stable_files, take_new_files
 from jsl_core.storage import digest_of
 
 __all__ = [
     "Batch",
     "FolderLanding",
-    "Landed",
+    "LandedFile",
     "Landing",
     "Ledger",
-    "folder_of",
-    "is_bucket",
+    "is_bucket_url",
     "open_landing",
-    "settled",
-    "take",
+    "scan_folder",
+    "stable_files",
+    "take_new_files",
 ]
 
 
 def open_landing(scans: str, work: Path) -> Landing:
-    """The folder or `s3://bucket/prefix` where scans land. Raises JslError if it cannot be one."""
-    if is_bucket(scans):
+    """Open the folder or `s3://bucket/prefix` where scans land.
+
+    Raises:
+        JslError: If it cannot be one.
+    """
+    if is_bucket_url(scans):
         from jsl_core.landing.bucket import BucketLanding  # a folder needs no boto3
 
-        return BucketLanding(scans, folder_of(scans, work))
+        return BucketLanding(scans, scan_folder(scans, work))
     return FolderLanding(Path(scans))
 
 
-def folder_of(scans: str, work: Path) -> Path:
+def scan_folder(scans: str, work: Path) -> Path:
     """Where stages read the scans: the folder itself, or a bucket's mirror below the work folder."""
-    return work / "scans" / digest_of(scans)[:12] if is_bucket(scans) else Path(scans).absolute()
+    return work / "scans" / digest_of(scans)[:12] if is_bucket_url(scans) else Path(scans).absolute()
 
 
-def is_bucket(scans: str) -> bool:
+def is_bucket_url(scans: str) -> bool:
     """Whether scans lie in a bucket."""
     return scans.startswith("s3://")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jsl_core.errors import JslError
 from jsl_core.imaging import walk_scans
-from jsl_core.landing.ledger import Landed
+from jsl_core.landing.ledger import LandedFile
 from jsl_core.scans.listing import scan_artifact
 from jsl_core.storage import Artifact
 from jsl_core.system.archives import printable
@@ -22,40 +22,47 @@ class FolderLanding:
 
     @property
     def url(self) -> str:
+        """The folder's absolute path."""
         return str(self._folder)
 
-    def files(self) -> list[Landed]:
+    def files(self) -> list[LandedFile]:
+        """The files there now, by name; hidden ones are still being copied.
+
+        Raises:
+            JslError: If there is no such folder.
+        """
         if not self._folder.is_dir():
             raise JslError(f"scans {self._folder}: no such folder; give the folder in which scans land")
-        return sorted(self._look(), key=lambda file: file.name)
+        return sorted(self._walk(), key=lambda file: file.name)
 
-    def _look(self) -> Iterator[Landed]:
+    def _walk(self) -> Iterator[LandedFile]:
         for path in self._folder.rglob("*"):
             # Copying programs write under a name that begins with a dot, and rename what is whole.
             hidden = any(part.startswith(".") for part in path.relative_to(self._folder).parts)
             if not hidden and path.is_file() and (file := self._landed(path)):
                 yield file
 
-    def _landed(self, path: Path) -> Landed | None:
+    def _landed(self, path: Path) -> LandedFile | None:
         try:
-            about = path.stat()
+            status = path.stat()
         except OSError:  # it has just gone
             return None
-        stamp = f"{about.st_mtime_ns}-{about.st_ino}"
+        stamp = f"{status.st_mtime_ns}-{status.st_ino}"
         name = printable(path.relative_to(self._folder).as_posix())
         self._paths[name] = path
-        return Landed(name=name, size=about.st_size, stamp=stamp)
+        return LandedFile(name=name, size=status.st_size, stamp=stamp)
 
-    def scans(self, file: Landed) -> list[Artifact] | None:
+    def scans(self, file: LandedFile) -> list[Artifact] | None:
+        """The scans in a file by their content; None if it is another by now."""
         path = self._paths[file.name]
         scans = scans_in(path, file.name)
         return scans if self._landed(path) == file else None
 
 
 def scans_in(path: Path, name: str) -> list[Artifact] | None:
-    """The scan in a file, or those in an archive, that is `name` below its place; None if it has gone."""
-    above = Path(name).parent
+    """The scan in a file, or those in an archive, that is called `name`; None if it has gone."""
+    folder = Path(name).parent
     try:
-        return [scan_artifact(scan, printable((above / scan.name).as_posix())) for scan in walk_scans(path)]
+        return [scan_artifact(scan, printable((folder / scan.name).as_posix())) for scan in walk_scans(path)]
     except (JslError, OSError):
         return None

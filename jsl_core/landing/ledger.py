@@ -1,10 +1,10 @@
-"""Scans that have landed: which are new, whole, and nobody's yet; each is taken exactly once.
+"""The ledger of scans that have landed: each new and whole one is taken exactly once.
 
-The ledger of a place is a row of numbered entries in the store, each a batch of files. To take files is to
+The ledger of a landing is a row of numbered entries in the store, each a batch of files. To take files is to
 claim the next number: `claim` starts the work on a batch under that number unless it was started before, and
-says with which batch it was. Whoever loses a race, or finds what a killed watcher left behind, writes the
-winner's batch into the ledger and goes on from there. So it does not matter how many watchers there are or
-when they die, provided that claiming is atomic; the server's idempotency keys are.
+returns the batch with which it was. A watcher that loses a race, or finds what a killed one left behind,
+writes the winner's batch into the ledger and goes on from there. So it does not matter how many watchers
+there are or when they die, provided that claiming is atomic; the server's idempotency keys are.
 """
 
 import time
@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core.storage import Artifact, Store, digest_of
 
-__all__ = ["Batch", "Landed", "Landing", "Ledger", "settled", "take"]
+__all__ = ["Batch", "LandedFile", "Landing", "Ledger", "stable_files", "take_new_files"]
 
-_MOST = 512  # files of a batch: a landing place of a million is taken in parts that several workers share
+_BATCH_FILES = 512  # at most: of a million that land at once several workers share the batches
 
 
-class Landed(BaseModel):
-    """A file as it lies there: its name below the place, its size in bytes, a stamp that no other has."""
+class LandedFile(BaseModel):
+    """A file that has landed: its name below the landing, its size in bytes, a stamp that no other has."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,36 +35,42 @@ class Batch(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    files: tuple[Landed, ...]
+    files: tuple[LandedFile, ...]
     scans: tuple[Artifact, ...]
 
 
 class Landing(Protocol):
-    """A place where scans land."""
+    """A folder or bucket where scans land."""
 
     @property
     def url(self) -> str:
-        """Names the place for good: the ledger is kept under it."""
+        """Its name for good: the ledger is found by it."""
         ...
 
-    def files(self) -> list[Landed]:
-        """What lies there now, by name. Raises JslError if the place cannot be looked at."""
+    def files(self) -> list[LandedFile]:
+        """The files there now, by name.
+
+        Raises:
+            JslError: If it cannot be listed.
+        """
         ...
 
-    def scans(self, file: Landed) -> list[Artifact] | None:
+    def scans(self, file: LandedFile) -> list[Artifact] | None:
         """The scans in a file by their content: one, or those of an archive. None if it is another by now."""
         ...
 
 
-def settled(landing: Landing, seconds: float, sleep: Callable[[float], None] = time.sleep) -> list[Landed]:
-    """The files that were the same at two looks so far apart: none of them is still being written."""
+def stable_files(
+    landing: Landing, seconds: float, sleep: Callable[[float], None] = time.sleep
+) -> list[LandedFile]:
+    """The files that were the same in two listings so many seconds apart: none is still being written."""
     before = set(landing.files())
     sleep(seconds)
     return [file for file in landing.files() if file in before]
 
 
 class Ledger:
-    """The batches that were taken from a place, in the store below `landing/`, numbered from 1."""
+    """The batches that were taken from a landing, in the store below `landing/`, numbered from 1."""
 
     def __init__(self, store: Store, landing: Landing) -> None:
         self._store = store
@@ -78,66 +84,74 @@ class Ledger:
         return entries
 
     def write(self, number: int, batch: Batch) -> None:
-        """Writing an entry again writes the same bytes."""
+        """Write an entry; writing it again writes the same bytes."""
         self._store.write(self._key(number), batch.model_dump_json(indent=1).encode())
 
-    def finish(self, number: int, joints: Artifact) -> None:
-        """Say which joints the work on an entry has found: that work is done."""
+    def record_joints(self, number: int, joints: Artifact) -> None:
+        """Record the table of joints of an entry, whose work is then done."""
         self._store.write(self._joints(f"{number:06d}.json"), joints.model_dump_json().encode())
 
-    def joints(self) -> list[Artifact]:
+    def joint_tables(self) -> list[Artifact]:
         """The tables of joints of all entries whose work is done."""
-        found = [self._store.read(key) for key in self._store.keys(self._joints())]
-        return [Artifact.model_validate_json(data) for data in found if data]
+        tables = [self._store.read(key) for key in self._store.keys(self._joints())]
+        return [Artifact.model_validate_json(table) for table in tables if table]
 
-    def key(self, number: int) -> str:
+    def entry_prefix(self, number: int) -> str:
         """What the keys that belong to an entry begin with."""
         return f"landing/{self.name}/{number:06d}"
 
     def _key(self, number: int) -> str:
-        return f"{self.key(number)}.json"
+        return f"{self.entry_prefix(number)}.json"
 
     def _joints(self, name: str = "") -> str:
         return f"landing/{self.name}/joints" + (f"/{name}" if name else "")
 
 
-def take(
+def take_new_files(
     landing: Landing,
     ledger: Ledger,
-    stable: Sequence[Landed],
+    stable: Sequence[LandedFile],
     claim: Callable[[int, Batch], Batch],
     announce: Callable[[int, Batch], None],
 ) -> list[Batch]:
-    """Claim every file that no entry has, and return the batches that were not in the ledger before.
+    """Claim every file that no entry has.
 
-    `claim(number, batch)` starts the work on a batch unless that number was claimed before, and returns the
-    batch with which it was; it must be atomic. `announce` may come more than once for a number, always with
-    the same batch, and not at all where nothing in the files is new. The ledger is written last.
+    Args:
+        landing: Where the scans land.
+        ledger: What was taken from there; an entry is written last of all.
+        stable: The files that are no longer being written.
+        claim: Starts the work on the batch of a number unless that number was claimed before, and returns the
+            batch with which it was; it must be atomic.
+        announce: Called with a number and its batch where the batch has new scans; it may be called more than
+            once for a number, always with the same batch.
+
+    Returns:
+        The batches that were not in the ledger before.
     """
     entries = ledger.entries()
-    known = {file for batch in entries for file in batch.files}
-    used = {scan for batch in entries for scan in batch.scans}
-    fresh = [file for file in stable if file not in known]
-    taken: list[Batch] = []
-    while fresh:
-        part, fresh = fresh[:_MOST], fresh[_MOST:]
-        batch = _read(landing, part, used)
+    old_files = {file for batch in entries for file in batch.files}
+    old_scans = {scan for batch in entries for scan in batch.scans}
+    new_files = [file for file in stable if file not in old_files]
+    new_batches: list[Batch] = []
+    while new_files:
+        next_files, new_files = new_files[:_BATCH_FILES], new_files[_BATCH_FILES:]
+        batch = _read_batch(landing, next_files, old_scans)
         if not batch.files:
             continue
-        number = len(entries) + len(taken) + 1
-        won = claim(number, batch)
-        if won.scans:
-            announce(number, won)
-        ledger.write(number, won)
-        taken.append(won)
-        used |= set(won.scans)
-        # A lost race leaves files of this part to be claimed under the next number.
-        fresh = [file for file in (*batch.files, *fresh) if file not in won.files]
-    return taken
+        number = len(entries) + len(new_batches) + 1
+        winner = claim(number, batch)
+        if winner.scans:
+            announce(number, winner)
+        ledger.write(number, winner)
+        new_batches.append(winner)
+        old_scans |= set(winner.scans)
+        # A lost race leaves files of this batch to be claimed under the next number.
+        new_files = [file for file in (*batch.files, *new_files) if file not in winner.files]
+    return new_batches
 
 
-def _read(landing: Landing, files: Sequence[Landed], used: Set[Artifact]) -> Batch:
-    """The files that are still as they were seen, and what is new in them: a touched file has nothing new."""
-    read = {file: found for file in files if (found := landing.scans(file)) is not None}
-    new = dict.fromkeys(scan for found in read.values() for scan in found if scan not in used)
-    return Batch(files=tuple(read), scans=tuple(new))
+def _read_batch(landing: Landing, files: Sequence[LandedFile], old_scans: Set[Artifact]) -> Batch:
+    """The files that are still as they were listed, and what is new in them: nothing in a touched one."""
+    scans_of = {file: scans for file in files if (scans := landing.scans(file)) is not None}
+    new_scans = dict.fromkeys(scan for scans in scans_of.values() for scan in scans if scan not in old_scans)
+    return Batch(files=tuple(scans_of), scans=tuple(new_scans))

@@ -1,4 +1,4 @@
-"""One scan, one film, one knee: what the stages do to each item, with the bytes kept in a store.
+"""What the stages convert and split do to one item: a row in, rows out, the pictures in a store.
 
 Apart from the tasks that map these over a bucket, so that a worker process need not load Prefect.
 """
@@ -15,7 +15,20 @@ __all__ = ["convert_item", "split_item"]
 
 
 def convert_item(item: Row, settings: ConvertSettings, scans: str, store: str) -> list[Row]:
-    """The row of one scan: `item` gives its `file` below the folder `scans`, and the `sha256` it had."""
+    """Convert one scan and store its film.
+
+    Args:
+        item: The scan's `file` below the folder `scans`, and its `sha256` when it was listed.
+        settings: How it is shown.
+        scans: The folder of the scans.
+        store: The store's URL.
+
+    Returns:
+        The film's row.
+
+    Raises:
+        BadScan: With a reason of the quality gate, or `changed` if the file is another by now.
+    """
     data = read_scan(Path(scans), item["file"])
     if Artifact.of_bytes(data, item["file"]).sha256 != item["sha256"]:
         raise BadScan("changed", "the file changed while the run was reading it; run again")
@@ -25,11 +38,18 @@ def convert_item(item: Row, settings: ConvertSettings, scans: str, store: str) -
 
 
 def split_item(film: Row, settings: SplitSettings, store: str) -> list[Row]:
-    """The rows of one film's knees: `film` is a row of `convert_item`."""
-    kept = open_store(store)
+    """Split one film, a row of `convert_item`, and store its knees.
+
+    Returns:
+        A row per knee.
+
+    Raises:
+        BadScan: `unknown_side` or `one_knee_expected_two`.
+    """
+    knee_store = open_store(store)
     scan = ScanRecord.model_validate({key: value for key, value in film.items() if key != "png"})
-    knees = split_film(kept.get(Artifact.model_validate(film["png"])), scan, settings)
+    knees = split_film(knee_store.get(Artifact.model_validate(film["png"])), scan, settings)
     return [
-        knee.model_dump(mode="json") | {"png": kept.put(png, f"{knee.ID}.png").model_dump()}
+        knee.model_dump(mode="json") | {"png": knee_store.put(png, f"{knee.ID}.png").model_dump()}
         for knee, png in knees
     ]

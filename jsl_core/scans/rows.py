@@ -14,44 +14,51 @@ import pandas as pd
 from jsl_core.errors import BadScan
 from jsl_core.storage import Artifact, Memo, Store
 
-__all__ = ["Row", "accepted", "read_rows", "rejected_table", "rejection", "work_through", "write_rows"]
+__all__ = ["Row", "accepted", "map_with_memo", "read_rows", "rejected_table", "rejection", "write_rows"]
 
 Row = dict[str, Any]
 Outcome = list[Row] | BadScan
 
 # Reasons that say something about the machine rather than the scan are not remembered.
-_PASSING = {"changed", "timeout", "worker_killed"}
+_TRANSIENT = {"changed", "timeout", "worker_killed"}
 
 
 def rejection(item: Row, error: BadScan) -> Row:
-    """The row of an item that failed: what identifies it, the reason's code and its sentence."""
+    """Make the row of an item that failed: what identifies it, the reason's code and its sentence."""
     known = {key: item[key] for key in ("file", "ID", "participant", "side") if key in item}
     return known | {"reason": error.code, "sentence": str(error)}
 
 
-def work_through(
+def map_with_memo(
     items: Sequence[Row],
     work: Callable[[Sequence[Row]], Iterator[Outcome]],
     memo: Memo,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[Row]:
-    """The rows of all items, in their order; only those without a remembered result are worked on.
+    """Map items to rows, working only on those whose rows are not remembered.
 
-    `work` takes the items left to do and yields, in their order, the rows of each or why it failed.
+    Args:
+        items: What to work on; each is its own key in the memo.
+        work: Takes the items left to do and yields, in their order, the rows of each or why it failed.
+        memo: Where the rows of each item are remembered.
+        progress: Called with the number of items done since the last call.
+
+    Returns:
+        The rows of all items, in their order.
     """
-    known = memo.get_all(items)
-    todo = [item for item, rows in zip(items, known, strict=True) if rows is None]
-    progress(len(items) - len(todo))
-    fresh = _remembering(todo, work(todo), memo, progress) if todo else iter(())
-    return [row for rows in known for row in (next(fresh) if rows is None else rows)]
+    remembered = memo.get_all(items)
+    missing = [item for item, rows in zip(items, remembered, strict=True) if rows is None]
+    progress(len(items) - len(missing))
+    new_rows = _remember(missing, work(missing), memo, progress) if missing else iter(())
+    return [row for rows in remembered for row in (next(new_rows) if rows is None else rows)]
 
 
-def _remembering(
+def _remember(
     items: Sequence[Row], outcomes: Iterable[Outcome], memo: Memo, progress: Callable[[int], None]
 ) -> Iterator[list[Row]]:
     for item, outcome in zip(items, outcomes, strict=True):
         rows = [rejection(item, outcome)] if isinstance(outcome, BadScan) else outcome
-        if not any(row.get("reason") in _PASSING for row in rows):
+        if not any(row.get("reason") in _TRANSIENT for row in rows):
             memo.put(item, rows)
         progress(1)
         yield rows
@@ -63,7 +70,7 @@ def write_rows(store: Store, rows: list[Row], name: str) -> Artifact:
 
 
 def read_rows(store: Store, tables: Iterable[Artifact]) -> list[Row]:
-    """The rows of several tables of one stage, one after another."""
+    """Read the rows of several tables of one stage, one after another."""
     return [row for table in tables for row in json.loads(store.get(table))]
 
 
@@ -73,9 +80,9 @@ def accepted(rows: Iterable[Row]) -> list[Row]:
 
 
 def rejected_table(rows: Iterable[Row]) -> bytes:
-    """`rejected.csv`: file, ID, reason, sentence of every row that has a reason."""
+    """Write `rejected.csv`: file, ID, reason, sentence of every row that has a reason."""
     columns = ["file", "ID", "reason", "sentence"]
-    bad = pd.DataFrame([row for row in rows if row.get("reason")]).reindex(columns=columns)
+    rejected = pd.DataFrame([row for row in rows if row.get("reason")]).reindex(columns=columns)
     text = io.StringIO()
-    bad.sort_values(["file", "ID"], kind="stable").to_csv(text, index=False, lineterminator="\n")
+    rejected.sort_values(["file", "ID"], kind="stable").to_csv(text, index=False, lineterminator="\n")
     return text.getvalue().encode()

@@ -10,9 +10,9 @@ __all__ = ["locked"]
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """For the time of the block no other process or thread is in a block with this file.
+    """Hold the lock of a file: no other process or thread is in a block with it meanwhile.
 
-    `on_wait` is called where another one is there. A file system that refuses the file or the lock, as one
+    `on_wait` is called where another one holds it. A file system that refuses the file or the lock, as one
     that is full or read-only does, costs no more than the work done twice.
     """
     try:

@@ -24,96 +24,109 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _CRASHES = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGFPE, -signal.SIGBUS, -signal.SIGILL}
-_LOOK_AHEAD = 32  # items per worker begun beyond the one that is due: bounds what waits in memory
-_starting = threading.Lock()
+_LOOK_AHEAD = 32  # items per worker begun beyond the next to be yielded: bounds what waits in memory
+_main_module_lock = threading.Lock()
 
 
 def cores() -> int:
-    """How many processor cores this process may use."""
+    """Count the processor cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def parallel_map(
     work: Callable[[T], R], items: Iterable[T], jobs: int = 0, seconds_per_item: float | None = None
 ) -> Iterator[R | BadScan]:
-    """`work` of every item, in the items' order, by `jobs` processes (0: one per core).
+    """Do the work on every item in worker processes.
 
-    A `BadScan` that `work` raises is yielded in its item's place; so is one with the code `timeout` where an
-    item takes longer than `seconds_per_item`, with `undecodable` where it crashes its process, and with
-    `worker_killed` where the process that works on it is ended otherwise, and a second one is too. Any other
-    error is raised here. With one job and no time limit the work is done in this process, without that
-    protection. `work` and the items must pickle. The workers end with this process, however it ends.
+    With one job and no time limit the work is done in this process, without protection against crashes. The
+    workers end with this process, however it ends.
+
+    Args:
+        work: Done on each item; it and the items must pickle.
+        items: What to work on.
+        jobs: Number of worker processes; 0 for one per core.
+        seconds_per_item: Time limit of one item.
+
+    Yields:
+        The outcomes in the items' order. A `BadScan` that `work` raises stands in its item's place; so does
+        one with the code `timeout` where an item takes too long, `undecodable` where it crashes its process,
+        and `worker_killed` where the process that works on it is ended otherwise, and a second one is too.
+
+    Raises:
+        Exception: Any other error that `work` raises.
     """
     jobs = jobs or cores()
     if jobs == 1 and seconds_per_item is None:
-        yield from (_kept(work, item) for item in items)
+        yield from (_call(work, item) for item in items)
         return
-    due = given = 0
-    with closing(_Crew(work, jobs, seconds_per_item)) as crew:
+    yielded = submitted = 0
+    look_ahead = _LOOK_AHEAD * jobs
+    with closing(_WorkerPool(work, jobs, seconds_per_item)) as pool:
         for item in items:
-            crew.give(given, item)
-            given += 1
-            while due < given and (crew.has(due) or given - due >= _LOOK_AHEAD * jobs):
-                yield crew.take(due)
-                due += 1
-        while due < given:
-            yield crew.take(due)
-            due += 1
+            pool.submit(submitted, item)
+            submitted += 1
+            while yielded < submitted and (pool.is_done(yielded) or submitted - yielded >= look_ahead):
+                yield pool.wait_for(yielded)
+                yielded += 1
+        while yielded < submitted:
+            yield pool.wait_for(yielded)
+            yielded += 1
 
 
-def _kept(work: Callable[[T], R], item: T) -> R | BadScan:
+def _call(work: Callable[[T], R], item: T) -> R | BadScan:
+    """The outcome of one item."""
     try:
         return work(item)
     except BadScan as error:
         return error
 
 
-class _Crew(Generic[T, R]):
-    """The workers, and the outcomes that nobody has taken yet by their item's number."""
+class _WorkerPool(Generic[T, R]):
+    """The workers, and the outcomes that were not waited for yet by their item's number."""
 
     def __init__(self, work: Callable[[T], R], jobs: int, seconds: float | None) -> None:
-        self._hire = partial(_Worker, work, seconds)
+        self._start_worker = partial(_Worker, work, seconds)
         self._jobs = jobs
         self._idle: list[_Worker] = []
         self._busy: dict[Connection, _Worker] = {}
         self._outcomes: dict[int, Any] = {}
-        self._again: set[int] = set()
+        self._retried: set[int] = set()
 
-    def give(self, number: int, item: T) -> None:
-        """Hand an item to a worker; waits while all are busy."""
+    def submit(self, number: int, item: T) -> None:
+        """Give an item to a worker; waits while all are busy."""
         while len(self._busy) >= self._jobs:
-            self._collect()
-        self._begin(number, item)
+            self._collect_outcomes()
+        self._dispatch(number, item)
 
-    def has(self, number: int) -> bool:
+    def is_done(self, number: int) -> bool:
         return number in self._outcomes
 
-    def take(self, number: int) -> R | BadScan:
-        """The outcome of an item; waits for it."""
+    def wait_for(self, number: int) -> R | BadScan:
+        """Wait for the outcome of an item, and raise it if it is an error of the program."""
         while number not in self._outcomes:
-            self._collect()
-        done, outcome = self._outcomes.pop(number)
-        if not done:
+            self._collect_outcomes()
+        succeeded, outcome = self._outcomes.pop(number)
+        if not succeeded:
             raise outcome
         return outcome
 
-    def _collect(self) -> None:
+    def _collect_outcomes(self) -> None:
         ready = wait(list(self._busy))
         for worker in [worker for pipe, worker in self._busy.items() if pipe in ready]:
             del self._busy[worker.pipe]
-            outcome = worker.answer()
-            if worker.was_killed and worker.number not in self._again:
-                self._again.add(worker.number)  # it may not have been the item's fault
-                self._begin(worker.number, worker.item)
+            outcome = worker.receive()
+            if worker.was_killed and worker.number not in self._retried:
+                self._retried.add(worker.number)  # it may not have been the item's fault
+                self._dispatch(worker.number, worker.item)
                 continue
             self._outcomes[worker.number] = outcome
             if not worker.ended:
                 self._idle.append(worker)
 
-    def _begin(self, number: int, item: T) -> None:
-        worker = self._idle.pop() if self._idle else self._hire()
-        while not worker.begin(number, item):
-            worker = self._hire()
+    def _dispatch(self, number: int, item: T) -> None:
+        worker = self._idle.pop() if self._idle else self._start_worker()
+        while not worker.send(number, item):
+            worker = self._start_worker()
         self._busy[worker.pipe] = worker
 
     def close(self) -> None:
@@ -122,23 +135,23 @@ class _Crew(Generic[T, R]):
 
 
 class _Worker:
-    """A process, the pipe to it, and its item with its number."""
+    """A process, the pipe to it, and the item it works on with its number."""
 
     def __init__(self, work: Callable[[Any], Any], seconds: float | None) -> None:
         # Forking this process would copy the locks its threads hold; the fork server has no threads, and has
         # imported what `work` needs, so that replacing a worker is cheap.
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([_module(work)])
-        self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, work, seconds), daemon=True)
-        with nullcontext() if _module(work) == "__main__" else _no_main_module():
+        context.set_forkserver_preload([_module_of(work)])
+        self.pipe, child_end = context.Pipe()
+        self._process = context.Process(target=_run_worker, args=(child_end, work, seconds), daemon=True)
+        with nullcontext() if _module_of(work) == "__main__" else _without_main_module():
             self._process.start()
-        theirs.close()
+        child_end.close()
         self.number = -1
         self.item: Any = None
         self.ended = self.was_killed = False
 
-    def begin(self, number: int, item: Any) -> bool:
+    def send(self, number: int, item: Any) -> bool:
         """Send an item; false if the process has ended meanwhile."""
         self.number, self.item = number, item
         try:
@@ -147,8 +160,8 @@ class _Worker:
             self.end()
         return not self.ended
 
-    def answer(self) -> tuple[bool, Any]:
-        """Whether the item is done, and its outcome or the error to raise."""
+    def receive(self) -> tuple[bool, Any]:
+        """Whether the work did not fail, and the item's outcome or the error to raise."""
         try:
             return self.pipe.recv()
         except (EOFError, OSError):
@@ -169,28 +182,28 @@ class _Worker:
 
 
 @contextmanager
-def _no_main_module() -> Iterator[None]:
-    """While a process is started, so that it does not load this one's main module once more.
+def _without_main_module() -> Iterator[None]:
+    """Hide the main module while a process is started, so that it is not loaded once more.
 
     Where a Prefect worker runs a flow that is an engine which takes seconds to load, in every process again.
     """
-    with _starting:
-        mine = sys.modules["__main__"]
+    with _main_module_lock:
+        main = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
         try:
             yield
         finally:
-            sys.modules["__main__"] = mine
+            sys.modules["__main__"] = main
 
 
-def _module(work: Callable[..., Any]) -> str:
+def _module_of(work: Callable[..., Any]) -> str:
     while isinstance(work, partial):
         work = work.func
     return work.__module__
 
 
-def _serve(pipe: Connection, work: Callable[[Any], Any], seconds: float | None) -> None:
-    """A worker's life: items in, outcomes out, until the pipe closes."""
+def _run_worker(pipe: Connection, work: Callable[[Any], Any], seconds: float | None) -> None:
+    """Receive items and send their outcomes, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the system enforces the time limit, even inside C code
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -201,7 +214,7 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], seconds: float | None) 
             item = pipe.recv()
             signal.setitimer(signal.ITIMER_REAL, seconds or 0)
             try:
-                outcome = True, _kept(work, item)
+                outcome = True, _call(work, item)
             except Exception as error:
                 outcome = False, error
             signal.setitimer(signal.ITIMER_REAL, 0)

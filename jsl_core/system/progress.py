@@ -2,12 +2,12 @@
 
 import logging
 
-__all__ = ["PROGRESS", "tell"]
+__all__ = ["PROGRESS", "report_progress"]
 
-PROGRESS = "jsl.progress"
+PROGRESS = "jsl.progress"  # the logger
 
 
-def tell(what: str, done: int, total: int, note: str = "") -> None:
-    """Say that `done` of `total` of some work is finished."""
+def report_progress(what: str, done: int, total: int, note: str = "") -> None:
+    """Log that `done` of `total` of some work is finished."""
     state = {"what": what, "done": done, "total": total, "note": note}
     logging.getLogger(PROGRESS).info("%s: %d of %d %s", what, done, total, note, extra={"progress": state})

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from jsl_core.landing import Batch, Ledger, open_landing, settled, take
+from jsl_core.landing import Batch, Ledger, open_landing, stable_files, take_new_files
 from jsl_core.landing.bucket import BucketLanding
 from jsl_core.storage import Artifact, open_store
 
@@ -44,7 +44,8 @@ def put(bucket: Any, name: str, content: bytes) -> None:
 def look(tmp_path: Path, started: dict[int, Batch]) -> list[Batch]:
     landing = open_landing(URL, tmp_path / "work")
     ledger = Ledger(open_store(str(tmp_path / "store")), landing)
-    return take(landing, ledger, settled(landing, 0), started.setdefault, lambda number, batch: None)
+    stable = stable_files(landing, 0)
+    return take_new_files(landing, ledger, stable, started.setdefault, lambda number, batch: None)
 
 
 def test_each_object_is_taken_once_again_when_replaced_and_not_when_only_written_anew(
@@ -88,9 +89,9 @@ def test_the_mirror_shows_what_the_bucket_has(bucket: Any, tmp_path: Path) -> No
     put(bucket, "gone.dcm", b"1")
     put(bucket, "kept.dcm", b"2")
     landing = BucketLanding(URL, tmp_path / "mirror")
-    landing.bring_all()
+    landing.download_all()
     bucket.delete_object(Bucket="landing", Key="knees/gone.dcm")
     put(bucket, "kept.dcm", b"3")
-    landing.bring_all()
+    landing.download_all()
     there = {path.name: path.read_bytes() for path in (tmp_path / "mirror").rglob("*") if path.is_file()}
     assert there == {"kept.dcm": b"3"}

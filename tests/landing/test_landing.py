@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jsl_core.errors import JslError
-from jsl_core.landing import Batch, FolderLanding, Ledger, settled, take
+from jsl_core.landing import Batch, FolderLanding, Ledger, stable_files, take_new_files
 from jsl_core.storage import Artifact, open_store
 
 
@@ -66,10 +66,10 @@ class Watcher(threading.Thread):
             ledger = Ledger(open_store(str(self._store)), landing)
             ledger.write = self._between(ledger.write)
             self._step()
-            stable = settled(landing, 0, sleep=lambda seconds: self._step())
+            stable = stable_files(landing, 0, sleep=lambda seconds: self._step())
             self._step()
-            office = self._office
-            take(landing, ledger, stable, self._between(office.claim), self._between(office.announce))
+            claim, announce = self._between(self._office.claim), self._between(self._office.announce)
+            take_new_files(landing, ledger, stable, claim, announce)
         except Killed:
             pass
         finally:
@@ -104,14 +104,14 @@ def look(places: tuple[Path, Path], office: Office) -> list[Batch]:
     """One watcher, undisturbed."""
     landing = FolderLanding(places[0])
     ledger = Ledger(open_store(str(places[1])), landing)
-    return take(landing, ledger, settled(landing, 0), office.claim, office.announce)
+    return take_new_files(landing, ledger, stable_files(landing, 0), office.claim, office.announce)
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_scans_are_used_once_while_watchers_overlap_and_die_at_any_step(
     places: tuple[Path, Path], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jsl_core.landing.ledger._MOST", 3)
+    monkeypatch.setattr("jsl_core.landing.ledger._BATCH_FILES", 3)
     dice, office = random.Random(seed), Office()
     contents: set[tuple[str, str]] = set()
     watchers: list[Watcher] = []
@@ -168,16 +168,16 @@ def test_a_file_that_is_still_written_waits(places: tuple[Path, Path]) -> None:
     def meanwhile(seconds: float) -> None:
         (places[0] / "a.dcm").write_text("half and half")
 
-    assert [file.name for file in settled(landing, 5, sleep=meanwhile)] == ["b.dcm"]
+    assert [file.name for file in stable_files(landing, 5, sleep=meanwhile)] == ["b.dcm"]
 
 
 def test_a_file_that_changes_while_it_is_read_waits(places: tuple[Path, Path]) -> None:
     office, landing = Office(), FolderLanding(places[0])
     land(places[0], "a.dcm", "first")
-    stable = settled(landing, 0)
+    stable = stable_files(landing, 0)
     land(places[0], "a.dcm", "second")
     ledger = Ledger(open_store(str(places[1])), landing)
-    assert take(landing, ledger, stable, office.claim, office.announce) == []
+    assert take_new_files(landing, ledger, stable, office.claim, office.announce) == []
     assert [scan.sha256 for batch in look(places, office) for scan in batch.scans] == [
         Artifact.of_bytes(b"second", "").sha256
     ]

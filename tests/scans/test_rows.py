@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from jsl_core.errors import BadScan
-from jsl_core.scans.rows import Outcome, Row, rejected_table, work_through
+from jsl_core.scans.rows import Outcome, Row, map_with_memo, rejected_table
 from jsl_core.storage import FolderStore, Memo
 
 
@@ -36,7 +36,7 @@ def memo(tmp_path: Path) -> Memo:
 
 
 def test_a_bad_item_is_a_row_with_its_reason_and_stops_nothing(memo: Memo) -> None:
-    rows = work_through(items(1, 13, 2), Worker(), memo)
+    rows = map_with_memo(items(1, 13, 2), Worker(), memo)
     assert rows == [
         {"double": 2},
         {"file": "13.dcm", "reason": "unlucky", "sentence": "13 is unlucky"},
@@ -45,18 +45,18 @@ def test_a_bad_item_is_a_row_with_its_reason_and_stops_nothing(memo: Memo) -> No
 
 
 def test_one_new_item_costs_one_item(memo: Memo) -> None:
-    before = work_through(items(1, 13, 3), Worker(), memo)
+    before = map_with_memo(items(1, 13, 3), Worker(), memo)
     worker = Worker()
-    after = work_through(items(1, 2, 13, 3), worker, memo)
+    after = map_with_memo(items(1, 2, 13, 3), worker, memo)
     assert worker.seen == [2]
     assert [row for row in after if row != {"double": 4}] == before
 
 
 def test_an_interrupted_stage_goes_on_where_it_stopped(memo: Memo) -> None:
     with pytest.raises(KeyboardInterrupt):
-        work_through(items(1, 2, 3), Worker(stop=3), memo)
+        map_with_memo(items(1, 2, 3), Worker(stop=3), memo)
     worker = Worker()
-    assert work_through(items(1, 2, 3), worker, memo) == [{"double": 2}, {"double": 4}, {"double": 6}]
+    assert map_with_memo(items(1, 2, 3), worker, memo) == [{"double": 2}, {"double": 4}, {"double": 6}]
     assert worker.seen == [3]
 
 
@@ -64,8 +64,8 @@ def test_a_worker_killed_by_the_system_is_not_held_against_the_scan(memo: Memo) 
     def killed(todo: Sequence[Row]) -> Iterator[Outcome]:
         yield BadScan("worker_killed", "the worker was killed")
 
-    assert work_through(items(1), killed, memo)[0]["reason"] == "worker_killed"
-    assert work_through(items(1), Worker(), memo) == [{"double": 2}]
+    assert map_with_memo(items(1), killed, memo)[0]["reason"] == "worker_killed"
+    assert map_with_memo(items(1), Worker(), memo) == [{"double": 2}]
 
 
 def test_the_table_of_rejects_has_one_line_each_and_only_the_rejects() -> None:
