@@ -60,7 +60,7 @@ def _our_boxes(network: Network, image: np.ndarray) -> tuple[np.ndarray, np.ndar
     [
         yolov4_tiny(1, 416, 3),
         yolov4_tiny(3, 288, 1, width=0.5, spp=True),
-        yolov4(1, 160),
+        pytest.param(yolov4(1, 160), marks=pytest.mark.slow),
     ],
     ids=["tiny", "slim", "full"],
 )

@@ -25,6 +25,7 @@ SMALL = DetectorTrainSettings(
 )
 
 
+@pytest.mark.slow
 def test_a_short_training_lowers_the_loss_and_its_files_load(draw_knee: Sampler, tmp_path: Path) -> None:
     rows: list[dict[str, float]] = []
     held_out = [draw_knee(np.random.default_rng(index)) for index in range(4)]
@@ -35,6 +36,7 @@ def test_a_short_training_lowers_the_loss_and_its_files_load(draw_knee: Sampler,
     assert network.size == (96, 96)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_resumes_bit_by_bit(draw_knee: Sampler, tmp_path: Path) -> None:
     def stop_after_one(row: dict[str, float]) -> None:
         if row["epoch"] == 2:

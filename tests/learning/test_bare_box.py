@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 FORBIDDEN = ["cv2", "pydicom", "gdcm", "prefect", "pandera", "captum", "matplotlib", "boto3", "fastapi"]
 
 
+@pytest.mark.slow
 def test_learning_imports_nothing_that_a_bare_box_lacks() -> None:
     script = f"""
 import sys

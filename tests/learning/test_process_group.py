@@ -25,6 +25,7 @@ SETTINGS = TrainingSettings(
 )
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns(dataset: Path, tmp_path: Path) -> None:
     # Some knees lack a label: the mean over a batch is not the mean of its parts' means.
     packed = tmp_path / "packed"
@@ -49,6 +50,7 @@ def test_two_processes_learn_what_one_learns(dataset: Path, tmp_path: Path) -> N
     )
 
 
+@pytest.mark.slow
 def test_a_training_on_all_gpus_reports_what_one_process_would(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

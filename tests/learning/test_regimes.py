@@ -176,6 +176,7 @@ def test_a_run_stopped_after_an_epoch_and_resumed_gives_the_same_bytes(
     assert (set(same), different, missing) == (BUNDLE, [], [])
 
 
+@pytest.mark.slow
 def test_a_run_killed_inside_an_epoch_and_resumed_gives_the_same_bytes(
     bundles: Path, dataset: Path, fast: TrainingSettings, tmp_path: Path
 ) -> None:
