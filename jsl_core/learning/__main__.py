@@ -11,7 +11,7 @@ from typing import get_args
 
 from pydantic import ValidationError
 
-from jsl_core.config import Regime, TrainingSettings, fault
+from jsl_core.config import Regime, TrainingSettings, describe_validation_error
 from jsl_core.config.training_presets import training_preset
 from jsl_core.errors import JslError
 from jsl_core.learning.regimes.folds import gather_folds
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
                 _cross_validate(regime, options.dataset, settings, options.out, group)
     except ValidationError as error:
         where = f"{options.settings}: " if options.settings else ""
-        print(f"error: {where}{fault(error)}", file=sys.stderr)
+        print(f"error: {where}{describe_validation_error(error)}", file=sys.stderr)
         return 1
     except (JslError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _default_regimes(settings: TrainingSettings) -> list[str]:
     baseline = ["risk-factors"] if settings.baseline and settings.factors != "none" else []
-    return [*settings.wanted(), *baseline]
+    return [*settings.regimes_to_train(), *baseline]
 
 
 def _cross_validate(

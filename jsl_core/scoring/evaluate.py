@@ -135,6 +135,7 @@ def _count_training_knees(members: list[Member], rows: pd.DataFrame) -> dict[str
     """How many of these knees a model was trained on, and chosen on."""
     counts = {}
     for split, name in (("train", "trained_on"), ("val", "chosen_on")):
-        known = {ID for member in members for ID in member.seen.loc[member.seen["split"] == split, "ID"]}
+        tables = [member.predictions for member in members]
+        known = {ID for table in tables for ID in table.loc[table["split"] == split, "ID"]}
         counts[name] = int(rows["ID"].isin(known).sum())
     return counts

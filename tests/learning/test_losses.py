@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from jsl_core.learning.model.heads import CoralHead
-from jsl_core.learning.regimes.balance import balanced
+from jsl_core.learning.regimes.balance import balance_classes
 from jsl_core.learning.regimes.losses import kl_loss, progression_loss
 
 
@@ -57,7 +57,7 @@ def labels_with(progressed: int, stable: int, unknown: int) -> np.ndarray:
 
 def test_halving_drops_half_the_stable_knees_and_knows_the_odds_it_made() -> None:
     labels = labels_with(30, 70, 10)
-    halved = balanced(labels, np.arange(110), 2, "halve", seed=0)
+    halved = balance_classes(labels, np.arange(110), 2, "halve", seed=0)
     kept = labels[halved.rows]
     assert [(kept == value).sum() for value in (1, 0, -1)] == [30, 35, 10]
     assert halved.log_odds == pytest.approx(np.log(2))
@@ -66,11 +66,11 @@ def test_halving_drops_half_the_stable_knees_and_knows_the_odds_it_made() -> Non
 def test_weights_and_draws_make_both_classes_equal_and_know_the_odds_they_made() -> None:
     labels = labels_with(20, 80, 25)
     rows = np.arange(125)
-    weighted = balanced(labels, rows, 2, "weights", seed=0)
+    weighted = balance_classes(labels, rows, 2, "weights", seed=0)
     assert weighted.weights is not None
     assert 20 * weighted.weights[1] == pytest.approx(80 * weighted.weights[0])
     assert (20 * weighted.weights[1] + 80 * weighted.weights[0]) / 100 == pytest.approx(1)
-    drawn = balanced(labels, rows, 2, "sample", seed=0)
+    drawn = balance_classes(labels, rows, 2, "sample", seed=0)
     assert drawn.chances is not None
     assert [drawn.chances[labels == value].sum() for value in (1, 0, -1)] == pytest.approx([0.4, 0.4, 0.2])
     assert weighted.log_odds == drawn.log_odds == pytest.approx(np.log(4))
@@ -78,6 +78,6 @@ def test_weights_and_draws_make_both_classes_equal_and_know_the_odds_they_made()
 
 def test_grades_that_do_not_occur_weigh_nothing() -> None:
     labels = np.array([0] * 6 + [1] * 3 + [4] * 3)
-    weighted = balanced(labels, np.arange(12), 5, "weights", seed=0)
+    weighted = balance_classes(labels, np.arange(12), 5, "weights", seed=0)
     assert weighted.weights == pytest.approx([12 / 18, 12 / 9, 0, 0, 12 / 9])
-    assert len(balanced(labels, np.arange(12), 5, "halve", seed=0).rows) == 9
+    assert len(balance_classes(labels, np.arange(12), 5, "halve", seed=0).rows) == 9

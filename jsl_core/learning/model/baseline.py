@@ -10,15 +10,24 @@ from safetensors.numpy import load_file
 from jsl_core.cohort.columns import RISK
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError
-from jsl_core.learning.model.bundle import read_record
 from jsl_core.learning.model.calibration import sigmoid
+from jsl_core.learning.model.record import BundleRecord
 
 __all__ = ["BaselineBundle"]
 
 
 @dataclass(frozen=True)
 class BaselineBundle:
-    """A logistic regression: `coefficients` F of the encoded factors and an `intercept`."""
+    """A logistic regression.
+
+    Attributes:
+        regime: Its name.
+        factors: Encodes the risk factors.
+        coefficients: Of the F encoded factors, float F.
+        intercept: Log odds where all encoded factors are 0.
+        thresholds: Operating point of `jsl`, a risk.
+        dataset: Digest of the packed dataset.
+    """
 
     regime: str
     factors: FactorEncoder
@@ -29,27 +38,36 @@ class BaselineBundle:
 
     @classmethod
     def load(cls, folder: Path) -> "BaselineBundle":
-        """Read the bundle of a baseline. Raises `BundleError`, also where its model cannot be applied."""
-        record = read_record(folder)
+        """The bundle in a folder.
+
+        Raises:
+            BundleError: It is no bundle of a baseline, damaged, or its model cannot be applied.
+        """
+        record = BundleRecord.read(folder)
+        if record.factors is None:
+            raise BundleError(f"{folder}: bundle.json: factors: a model without a network needs some")
         try:
             weights = load_file(folder / "model.safetensors")
         except Exception as error:  # missing or truncated
             raise BundleError(f"{folder}: model.safetensors is damaged; train it again") from error
-        if "coefficients" not in weights:
+        if not weights:
             raise BundleError(
                 f"{folder}: boosted trees are kept as their predictions only and cannot score other knees; "
                 "train with risk_model = logistic"
             )
+        shapes = {name: values.shape for name, values in weights.items()}
+        if shapes != {"coefficients": (len(record.factors.names),), "intercept": (1,)}:
+            raise BundleError(f"{folder}: model.safetensors is of another model; train it again")
         return cls(
-            record["regime"],
-            FactorEncoder.from_json(record["factors"]),
-            weights["coefficients"],
-            float(weights["intercept"][0]),
-            record["thresholds"],
-            record["dataset"],
+            regime=record.regime,
+            factors=record.factors,
+            coefficients=weights["coefficients"],
+            intercept=float(weights["intercept"][0]),
+            thresholds=record.thresholds,
+            dataset=record.dataset,
         )
 
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:
-        """`jsl_risk`, one row per row of a cohort table."""
+        """`jsl_risk` of the N rows of a cohort table, N rows."""
         inputs = self.factors.transform(table).astype(np.float64)
         return pd.DataFrame({RISK: sigmoid(inputs @ self.coefficients + self.intercept)})

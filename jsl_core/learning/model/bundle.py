@@ -1,6 +1,5 @@
 """The model bundle: a folder that is all that scoring needs."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,26 +12,34 @@ from safetensors.torch import load_file, save_file
 from jsl_core import __version__
 from jsl_core.cohort.columns import GRADE_PROBABILITIES, RISK
 from jsl_core.cohort.factors import FactorEncoder
-from jsl_core.errors import BundleError
+from jsl_core.errors import BundleError, JslError
 from jsl_core.learning.model.calibration import sigmoid, softmax
 from jsl_core.learning.model.networks import KneeNetwork, NetworkSpec
+from jsl_core.learning.model.record import FORMAT, BundleRecord, NetworkRecord, write_json
 from jsl_core.learning.model.tensors import to_float
-from jsl_core.system.files import replace_atomically, write_atomically
+from jsl_core.system.files import replace_atomically
 
-__all__ = ["ModelBundle", "probabilities", "read_record", "write_json"]
-
-_FORMAT = 1
+__all__ = ["ModelBundle", "probabilities"]
 
 
 @dataclass(frozen=True)
 class ModelBundle:
     """A trained network with everything its inputs and outputs need.
 
-    `temperature` divides the logits of a head; `prior_shift` is added to those of `jsl`, as training saw
-    more progression than there is; `thresholds` holds the operating point of `jsl`; `dataset` is the digest
-    of the packed dataset, and `parent` that of the weights it started from ("" for none). With `flip` the
-    logits are the mean of those of a crop and of its mirror image. `mm_per_pixel` is how much of a knee one
-    pixel of the input shows, None where the crops had no known scale. `version` is the program's.
+    Attributes:
+        regime: How it was trained.
+        network: The network.
+        factors: Encodes the risk factors; None where the regime has none.
+        mirror_left: Whether left knees are mirrored on the way in.
+        temperature: Divides the logits, by head.
+        prior_shift: Added to the logits of `jsl`, as training saw more progression than there is.
+        thresholds: Operating point of `jsl`, a risk.
+        dataset: Digest of the packed dataset.
+        parent: Digest of the weights it started from, "" for none.
+        settings: Of the training.
+        flip: Whether the logits are the mean of those of a crop and of its mirror image.
+        mm_per_pixel: How much of a knee one pixel of the input shows; None where no scale was known.
+        version: Of this program.
     """
 
     regime: str
@@ -61,7 +68,7 @@ class ModelBundle:
         with replace_atomically(folder / "model.safetensors") as temporary:
             save_file(state, temporary)
         record = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "regime": self.regime,
             "network": self.network.spec.to_json(),
             "factors": self.factors.to_json() if self.factors else None,
@@ -81,39 +88,51 @@ class ModelBundle:
 
     @classmethod
     def load(cls, folder: Path) -> "ModelBundle":
-        """Read a bundle of an image regime, in evaluation mode on the CPU. Raises `BundleError`."""
-        record = read_record(folder)
-        if record.get("network") is None:
-            raise BundleError(f"{folder}: a {record['regime']} bundle has no network; name an image model")
-        network = KneeNetwork(NetworkSpec.from_json(record["network"]))
+        """The bundle in a folder, in evaluation mode on the CPU.
+
+        Raises:
+            BundleError: It is no bundle, damaged, of another format, or has no network.
+        """
+        if (record := BundleRecord.read(folder)).network is None:
+            raise BundleError(f"{folder}: a {record.regime} bundle has no network; name an image model")
+        record = NetworkRecord.read(folder)
+        network = _build_network(record.network, folder)
         try:
             network.load_state_dict(load_file(folder / "model.safetensors"))
         except Exception as error:  # missing, truncated, or another network's
             raise BundleError(f"{folder}: model.safetensors is damaged or of another network") from error
         return cls(
-            record["regime"],
-            network.eval(),
-            FactorEncoder.from_json(record["factors"]) if record["factors"] else None,
-            record["mirror_left"],
-            record["temperature"],
-            record["prior_shift"],
-            record["thresholds"],
-            record["dataset"],
-            record["parent"],
-            record["settings"],
-            # Earlier bundles lack these three.
-            record.get("flip", False),
-            record.get("mm_per_pixel"),
-            record.get("version", ""),
+            regime=record.regime,
+            network=network.eval(),
+            factors=record.factors,
+            mirror_left=record.mirror_left,
+            temperature=record.temperature,
+            prior_shift=record.prior_shift,
+            thresholds=record.thresholds,
+            dataset=record.dataset,
+            parent=record.parent,
+            settings=record.settings,
+            flip=record.flip,
+            mm_per_pixel=record.mm_per_pixel,
+            version=record.version,
         )
 
     def predict(
         self, images: np.ndarray, table: pd.DataFrame, flip: bool | None = None, batch: int = 64
     ) -> pd.DataFrame:
-        """Calibrated `kl_0`…`kl_4` and `jsl_risk` (those the regime has), one row per knee.
+        """Predict calibrated probabilities.
 
-        `images` uint8 N×S×S as on the film; `table` gives `side`, and the risk factors where needed; `flip`
-        overrides the bundle's own. Raises `BundleError` where the size differs.
+        Args:
+            images: Crops as on the film, uint8 N×S×S.
+            table: N rows with `side`, and the risk factors where the regime has them.
+            flip: Whether to average with the mirror images; None does as validation favoured.
+            batch: Knees a pass.
+
+        Returns:
+            `kl_0`…`kl_4` and `jsl_risk`, those the regime has, N rows.
+
+        Raises:
+            BundleError: The crops have another size than the network takes.
         """
         logits = self.logits(images, table, batch)
         if self.flip if flip is None else flip:
@@ -123,7 +142,7 @@ class ModelBundle:
 
     @torch.inference_mode()
     def logits(self, images: np.ndarray, table: pd.DataFrame, batch: int = 64) -> dict[str, np.ndarray]:
-        """What each head says, float32 N×K by its name; arguments and errors are those of `predict`."""
+        """Logits by head, float32: `kl` N×5, `jsl` N×1; arguments and errors are those of `predict`."""
         if images.shape[1:] != (self.size, self.size):
             raise BundleError(
                 f"the model takes crops of {self.size} pixels, not {images.shape[1]}; pack them so"
@@ -142,21 +161,10 @@ class ModelBundle:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """What `bundle.json` says. Raises `BundleError` where it is missing or of another format."""
-    try:
-        record: dict[str, Any] = json.loads((folder / "bundle.json").read_text())
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{folder}: not a model bundle; bundle.json cannot be read") from error
-    if record.get("format") != _FORMAT:
-        raise BundleError(f"{folder}: bundle format {record.get('format')}, not {_FORMAT}; train it again")
-    return record
-
-
 def probabilities(
     logits: dict[str, np.ndarray], temperature: dict[str, float], prior_shift: float
 ) -> pd.DataFrame:
-    """Logits by head (`kl` N×5, `jsl` N×1) to the calibrated columns of `predictions.csv`."""
+    """Logits by head (`kl` N×5, `jsl` N×1) to the calibrated columns of `predictions.csv`, N rows."""
     columns: dict[str, np.ndarray] = {}
     if "kl" in logits:
         grades = softmax(logits["kl"].astype(np.float64) / temperature["kl"])
@@ -167,7 +175,10 @@ def probabilities(
     return pd.DataFrame(columns)
 
 
-def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Indented, atomically."""
-    with write_atomically(path) as file:
-        file.write((json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+def _build_network(spec: NetworkSpec, folder: Path) -> KneeNetwork:
+    try:
+        return KneeNetwork(spec)
+    except JslError as error:  # a backbone that is unknown here, or a size it does not take
+        raise BundleError(f"{folder}: bundle.json: network: {error}") from error
+    except Exception as error:  # the many ways of PyTorch to dislike a size below 1
+        raise BundleError(f"{folder}: bundle.json: network: it cannot be built; train it again") from error

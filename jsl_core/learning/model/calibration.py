@@ -11,42 +11,50 @@ _FAR = 1.0  # cost of a squared grade beside that of being wrong at all; chosen 
 def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The divisor of the logits that minimises the log loss.
 
-    `logits` N×K with classes 0…K-1 in `labels`, or N×1 with labels 0 and 1.
+    Args:
+        logits: N×K of classes 0…K-1, or N×1 log odds.
+        labels: N classes; 0 and 1 for log odds.
     """
     losses = [_log_loss(logits / divisor, labels) for divisor in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(losses))])
 
 
 def best_threshold(risk: np.ndarray, progressed: np.ndarray) -> float:
-    """The risk at and above which a knee is called progressing: highest Youden index, halfway to the next."""
+    """The risk at and above which a knee is called progressing: highest Youden index, halfway to the next.
+
+    Args:
+        risk: Predicted risk, N.
+        progressed: Outcome 0 or 1, N.
+    """
     order = np.argsort(-risk, kind="stable")
     sorted_risk, truth = risk[order], progressed[order].astype(bool)
     youden = np.cumsum(truth) / truth.sum() - np.cumsum(~truth) / (~truth).sum()
     last_of_ties = np.append(np.diff(sorted_risk) < 0, True)
-    place = int(np.argmax(np.where(last_of_ties, youden, -np.inf)))
-    below = sorted_risk[place + 1] if place + 1 < len(sorted_risk) else 0.0
-    return float((sorted_risk[place] + below) / 2)
+    best = int(np.argmax(np.where(last_of_ties, youden, -np.inf)))
+    below = sorted_risk[best + 1] if best + 1 < len(sorted_risk) else 0.0
+    return float((sorted_risk[best] + below) / 2)
 
 
-def called_grades(chances: np.ndarray) -> np.ndarray:
-    """The grades 0…4, int N, to call a knee by its calibrated chances N×5.
+def called_grades(probabilities: np.ndarray) -> np.ndarray:
+    """The grades 0…4, int N, that knees of calibrated probabilities N×5 are called by.
 
     Not the likeliest, but that of the least expected cost, where being wrong costs 1 and the squared
     distance: quadratic kappa is lost by calling a knee that may well be a 2 a 0.
     """
-    grades = np.arange(chances.shape[1])
-    away = grades[:, None] - grades
-    costs: np.ndarray = chances @ ((away != 0) + _FAR * away**2)
+    grades = np.arange(probabilities.shape[1])
+    distance = grades[:, None] - grades
+    costs: np.ndarray = probabilities @ ((distance != 0) + _FAR * distance**2)
     return costs.argmin(axis=1)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Row-wise, N×K."""
+    """Logits N×K to the probabilities of K classes, row by row."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Log odds of any shape to probabilities."""
     return 1 / (1 + np.exp(-logits))
 
 

@@ -14,8 +14,9 @@ from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.dataset import fit_crop
 from jsl_core.errors import BadTable, BundleError
 from jsl_core.learning.model.baseline import BaselineBundle
-from jsl_core.learning.model.bundle import ModelBundle, read_record
+from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.calibration import best_threshold
+from jsl_core.learning.model.record import BundleRecord
 from jsl_core.training.device import pick_device
 
 __all__ = ["Ensemble", "Member", "validation_risks"]
@@ -26,24 +27,28 @@ _LOG_ODDS_MAX = 20.0  # a risk of exactly 0 or 1 has none
 
 @dataclass(frozen=True)
 class Member:
-    """One bundle, where it came from, and a short name that no other member has.
+    """One bundle of an ensemble.
 
-    `seen` is its `predictions.csv`: what it said of the knees it was trained, chosen and tested on; empty
-    where the folder has none.
+    Attributes:
+        name: The shortest end of its folder's path that no other member has.
+        bundle: The model.
+        predictions: Its `predictions.csv`, of the knees it was trained, chosen and tested on; empty where
+            the folder has none.
     """
 
     name: str
     bundle: ModelBundle | BaselineBundle
-    seen: pd.DataFrame
+    predictions: pd.DataFrame
 
     @property
     def factors(self) -> FactorEncoder | None:
+        """Encodes the risk factors; None where the model has none."""
         return self.bundle.factors
 
     def predict(
         self, crops: Sequence[NDArray[np.uint8]], table: pd.DataFrame, flip: bool | None
     ) -> pd.DataFrame:
-        """What the bundle says of N crops, uint8 H×W of any size, with rows of a cohort table."""
+        """The bundle's predictions; arguments are those of `Ensemble.predict_each`."""
         if isinstance(self.bundle, BaselineBundle):
             return self.bundle.predict(table)
         images = np.stack([fit_crop(crop, self.bundle.size) for crop in crops])
@@ -52,23 +57,34 @@ class Member:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """One bundle or several; `threshold` is the risk at and above which progression is called, if any."""
+    """One bundle or several as one model.
+
+    Attributes:
+        members: The bundles.
+        threshold: The risk at and above which progression is called; None where no member predicts it.
+    """
 
     members: tuple[Member, ...]
     threshold: float | None
 
     @classmethod
     def load(cls, folders: Sequence[Path], device: Literal["auto", "cpu", "cuda"] = "auto") -> "Ensemble":
-        """Read the bundles in these folders; a cross-validation's is all its models.
+        """The bundles in these folders as one model.
 
-        Raises `BundleError`, `BadSettings`.
+        Args:
+            folders: Of bundles; that of a cross-validation stands for those of its folds.
+            device: Where networks compute.
+
+        Raises:
+            BundleError: A bundle cannot be used, or they do not go together.
+            BadSettings: A GPU is asked for where there is none.
         """
         if not folders:
             raise BundleError("no model is named; give the folder of at least one bundle")
-        folders = [one for folder in folders for one in _models_of(folder)]
+        folders = [model for folder in folders for model in _model_folders(folder)]
         names = _short_names(folders)
         target = pick_device(device)
-        members = tuple(_member(folder, name) for folder, name in zip(folders, names, strict=True))
+        members = tuple(_load_member(folder, name) for folder, name in zip(folders, names, strict=True))
         for member in members:
             if isinstance(member.bundle, ModelBundle):
                 member.bundle.network.to(target)
@@ -88,7 +104,15 @@ class Ensemble:
         return _field_mm(self.image_bundle) if self.image_bundle else None
 
     def check_factors(self, table: pd.DataFrame | None, where: str) -> None:
-        """Raise `BadTable` unless every factor that a member needs is known for at least one knee."""
+        """Check that every factor that a member needs is known for at least one knee.
+
+        Args:
+            table: A cohort table, None if there is none.
+            where: Its name in the message.
+
+        Raises:
+            BadTable: A factor is missing for every knee.
+        """
         for member in self.members:
             needed = member.factors.columns if member.factors else ()
             if needed and table is None:
@@ -103,10 +127,15 @@ class Ensemble:
     def predict_each(
         self, crops: Sequence[NDArray[np.uint8]], table: pd.DataFrame, flip: bool | None = None
     ) -> dict[str, pd.DataFrame]:
-        """What every member says, by its name: `kl_0`…`kl_4`, `jsl_risk` or both, a row per knee.
+        """Every member's predictions.
 
-        `crops` are N joints, uint8 H×W of any size, as on the film; `table` has N rows with `side` and the
-        factors; `flip` overrides the bundles' own.
+        Args:
+            crops: N joints as on the film, uint8 H×W of any size.
+            table: N rows with `side`, and the risk factors where a member needs them.
+            flip: Whether to average with the mirror images; None does as each bundle says.
+
+        Returns:
+            By member's name `kl_0`…`kl_4`, `jsl_risk` or both, N rows.
         """
         return {member.name: member.predict(crops, table, flip) for member in self.members}
 
@@ -115,13 +144,16 @@ class Ensemble:
 
         The interval is the mean ± 1.96 standard deviations of the members' log odds: where another member
         trained the same way would fall, not where the truth does.
+
+        Args:
+            each: Predictions by member, as `predict_each` returns them.
         """
         columns: dict[str, NDArray[np.float64]] = {}
         first = GRADE_PROBABILITIES[0]
         grades = [table[GRADE_PROBABILITIES].to_numpy() for table in each.values() if first in table]
         if grades:
             columns |= dict(zip(GRADE_PROBABILITIES, np.mean(grades, axis=0).T, strict=True))
-        risks = np.array([told[RISK].to_numpy() for told in each.values() if RISK in told])
+        risks = np.array([table[RISK].to_numpy() for table in each.values() if RISK in table])
         if len(risks):
             columns[RISK] = risks.mean(axis=0)
         if len(risks) > 1:
@@ -132,23 +164,30 @@ class Ensemble:
         return pd.DataFrame(columns)
 
 
-def _models_of(folder: Path) -> list[Path]:
+def _model_folders(folder: Path) -> list[Path]:
     """A bundle's folder itself, or those of a cross-validation: below it, or its namesakes beside."""
-    names = [f"fold-{number}" for number in range(1, 1 + read_record(folder).get("folds", 0))]
+    names = [f"fold-{number}" for number in range(1, 1 + BundleRecord.read(folder).folds)]
     below = [folder / name for name in names]
     if below and not below[0].is_dir():
         return [folder.parent / name / folder.name for name in names]
     return below or [folder]
 
 
-def _member(folder: Path, name: str) -> Member:
-    image = read_record(folder).get("network") is not None
-    bundle = ModelBundle.load(folder) if image else BaselineBundle.load(folder)
+def _load_member(folder: Path, name: str) -> Member:
+    has_network = BundleRecord.read(folder).network is not None
+    bundle = ModelBundle.load(folder) if has_network else BaselineBundle.load(folder)
+    return Member(name, bundle, _read_predictions(folder / "predictions.csv"))
+
+
+def _read_predictions(path: Path) -> pd.DataFrame:
+    """A bundle's predictions; without rows where they are absent or damaged, as a bundle can do without."""
+    types = {"ID": str, "participant": str, "split": str, PROGRESSION: float, RISK: float}
     try:
-        seen = pd.read_csv(folder / "predictions.csv", dtype={"ID": str, "participant": str, "split": str})
+        predictions = pd.read_csv(path, dtype=types)
     except (OSError, ValueError):
-        seen = pd.DataFrame(columns=["ID", "split"])
-    return Member(name, bundle, seen)
+        predictions = pd.DataFrame()
+    required = ["ID", "split", PROGRESSION]
+    return predictions if {*required} <= {*predictions} else pd.DataFrame(columns=required)
 
 
 def _field_mm(bundle: ModelBundle) -> float | None:
@@ -165,25 +204,28 @@ def _short_names(folders: Sequence[Path]) -> list[str]:
 
 
 def validation_risks(members: Sequence[Member]) -> pd.DataFrame:
-    """The mean `jsl_risk` and the outcome of the knees that members were chosen on, each by those it was.
+    """The mean predicted risk, and the outcome, of the validation knees of the members.
 
-    Of members that share a validation part that is the ensemble's own; of the folds of a cross-validation,
-    the predictions out of fold. Empty unless every member that tells a risk has kept its predictions.
+    Each knee's mean is over the members that it was a validation knee of. Of members that share a validation
+    part that is the ensemble's own risk; of the folds of a cross-validation, the predictions out of fold.
+
+    Returns:
+        `jsl_risk` and the outcome by ID; empty unless every member that predicts a risk has its predictions.
     """
-    telling = [member for member in members if "jsl" in member.bundle.thresholds]
-    told = [member.seen for member in telling if RISK in member.seen]
-    if not told or len(told) < len(telling):
+    predictors = [member for member in members if "jsl" in member.bundle.thresholds]
+    tables = [member.predictions for member in predictors if RISK in member.predictions]
+    if not tables or len(tables) < len(predictors):
         return pd.DataFrame(columns=[RISK, PROGRESSION])
-    chosen = pd.concat([seen[(seen["split"] == "val") & seen[PROGRESSION].notna()] for seen in told])
-    return chosen.groupby("ID")[[RISK, PROGRESSION]].mean()
+    rows = pd.concat([table[(table["split"] == "val") & table[PROGRESSION].notna()] for table in tables])
+    return rows.groupby("ID")[[RISK, PROGRESSION]].mean()
 
 
 def _threshold(members: Sequence[Member]) -> float | None:
     """The best threshold of `validation_risks`; where there are none, the mean of the members' thresholds."""
-    own = [member.bundle.thresholds["jsl"] for member in members if "jsl" in member.bundle.thresholds]
-    if len(own) < 2:
-        return own[0] if own else None
+    thresholds = [member.bundle.thresholds["jsl"] for member in members if "jsl" in member.bundle.thresholds]
+    if len(thresholds) < 2:
+        return thresholds[0] if thresholds else None
     pooled = validation_risks(members)
     if pooled[PROGRESSION].nunique() < 2:
-        return float(np.mean(own))
+        return float(np.mean(thresholds))
     return best_threshold(pooled[RISK].to_numpy(), pooled[PROGRESSION].to_numpy())

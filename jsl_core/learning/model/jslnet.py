@@ -15,8 +15,8 @@ class JslNet(nn.Module):
     """Residual network (He et al. 2015) for aligned crops: B×C×`size`×`size` to B×160, 0.57 M parameters.
 
     Joint space is a few pixels wide, so there is no pooling stem: the first stage works at half the
-    resolution. And as the joint line lies at the same place in every crop, each feature weighs the places
-    it is seen at (global depthwise convolution, Chen et al. 2018) instead of averaging over them.
+    resolution. And as the joint line lies at the same place in every crop, each feature map is a weighted
+    sum over places (global depthwise convolution, Chen et al. 2018) instead of their mean.
     """
 
     def __init__(self, channels: int, size: int) -> None:
@@ -32,6 +32,7 @@ class JslNet(nn.Module):
         self.norm = nn.BatchNorm1d(before)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images B×C×S×S to features B×160."""
         maps: torch.Tensor = self.features(images)
         pooled: torch.Tensor = self.norm((maps * self.places).sum((2, 3)))
         return pooled

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
+from pydantic import ConfigDict
 from torch import nn
 from torch.nn import functional
 
@@ -20,12 +21,25 @@ _EVEN = 8  # sides of reduced images are multiples of it: strides then lose no b
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """All that is needed to build the network again, JSON-able.
+    """All that is needed to build a network again.
 
-    `inputs` counts the encoded risk factors (0: none). With risk factors and a `kl` head, the grade that the
-    network reads from the image is a risk factor, too. Of each crop the network sees all columns, and the
-    rows of `band`: from and to, as shares of its height.
+    Attributes:
+        backbone: `jslnet`, a classification network of torchvision, or `timm/` and one of timm.
+        channels: Of the images that the backbone takes.
+        size: Side of the crops in pixels.
+        normalise: How grey values are normalised (see `Normalise`).
+        heads: What is predicted.
+        kl_head: Kind of the head for the grade.
+        jsl_outputs: 1, or 2 for a softmax over stable and progressed.
+        inputs: Number of encoded risk factors, 0 for none. With some and a `kl` head, the grade that the
+            network reads from the image is a risk factor, too.
+        factor_width: Outputs of the factor branch.
+        factor_nonlinear: Whether it ends with a ReLU.
+        dropout: Share of the features that the heads lose in training.
+        band: The rows of each crop that the backbone gets, from and to, as shares of its height.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)  # of reading
 
     backbone: str
     channels: Literal[1, 3]
@@ -41,18 +55,17 @@ class NetworkSpec:
     band: tuple[float, float] = (0.0, 1.0)
 
     def to_json(self) -> dict[str, Any]:
+        """The fields as `bundle.json` holds them; `NetworkRecord` reads them back."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> "NetworkSpec":
-        band = tuple(record.get("band", (0.0, 1.0)))  # bundles of old have none
-        return cls(**{**record, "heads": tuple(record["heads"]), "band": band})
 
 
 class Normalise(nn.Module):
-    """Grey values 0…1, B×1×S×S, to what the backbone expects, B×C×S×S; statistics travel as buffers.
+    """Grey values 0…1, B×1×H×W, to what the backbone expects, B×C×H×W; statistics are buffers.
 
-    `image` standardises each image by itself: exposure drops out.
+    Args:
+        how: `none` leaves the values, `imagenet` takes the statistics of ImageNet, `image` standardises each
+            image by itself, so that exposure drops out.
+        channels: C.
     """
 
     mean: torch.Tensor
@@ -67,15 +80,21 @@ class Normalise(nn.Module):
         self.register_buffer("std", torch.tensor(std))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Normalise images B×1×H×W."""
         if self.per_image:
             std, mean = torch.std_mean(images, (1, 2, 3), keepdim=True)
-            images = (images - mean) / (std + 1e-3)  # a blank image stays blank
+            images = (images - mean) / (std + 1e-3)  # an image of one grey value becomes 0
         images = (images - self.mean) / self.std
         return images.expand(-1, self.channels, -1, -1)
 
 
 class KneeNetwork(nn.Module):
-    """Images, and where the regime has them risk factors, to logits by label: `kl` B×5, `jsl` B×1."""
+    """Images, and where the regime has them risk factors, to logits by head: `kl` B×5, `jsl` B×1.
+
+    Args:
+        spec: What is built.
+        weights: Of the backbone (see `build_backbone`).
+    """
 
     def __init__(self, spec: NetworkSpec, weights: str = "none") -> None:
         super().__init__()
@@ -83,7 +102,7 @@ class KneeNetwork(nn.Module):
         self.normalise = Normalise(spec.normalise, spec.channels)
         self.backbone = build_backbone(spec.backbone, spec.channels, spec.size, weights)
         height = self.view(torch.zeros(1, 1, spec.size, spec.size)).shape[2]
-        self.seen = seen = width = feature_count(self.backbone, spec.channels, height, spec.size)
+        self.image_features = width = feature_count(self.backbone, spec.channels, height, spec.size)
         self.factor_branch: nn.Module | None = None
         if spec.inputs:
             inputs = spec.inputs + (5 if "kl" in spec.heads else 0)
@@ -95,22 +114,28 @@ class KneeNetwork(nn.Module):
         self.dropout = nn.Dropout(spec.dropout)
         self.heads = nn.ModuleDict(
             {
-                label: build_head(label, seen if label == "kl" else width, spec.kl_head, spec.jsl_outputs)
+                label: build_head(
+                    label, self.image_features if label == "kl" else width, spec.kl_head, spec.jsl_outputs
+                )
                 for label in spec.heads
             }
         )
 
     def view(self, images: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
-        """The rows B×1×H×S of B×1×S×S that the backbone sees, with `scale` below 1 in fewer pixels."""
+        """The rows B×1×H×S of images B×1×S×S that the backbone gets, with `scale` below 1 in fewer pixels."""
         top, bottom = (round(share * images.shape[2]) for share in self.spec.band)
-        seen = images[:, :, top:bottom]
+        band = images[:, :, top:bottom]
         if scale == 1:
-            return seen
-        size = [max(_EVEN, round(side * scale / _EVEN) * _EVEN) for side in seen.shape[2:]]
-        return functional.interpolate(seen, size=size, mode="bilinear", antialias=True)
+            return band
+        size = [max(_EVEN, round(side * scale / _EVEN) * _EVEN) for side in band.shape[2:]]
+        return functional.interpolate(band, size=size, mode="bilinear", antialias=True)
 
     def check_scale(self, scale: float) -> None:
-        """Raise `BadSettings` where the backbone takes no images reduced by `scale`."""
+        """Check that the backbone takes images reduced by `scale`.
+
+        Raises:
+            BadSettings: It does not.
+        """
         side = self.spec.size
         height, width = self.view(torch.zeros(1, 1, side, side), scale).shape[2:]
         feature_count(self.backbone, self.spec.channels, height, width)
@@ -123,7 +148,7 @@ class KneeNetwork(nn.Module):
     def forward_head(
         self, features: torch.Tensor, factors: torch.Tensor | None = None
     ) -> dict[str, torch.Tensor]:
-        """Features B×D and factors B×F to logits by label."""
+        """Features B×D and encoded risk factors B×F to logits by head."""
         outputs: dict[str, torch.Tensor] = {}
         if "kl" in self.heads:
             outputs["kl"] = self.heads["kl"](self.dropout(features))
@@ -137,31 +162,35 @@ class KneeNetwork(nn.Module):
         return outputs
 
     def forward(self, images: torch.Tensor, factors: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        """Float images in 0…1, B×1×S×S, and encoded risk factors B×F to logits by head."""
         return self.forward_head(self.forward_features(images), factors)
 
     def start_from(self, parent: "KneeNetwork", heads: bool) -> frozenset[str]:
-        """Take the parent's backbone and, with `heads`, what its heads make of the image; return whose.
+        """Copy the parent's backbone and, with `heads`, its heads' weights on the features of the image.
 
         Risk factors then begin without weight, so that the first logits are the parent's. A head of another
-        kind than the parent's begins anew.
+        kind than the parent's keeps its own weights.
+
+        Returns:
+            Names of the heads that were copied.
         """
         self.backbone.load_state_dict(parent.backbone.state_dict())
-        taken = set()
+        copied = set()
         for name in self.heads.keys() & parent.heads.keys() if heads else ():
-            given, own = parent.heads[name].state_dict(), self.heads[name].state_dict()
-            if given.keys() == own.keys() and all(len(given[key]) == len(own[key]) for key in own):
-                self.heads[name].load_state_dict({key: _widened(given[key], own[key]) for key in own})
-                taken.add(name)
-        return frozenset(taken)
+            theirs, own = parent.heads[name].state_dict(), self.heads[name].state_dict()
+            if theirs.keys() == own.keys() and all(len(theirs[key]) == len(own[key]) for key in own):
+                self.heads[name].load_state_dict({key: _widen(theirs[key], own[key]) for key in own})
+                copied.add(name)
+        return frozenset(copied)
 
     def image_weights(self, heads: Iterable[str]) -> list[torch.Tensor]:
         """Views of the weights, each ·×D, by which these heads read the features of the image."""
         weights = (weight for name in heads for weight in self.heads[name].parameters() if weight.ndim == 2)
-        return [weight.detach()[:, : self.seen] for weight in weights]
+        return [weight.detach()[:, : self.image_features] for weight in weights]
 
 
-def _widened(given: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
-    """`given` with columns of zeros for the inputs that only `own` has."""
-    widened = torch.zeros_like(own)
-    widened[..., : given.shape[-1]] = given
+def _widen(weight: torch.Tensor, wide: torch.Tensor) -> torch.Tensor:
+    """`weight` with columns of zeros for the inputs that only `wide` has."""
+    widened = torch.zeros_like(wide)
+    widened[..., : weight.shape[-1]] = weight
     return widened

@@ -1,4 +1,4 @@
-"""A trained model as ONNX: crops in, calibrated probabilities out, for whoever has no PyTorch."""
+"""A trained model as ONNX: crops in, calibrated probabilities out, without PyTorch."""
 
 import warnings
 from pathlib import Path
@@ -21,8 +21,10 @@ def save_model_onnx(bundle: ModelBundle, path: Path) -> None:
 
     Inputs: `images` B×1×S×S float32 in 0…1, left knees mirrored where the bundle says so; `factors` B×F
     float32 as `bundle.json` scales and orders them, where the regime has them. Outputs: `kl` B×5 and `jsl`
-    B×1, those the regime has, as `ModelBundle.predict` gives them. Raises BundleError where the package onnx
-    is missing or the backbone has a layer that cannot be written.
+    B×1, those the regime has, as `ModelBundle.predict` gives them.
+
+    Raises:
+        BundleError: The package onnx is missing, or the backbone has a layer that cannot be written.
     """
     network = _Probabilities(bundle).eval()
     side, inputs = bundle.size, bundle.network.spec.inputs
@@ -47,8 +49,8 @@ def save_model_onnx(bundle: ModelBundle, path: Path) -> None:
                 dynamic_axes={name: {0: "knees"} for name in (*names, *heads)},
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-        why = str(error).strip().splitlines()[0]
-        raise BundleError(f"{bundle.regime}: the network cannot be written as ONNX ({why})") from None
+        reason = str(error).strip().splitlines()[0]
+        raise BundleError(f"{bundle.regime}: the network cannot be written as ONNX ({reason})") from None
 
 
 class _Probabilities(nn.Module):
@@ -64,16 +66,16 @@ class _Probabilities(nn.Module):
         if self.flip:
             mirrored = self._logits(images.flip(3), factors)
             logits = {name: (values + mirrored[name]) / 2 for name, values in logits.items()}
-        said = []
+        outputs = []
         for name in self.network.spec.heads:
             if name == "kl":
-                said.append((logits[name] / self.temperature[name]).softmax(dim=1))
+                outputs.append((logits[name] / self.temperature[name]).softmax(dim=1))
             else:
-                said.append(((logits[name] + self.shift) / self.temperature[name]).sigmoid())
-        return tuple(said)
+                outputs.append(((logits[name] + self.shift) / self.temperature[name]).sigmoid())
+        return tuple(outputs)
 
     def _logits(self, images: torch.Tensor, factors: torch.Tensor | None) -> dict[str, torch.Tensor]:
-        """As the network's own, whose band of rows is no constant to the exporter."""
+        """The network's own forward pass, with its band of rows as a constant, which the exporter needs."""
         spec = self.network.spec
         top, bottom = (round(share * spec.size) for share in spec.band)
         features = self.network.backbone(self.network.normalise(images[:, :, top:bottom]))

@@ -16,8 +16,12 @@ __all__ = ["DeviceData", "to_float"]
 class DeviceData:
     """Row i of each tensor is row i of the dataset's table.
 
-    `images` uint8 N×1×S×S; `mirrored` bool N; `factors` float N×F or None; `grades` long N and
-    `progressed` float N, both -1 where missing.
+    Attributes:
+        images: Crops as on the film, uint8 N×1×S×S.
+        mirrored: Which of them the network gets mirrored, bool N.
+        factors: Encoded risk factors, float N×F; None for none.
+        grades: KL grades 0…4, long N, -1 where missing.
+        progressed: Outcomes 0 or 1, float N, -1 where missing.
     """
 
     images: torch.Tensor
@@ -30,6 +34,7 @@ class DeviceData:
     def of(
         cls, dataset: PackedDataset, encoder: FactorEncoder | None, mirror_left: bool, device: torch.device
     ) -> "DeviceData":
+        """A packed dataset on a device, with the factors that `encoder` encodes and left knees mirrored."""
         table = dataset.table
         left = dataset.left if mirror_left else np.zeros(len(table), bool)
         return cls(
@@ -41,11 +46,12 @@ class DeviceData:
         )
 
     def pixels(self, rows: torch.Tensor) -> torch.Tensor:
-        """Float B×1×S×S in 0…1, mirrored, not augmented, laid out as convolutions like it."""
+        """Float B×1×S×S in 0…1, mirrored, not augmented, channels last, as convolutions are fastest."""
         pixels = to_float(self.images[rows], self.mirrored[rows])
         return pixels.contiguous(memory_format=torch.channels_last)
 
     def factors_of(self, rows: torch.Tensor) -> torch.Tensor | None:
+        """Encoded risk factors of B rows, float B×F; None for none."""
         return None if self.factors is None else self.factors[rows]
 
 

@@ -16,9 +16,17 @@ __all__ = ["Augmentation"]
 class Augmentation:
     """Ranges of the random changes, each drawn evenly from ± the range, per image.
 
-    Degrees, shares of the side (shift, cutout), natural logarithms (scale, gamma, contrast), grey values of
-    0…1 (brightness, noise). With `flip` every second image is seen from the other side: a left knee
-    unmirrored, a right one mirrored.
+    Attributes:
+        rotation: Degrees.
+        shift: Share of the side.
+        scale: Natural logarithm of the factor.
+        gamma: Natural logarithm of the exponent.
+        contrast: Natural logarithm of the factor.
+        brightness: Grey values of 0…1.
+        blur: Share of the way to a mean over 3×3 pixels; half as much of sharpening.
+        noise: Standard deviation in grey values of 0…1.
+        cutout: Longest side of a rectangle that is made grey, as a share of the side.
+        flip: Whether every second image is mirrored: a left knee unmirrored, a right one mirrored.
     """
 
     rotation: float = 0.0
@@ -34,6 +42,7 @@ class Augmentation:
 
     @classmethod
     def named(cls, name: Literal["none", "seed", "strong", "wide"]) -> "Augmentation":
+        """The ranges that the setting `augment` names."""
         if name == "none":
             return cls()
         if name == "seed":
@@ -45,7 +54,16 @@ class Augmentation:
     def __call__(
         self, images: torch.Tensor, mirrored: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
-        """Uint8 B×1×S×S on the generator's device to float B×1×S×S in [0, 1]."""
+        """Augment a batch.
+
+        Args:
+            images: Uint8 B×1×S×S, on the generator's device.
+            mirrored: Which of them are mirrored first, bool B.
+            generator: Draws the changes.
+
+        Returns:
+            Float B×1×S×S in 0…1.
+        """
         if self == Augmentation():
             return to_float(images, mirrored)
         if self.flip:

@@ -1,6 +1,5 @@
-"""The models of a cross-validation as one: what each said of the knees that it did not learn from."""
+"""The models of a cross-validation as one: their predictions of the knees that they did not learn from."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,36 +8,47 @@ import pandas as pd
 
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BundleError
-from jsl_core.learning.model.bundle import write_json
+from jsl_core.learning.model.record import FORMAT, BundleRecord, write_json
 from jsl_core.learning.regimes.outputs import write_scores
 
 __all__ = ["gather_folds"]
 
 
 def gather_folds(folders: Sequence[Path], dataset: Path, out: Path) -> None:
-    """Write `predictions.csv`, `metrics.json`, `card.md` and `bundle.json` of the folds' bundles to `out`.
+    """Write the bundle of a cross-validation: predictions, scores, card and record, without a network.
 
-    A knee's prediction is the mean of what the models said that it was a test knee of, and where there are
-    none, of those that it was a validation knee of. With a test part that the table gives, that is an
-    ensemble on the test knees; without, every knee is a test knee of one model. Thresholds are the models'
-    mean. Raises `BundleError`.
+    A knee's prediction is the mean over the models that it was a test knee of, and where there are none, over
+    those that it was a validation knee of. With a test part that the table names, that is an ensemble on the
+    test knees; without, every knee is a test knee of one model. Thresholds are the models' mean.
+
+    Args:
+        folders: The folds' bundles, of one regime.
+        dataset: Folder of the packed dataset.
+        out: Receives `predictions.csv`, `metrics.json`, `card.md` and `bundle.json`.
+
+    Raises:
+        BundleError: A bundle cannot be read, or they are of several regimes.
+        BadTable: The dataset cannot be read.
     """
-    records = [json.loads((folder / "bundle.json").read_text()) for folder in folders]
-    if len({record["regime"] for record in records}) > 1:
+    records = [BundleRecord.read(folder) for folder in folders]
+    first = records[0]
+    if len({record.regime for record in records}) > 1:
         raise BundleError("these are bundles of several regimes; give the folds of one")
-    told = [pd.read_csv(folder / "predictions.csv", dtype={"participant": str}) for folder in folders]
-    predictions = _unseen(pd.concat(told))
+    tables = [pd.read_csv(folder / "predictions.csv", dtype={"participant": str}) for folder in folders]
+    predictions = _out_of_fold(pd.concat(tables))
     thresholds = {
-        name: sum(record["thresholds"][name] for record in records) / len(records)
-        for name in records[0]["thresholds"]
+        name: sum(record.thresholds[name] for record in records) / len(records) for name in first.thresholds
     }
     packed = PackedDataset.load(dataset)
     packed = replace(packed, table=packed.table.assign(split=predictions["split"]))
     out.mkdir(parents=True, exist_ok=True)
     facts = [f"- Cross-validation by participant: {len(folders)} models, in fold-1 to fold-{len(folders)}"]
-    write_scores(out, records[0]["regime"], packed, predictions, facts, thresholds)
-    kept = ("format", "regime", "factors", "settings")
-    record = {name: records[0][name] for name in kept} | {
+    write_scores(out, first.regime, packed, predictions, facts, thresholds)
+    record = {
+        "format": FORMAT,
+        "regime": first.regime,
+        "factors": first.factors.to_json() if first.factors else None,
+        "settings": first.settings,
         "network": None,
         "folds": len(folders),
         "thresholds": thresholds,
@@ -47,12 +57,12 @@ def gather_folds(folders: Sequence[Path], dataset: Path, out: Path) -> None:
     write_json(out / "bundle.json", record)
 
 
-def _unseen(told: pd.DataFrame) -> pd.DataFrame:
-    """One row a knee, in the order of IDs."""
-    told = told[told["split"] != "train"]
-    tested = told.groupby("ID")["split"].transform(lambda splits: (splits == "test").any())
-    told = told[~tested | (told["split"] == "test")]
-    said = [name for name in map(str, told) if name.startswith(("kl_", "jsl_"))]
-    means = told.groupby("ID")[said].mean()
-    rows = told.drop(columns=said).drop_duplicates("ID").set_index("ID").sort_index()
-    return rows.join(means).reset_index()
+def _out_of_fold(rows: pd.DataFrame) -> pd.DataFrame:
+    """The folds' predictions, rows of all, to one row a knee, in the order of IDs."""
+    rows = rows[rows["split"] != "train"]
+    tested = rows.groupby("ID")["split"].transform(lambda splits: (splits == "test").any())
+    rows = rows[~tested | (rows["split"] == "test")]
+    columns = [name for name in map(str, rows) if name.startswith(("kl_", "jsl_"))]
+    means = rows.groupby("ID")[columns].mean()
+    knees = rows.drop(columns=columns).drop_duplicates("ID").set_index("ID").sort_index()
+    return knees.join(means).reset_index()

@@ -1,4 +1,4 @@
-"""Whether there is something to learn, before hours are spent on a part of it."""
+"""Whether there is something to learn, checked before hours are spent."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,16 @@ __all__ = ["check_labels"]
 
 
 def check_labels(packed: PackedDataset, columns: Sequence[str], model: str, folds: int = 0) -> None:
-    """That the knees learned from and those for validation have two values of each column at least.
+    """Check that the training and the validation knees have two values of each label at least.
 
-    With `folds`, in every round of the cross-validation. Raises `BadTable`.
+    Args:
+        packed: The dataset.
+        columns: Of the labels.
+        model: Its name in the message.
+        folds: Rounds of the cross-validation, all of which are checked; 0 for the one split.
+
+    Raises:
+        BadTable: They have not.
     """
     for number in range(folds or 1):
         table = packed.fold(number, folds).table if folds else packed.table

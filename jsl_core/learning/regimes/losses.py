@@ -17,26 +17,35 @@ def kl_loss(
     kind: Literal["softmax", "ordinal", "coral"],
     weights: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Mean loss of B×5 logits and grades B (long, -1 where missing), times the `weights` of the grades.
+    """Mean loss of the KL grades.
 
     `softmax` is cross-entropy. `ordinal` spreads the target over neighbouring grades: confusing 1 with 2
     costs less than 1 with 4 (soft ordinal targets, Diaz and Marathe 2019). `coral` is the cross-entropy of
     the four questions "at least grade k?", summed (Cao, Mirjalili and Raschka 2020).
+
+    Args:
+        logits: B×5.
+        grades: Long B, -1 where missing.
+        kind: As above.
+        weights: Of the five grades, which multiply the losses of their knees; None for none.
     """
     known = grades >= 0
     if not known.any():
         return logits.sum() * 0
     logits, grades = logits[known], grades[known]
-    each = _cumulative(logits, grades) if kind == "coral" else _categorical(logits, grades, kind)
-    return (each if weights is None else each * weights[grades]).mean()
+    losses = _cumulative(logits, grades) if kind == "coral" else _categorical(logits, grades, kind)
+    return (losses if weights is None else losses * weights[grades]).mean()
 
 
 def progression_loss(
     logits: torch.Tensor, progressed: torch.Tensor, weights: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Mean binary cross-entropy of B×1 logits and labels B (float 0 or 1, -1 where missing).
+    """Mean binary cross-entropy of progression.
 
-    `weights` (stable, progressed) multiply the loss of the knees of either class.
+    Args:
+        logits: B×1.
+        progressed: Float B, 0 or 1, -1 where missing.
+        weights: Of stable and progressed knees, which multiply their losses; None for none.
     """
     known = progressed >= 0
     if not known.any():
@@ -56,10 +65,10 @@ def _categorical(logits: torch.Tensor, grades: torch.Tensor, kind: str) -> torch
 
 
 def _cumulative(logits: torch.Tensor, grades: torch.Tensor) -> torch.Tensor:
-    chances = torch.log_softmax(logits, dim=1)
-    total = torch.zeros_like(chances[:, 0])
+    log_probabilities = torch.log_softmax(logits, dim=1)
+    total = torch.zeros_like(log_probabilities[:, 0])
     for grade in range(1, 5):
-        at_least = torch.logsumexp(chances[:, grade:], dim=1)
-        below = torch.logsumexp(chances[:, :grade], dim=1)
+        at_least = torch.logsumexp(log_probabilities[:, grade:], dim=1)
+        below = torch.logsumexp(log_probabilities[:, :grade], dim=1)
         total = total - torch.where(grades >= grade, at_least, below)
     return total

@@ -13,7 +13,14 @@ __all__ = ["Objective"]
 
 @dataclass(frozen=True)
 class Objective:
-    """`kl_weight` counts the KL loss beside progression's; class weights are 5 (grades) and 2 long."""
+    """The loss of a network's heads.
+
+    Attributes:
+        kl_kind: Loss of the grade (see `kl_loss`).
+        kl_weight: Of the grade's loss beside progression's.
+        grade_weights: Of the 5 grades; None for none.
+        progression_weights: Of stable and progressed knees; None for none.
+    """
 
     kl_kind: Literal["softmax", "ordinal", "coral"] = "ordinal"
     kl_weight: float = 1.0
@@ -27,9 +34,16 @@ class Objective:
         rows: torch.Tensor,
         batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The loss of `rows`, whose logits are `outputs`, as the part they have in the mean of `batch`.
+        """The loss of some knees; the losses of the parts of a batch add up to that of the whole.
 
-        Parts of a batch (None: the rows are all of it) add up to the loss of the whole.
+        Args:
+            outputs: Logits by head, B×K.
+            data: All knees.
+            rows: Which of them, long B.
+            batch: The batch that the rows are a part of; None if they are all of it.
+
+        Returns:
+            A scalar.
         """
         total = torch.zeros((), device=rows.device)
         for name, logits in outputs.items():

@@ -1,4 +1,4 @@
-"""What a bundle folder holds for people: learning curve, predictions, scores and a card."""
+"""The files of a bundle that people read: learning curve, predictions, scores and a card."""
 
 from pathlib import Path
 
@@ -7,7 +7,8 @@ import pandas as pd
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS
 from jsl_core.dataset import PackedDataset
-from jsl_core.learning.model.bundle import ModelBundle, probabilities, write_json
+from jsl_core.learning.model.bundle import ModelBundle, probabilities
+from jsl_core.learning.model.record import write_json
 from jsl_core.learning.regimes.scores import prediction_scores
 from jsl_core.learning.regimes.trainer import EpochReport
 from jsl_core.system.files import write_atomically
@@ -22,7 +23,15 @@ def write_outputs(
     logits: dict[str, np.ndarray],
     history: list[EpochReport],
 ) -> None:
-    """`history.csv`, `predictions.csv`, `metrics.json` and `card.md`: no clock times, so bytes repeat."""
+    """Write `history.csv`, `predictions.csv`, `metrics.json` and `card.md`; no times, so the bytes repeat.
+
+    Args:
+        folder: The bundle's.
+        bundle: The trained model.
+        packed: The dataset, of N knees.
+        logits: Of all knees by head, N×K, before calibration.
+        history: The reports of all epochs.
+    """
     curve = [
         {
             "epoch": report.epoch,
@@ -54,7 +63,16 @@ def write_scores(
     facts: list[str],
     thresholds: dict[str, float],
 ) -> None:
-    """`predictions.csv`, `metrics.json` and `card.md` of any model."""
+    """Write `predictions.csv`, `metrics.json` and `card.md` of any model.
+
+    Args:
+        folder: The bundle's.
+        regime: Title of the card.
+        packed: The dataset.
+        predictions: Made by `predictions_table`.
+        facts: Lines of the card about the model.
+        thresholds: Operating points by label.
+    """
     _write_csv(predictions, folder / "predictions.csv")
     metrics = {split: prediction_scores(predictions[predictions["split"] == split]) for split in SPLITS}
     write_json(folder / "metrics.json", metrics)
@@ -84,9 +102,9 @@ def write_scores(
 
 
 def predictions_table(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
-    """Who, and what the model says: the shape of `predictions.csv`."""
-    who = table[["ID", "participant", "side", "split", GRADE, PROGRESSION]].reset_index(drop=True)
-    return pd.concat([who, columns], axis=1)
+    """The table `predictions.csv`: the knees and their labels, N rows, beside the predictions, N rows."""
+    knees = table[["ID", "participant", "side", "split", GRADE, PROGRESSION]].reset_index(drop=True)
+    return pd.concat([knees, columns], axis=1)
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:

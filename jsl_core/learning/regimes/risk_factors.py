@@ -13,8 +13,8 @@ from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.config import TrainingSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings
-from jsl_core.learning.model.bundle import write_json
 from jsl_core.learning.model.calibration import best_threshold
+from jsl_core.learning.model.record import FORMAT, write_json
 from jsl_core.learning.regimes.labels import check_labels
 from jsl_core.learning.regimes.outputs import predictions_table, write_scores
 from jsl_core.system.files import replace_atomically
@@ -26,14 +26,23 @@ _INVERSE_PENALTY = 0.3
 
 
 def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fold: int | None = None) -> None:
-    """Fit the baseline on the training knees and write a folder shaped like a bundle to `out`.
+    """Fit the baseline on the training knees and write its bundle.
 
-    `model.safetensors` holds `coefficients` F and `intercept` 1 of the log odds of the encoded factors; the
-    boosted trees are kept as their predictions only. `fold` is the round of the cross-validation that the
-    settings ask for. Raises `BadTable`.
+    `model.safetensors` holds `coefficients` F and `intercept` 1 of the log odds of the encoded factors; of
+    boosted trees the predictions alone are written.
+
+    Args:
+        dataset: Folder of the packed dataset.
+        settings: Of the training.
+        out: Folder for the bundle.
+        fold: Round of the cross-validation that the settings ask for, from 0; None takes the one split.
+
+    Raises:
+        BadTable: The dataset cannot be read, or there is nothing to learn in it.
+        BadSettings: The settings leave the model without inputs.
     """
     packed, folds = PackedDataset.load(dataset), 0 if fold is None else settings.folds
-    settings = settings.only()
+    settings = settings.relevant_to()
     if settings.factors == "none":
         raise BadSettings("the risk-factor model has no inputs; set factors to all or clinical")
     check_labels(packed, [PROGRESSION], "the risk-factor baseline", folds)
@@ -64,7 +73,7 @@ def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fol
     facts = [f"- Model: {settings.risk_model}", f"- Risk factors: {', '.join(encoder.names)}"]
     write_scores(out, "risk-factors", packed, predictions, facts, thresholds)
     record = {
-        "format": 1,
+        "format": FORMAT,
         "regime": "risk-factors",
         "network": None,
         "factors": encoder.to_json(),

@@ -1,4 +1,4 @@
-"""The few scores that training watches; reports take theirs from the evaluation room."""
+"""The scores of learning curves and cards; reports have theirs from `jsl_core.evaluation`."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,13 @@ __all__ = ["prediction_scores", "validation_scores"]
 def validation_scores(
     outputs: dict[str, torch.Tensor], grades: torch.Tensor, progressed: torch.Tensor
 ) -> dict[str, float]:
-    """Accuracy and quadratic kappa of the likeliest grade, AUC of progression, of knees with the label."""
+    """Accuracy and quadratic kappa of the likeliest grade, AUC of progression, of knees with the label.
+
+    Args:
+        outputs: Logits by head, N×K.
+        grades: KL grades, long N, -1 where missing.
+        progressed: Outcomes 0 or 1, float N, -1 where missing.
+    """
     scores: dict[str, float] = {}
     if "kl" in outputs:
         scores |= _kl_scores(grades.cpu().numpy(), outputs["kl"].argmax(1).cpu().numpy())
@@ -24,8 +30,10 @@ def validation_scores(
 
 
 def prediction_scores(predictions: pd.DataFrame) -> dict[str, float | None]:
-    """The same of rows of `predictions.csv` and the grades called by them, and how many knees; None where a
-    label or class is missing.
+    """Number of knees, accuracy and kappa of the called grades, AUC; None where a label or class is missing.
+
+    Args:
+        predictions: Rows of `predictions.csv`.
     """
     scores: dict[str, float] = {}
     if GRADE_PROBABILITIES[0] in predictions:
@@ -39,13 +47,13 @@ def prediction_scores(predictions: pd.DataFrame) -> dict[str, float | None]:
     }
 
 
-def _kl_scores(grades: np.ndarray, guesses: np.ndarray) -> dict[str, float]:
+def _kl_scores(grades: np.ndarray, called: np.ndarray) -> dict[str, float]:
     known = grades >= 0
-    truth, guess = grades[known], guesses[known]
+    truth, predicted = grades[known], called[known]
     if len(set(truth)) < 2:
         return {"accuracy": float("nan"), "kappa": float("nan")}
-    kappa = cohen_kappa_score(truth, guess, weights="quadratic", labels=range(5))
-    return {"accuracy": float(np.mean(truth == guess)), "kappa": float(kappa)}
+    kappa = cohen_kappa_score(truth, predicted, weights="quadratic", labels=range(5))
+    return {"accuracy": float(np.mean(truth == predicted)), "kappa": float(kappa)}
 
 
 def _auc(progressed: np.ndarray, risk: np.ndarray) -> float:

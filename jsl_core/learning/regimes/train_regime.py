@@ -20,7 +20,7 @@ from jsl_core.learning.model.calibration import best_threshold, sigmoid, tempera
 from jsl_core.learning.model.networks import KneeNetwork, NetworkSpec
 from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes.augment import Augmentation
-from jsl_core.learning.regimes.balance import Balance, balanced
+from jsl_core.learning.regimes.balance import Balance, balance_classes
 from jsl_core.learning.regimes.features import cached_features
 from jsl_core.learning.regimes.job import TrainingJob
 from jsl_core.learning.regimes.labels import check_labels
@@ -64,7 +64,7 @@ def train_regime(
     """
     keep_freed_memory()
     packed = PackedDataset.load(job.dataset)
-    settings = job.settings.only(job.regime)
+    settings = job.settings.relevant_to(job.regime)
     heads = settings.heads_of(job.regime)
     columns = [_COLUMNS[head] for head in heads]
     check_labels(packed, columns, job.regime, job.folds)
@@ -74,7 +74,9 @@ def train_regime(
         raise BadSettings(f"{job.regime} learns from risk factors; set factors to all or clinical")
     train, val = (_labelled_rows(packed.table, split, columns) for split in ("train", "val"))
     classes = packed.table[columns[-1]].fillna(-1).to_numpy(int)
-    balance = balanced(classes, train, _CLASSES[heads[-1]], settings.of(job.regime).balance, settings.seed)
+    balance = balance_classes(
+        classes, train, _CLASSES[heads[-1]], settings.of(job.regime).balance, settings.seed
+    )
     encoder = None
     if job.regime in JOINT:
         encoder = FactorEncoder.fit(packed.table.iloc[train], settings.factors, settings.scale_factors)
