@@ -1,4 +1,4 @@
-"""`jsl deploy`: the pools, queues, results block and deployments of a server; twice is the same as once."""
+"""`jsl deploy`: pools, queues, results block and deployments of a server; twice is the same as once."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from deployments.automations import automate
+from deployments.automations import apply_automations
 from jsl_core.config import Lab, PipelineSettings, ScoreSettings, load_lab
 from jsl_core.errors import JslError
 from jsl_core.storage import open_store
@@ -64,40 +64,40 @@ def deploy(*, settings: Path | None = None, store: str = "", gpus: int = 1) -> N
     if server is None:
         raise JslError("no Prefect server is named; set PREFECT_API_URL, or run jsl up")
     lab = load_lab(settings and settings.absolute(), {"store": store} if store else None)
-    lab = replace(lab, settings=_at_its_store(lab.settings))
+    lab = replace(lab, settings=_with_absolute_store(lab.settings))
     with get_client(sync_client=True) as client:
-        if trouble := client.api_healthcheck():
-            raise JslError(f"the Prefect server at {server} does not answer ({trouble}); start it first")
+        if failure := client.api_healthcheck():
+            raise JslError(f"the Prefect server at {server} does not answer ({failure}); start it first")
         for pool in POOLS:
-            _make(pool if pool.limit is None else replace(pool, limit=gpus), client)
+            _create_pool(pool if pool.limit is None else replace(pool, limit=gpus), client)
     ResultsOnStore(url=lab.settings.store).save(RESULTS, overwrite=True, _sync=True)  # type: ignore[call-arg]
-    _apply(lab)
+    _run_prefect_deploy(lab)
     with get_client(sync_client=True) as client:
-        automate(client, client.read_deployment_by_name("retrain/retrain").id)
+        apply_automations(client, client.read_deployment_by_name("retrain/retrain").id)
     print(f"Deployments applied at {server}; results go to {lab.settings.store}")
 
 
-def _at_its_store(settings: PipelineSettings) -> PipelineSettings:
+def _with_absolute_store(settings: PipelineSettings) -> PipelineSettings:
     """The settings with the store by the name that holds on every worker."""
     return settings.model_copy(update={"store": open_store(settings.store).url})
 
 
-def _make(pool: Pool, client: "SyncPrefectClient") -> None:
-    """Make a pool and its queues where they are missing, and set the pool's limit."""
+def _create_pool(pool: Pool, client: "SyncPrefectClient") -> None:
+    """Create a pool and its queues where they are missing, and set the pool's limit."""
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectNotFound
     from prefect.workers.process import ProcessWorker
 
-    # Workers give it to a pool that has none, all at once, and lock each other out of SQLite.
+    # Without it all workers would set it at once when they start, and lock each other out of SQLite.
     template = ProcessWorker.get_default_base_job_template()
-    same: dict[str, Any] = {"description": pool.description, "concurrency_limit": pool.limit}
+    common: dict[str, Any] = {"description": pool.description, "concurrency_limit": pool.limit}
     try:
-        there = client.read_work_pool(pool.name)
-        update = WorkPoolUpdate(base_job_template=there.base_job_template or template, **same)
+        existing = client.read_work_pool(pool.name)
+        update = WorkPoolUpdate(base_job_template=existing.base_job_template or template, **common)
         client.update_work_pool(pool.name, update)
     except ObjectNotFound:
         client.create_work_pool(
-            WorkPoolCreate(name=pool.name, type="process", base_job_template=template, **same)
+            WorkPoolCreate(name=pool.name, type="process", base_job_template=template, **common)
         )
     for priority, name in enumerate(QUEUES, start=1):
         try:
@@ -106,9 +106,9 @@ def _make(pool: Pool, client: "SyncPrefectClient") -> None:
             client.create_work_queue(name, priority=priority, work_pool_name=pool.name)
 
 
-def _apply(lab: Lab) -> None:
-    """Hand the file to `prefect deploy`, which knows its format. Raises JslError with what it says."""
-    with _file_for(lab) as file:
+def _run_prefect_deploy(lab: Lab) -> None:
+    """Pass the file to `prefect deploy`, which knows its format; raises JslError with its last line."""
+    with _lab_prefect_file(lab) as file:
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
         done = subprocess.run(
             [*command, "--prefect-file", str(file)],
@@ -118,30 +118,33 @@ def _apply(lab: Lab) -> None:
             text=True,
         )
     if done.returncode:
-        said = done.stdout.strip().splitlines() or ["it says nothing"]
-        raise JslError(f"prefect deploy refused {PREFECT_FILE.name}: {said[-1]}")
+        lines = done.stdout.strip().splitlines() or ["it says nothing"]
+        raise JslError(f"prefect deploy refused {PREFECT_FILE.name}: {lines[-1]}")
 
 
 @contextmanager
-def _file_for(lab: Lab) -> Iterator[Path]:
-    """The file with the lab's settings as the parameters of its deployments, and their schedules on."""
-    told = yaml.safe_load(PREFECT_FILE.read_text())
-    changed = {
+def _lab_prefect_file(lab: Lab) -> Iterator[Path]:
+    """Yield a copy of prefect.yaml with the lab's settings as parameters, and the schedules on."""
+    content = yaml.safe_load(PREFECT_FILE.read_text())
+    lab_parameters = {
         name: part.model_dump(mode="json", exclude_defaults=True)
         for name, part in (("settings", lab.settings), ("watching", lab.watching), ("rule", lab.rule))
     }
-    shared = {
-        name: value for name, value in changed["settings"].items() if name in ScoreSettings.model_fields
+    score_settings = {
+        name: value
+        for name, value in lab_parameters["settings"].items()
+        if name in ScoreSettings.model_fields
     }
-    for offer in told["deployments"]:
-        given: dict[str, Any] = offer["parameters"]
-        laid = changed if offer["name"] != "score" else {"settings": shared}
-        offer["parameters"] = {
-            name: laid[name] | value if name in laid else value for name, value in given.items()
+    for deployment in content["deployments"]:
+        is_score = deployment["name"] == "score"
+        defaults = {"settings": score_settings} if is_score else lab_parameters
+        deployment["parameters"] = {
+            name: defaults[name] | value if name in defaults else value
+            for name, value in deployment["parameters"].items()
         }
-        for schedule in offer.get("schedules", []):
+        for schedule in deployment.get("schedules", []):
             schedule["active"] = bool(lab.settings.scans and lab.settings.cohort)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, PREFECT_FILE.name)
-        file.write_text(yaml.safe_dump(told, sort_keys=False))
+        file.write_text(yaml.safe_dump(content, sort_keys=False))
         yield file

@@ -1,4 +1,4 @@
-"""What the server does by itself: runs whose machine died go on elsewhere, and an example to copy."""
+"""The server's automations: they reschedule runs whose machine died; one is an example to copy."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import AutomationCore
 
-__all__ = ["EXAMPLE", "HEARTBEAT_SECONDS", "automate"]
+__all__ = ["EXAMPLE", "HEARTBEAT_SECONDS", "apply_automations"]
 
 HEARTBEAT_SECONDS = 30  # the shortest that Prefect sends
 EXAMPLE = "JSL: example, when scans have landed"
@@ -20,18 +20,20 @@ _NEVER_STARTED = timedelta(minutes=5)  # a process that imports PyTorch on a bus
 _ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
 
 
-def automate(client: "SyncPrefectClient", retrain: UUID) -> None:
-    """Make the automations, or set them back to what they are here; whether the example is on stays.
+def apply_automations(client: "SyncPrefectClient", retrain: UUID) -> None:
+    """Create the automations, or reset them to what they are here; whether the example is enabled stays.
 
-    `retrain` is the deployment that the example runs.
+    Args:
+        client: Client of the server.
+        retrain: The deployment that the example runs.
     """
-    for wanted in _automations(retrain):
-        there = client.read_automations_by_name(wanted.name)
-        if not there:
-            client.create_automation(wanted)
+    for automation in _automations(retrain):
+        existing = client.read_automations_by_name(automation.name)
+        if not existing:
+            client.create_automation(automation)
             continue
-        on = there[0].enabled if wanted.name == EXAMPLE else True
-        client.update_automation(there[0].id, wanted.model_copy(update={"enabled": on}))
+        is_enabled = existing[0].enabled if automation.name == EXAMPLE else True
+        client.update_automation(existing[0].id, automation.model_copy(update={"enabled": is_enabled}))
 
 
 def _automations(retrain: UUID) -> list["AutomationCore"]:
@@ -39,8 +41,8 @@ def _automations(retrain: UUID) -> list["AutomationCore"]:
     from prefect.events import AutomationCore, EventTrigger, Posture
     from prefect.events.actions import ChangeFlowRunState, RunDeployment
 
-    ours = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
-    again = ChangeFlowRunState(
+    own_runs = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
+    reschedule = ChangeFlowRunState(
         state=StateType.SCHEDULED, name="AwaitingRetry", message="its process died; it goes on from there"
     )
     return [
@@ -51,7 +53,7 @@ def _automations(retrain: UUID) -> list["AutomationCore"]:
                 after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
                 expect={"prefect.flow-run.heartbeat", "prefect.flow-run.AwaitingRetry", *_ENDS},
                 match={"prefect.resource.id": "prefect.flow-run.*"},
-                match_related=ours,
+                match_related=own_runs,
                 for_each={"prefect.resource.id"},
                 posture=Posture.Proactive,
                 threshold=1,
@@ -68,13 +70,13 @@ def _automations(retrain: UUID) -> list["AutomationCore"]:
                 after={"prefect.flow-run.Pending"},
                 expect={"prefect.flow-run.Running", "prefect.flow-run.AwaitingRetry", *_ENDS},
                 match={"prefect.resource.id": "prefect.flow-run.*"},
-                match_related=ours,
+                match_related=own_runs,
                 for_each={"prefect.resource.id"},
                 posture=Posture.Proactive,
                 threshold=1,
                 within=_NEVER_STARTED,
             ),
-            actions=[again],
+            actions=[reschedule],
         ),
         AutomationCore(
             name="JSL: a run that died goes on",
@@ -85,12 +87,12 @@ def _automations(retrain: UUID) -> list["AutomationCore"]:
                     "prefect.resource.id": "prefect.flow-run.*",
                     "prefect.run-count": [str(count) for count in range(MOST_RUNS)],
                 },
-                match_related=ours,
+                match_related=own_runs,
                 posture=Posture.Reactive,
                 threshold=1,
                 within=timedelta(0),
             ),
-            actions=[again],
+            actions=[reschedule],
         ),
         AutomationCore(
             name=EXAMPLE,

@@ -1,4 +1,4 @@
-"""A command that runs as long as `jsl up` does, whatever happens to it."""
+"""A server or worker process that `jsl up` restarts whenever it dies."""
 
 import subprocess
 import sys
@@ -8,22 +8,26 @@ from types import TracebackType
 
 __all__ = ["Service"]
 
-_SOON_SECONDS = 15  # what ends sooner has a fault of its own, so trying again at once is of no use
-_LONGEST_PAUSE = 60.0
+_STABLE_SECONDS = 15  # what ends sooner has a fault of its own, so a restart at once is of no use
+_LONGEST_PAUSE = 60.0  # seconds
 
 
 class Service:
-    """A server or a worker on a leash: it ends with the block, and with this process, however that ends.
-
-    `command` is a Python module and its arguments.
-    """
+    """A supervised process: it ends with the block, and with this process, however that ends."""
 
     _process: "subprocess.Popen[bytes]"
     _started = 0.0
     _pause = 0.0
-    _again_at: float | None = None
+    _restart_at: float | None = None
 
     def __init__(self, name: str, command: tuple[str, ...], log: Path) -> None:
+        """Describe a service; the `with` block starts it.
+
+        Args:
+            name: For messages.
+            command: A Python module and its arguments.
+            log: File that gets its output.
+        """
         self.name = name
         self.log = log
         self._command = command
@@ -38,28 +42,28 @@ class Service:
     ) -> None:
         self._process.communicate()
 
-    def ended(self) -> bool:
-        """Whether it does not run at the moment."""
+    def has_ended(self) -> bool:
+        """Tell whether it does not run at the moment."""
         return self._process.poll() is not None
 
-    def tend(self) -> None:
-        """Start it again if it has ended: at once, or later and later where it ends soon after each start."""
-        if not self.ended():
+    def restart_if_dead(self) -> None:
+        """Restart it if it has ended: at once, or later and later where it ends soon after each start."""
+        if not self.has_ended():
             return
-        if self._again_at is None:
-            soon = time.monotonic() - self._started < _SOON_SECONDS
-            self._pause = min(max(2 * self._pause, 1.0), _LONGEST_PAUSE) if soon else 0.0
-            self._again_at = time.monotonic() + self._pause
+        if self._restart_at is None:
+            is_unstable = time.monotonic() - self._started < _STABLE_SECONDS
+            self._pause = min(max(2 * self._pause, 1.0), _LONGEST_PAUSE) if is_unstable else 0.0
+            self._restart_at = time.monotonic() + self._pause
             when = f"in {self._pause:.0f} s" if self._pause else "now"
             print(
                 f"jsl up: the {self.name} has ended; it is started again {when}; see {self.log}", flush=True
             )
-        if time.monotonic() >= self._again_at:
+        if time.monotonic() >= self._restart_at:
             self._process.communicate()
             self._start()
 
     def _start(self) -> None:
-        self._again_at = None
+        self._restart_at = None
         self._started = time.monotonic()
         with self.log.open("ab") as file:
             self._process = subprocess.Popen(

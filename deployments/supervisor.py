@@ -1,6 +1,6 @@
-"""Run a command that ends, with all it started, when this process's standard input closes.
+"""Runs a command, and ends it with all it started when this process's standard input closes.
 
-`jsl up` holds the other end: it closes when `jsl up` ends, in whatever way it ends.
+`jsl up` holds the other end of that pipe, which closes when `jsl up` ends, in whatever way.
 """
 
 import ctypes
@@ -15,46 +15,46 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-__all__ = ["run_on_leash"]
+__all__ = ["supervise"]
 
 _SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 _GRACE_SECONDS = 10
 
 
-def run_on_leash(command: Sequence[str]) -> int:
-    """Run the command until it ends or standard input closes; its exit code."""
+def supervise(command: Sequence[str]) -> int:
+    """Run a command until it ends or standard input closes; returns its exit code."""
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
     if prctl:
-        # Flow runs have sessions of their own; so they stay our descendants when their worker has gone.
+        # Flow runs have sessions of their own; so they stay our descendants when their worker dies.
         prctl(_SET_CHILD_SUBREAPER, 1)
-    closed = threading.Event()
+    input_closed = threading.Event()
 
-    def watch() -> None:
+    def wait_for_close() -> None:
         while os.read(sys.stdin.fileno(), 1 << 12):  # not its buffer, which locks itself while it waits
             pass
-        closed.set()
+        input_closed.set()
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=wait_for_close, daemon=True).start()
     child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        # Where the leash itself is killed, nobody else is left to end it.
+        # Where the supervisor itself is killed, nothing else is left to end the command.
         preexec_fn=prctl and partial(prctl, _SET_PARENT_DEATH_SIGNAL, signal.SIGTERM),
     )
-    while child.poll() is None and not closed.wait(0.2):
+    while child.poll() is None and not input_closed.wait(0.2):
         pass
     _end_descendants(child)
     return child.wait()
 
 
 def _end_descendants(child: "subprocess.Popen[bytes]") -> None:
-    """Ask all to end, so that runs tell the server, and kill those that have not after a while."""
+    """Terminate all descendants, so that runs tell the server, and kill those left after a while."""
     deadline = time.monotonic() + _GRACE_SECONDS
     _signal(_descendants(), signal.SIGTERM)
-    while (alive := _descendants()) or child.poll() is None:
+    while (living := _descendants()) or child.poll() is None:
         if time.monotonic() > deadline:
-            _signal(alive or {child.pid}, signal.SIGKILL)
+            _signal(living or {child.pid}, signal.SIGKILL)
         time.sleep(0.1)
 
 
@@ -74,13 +74,13 @@ def _descendants() -> set[int]:
             continue
         if state != "Z":
             parents[int(file.parent.name)] = int(parent)
-    found: set[int] = set()
-    ring = {os.getpid()}
-    while ring:
-        ring = {process for process, parent in parents.items() if parent in ring}
-        found |= ring
-    return found
+    descendants: set[int] = set()
+    generation = {os.getpid()}
+    while generation:
+        generation = {process for process, parent in parents.items() if parent in generation}
+        descendants |= generation
+    return descendants
 
 
 if __name__ == "__main__":
-    sys.exit(run_on_leash(sys.argv[1:]))
+    sys.exit(supervise(sys.argv[1:]))

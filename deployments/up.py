@@ -11,15 +11,15 @@ from pathlib import Path
 
 from deployments.apply import POOLS, deploy
 from deployments.services import Service
-from flows.server.prefect_patches import RECORDING
-from flows.server.template_database import BlankDatabase
+from flows.server.prefect_patches import TASK_RUN_RECORDER
+from flows.server.template_database import TemplateDatabase
 from jsl_core.errors import JslError
 
 __all__ = ["up"]
 
 _START_SECONDS = 120
-_SWEEP_SECONDS = 30
-_LOCAL = ("127.0.0.1", "localhost", "::1")
+_RECOVERY_SECONDS = 30
+_LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 def up(
@@ -50,34 +50,34 @@ def up(
         The port to listen at.
     """
     home = home.absolute()
-    address = f"http://{_reachable(host)}:{port}"
-    # Prefect reads its environment when it is imported, which only comes later, here and in the services.
+    address = f"http://{_browser_host(host)}:{port}"
+    # Prefect reads its environment when it is imported: later, here and in the services.
     os.environ |= _environment(home, address, host)
-    _refuse_taken(host, port)
+    _check_port_is_free(host, port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logs = home / "logs"
     try:
         with ExitStack() as stack:  # ends the services last to first, so that runs can still tell the server
-            blank = BlankDatabase(home / "prefect" / "prefect.db")
-            blank.begin()
-            serve = ("deployments.server", "server", "start", "--host", host, "--port", str(port))
-            server = stack.enter_context(Service("server", serve, logs / "server.log"))
-            _await_server(f"{address}/api/health", server)
-            blank.keep()
+            database = TemplateDatabase(home / "prefect" / "prefect.db")
+            database.copy_template()
+            command = ("deployments.server", "server", "start", "--host", host, "--port", str(port))
+            server = stack.enter_context(Service("server", command, logs / "server.log"))
+            _wait_for_server(f"{address}/api/health", server)
+            database.save_template()
             deploy(settings=settings, store=store or ("" if settings else str(home / "store")))
             workers = [stack.enter_context(_worker(pool.name, logs)) for pool in POOLS]
             services = [server, *workers]
-            _await_workers(services)
-            print(f"{_gpu()}\nUI: {address}   Logs: {logs}   Ctrl-C ends all.", flush=True)
-            _tend(services)
+            _wait_for_workers(services)
+            print(f"{_describe_gpu()}\nUI: {address}   Logs: {logs}   Ctrl-C ends all.", flush=True)
+            _keep_running(services)
     except KeyboardInterrupt:
         print("jsl up: all ended", flush=True)
 
 
 def _environment(home: Path, address: str, host: str) -> dict[str, str]:
-    """What the server, the workers and their runs find. Raises JslError for an open door."""
+    """The variables of the server, the workers and their runs; raises JslError without a password."""
     auth = os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")
-    if host not in _LOCAL and ":" not in auth:
+    if host not in _LOCAL_HOSTS and ":" not in auth:
         raise JslError(f"--host {host} is open to others: set PREFECT_SERVER_API_AUTH_STRING=user:password")
     return {
         "DO_NOT_TRACK": "1",
@@ -86,19 +86,19 @@ def _environment(home: Path, address: str, host: str) -> dict[str, str]:
         "PREFECT_API_URL": f"{address}/api",
         "PREFECT_UI_API_URL": f"{address}/api",  # the UI would call port 4200 else
         "PREFECT_WORKER_QUERY_SECONDS": "2",
-        **RECORDING,
+        **TASK_RUN_RECORDER,
         **({"PREFECT_API_AUTH_STRING": auth} if auth else {}),
     }
 
 
-def _reachable(host: str) -> str:
+def _browser_host(host: str) -> str:
     """The name under which a browser finds what listens at an address."""
     if host in ("0.0.0.0", "::"):
         return socket.gethostname()
     return f"[{host}]" if ":" in host else host
 
 
-def _refuse_taken(host: str, port: int) -> None:
+def _check_port_is_free(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
@@ -110,9 +110,9 @@ def _worker(pool: str, logs: Path) -> Service:
     return Service(f"{pool} worker", command, logs / f"{pool}.log")
 
 
-def _await_server(url: str, server: Service) -> None:
+def _wait_for_server(url: str, server: Service) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not server.ended() and time.monotonic() < deadline:
+    while not server.has_ended() and time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
@@ -121,8 +121,8 @@ def _await_server(url: str, server: Service) -> None:
     raise JslError(f"the server did not start; see {server.log}")
 
 
-def _await_workers(services: list[Service]) -> None:
-    """Wait until every pool has a worker that the server has heard of."""
+def _wait_for_workers(services: list[Service]) -> None:
+    """Wait until every pool has a worker that has registered with the server."""
     from prefect.client.orchestration import get_client
 
     deadline = time.monotonic() + _START_SECONDS
@@ -130,31 +130,31 @@ def _await_workers(services: list[Service]) -> None:
         for pool in POOLS:
             while (status := client.read_work_pool(pool.name).status) is None or status.value != "READY":
                 for service in services:
-                    if service.ended():
+                    if service.has_ended():
                         raise JslError(f"the {service.name} has ended; see {service.log}")
                 if time.monotonic() > deadline:
                     raise JslError(f"no {pool.name} worker has started; see {services[0].log.parent}")
                 time.sleep(0.5)
 
 
-def _tend(services: list[Service]) -> None:
-    """Start again what ends, and give away again what died unnoticed."""
+def _keep_running(services: list[Service]) -> None:
+    """Restart services that end, and reschedule runs that died."""
     from httpx import HTTPError
     from prefect.client.orchestration import get_client
 
-    from flows.orchestration.crash_recovery import revive_forgotten
+    from flows.orchestration.crash_recovery import reschedule_dead_runs
 
     while True:
-        for _ in range(_SWEEP_SECONDS):
+        for _ in range(_RECOVERY_SECONDS):
             for service in services:
-                service.tend()
+                service.restart_if_dead()
             time.sleep(1)
         with suppress(HTTPError), get_client(sync_client=True) as client:  # the server may be starting again
-            for name in revive_forgotten(client):
+            for name in reschedule_dead_runs(client):
                 print(f"jsl up: run {name} had died unnoticed; it goes on", flush=True)
 
 
-def _gpu() -> str:
+def _describe_gpu() -> str:
     import torch
 
     if torch.cuda.is_available():

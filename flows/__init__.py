@@ -1,0 +1,1 @@
+"""Prefect flows, each a file that reads as its steps, and the command `jsl`."""

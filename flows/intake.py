@@ -1,4 +1,4 @@
-"""What is done with scans that have landed: joints are found, and those without a label are scored."""
+"""From a batch of landed scans to joints, and to the champion's scores of knees without a label."""
 
 from pathlib import Path
 
@@ -7,19 +7,19 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from pydantic import BaseModel, ConfigDict
 
-from flows.orchestration.joints import to_joints, to_size
-from flows.orchestration.retrain_trigger import retrain_if_due
-from flows.orchestration.task_runners import RUNNER
+from flows.orchestration.joints import prepare_joints, resize_joints
+from flows.orchestration.retrain_trigger import trigger_retraining
+from flows.orchestration.task_runners import TASK_RUNNER
 from jsl_core.config import (
     PipelineSettings,
     PresetChoice,
     Regime,
     RetrainSettings,
     WatchSettings,
-    over_preset,
+    apply_preset,
 )
 from jsl_core.landing import Batch, Ledger, open_landing
-from jsl_core.scans.buckets import in_buckets
+from jsl_core.scans.buckets import assign_buckets
 from jsl_core.storage import Artifact
 from jsl_core.storage.registry import Registry
 from tasks.caching import Placement
@@ -29,10 +29,10 @@ from tasks.gather import Gathered, gather
 from tasks.pack import pack
 from tasks.unlabelled import unlabelled
 
-__all__ = ["Taken", "intake"]
+__all__ = ["IntakeResult", "intake"]
 
 
-class Taken(BaseModel):
+class IntakeResult(BaseModel):
     """The joints in a batch of scans, what was rejected, and where the scores lie ("" for none)."""
 
     model_config = ConfigDict(frozen=True)
@@ -41,7 +41,7 @@ class Taken(BaseModel):
     scores: str
 
 
-@flow(name="intake", task_runner=RUNNER, persist_result=False)
+@flow(name="intake", task_runner=TASK_RUNNER, persist_result=False)
 def intake(
     batch: Artifact,
     number: int,
@@ -49,7 +49,7 @@ def intake(
     preset: PresetChoice = "none",
     watching: WatchSettings = WatchSettings(),
     rule: RetrainSettings = RetrainSettings(),
-) -> Taken:
+) -> IntakeResult:
     """Find the joints in a batch of scans, and score the knees that have no label yet with the champion.
 
     Args:
@@ -60,38 +60,39 @@ def intake(
         watching: How many labels start a retraining.
         rule: Whose champion scores, and how a new one is found.
     """
-    settings = over_preset(settings, preset)
-    place = Placement.of(settings)
-    store = place.open()
-    ledger = Ledger(store, open_landing(settings.scans, place.folder()))
+    settings = apply_preset(settings, preset)
+    placement = Placement.of(settings)
+    store = placement.open()
+    ledger = Ledger(store, open_landing(settings.scans, placement.folder()))
     scans = Batch.model_validate_json(store.get(batch)).scans
-    buckets = in_buckets(scans, store)
-    fetch_scans(buckets, settings, place)
-    converted, halves, cropped = to_joints(buckets, settings, place)
-    gathered = gather(converted, halves, cropped, place)
-    scores = _scored(gathered, cropped, settings, rule.regime, place)
-    where = store.publish(scores, f"{ledger.key(number)}-scores.csv") if scores else ""
-    ledger.finish(number, gathered.joints)
-    told = f"{gathered.scans} scans, {gathered.failed} rejected. Scores: {where or 'none'}"
-    create_markdown_artifact(told, key="intake", description="What became of the scans")
+    buckets = assign_buckets(scans, store)
+    fetch_scans(buckets, settings, placement)
+    converted, halves, cropped = prepare_joints(buckets, settings, placement)
+    gathered = gather(converted, halves, cropped, placement)
+    scores = _score_unlabelled(gathered, cropped, settings, rule.regime, placement)
+    scores_url = store.publish(scores, f"{ledger.entry_prefix(number)}-scores.csv") if scores else ""
+    ledger.record_joints(number, gathered.joints)
+    markdown = f"{gathered.scans} scans, {gathered.failed} rejected. Scores: {scores_url or 'none'}"
+    create_markdown_artifact(markdown, key="intake", description="What became of the scans")
     with get_client(sync_client=True) as client:
-        retrain_if_due(client, ledger, settings, watching, rule)
-    return Taken(gathered=gathered, scores=where)
+        trigger_retraining(client, ledger, settings, watching, rule)
+    return IntakeResult(gathered=gathered, scores=scores_url)
 
 
-def _scored(
+def _score_unlabelled(
     gathered: Gathered,
     cropped: list[Artifact],
     settings: PipelineSettings,
     regime: Regime,
-    place: Placement,
+    placement: Placement,
 ) -> Artifact | None:
-    """What the champion, if there is one, says of the knees without a label, if there are any."""
-    store = place.open()
+    """The champion's predictions for the knees without a label; None without champion or such knees."""
+    store = placement.open()
     champion = Registry(store).champion(regime)
-    table = unlabelled(gathered.joints, Path(settings.cohort), regime, place) if champion else None
+    table = unlabelled(gathered.joints, Path(settings.cohort), regime, placement) if champion else None
     if champion is None or table is None:
         return None
-    at = settings.pack.model_copy(update={"size": size_of(champion.model, store)})
-    fitted = to_size(cropped, at.size, settings, place)
-    return predict(champion.model, pack(gathered.joints, fitted, table, at, place), place)
+    pack_settings = settings.pack.model_copy(update={"size": size_of(champion.model, store)})
+    resized = resize_joints(cropped, pack_settings.size, settings, placement)
+    dataset = pack(gathered.joints, resized, table, pack_settings, placement)
+    return predict(champion.model, dataset, placement)

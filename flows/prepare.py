@@ -6,13 +6,13 @@ from pathlib import Path
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
-from flows.orchestration.joints import to_joints, to_size
-from flows.orchestration.task_runners import RUNNER
-from flows.shard import with_many_hands
+from flows.orchestration.idle_workers import prepare_on_idle_workers
+from flows.orchestration.joints import prepare_joints, resize_joints
+from flows.orchestration.task_runners import TASK_RUNNER
 from jsl_core.cohort import assign_with_frozen_test, read_cohort
-from jsl_core.config import PipelineSettings, PresetChoice, over_preset
+from jsl_core.config import PipelineSettings, PresetChoice, apply_preset
 from jsl_core.errors import BadSettings, JslError
-from jsl_core.scans.buckets import in_buckets
+from jsl_core.scans.buckets import assign_buckets
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.fetch import list_all
@@ -20,11 +20,11 @@ from tasks.gather import Gathered, gather
 from tasks.pack import pack, pack_images
 from tasks.run_page import show_preparation
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["PreparedDataset", "prepare"]
 
 
-class Prepared(BaseModel):
-    """What training needs, and what the report tells of how it came about."""
+class PreparedDataset(BaseModel):
+    """A packed dataset, and the tables of the stages before it, for the report."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,8 +35,8 @@ class Prepared(BaseModel):
     gathered: Gathered | None = None
 
 
-@flow(name="prepare", task_runner=RUNNER, persist_result=False)
-def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: str = "") -> Prepared:
+@flow(name="prepare", task_runner=TASK_RUNNER, persist_result=False)
+def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: str = "") -> PreparedDataset:
     """Convert, split and crop every scan, and pack the joints that the table names.
 
     Args:
@@ -44,46 +44,49 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
         preset: A recipe for all settings; what you change from its default goes before it.
         frozen: Key of the store that lists the test participants, as retrain keeps it; empty for none.
     """
-    settings = over_preset(settings, preset)
-    place = Placement.of(settings)
-    cohort = _ingest_table(settings, frozen, place)
+    settings = apply_preset(settings, preset)
+    placement = Placement.of(settings)
+    cohort = _ingest_table(settings, frozen, placement)
     if not settings.scans:
-        return Prepared(dataset=pack_images(_list_images(settings, place), cohort, settings.pack, place))
-    buckets = in_buckets(list_all(settings, place), place.open())
-    with_many_hands(buckets, settings, place)
-    converted, halves, cropped = to_joints(buckets, settings, place)
-    fitted = to_size(cropped, settings.pack.size, settings, place)
-    gathered = gather(converted, halves, cropped, place)
-    show_preparation({"convert": converted, "split": halves, "crop": cropped}, gathered, place)
-    _stop_if_too_many_failed(gathered, settings, place)
-    dataset = pack(gathered.joints, fitted, cohort, settings.pack, place)
-    return Prepared(dataset=dataset, converted=converted, split=halves, cropped=cropped, gathered=gathered)
+        images = _list_images(settings, placement)
+        return PreparedDataset(dataset=pack_images(images, cohort, settings.pack, placement))
+    buckets = assign_buckets(list_all(settings, placement), placement.open())
+    prepare_on_idle_workers(buckets, settings, placement)
+    converted, halves, cropped = prepare_joints(buckets, settings, placement)
+    resized = resize_joints(cropped, settings.pack.size, settings, placement)
+    gathered = gather(converted, halves, cropped, placement)
+    show_preparation({"convert": converted, "split": halves, "crop": cropped}, gathered, placement)
+    _stop_if_too_many_failed(gathered, settings, placement)
+    dataset = pack(gathered.joints, resized, cohort, settings.pack, placement)
+    return PreparedDataset(
+        dataset=dataset, converted=converted, split=halves, cropped=cropped, gathered=gathered
+    )
 
 
-def _ingest_table(settings: PipelineSettings, frozen: str, place: Placement) -> Artifact:
-    """Check the table before any scan is touched, and keep its bytes, or it with the frozen test part."""
+def _ingest_table(settings: PipelineSettings, frozen: str, placement: Placement) -> Artifact:
+    """Check the table before any scan is touched, and store it, with the frozen test part if there is one."""
     if not settings.cohort:
         raise BadSettings("cohort is empty; give the path of the cohort table (CSV)")
-    table, store = read_cohort(Path(settings.cohort)), place.open()
-    names = store.read(frozen) if frozen else None
-    if names is None:
+    table, store = read_cohort(Path(settings.cohort)), placement.open()
+    participants = store.read(frozen) if frozen else None
+    if participants is None:
         return store.put_file(Path(settings.cohort))
-    split = assign_with_frozen_test(table, frozenset(json.loads(names)), settings.pack)
+    split = assign_with_frozen_test(table, frozenset(json.loads(participants)), settings.pack)
     return store.put(split.drop(columns=["participant", "side"]).to_csv(index=False).encode(), "cohort.csv")
 
 
-def _list_images(settings: PipelineSettings, place: Placement) -> Artifact:
-    """The digests of the crops that the table names: what the packed dataset depends on."""
+def _list_images(settings: PipelineSettings, placement: Placement) -> Artifact:
+    """The digests of the crops that the table names: the packed dataset depends on them."""
     table = read_cohort(Path(settings.cohort), needs=["Img_path"])
-    paths = [Path(place.scans, path) for path in table["Img_path"] if path]
+    paths = [Path(placement.scans, path) for path in table["Img_path"] if path]
     digests = [Artifact.of_file(path).sha256 if path.is_file() else "" for path in paths]
-    return place.open().put(json.dumps(digests).encode(), "images.json")
+    return placement.open().put(json.dumps(digests).encode(), "images.json")
 
 
-def _stop_if_too_many_failed(gathered: Gathered, settings: PipelineSettings, place: Placement) -> None:
+def _stop_if_too_many_failed(gathered: Gathered, settings: PipelineSettings, placement: Placement) -> None:
     if gathered.failed > settings.max_rejected * gathered.scans:
-        where = place.open().publish(gathered.rejected, f"runs/{settings.name}-stopped/rejected.csv")
+        table_url = placement.open().publish(gathered.rejected, f"runs/{settings.name}-stopped/rejected.csv")
         raise JslError(
             f"{gathered.failed} of {gathered.scans} scans were rejected, more than max_rejected "
-            f"({settings.max_rejected:.0%}); see {where}, then mend the scans or raise max_rejected"
+            f"({settings.max_rejected:.0%}); see {table_url}, then mend the scans or raise max_rejected"
         )

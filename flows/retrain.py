@@ -1,24 +1,22 @@
-"""A new model on all that is labelled by now; it takes the champion's place if it is not worse."""
+"""From all labels so far to a challenger, which takes the champion's place if it is not worse."""
 
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
-from flows.pipeline import ingest_truth
+from flows.pipeline import ingest_truth, publish_run
 from flows.prepare import prepare
-from flows.train import models_of
-from jsl_core.config import PipelineSettings, PresetChoice, Regime, RetrainSettings, over_preset
+from flows.train import train_on_pool
+from jsl_core.config import PipelineSettings, PresetChoice, Regime, RetrainSettings, apply_preset
 from jsl_core.storage import Artifact
 from jsl_core.storage.registry import Decision, Overtaken, Registry, Version
 from tasks.caching import Placement
 from tasks.champion import decide, freeze, frozen_key, predict, size_of
 from tasks.evaluate import evaluate
-from tasks.publish import publish
-from tasks.report import report
 
-__all__ = ["Retrained", "for_the_line", "retrain"]
+__all__ = ["RetrainResult", "retrain", "retrain_settings"]
 
 
-class Retrained(BaseModel):
+class RetrainResult(BaseModel):
     """What was decided about the new model, and where its report lies."""
 
     model_config = ConfigDict(frozen=True)
@@ -30,7 +28,7 @@ class Retrained(BaseModel):
 @flow(name="retrain", persist_result=False)
 def retrain(
     settings: PipelineSettings, preset: PresetChoice = "none", rule: RetrainSettings = RetrainSettings()
-) -> Retrained:
+) -> RetrainResult:
     """Train on all that is labelled by now, compare with the champion on the frozen test part, and decide.
 
     Args:
@@ -38,69 +36,64 @@ def retrain(
         preset: A recipe for all settings; what you change from its default goes before it.
         rule: Which model is kept up to date, and when a new one takes its place.
     """
-    settings = for_the_line(over_preset(settings, preset), rule.regime)
-    place = Placement.of(settings)
-    registry = Registry(place.open())
-    first = registry.champion(rule.regime)
-    if first:  # what it was not trained on is the test part of all that follow
-        freeze(first.model, rule.regime, place)
-    ready = prepare(settings, frozen=frozen_key(rule.regime))
-    frozen = freeze(ready.dataset, rule.regime, place)
-    models = models_of(ready.dataset, settings)
-    figures = evaluate(ready.dataset, models, ingest_truth(settings, place), settings.evaluate, place)
-    challenger = registry.register(rule.regime, models[rule.regime], {"dataset": ready.dataset.model_dump()})
-    decision = _decided(challenger, ready.dataset, settings, rule, frozen, place)
-    page = report(
-        ready.dataset,
-        models,
-        figures,
-        ready.converted,
-        ready.split,
-        ready.gathered,
-        settings.name,
-        settings.placeless(),
-        place,
-        decision=decision.model_dump(mode="json"),
+    settings = retrain_settings(apply_preset(settings, preset), rule.regime)
+    placement = Placement.of(settings)
+    registry = Registry(placement.open())
+    champion = registry.champion(rule.regime)
+    if champion:  # what the first champion was not trained on is the test part of all that follow
+        freeze(champion.model, rule.regime, placement)
+    prepared = prepare(settings, frozen=frozen_key(rule.regime))
+    frozen = freeze(prepared.dataset, rule.regime, placement)
+    models = train_on_pool(prepared.dataset, settings)
+    truth = ingest_truth(settings, placement)
+    figures = evaluate(prepared.dataset, models, truth, settings.evaluate, placement)
+    challenger = registry.register(
+        rule.regime, models[rule.regime], {"dataset": prepared.dataset.model_dump()}
     )
-    published = publish(ready.dataset, models, ready.gathered, figures, page, settings, place)
-    return Retrained(decision=decision, report=published.report)
+    decision = _decide_against_champion(challenger, prepared.dataset, settings, rule, frozen, placement)
+    published = publish_run(prepared, models, figures, settings, decision)
+    return RetrainResult(decision=decision, report=published.report)
 
 
-def for_the_line(settings: PipelineSettings, regime: Regime) -> PipelineSettings:
-    """The settings, with the champion's regime among those trained, and one model of each: no folds, as those
-    would train on the frozen test part."""
+def retrain_settings(settings: PipelineSettings, regime: Regime) -> PipelineSettings:
+    """Train the champion's regime, too, and without folds: those would train on the frozen test part."""
     regimes = dict.fromkeys((*settings.training.regimes, regime))
     training = settings.training.model_copy(update={"regimes": tuple(regimes), "folds": 0})
     return settings.model_copy(update={"training": training})
 
 
-def _decided(
+def _decide_against_champion(
     challenger: Version,
     dataset: Artifact,
     settings: PipelineSettings,
     rule: RetrainSettings,
     frozen: frozenset[str],
-    place: Placement,
+    placement: Placement,
 ) -> Decision:
-    """Compare with whoever is champion, again if another retraining was quicker to make its own champion."""
+    """Compare with the champion, again if another retraining has made its own champion meanwhile."""
     while True:
-        champion = Registry(place.open()).champion(rule.regime)
-        both = _predictions(challenger, champion, dataset, settings, place) if champion else None
+        champion = Registry(placement.open()).champion(rule.regime)
+        predictions = (
+            _predict_with_both(challenger, champion, dataset, settings, placement) if champion else None
+        )
         try:
-            return decide(challenger, champion, both, frozen, rule, place)
+            return decide(challenger, champion, predictions, frozen, rule, placement)
         except Overtaken:
             continue
 
 
-def _predictions(
-    challenger: Version, champion: Version, dataset: Artifact, settings: PipelineSettings, place: Placement
+def _predict_with_both(
+    challenger: Version,
+    champion: Version,
+    dataset: Artifact,
+    settings: PipelineSettings,
+    placement: Placement,
 ) -> tuple[Artifact, Artifact]:
     """Both models' predictions on the same knees; the champion sees them at the size that it takes."""
-    size = size_of(champion.model, place.open())
-    same = dataset
+    size = size_of(champion.model, placement.open())
+    champion_dataset = dataset
     if size != settings.pack.size:
         pack = settings.pack.model_copy(update={"size": size})
-        same = prepare(
-            settings.model_copy(update={"pack": pack}), frozen=frozen_key(challenger.regime)
-        ).dataset
-    return predict(challenger.model, dataset, place), predict(champion.model, same, place)
+        champion_settings = settings.model_copy(update={"pack": pack})
+        champion_dataset = prepare(champion_settings, frozen=frozen_key(challenger.regime)).dataset
+    return predict(challenger.model, dataset, placement), predict(champion.model, champion_dataset, placement)

@@ -2,24 +2,25 @@
 
 from prefect import flow
 
-from flows.orchestration.deployment_runs import on_a_server_with_pools, run_elsewhere
-from jsl_core.config import PipelineSettings, PresetChoice, TrainingSettings, over_preset
+from flows.orchestration.deployment_runs import run_deployment_and_wait, runs_from_deployment
+from jsl_core.config import PipelineSettings, PresetChoice, TrainingSettings, apply_preset
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.train import gather_folds, train, train_on_risk_factors
 
-__all__ = ["models_of", "train_models", "trained"]
+__all__ = ["train_models", "train_on_pool", "train_regimes"]
 
 
-def models_of(dataset: Artifact, settings: PipelineSettings) -> dict[str, Artifact]:
-    """The models by regime, trained on pool `gpu` where there are pools, and here where there are none."""
-    if on_a_server_with_pools():
-        models: dict[str, Artifact] = run_elsewhere("train/train", {"dataset": dataset, "settings": settings})
+def train_on_pool(dataset: Artifact, settings: PipelineSettings) -> dict[str, Artifact]:
+    """Train all regimes, on pool `gpu` where there is one, else as a subflow; returns them by regime."""
+    if runs_from_deployment():
+        parameters = {"dataset": dataset, "settings": settings}
+        models: dict[str, Artifact] = run_deployment_and_wait("train/train", parameters)
         return models
     return train_models(dataset, settings)
 
 
-@flow(name="train")  # its result is kept on a server with pools, for whoever asked for it
+@flow(name="train")  # on a server with pools its result is stored, for the run that started it
 def train_models(
     dataset: Artifact, settings: PipelineSettings, preset: PresetChoice = "none"
 ) -> dict[str, Artifact]:
@@ -30,28 +31,30 @@ def train_models(
         settings: The regimes and how they are trained, and the store.
         preset: A recipe for all settings; what you change from its default goes before it.
     """
-    settings = over_preset(settings, preset)
-    return trained(dataset, settings)
+    settings = apply_preset(settings, preset)
+    return train_regimes(dataset, settings)
 
 
-def trained(dataset: Artifact, settings: PipelineSettings) -> dict[str, Artifact]:
-    """The models by regime, as tasks of the run that calls."""
-    place, training = Placement.of(settings), settings.training
+def train_regimes(dataset: Artifact, settings: PipelineSettings) -> dict[str, Artifact]:
+    """Train all regimes, once or once a fold, as tasks of the calling run; returns the models by regime."""
+    placement, training = Placement.of(settings), settings.training
     if not training.folds:
-        return _models(dataset, training, place)
-    rounds = [_models(dataset, training, place, fold) for fold in range(training.folds)]
+        return _train_once(dataset, training, placement)
+    folds = [_train_once(dataset, training, placement, fold) for fold in range(training.folds)]
     return {
-        name: gather_folds(name, [models[name] for models in rounds], dataset, place) for name in rounds[0]
+        name: gather_folds(name, [models[name] for models in folds], dataset, placement) for name in folds[0]
     }
 
 
-def _models(
-    dataset: Artifact, training: TrainingSettings, place: Placement, fold: int | None = None
+def _train_once(
+    dataset: Artifact, training: TrainingSettings, placement: Placement, fold: int | None = None
 ) -> dict[str, Artifact]:
     models: dict[str, Artifact] = {}
     if training.baseline and training.factors != "none":
-        models["risk-factors"] = train_on_risk_factors(dataset, training.only(), place, fold)
-    for regime in training.in_order():
+        models["risk-factors"] = train_on_risk_factors(dataset, training.relevant_to(), placement, fold)
+    for regime in training.training_order():
         start = training.parent_of(regime)
-        models[regime] = train(regime, dataset, start and models[start], training.only(regime), place, fold)
+        models[regime] = train(
+            regime, dataset, start and models[start], training.relevant_to(regime), placement, fold
+        )
     return models

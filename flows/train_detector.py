@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core.config import DetectorTrainSettings
 from jsl_core.storage import tree_files
-from tasks.train_detector import FilmPlaces, fit_detector, list_films
+from tasks.train_detector import FilmPlacement, fit_detector, list_films
 
 __all__ = ["TrainedDetector", "train_detector"]
 
@@ -24,14 +24,20 @@ class TrainedDetector(BaseModel):
 def train_detector(
     settings: DetectorTrainSettings, store: str = "jsl-store", work: str = ""
 ) -> TrainedDetector:
-    """Train the joint detector and publish its cfg, weights and metrics under `models/detector/`."""
-    place = FilmPlaces.beside(settings, store, work)
-    films = list_films(settings, place)
-    trained = fit_detector(films, settings.without_films(), place)
-    keep = place.open()
+    """Train the joint detector and publish its cfg, weights and metrics under `models/detector/`.
+
+    Args:
+        settings: The films, and how the detector is trained.
+        store: Folder, or s3://bucket/prefix, that gets the detector.
+        work: Folder of unfinished work; empty for one beside the store.
+    """
+    placement = FilmPlacement.beside(settings, store, work)
+    films = list_films(settings, placement)
+    trained = fit_detector(films, settings.without_paths(), placement)
+    target = placement.open()
     published = {
-        name: keep.publish(file, f"models/detector/{trained.sha256[:12]}/{name}")
-        for name, file in tree_files(keep, trained).items()
+        name: target.publish(file, f"models/detector/{trained.sha256[:12]}/{name}")
+        for name, file in tree_files(target, trained).items()
     }
     return TrainedDetector(
         cfg=published["detector.cfg"],

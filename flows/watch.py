@@ -1,4 +1,4 @@
-"""New scans are found, taken exactly once, announced, and in the end trained on."""
+"""From a landing folder to batches, each taken exactly once and announced, and to retrainings."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -8,12 +8,13 @@ from uuid import NAMESPACE_URL, uuid5
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
-from flows.orchestration.crash_recovery import revive_forgotten
+from flows.orchestration.crash_recovery import reschedule_dead_runs
+from flows.orchestration.deployment_runs import start_run_once
 from flows.orchestration.events import LANDED
-from flows.orchestration.retrain_trigger import retrain_if_due, start_once
-from jsl_core.config import PipelineSettings, PresetChoice, RetrainSettings, WatchSettings, over_preset
+from flows.orchestration.retrain_trigger import trigger_retraining
+from jsl_core.config import PipelineSettings, PresetChoice, RetrainSettings, WatchSettings, apply_preset
 from jsl_core.errors import BadSettings
-from jsl_core.landing import Batch, Ledger, open_landing, settled, take
+from jsl_core.landing import Batch, Ledger, open_landing, stable_files, take_new_files
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
 
@@ -34,47 +35,50 @@ def watch(
         preset: A recipe for all settings; what you change from its default goes before it.
         watching: What is done about scans that land.
         rule: Which model is kept up to date, and when a new one takes its place.
+
+    Returns:
+        How many batches were taken.
     """
-    settings = over_preset(settings, preset)
+    settings = apply_preset(settings, preset)
     if not settings.scans or not settings.cohort:
         raise BadSettings("scans or cohort is empty; give the folder where scans land, and the cohort table")
-    place = Placement.of(settings)
-    landing = open_landing(settings.scans, place.folder())
-    ledger = Ledger(place.open(), landing)
+    placement = Placement.of(settings)
+    landing = open_landing(settings.scans, placement.folder())
+    ledger = Ledger(placement.open(), landing)
     parts = {"settings": settings, "watching": watching, "rule": rule}
-    told = {name: part.model_dump(mode="json", exclude_defaults=True) for name, part in parts.items()}
+    parameters = {name: part.model_dump(mode="json", exclude_defaults=True) for name, part in parts.items()}
     with get_client(sync_client=True) as client:
-        revive_forgotten(client)
-        taken = take(
+        reschedule_dead_runs(client)
+        batches = take_new_files(
             landing,
             ledger,
-            settled(landing, watching.settle_seconds),
-            partial(_claim, client, place, ledger, told),
+            stable_files(landing, watching.settle_seconds),
+            partial(_start_intake, client, placement, ledger, parameters),
             partial(_announce, client, ledger, settings.scans),
         )
         # Labels come into the table at any time; those of scans that land now are counted by their intake.
-        retrain_if_due(client, ledger, settings, watching, rule)
-    return len(taken)
+        trigger_retraining(client, ledger, settings, watching, rule)
+    return len(batches)
 
 
-def _claim(
+def _start_intake(
     client: SyncPrefectClient,
-    place: Placement,
+    placement: Placement,
     ledger: Ledger,
     parameters: dict[str, Any],
     number: int,
     batch: Batch,
 ) -> Batch:
-    """Start the intake of a batch; the batch with which it was started, if another watcher was quicker."""
-    store = place.open()
-    mine = store.put(batch.model_dump_json().encode(), "batch.json")
-    given = parameters | {"batch": mine.model_dump(), "number": number}
-    run = start_once(client, "intake/intake", given, f"{ledger.name}/{number:06d}")
+    """Start the intake of a batch; returns the batch that is taken: another watcher may have been quicker."""
+    store = placement.open()
+    artifact = store.put(batch.model_dump_json().encode(), "batch.json")
+    parameters = parameters | {"batch": artifact.model_dump(), "number": number}
+    run = start_run_once(client, "intake/intake", parameters, f"{ledger.name}/{number:06d}")
     return Batch.model_validate_json(store.get(Artifact.model_validate(run.parameters["batch"])))
 
 
 def _announce(client: SyncPrefectClient, ledger: Ledger, scans: str, number: int, batch: Batch) -> None:
-    """Tell the server, at once rather than by and by; the same event twice is one to it."""
+    """Send the server the event of a batch and wait for it; its id makes a second one a no-op."""
     event = {
         "id": str(uuid5(NAMESPACE_URL, f"{LANDED}/{ledger.name}/{number}")),
         "occurred": datetime.now(UTC).isoformat(),
@@ -82,4 +86,4 @@ def _announce(client: SyncPrefectClient, ledger: Ledger, scans: str, number: int
         "resource": {"prefect.resource.id": f"jsl.landing.{ledger.name}", "prefect.resource.name": scans},
         "payload": {"number": number, "scans": len(batch.scans)},
     }
-    client._client.post("/events", json=[event]).raise_for_status()
+    client.request("POST", "/events", json=[event])

@@ -1,1 +1,1 @@
-"""What flows need of Prefect beyond tasks: other pools, events, restarts."""
+"""What flows need of Prefect beyond tasks: runs on other pools, events, crash recovery, task runners."""

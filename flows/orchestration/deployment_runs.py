@@ -1,4 +1,4 @@
-"""Flows on other pools: a plain subflow runs in its caller's process; another pool takes a run of its own."""
+"""Runs of deployments: a plain subflow runs in its caller's process; another pool takes a run of its own."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -14,28 +14,54 @@ from pydantic import TypeAdapter
 from flows.orchestration.events import MOST_RUNS
 from jsl_core.errors import JslError
 
-__all__ = ["on_a_server_with_pools", "run_elsewhere"]
+__all__ = ["run_deployment_and_wait", "runs_from_deployment", "start_run_once"]
 
 _POLL_SECONDS = 1.0
-_REVIVED_WITHIN = timedelta(minutes=7)  # an automation does so within seconds, `watch` within minutes
+_RESCHEDULED_WITHIN = timedelta(minutes=7)  # an automation does so within seconds, `watch` within minutes
 
 
-def on_a_server_with_pools() -> bool:
-    """Whether this run came from a deployment, so that the others are there to be run."""
+def runs_from_deployment() -> bool:
+    """Tell whether this run came from a deployment, so that the other deployments are there to be run."""
     return bool(runtime.deployment.id)
 
 
-def run_elsewhere(deployment: str, parameters: dict[str, Any], which: str = "") -> Any:
-    """Run a deployment to its end and return its result; a caller may do so once for each `which`.
+def start_run_once(
+    client: SyncPrefectClient, deployment: str, parameters: dict[str, Any], key: str
+) -> FlowRun:
+    """Start a run of a deployment unless one with the same key exists; the server decides, atomically.
+
+    Args:
+        client: Client of the server.
+        deployment: Its name, as `flow/deployment`.
+        parameters: What the flow takes, as JSON values.
+        key: The idempotency key.
+
+    Returns:
+        The new run, or the one that was started with this key before, with the parameters of that start.
+    """
+    chosen = client.read_deployment_by_name(deployment)
+    return client.create_flow_run_from_deployment(chosen.id, parameters=parameters, idempotency_key=key)
+
+
+def run_deployment_and_wait(deployment: str, parameters: dict[str, Any], key_suffix: str = "") -> Any:
+    """Run a deployment to its end and return its result.
 
     A caller that is killed and runs again finds the run that it started; one that has failed is started anew.
-    Cancelling the caller cancels the run. Raises JslError with what a failed run said.
+    Cancelling the caller cancels the run.
+
+    Args:
+        deployment: Its name, as `flow/deployment`.
+        parameters: What the flow takes.
+        key_suffix: Tells several runs of the same deployment by one caller apart.
+
+    Raises:
+        JslError: If the run failed, with its message.
     """
-    plain = TypeAdapter(dict[str, Any]).dump_python(parameters, mode="json")
+    json_parameters = TypeAdapter(dict[str, Any]).dump_python(parameters, mode="json")
     with get_client(sync_client=True) as client:
-        run = _started(deployment, plain, which)
+        run = _start_or_find(deployment, json_parameters, key_suffix)
         try:
-            run = _ended(client, run)
+            run = _wait(client, run)
         except BaseException:
             _cancel_with_caller(client, run)
             raise
@@ -45,36 +71,36 @@ def run_elsewhere(deployment: str, parameters: dict[str, Any], which: str = "") 
     return run.state.result()
 
 
-def _started(deployment: str, parameters: dict[str, Any], which: str) -> FlowRun:
-    """The latest of the runs that the caller has started, each time it ran one at most."""
+def _start_or_find(deployment: str, parameters: dict[str, Any], key_suffix: str) -> FlowRun:
+    """The latest of the runs that the caller has started: at most one in each of its own attempts."""
     for attempt in range(max(int(runtime.flow_run.run_count or 1), 1)):
-        key = f"{runtime.flow_run.id}:{deployment}{which}:{attempt}"
+        key = f"{runtime.flow_run.id}:{deployment}{key_suffix}:{attempt}"
         run = cast(
             "FlowRun", run_deployment(deployment, parameters=parameters, timeout=0, idempotency_key=key)
         )
-        if not _over(run) or (run.state and run.state.is_completed()):
+        if not _has_ended(run) or (run.state and run.state.is_completed()):
             break
     return run
 
 
-def _ended(client: SyncPrefectClient, run: FlowRun) -> FlowRun:
-    while not _over(run):
+def _wait(client: SyncPrefectClient, run: FlowRun) -> FlowRun:
+    while not _has_ended(run):
         time.sleep(_POLL_SECONDS)
         run = client.read_flow_run(run.id)
     return run
 
 
-def _over(run: FlowRun) -> bool:
-    """Whether a run has ended for good: one whose process died goes on by itself."""
+def _has_ended(run: FlowRun) -> bool:
+    """Whether a run has ended for good: one whose process died is rescheduled."""
     state = run.state
     if state is None or not state.is_final():
         return False
-    goes_on = state.is_crashed() and run.run_count < MOST_RUNS
-    return not goes_on or datetime.now(UTC) - state.timestamp > _REVIVED_WITHIN
+    will_be_rescheduled = state.is_crashed() and run.run_count < MOST_RUNS
+    return not will_be_rescheduled or datetime.now(UTC) - state.timestamp > _RESCHEDULED_WITHIN
 
 
 def _cancel_with_caller(client: SyncPrefectClient, run: FlowRun) -> None:
-    """A caller whose machine goes down leaves its run at work; one that is cancelled takes it along."""
+    """Cancel the run if its caller is cancelled; a caller whose machine goes down leaves it at work."""
     state = client.read_flow_run(runtime.flow_run.id).state
     if state and (state.is_cancelling() or state.is_cancelled()):
         client.set_flow_run_state(run.id, Cancelling())

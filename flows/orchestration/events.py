@@ -1,4 +1,4 @@
-"""What flows and the automations of a server agree on, apart from both: neither is to import the other."""
+"""Names that flows and a server's automations share, so that neither imports the other."""
 
 __all__ = ["LANDED", "MOST_RUNS", "TAG"]
 

@@ -2,7 +2,7 @@
 
 from prefect import unmapped
 
-from flows.orchestration.task_runners import on_dask
+from flows.orchestration.task_runners import use_dask_cluster
 from jsl_core.config import PipelineSettings
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
@@ -11,26 +11,44 @@ from tasks.crop import crop
 from tasks.fit import fit
 from tasks.split import split
 
-__all__ = ["to_joints", "to_size"]
+__all__ = ["prepare_joints", "resize_joints"]
 
 
-def to_joints(
-    buckets: list[list[Artifact]], settings: PipelineSettings, place: Placement
+def prepare_joints(
+    buckets: list[list[Artifact]], settings: PipelineSettings, placement: Placement
 ) -> tuple[list[Artifact], list[Artifact], list[Artifact]]:
-    """The tables of the convert, split and crop stage, one a bucket; within a flow.
+    """Convert, split and crop buckets of scans; call it within a flow.
 
     A bucket waits for its own table of the stage before, not for the others'.
+
+    Args:
+        buckets: Scans by bucket.
+        settings: How the stages treat them.
+        placement: Where results lie.
+
+    Returns:
+        The tables of the convert, split and crop stage, each with one table a bucket, in the buckets' order.
     """
-    with on_dask(settings):
-        converted = convert.map(buckets, unmapped(settings.convert), unmapped(place))
-        halves = split.map(converted, unmapped(settings.split), unmapped(place))
-        cropped = crop.map(halves, unmapped(settings.crop), unmapped(place))
+    with use_dask_cluster(settings):
+        converted = convert.map(buckets, unmapped(settings.convert), unmapped(placement))
+        halves = split.map(converted, unmapped(settings.split), unmapped(placement))
+        cropped = crop.map(halves, unmapped(settings.crop), unmapped(placement))
         return converted.result(), halves.result(), cropped.result()
 
 
-def to_size(
-    cropped: list[Artifact], size: int, settings: PipelineSettings, place: Placement
+def resize_joints(
+    cropped: list[Artifact], size: int, settings: PipelineSettings, placement: Placement
 ) -> list[Artifact]:
-    """The joints of the crop stage's tables at the dataset's size, one array a bucket; within a flow."""
-    with on_dask(settings):
-        return fit.map(cropped, unmapped(size), unmapped(place)).result()
+    """Resize joint crops to the dataset's size; call it within a flow.
+
+    Args:
+        cropped: Tables of the crop stage, one a bucket.
+        size: Side of the resized crops in pixels.
+        settings: Whether a Dask cluster does it.
+        placement: Where results lie.
+
+    Returns:
+        A `Fitted` table a bucket, whose stack is uint8 of shape (joints, size, size).
+    """
+    with use_dask_cluster(settings):
+        return fit.map(cropped, unmapped(size), unmapped(placement)).result()

@@ -1,4 +1,4 @@
-"""Who runs the tasks of a flow: threads of this process, or the workers of a Dask cluster."""
+"""What runs the tasks of a flow: threads of this process, or the workers of a Dask cluster."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,28 +11,29 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from jsl_core.config import PipelineSettings
 from jsl_core.errors import BadSettings
 
-__all__ = ["RUNNER", "on_dask"]
+__all__ = ["TASK_RUNNER", "use_dask_cluster"]
 
-_PATIENCE = 10  # seconds
+_CONNECT_SECONDS = 10
 
-RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=2))
+TASK_RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=2))
 
 
 @contextmanager
-def on_dask(settings: PipelineSettings) -> Iterator[None]:
-    """Within it, the flow's tasks run on the Dask cluster that the settings name, if any.
+def use_dask_cluster(settings: PipelineSettings) -> Iterator[None]:
+    """Run the flow's tasks of the block on the Dask cluster that the settings name, if any.
 
-    Raises `BadSettings`.
+    Raises:
+        BadSettings: If the cluster does not answer, or cannot reach the scans.
     """
     flow = FlowRunContext.get()
     if not settings.dask or flow is None:
         yield
         return
-    with cast("Any", _cluster(settings)) as runner, flow.model_copy(update={"task_runner": runner}):
+    with cast("Any", _dask_runner(settings)) as runner, flow.model_copy(update={"task_runner": runner}):
         yield
 
 
-def _cluster(settings: PipelineSettings) -> TaskRunner[Any]:
+def _dask_runner(settings: PipelineSettings) -> TaskRunner[Any]:
     try:
         from distributed import Client
         from prefect_dask.task_runners import DaskTaskRunner
@@ -47,7 +48,7 @@ def _cluster(settings: PipelineSettings) -> TaskRunner[Any]:
         )
     try:
         client: Any = Client  # it has no types
-        client(settings.dask, timeout=_PATIENCE, set_as_default=False).close()
+        client(settings.dask, timeout=_CONNECT_SECONDS, set_as_default=False).close()
     except OSError as error:
         raise BadSettings(f"the Dask scheduler at {settings.dask} does not answer; start it first") from error
     return DaskTaskRunner(address=settings.dask)

@@ -1,48 +1,70 @@
-"""What Prefect's server needs so as not to stand still on SQLite.
+"""Every patch of the insides of Prefect and of its SQLite driver, each with the versions it was checked on.
 
-A statement that fails, as some do each minute with "database is locked", leaves an open cursor that only its
-traceback holds, often until the garbage collector comes by. That resets the cursor, for which it waits while
-another statement of its connection waits for a lock. It does so in the server's event loop, without which the
-holder of the lock cannot commit: nothing moves until SQLite's busy timeout, a minute.
+Importing this module does not import Prefect, which reads its environment when it is imported.
+`tests/flows/test_prefect_patches.py` checks that what each patch replaces is still there.
 """
 
+import logging
 import sqlite3
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aiosqlite import Cursor
+if TYPE_CHECKING:
+    from aiosqlite import Cursor
+    from fastapi import FastAPI
 
-__all__ = ["RECORDING", "close_failed_cursors", "record_soon"]
+__all__ = [
+    "CHECKED_ON",
+    "TASK_RUN_RECORDER",
+    "close_failed_cursors",
+    "create_server_app",
+    "record_task_runs_sooner",
+    "silence_event_persister",
+    "silence_queue_services",
+    "start_flow_runs_directly",
+    "without_heartbeats",
+]
 
-RECORDING = {  # what becomes of tasks is written once a second, and not three times for each, 5 ms every time
+CHECKED_ON: Mapping[str, tuple[str, ...]] = {
+    "close_failed_cursors": ("aiosqlite 0.22.1",),
+    "create_server_app": ("prefect 3.7.0", "prefect 3.8.8"),
+    "record_task_runs_sooner": ("prefect 3.7.0", "prefect 3.8.8"),
+    "silence_event_persister": ("prefect 3.7.0", "prefect 3.8.8"),
+    "silence_queue_services": ("prefect 3.7.0", "prefect 3.8.8"),
+    "start_flow_runs_directly": ("prefect 3.7.0", "prefect 3.8.8"),
+    "without_heartbeats": ("prefect 3.7.0", "prefect 3.8.8"),
+}
+
+TASK_RUN_RECORDER = {  # states of task runs are written once a second, not three times a task at 5 ms each
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
 }
-_SOON = 0.1  # seconds
-
-
-def record_soon() -> None:
-    """From now on that is written ten times a second, as a run's end waits for it; settings know seconds."""
-    from prefect.server.services import task_run_recorder
-
-    consumer = task_run_recorder.consumer
-
-    def prompt(**given: Any) -> Any:
-        return consumer(**given | ({"flush_every": _SOON} if "flush_every" in given else {}))
-
-    task_run_recorder.consumer = prompt  # type: ignore[assignment]  # takes the same
+_FLUSH_SECONDS = 0.1
+_EVENT_PERSISTER = "prefect.server.events.services.event_persister"
+_QUEUE_SERVICES = ("EventsWorker", "APILogWorker")  # no setting reaches their loggers, outside `prefect`
 
 
 def close_failed_cursors() -> None:
-    """From now on, aiosqlite closes a failed statement's cursor at once, while its connection is idle."""
+    """Have aiosqlite close the cursor of a failed statement at once, while its connection is idle.
+
+    A statement that fails, as some do each minute with "database is locked", leaves an open cursor that only
+    its traceback references, often until the garbage collector runs. That resets the cursor, for which it
+    waits while another statement of its connection waits for a lock. It does so in the server's event loop,
+    without which the holder of the lock cannot commit: the server stands still until SQLite's busy timeout, a
+    minute.
+    """
+    from aiosqlite import Cursor
+
     for name in ("execute", "executemany"):
-        setattr(Cursor, name, _closing(getattr(Cursor, name)))
+        setattr(Cursor, name, _closing_on_error(getattr(Cursor, name)))
 
 
-def _closing(method: Callable[..., Awaitable[Cursor]]) -> Callable[..., Awaitable[Cursor]]:
+def _closing_on_error(method: "Callable[..., Awaitable[Cursor]]") -> "Callable[..., Awaitable[Cursor]]":
     @wraps(method)
-    async def attempt(self: Cursor, *arguments: Any) -> Cursor:
+    async def attempt(self: "Cursor", *arguments: Any) -> "Cursor":
         try:
             return await method(self, *arguments)
         except sqlite3.Error:
@@ -50,3 +72,78 @@ def _closing(method: Callable[..., Awaitable[Cursor]]) -> Callable[..., Awaitabl
             raise
 
     return attempt
+
+
+def create_server_app() -> "FastAPI":
+    """Create Prefect's API without UI, whose services run in this process, as for its own ephemeral server.
+
+    `prefect server start` would open a socket of its own, and a dead server's successor has to take over the
+    one that callers already wait at.
+    """
+    from prefect.server.api.server import create_app
+
+    return create_app(ephemeral=True)
+
+
+def record_task_runs_sooner() -> None:
+    """Have this server write the states of task runs ten times a second: a run's end waits for the last one.
+
+    The setting (`TASK_RUN_RECORDER`) knows whole seconds only.
+    """
+    from prefect.server.services import task_run_recorder
+
+    consumer = task_run_recorder.consumer
+
+    def flushing_sooner(**options: Any) -> Any:
+        return consumer(**options | ({"flush_every": _FLUSH_SECONDS} if "flush_every" in options else {}))
+
+    task_run_recorder.consumer = flushing_sooner  # type: ignore[assignment]  # takes the same
+
+
+def silence_event_persister() -> None:
+    """Hide this server's errors about events that arrive twice.
+
+    After a server's death a run sends its last events again; a batch of old events is an error to Prefect.
+    """
+    logging.getLogger(_EVENT_PERSISTER).setLevel(logging.CRITICAL)
+
+
+def silence_queue_services() -> None:
+    """Hide what the threads that send events and logs say of a server that has died.
+
+    `jsl` says in one line that the server has died; "Still processing items" would be printed beside it.
+    """
+    for name in _QUEUE_SERVICES:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def start_flow_runs_directly() -> None:
+    """Have the process workers of this process start flow runs a second sooner.
+
+    Since Prefect 3.8 such a worker first starts a process that looks up where the code lies, fetches it, and
+    starts the run's own. The code of these deployments is installed where their workers run. A command that a
+    pool or a deployment names stays.
+    """
+    from prefect.utilities.processutils import command_to_string
+    from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
+
+    class InstalledCodeConfiguration(ProcessJobConfiguration):
+        """The job of a run whose code this interpreter has."""
+
+        def prepare_for_flow_run(self, *arguments: Any, **options: Any) -> None:
+            self.command = self.command or command_to_string([sys.executable, "-m", "prefect.engine"])
+            super().prepare_for_flow_run(*arguments, **options)
+
+    ProcessWorker.job_configuration = InstalledCodeConfiguration
+
+
+@contextmanager
+def without_heartbeats() -> Iterator[None]:
+    """Send no heartbeats from the block's flow runs: nothing needs them, and a run's end waits for them.
+
+    No environment variable can set this to None.
+    """
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield

@@ -1,4 +1,4 @@
-"""A running `jsl up`, asked over REST as the UI does."""
+"""A running `jsl up`, called over REST as the UI does."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ENDED", "JSL", "Lab", "later", "start", "wait_until"]
+__all__ = ["ENDED", "JSL", "Lab", "is_scheduled", "start", "wait_until"]
 
 JSL = [sys.executable, "-c", "from flows.cli.main import main; main()"]
 ENDED = ("COMPLETED", "FAILED", "CRASHED")
-_TROUBLE = 500  # and above: SQLite is locked for a moment, and Prefect's own clients try again, too
-_PATIENCE = 60  # seconds
+_SERVER_ERROR = 500  # and above: SQLite is locked for a moment, and Prefect's own clients try again, too
+_RETRY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -34,34 +34,34 @@ class Lab:
         request = urllib.request.Request(
             f"{self.api}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _RETRY_SECONDS
         while True:
             try:
                 with urllib.request.urlopen(request, timeout=300) as answer:
                     return json.loads(answer.read() or "null")
             except urllib.error.HTTPError as error:
-                if error.code < _TROUBLE or time.monotonic() > deadline:
+                if error.code < _SERVER_ERROR or time.monotonic() > deadline:
                     return error.code
                 time.sleep(0.2)
 
     def run(self, deployment: str, parameters: dict[str, Any] | None = None, **more: Any) -> str:
-        """Start a run of a deployment as the form does, and say its id."""
-        mine = {"deployments": {"name": {"any_": [deployment]}}}
-        (found,) = self.ask("/deployments/filter", mine)
+        """Start a run of a deployment as the form does; its id."""
+        own = {"deployments": {"name": {"any_": [deployment]}}}
+        (chosen,) = self.ask("/deployments/filter", own)
         body = {"parameters": parameters or {}, **more}
-        made: str = self.ask(f"/deployments/{found['id']}/create_flow_run", body)["id"]
-        return made
+        run: str = self.ask(f"/deployments/{chosen['id']}/create_flow_run", body)["id"]
+        return run
 
     def runs(self, deployment: str) -> list[Any]:
-        """All runs of a deployment that are due, oldest first."""
-        mine = {"deployments": {"name": {"any_": [deployment]}}}
-        found = [run for run in self.ask("/flow_runs/filter", mine) if not later(run)]
-        return sorted(found, key=lambda run: str(run["created"]))
+        """All runs of a deployment but those scheduled for later, oldest first."""
+        own = {"deployments": {"name": {"any_": [deployment]}}}
+        runs = [run for run in self.ask("/flow_runs/filter", own) if not is_scheduled(run)]
+        return sorted(runs, key=lambda run: str(run["created"]))
 
     def state(self, run: str) -> Any:
         """The state of a run."""
-        (told,) = self.ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
-        return told["state"]
+        (flow_run,) = self.ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+        return flow_run["state"]
 
     def processes(self) -> set[Path]:
         """The processes that carry the lab's own variable, the lab itself among them."""
@@ -69,8 +69,8 @@ class Lab:
         return {file.parent for file in Path("/proc").glob("[0-9]*/environ") if mark in _bytes(file)}
 
 
-def later(run: Any) -> bool:
-    """Whether a schedule has made a run for another time."""
+def is_scheduled(run: Any) -> bool:
+    """Whether a schedule has made a run for later."""
     return bool(run["auto_scheduled"] and run["state_type"] == "SCHEDULED")
 
 
@@ -81,9 +81,9 @@ def _bytes(file: Path) -> bytes:
         return b""
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 600, pause: float = 0.1) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 600, pause: float = 0.1) -> None:
     deadline = time.monotonic() + seconds
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(pause)
 
@@ -101,9 +101,9 @@ def start(home: Path, *options: str) -> Lab:
     )
     lab = Lab(process, f"http://127.0.0.1:{port}/api", home)
     assert process.stdout is not None
-    said = []
+    lines = []
     for line in process.stdout:
-        said.append(line)
+        lines.append(line)
         if "Ctrl-C ends all" in line:
             return lab
-    raise AssertionError(f"jsl up ended: {''.join(said)}")
+    raise AssertionError(f"jsl up ended: {''.join(lines)}")

@@ -1,4 +1,4 @@
-"""prefect.yaml, compose.yaml, Dockerfile and .env.example say the same as the code and as each other."""
+"""prefect.yaml, compose.yaml, Dockerfile and .env.example agree with the code and with each other."""
 
 import re
 from pathlib import Path
@@ -92,7 +92,7 @@ def test_every_variable_is_explained_in_the_example_and_none_has_a_secret_in_it(
     assert {name for name, value in offered.items() if value} == {"JSL_PORT"}
 
 
-def test_images_are_pinned_and_run_as_nobody_in_particular() -> None:
+def test_images_are_pinned_and_do_not_run_as_root() -> None:
     bases = [base for base in re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) if ":" in base]
     images = [service["image"] for service in SERVICES.values() if "build" not in service]
     assert all(re.search(r":v?\d+\.\d+", image) for image in bases + images)
@@ -103,11 +103,11 @@ def test_images_are_pinned_and_run_as_nobody_in_particular() -> None:
 def test_the_environment_names_are_settings_that_prefect_knows() -> None:
     from prefect.settings.models.root import Settings
 
-    told = {name for service in SERVICES.values() for name in service.get("environment", {})}
-    told |= {name for offer in OFFERS for name in offer["work_pool"]["job_variables"]["env"]}
-    told |= set(re.findall(r"\b(PREFECT_\w+)=", DOCKERFILE))
+    names = {name for service in SERVICES.values() for name in service.get("environment", {})}
+    names |= {name for offer in OFFERS for name in offer["work_pool"]["job_variables"]["env"]}
+    names |= set(re.findall(r"\b(PREFECT_\w+)=", DOCKERFILE))
     known = _variables(Settings)
-    assert {name for name in told if name.startswith("PREFECT_")} <= known
+    assert {name for name in names if name.startswith("PREFECT_")} <= known
 
 
 def _variables(settings: Any) -> set[str]:

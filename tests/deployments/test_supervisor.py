@@ -1,4 +1,4 @@
-"""What is on a leash ends with whoever holds it, however that ends."""
+"""A supervised command ends with its supervisor, and with the process that holds the pipe."""
 
 import os
 import signal
@@ -14,24 +14,24 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are l
 COMMAND = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
 
 
-@pytest.mark.parametrize("how", ["let go", "killed"])
-def test_a_command_ends_with_its_leash(how: str) -> None:
-    leash = subprocess.Popen(
+@pytest.mark.parametrize("ending", ["pipe closed", "killed"])
+def test_a_command_ends_with_its_supervisor(ending: str) -> None:
+    supervisor = subprocess.Popen(
         [sys.executable, "-m", "deployments.supervisor", *COMMAND],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    assert leash.stdin is not None
-    assert leash.stdout is not None
-    command = Path("/proc", leash.stdout.readline().decode().strip())
-    if how == "let go":
-        leash.stdin.close()
+    assert supervisor.stdin is not None
+    assert supervisor.stdout is not None
+    command = Path("/proc", supervisor.stdout.readline().decode().strip())
+    if ending == "pipe closed":
+        supervisor.stdin.close()
     else:
-        os.kill(leash.pid, signal.SIGKILL)
-    leash.wait()
+        os.kill(supervisor.pid, signal.SIGKILL)
+    supervisor.wait()
     deadline = time.monotonic() + 60
     while command.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    leash.stdin.close()
-    leash.stdout.close()
+    supervisor.stdin.close()
+    supervisor.stdout.close()

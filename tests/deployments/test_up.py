@@ -1,4 +1,4 @@
-"""`jsl up` for real: a server, its workers and deployments, asked over REST as the UI does, and ended."""
+"""`jsl up` for real: a server, its workers and deployments, called over REST as the UI does, and ended."""
 
 import os
 import signal
@@ -64,16 +64,16 @@ def test_a_run_whose_table_is_missing_fails_on_its_worker_and_says_so(lab: Lab) 
     settings = {"cohort": str(lab.home / "none.csv"), "store": str(lab.home / "store")}
     body = {"parameters": {"settings": settings}, "work_queue_name": "urgent"}
     run = lab.ask(f"/deployments/{deployment['id']}/create_flow_run", body)["id"]
-    mine = {"flow_runs": {"id": {"any_": [run]}}}
-    wait_until(lambda: lab.ask("/flow_runs/filter", mine)[0]["state_type"] in ENDED)
-    (told,) = lab.ask("/flow_runs/filter", mine)
-    assert told["state_type"] == "FAILED"
-    assert "none.csv" in told["state"]["message"]
+    own = {"flow_runs": {"id": {"any_": [run]}}}
+    wait_until(lambda: lab.ask("/flow_runs/filter", own)[0]["state_type"] in ENDED)
+    (flow_run,) = lab.ask("/flow_runs/filter", own)
+    assert flow_run["state_type"] == "FAILED"
+    assert "none.csv" in flow_run["state"]["message"]
 
 
 def test_a_server_and_a_worker_that_are_killed_are_started_again(lab: Lab) -> None:
     def services() -> dict[str, int]:
-        """What runs now, by the last words of its command, leashes apart."""
+        """The processes by the last words of their commands, without the supervisors."""
         commands = {int(each.name): (each / "cmdline").read_bytes().split(b"\0") for each in lab.processes()}
         modules = {b"deployments.server", b"deployments.worker"}
         return {
@@ -99,7 +99,7 @@ def test_a_server_and_a_worker_that_are_killed_are_started_again(lab: Lab) -> No
 
 
 def test_ctrl_c_leaves_no_process_behind(lab: Lab) -> None:
-    assert len(lab.processes()) > 6  # itself, and a leash and a command for each of server, cpu and gpu
+    assert len(lab.processes()) > 6  # itself, and a supervisor and a command for each of server, cpu and gpu
     lab.process.send_signal(signal.SIGINT)
     assert lab.process.wait(timeout=60) == 0
     assert lab.processes() == set()
@@ -121,13 +121,13 @@ def test_kill_9_leaves_no_process_behind_not_even_one_with_a_session_of_its_own(
         [sys.executable, "-c", holder], env=os.environ | {"JSL_TEST_LAB": str(tmp_path)}, text=True
     )
     lab = Lab(process, "", tmp_path)
-    wait_until(lambda: len(lab.processes()) == 4)  # holder, leash, worker, and the worker's own
+    wait_until(lambda: len(lab.processes()) == 4)  # holder, supervisor, worker, and the worker's own
     process.kill()
     process.wait()
     wait_until(lambda: not lab.processes())
 
 
-def test_an_open_door_needs_a_password(tmp_path: Path) -> None:
+def test_a_port_open_to_others_needs_a_password(tmp_path: Path) -> None:
     done = subprocess.run(
         [*JSL, "up", str(tmp_path), "--host", "0.0.0.0"],
         env={name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},

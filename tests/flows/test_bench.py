@@ -16,8 +16,8 @@ _ROOMS = {"deployments", "flows", "tasks", "jsl_core"}
 def test_benchmarks_are_listed_with_what_they_measure(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["bench"])
-    told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert {"orchestration", "detection", "training_speed", "store"} <= told.keys()
+    benchmarks = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert {"orchestration", "detection", "training_speed", "store"} <= benchmarks.keys()
     with pytest.raises(SystemExit) as ended:
         main(["bench", "nothing"])
     assert ended.value.code == 1

@@ -1,4 +1,4 @@
-"""What the command line says to a mistake: one line and an exit code."""
+"""A user's mistake is one line and an exit code, never a traceback."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from flows.cli.main import main
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
         (["run", "--jobs", "many"], "jobs: Input should be a valid integer"),
         (["run", "--training.kl.lr", "-4"], "training.kl.lr: Input should be greater than 0"),
@@ -24,16 +24,16 @@ from flows.cli.main import main
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_code_2(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(words)
-    said = capsys.readouterr()
+        main(arguments)
+    printed = capsys.readouterr()
     assert ended.value.code == 2
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert said.err.startswith("jsl: ")
-    assert told in said.err
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith("jsl: ")
+    assert message in printed.err
 
 
 def test_every_command_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,15 +45,15 @@ def test_every_command_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -
         assert len(line.strip("│ ").split()) > 3
 
 
-def test_a_reader_that_has_seen_enough_is_no_error() -> None:
-    reads, writes = os.pipe()
-    os.close(reads)
+def test_a_closed_pipe_is_no_traceback() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
     done = subprocess.run(
         [sys.executable, "-c", "from flows.cli.main import main; main()", "bench"],
-        stdout=writes,
+        stdout=write_end,
         stderr=subprocess.PIPE,
     )
-    os.close(writes)
+    os.close(write_end)
     assert (done.returncode, done.stderr) == (1, b"")
 
 
@@ -64,11 +64,10 @@ def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
         [*command, "--patients", "500"],
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as running:
         while not cohort.exists() and running.poll() is None:
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
-        said = running.communicate(timeout=60)[1]
+        errors = running.communicate(timeout=60)[1]
     assert running.returncode == 130
-    assert said.strip().splitlines()[-1].startswith("jsl: interrupted; what is finished is kept")
+    assert errors.strip().splitlines()[-1].startswith("jsl: interrupted; what is finished is kept")

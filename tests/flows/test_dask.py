@@ -1,11 +1,11 @@
-"""Scans prepared by a Dask cluster: what comes out is what threads of this process make."""
+"""Scans prepared by a Dask cluster: the dataset is the same as from threads of this process."""
 
 from pathlib import Path
 
 import pytest
 from prefect import flow
 
-from flows.orchestration.task_runners import RUNNER, on_dask
+from flows.orchestration.task_runners import TASK_RUNNER, use_dask_cluster
 from flows.prepare import prepare
 from jsl_core.config import PhantomSettings, PipelineSettings
 from jsl_core.errors import BadSettings
@@ -26,22 +26,22 @@ def test_a_dask_cluster_makes_the_same_dataset(tmp_path: Path) -> None:
     digests = []
     for dask in ("", "local"):
         settings = settings_for(tmp_path / "phantom", tmp_path / f"store{dask}", dask)
-        made = prepare.with_options(result_storage=results_block(settings.store))(settings)
-        digests.append(made.dataset.sha256)
+        prepared = prepare.with_options(result_storage=results_block(settings.store))(settings)
+        digests.append(prepared.dataset.sha256)
     assert digests[0] == digests[1]
 
 
 @pytest.mark.parametrize(
-    ("scans", "said"),
+    ("scans", "message"),
     [("s3://bucket/scans", "a folder that all its machines see"), ("", "does not answer; start it first")],
 )
-def test_a_cluster_that_cannot_work_is_told_in_one_line(scans: str, said: str) -> None:
+def test_a_cluster_that_cannot_work_is_one_clear_line(scans: str, message: str) -> None:
     pytest.importorskip("prefect_dask", reason="the optional package prefect-dask runs tasks on Dask")
 
-    @flow(task_runner=RUNNER)
+    @flow(task_runner=TASK_RUNNER)
     def working() -> None:
-        with on_dask(PipelineSettings(scans=scans, dask="tcp://127.0.0.1:1")):
+        with use_dask_cluster(PipelineSettings(scans=scans, dask="tcp://127.0.0.1:1")):
             pass
 
-    with pytest.raises(BadSettings, match=said):
+    with pytest.raises(BadSettings, match=message):
         working()

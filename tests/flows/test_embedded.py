@@ -1,4 +1,4 @@
-"""What the server beside a run hears of it, though killed meanwhile, and what the run does not wait for."""
+"""The server beside a run records all of it, though killed meanwhile, and no run waits needlessly."""
 
 import os
 import sqlite3
@@ -21,17 +21,17 @@ import time
 from pathlib import Path
 
 servers = []
-deadly = {{int(number) for number in sys.argv[2:]}}
+fatal = {{int(number) for number in sys.argv[2:]}}
 
-class Noted(subprocess.Popen):
-    def __init__(self, words, **options):
-        super().__init__(words, **options)
-        if "flows.server.embedded" in words:
+class RecordedPopen(subprocess.Popen):
+    def __init__(self, command, **options):
+        super().__init__(command, **options)
+        if "flows.server.embedded" in command:
             servers.append(self)
-            if -len(servers) in deadly:
+            if -len(servers) in fatal:
                 self.kill()
 
-subprocess.Popen = Noted
+subprocess.Popen = RecordedPopen
 
 from flows.server.embedded import embedded_prefect
 
@@ -40,7 +40,7 @@ with embedded_prefect(Path(sys.argv[1]), "prefect"):
 
     @task
     def quick(number: int) -> None:
-        if number in deadly:
+        if number in fatal:
             while servers[-1].poll() is not None:  # its successor is on the way
                 time.sleep(0.01)
             server = servers[-1]
@@ -57,28 +57,28 @@ print(len(servers))
 """
 
 
-def run_many(home: Path, *deadly: int) -> subprocess.CompletedProcess[str]:
-    """Run the tasks in a process of their own; those with a deadly number kill its server.
+def run_many(home: Path, *fatal: int) -> subprocess.CompletedProcess[str]:
+    """Run the tasks in a process of their own; those with a fatal number kill its server.
 
-    A deadly -1 is the death of the first server before it answers.
+    A fatal -1 is the death of the first server before it answers.
     """
     script = home.with_name("many.py")
     script.write_text(_RUN)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     root = str(Path(__file__).parents[2])
     return subprocess.run(
-        [sys.executable, script, home, *map(str, deadly)],
+        [sys.executable, script, home, *map(str, fatal)],
         env=environment | {"PYTHONPATH": root},
         capture_output=True,
         text=True,
     )
 
 
-@pytest.mark.parametrize("deadly", [[], [50, 150], [-1]])
-def test_all_that_became_of_a_run_is_in_the_database_when_it_ends(tmp_path: Path, deadly: list[int]) -> None:
-    done = run_many(tmp_path / "prefect", *deadly)
+@pytest.mark.parametrize("fatal", [[], [50, 150], [-1]])
+def test_all_states_of_a_run_are_in_the_database_when_it_ends(tmp_path: Path, fatal: list[int]) -> None:
+    done = run_many(tmp_path / "prefect", *fatal)
     assert (done.returncode, done.stderr) == (0, "")
-    assert int(done.stdout) == 1 + len(deadly)
+    assert int(done.stdout) == 1 + len(fatal)
     with closing(sqlite3.connect(tmp_path / "prefect" / "prefect.db")) as database:
         ended = "SELECT state_name, count(*) FROM task_run WHERE name LIKE 'quick%' GROUP BY state_name"
         assert database.execute(ended).fetchall() == [("Completed", _QUICK_TASKS)]
@@ -102,8 +102,8 @@ def test_a_place_that_cannot_be_is_one_clear_line(tmp_path: Path) -> None:
 def test_a_run_beside_its_server_sends_no_heartbeats(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect: None
 ) -> None:
-    for what in ("launch", "await_answer"):
-        monkeypatch.setattr(EmbeddedServer, what, lambda server: None)
+    for method in ("launch", "await_answer"):
+        monkeypatch.setattr(EmbeddedServer, method, lambda server: None)
     monkeypatch.setattr("flows.server.embedded.await_events", lambda: None)
     monkeypatch.setattr(os, "environ", {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"})
     usual = get_current_settings().flows.heartbeat_frequency

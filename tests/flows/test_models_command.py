@@ -1,4 +1,4 @@
-"""`jsl models`: who is champion and why, for people; what people decide goes into the registry too."""
+"""`jsl models`: who is champion and why, and what people decide goes into the registry."""
 
 from pathlib import Path
 
@@ -45,9 +45,9 @@ def test_show_tells_what_was_decided_and_with_which_figures(
     store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert jsl("models", "show", "jsl-joint", "--store", store) == 0
-    told = capsys.readouterr().out
-    assert "the first of its line" in told
-    assert "AUC 0.700 against 0.750, difference -0.050 [-0.100, +0.000], margin 0.030" in told
+    output = capsys.readouterr().out
+    assert "the first of its line" in output
+    assert "AUC 0.700 against 0.750, difference -0.050 [-0.100, +0.000], margin 0.030" in output
 
 
 def test_people_promote_and_roll_back_with_a_reason(store: str) -> None:
@@ -65,7 +65,7 @@ def test_people_promote_and_roll_back_with_a_reason(store: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("show", "kl"), "kl has no champion yet"),
         (("promote", "jsl-joint", "ffff", "--why", "x"), "no one version 'ffff'"),
@@ -73,12 +73,12 @@ def test_people_promote_and_roll_back_with_a_reason(store: str) -> None:
     ],
 )
 def test_what_is_not_there_is_one_line(
-    store: str, words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+    store: str, words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert jsl("models", *words, "--store", store) == 1
-    said = capsys.readouterr().err
-    assert told in said
-    assert len(said.splitlines()) == 1
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert len(errors.splitlines()) == 1
 
 
 def test_an_empty_registry_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

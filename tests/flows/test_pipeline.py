@@ -144,9 +144,11 @@ def test_a_cross_validated_run_tests_on_every_knee_and_keeps_every_model(
     )
     film = np.random.default_rng(0).integers(0, 256, (2, 64, 64), dtype=np.uint8)
     knees = pd.DataFrame({"side": [1, 2]})
-    said, told = (each.average(each.predict_each(list(film), knees)) for each in (together, one_by_one))
+    from_tree, from_folders = (
+        each.average(each.predict_each(list(film), knees)) for each in (together, one_by_one)
+    )
     assert len(together.members) == 3
-    pd.testing.assert_frame_equal(said, told)
+    pd.testing.assert_frame_equal(from_tree, from_folders)
 
 
 def test_one_new_scan_is_one_scan_converted_split_and_cropped(

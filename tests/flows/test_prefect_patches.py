@@ -1,8 +1,23 @@
-"""A statement that failed does not bring an event loop to a halt when its error is forgotten."""
+"""Each patch of Prefect's insides: what it replaces is still there, and what it is for."""
 
+import inspect
+import os
+import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from aiosqlite import Cursor
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings
+from prefect.utilities.processutils import command_to_string
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
+
+from flows.server import prefect_patches
+from flows.server.prefect_patches import CHECKED_ON
 
 _BUSY = """
 import asyncio, gc, sys
@@ -11,7 +26,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from flows.server.prefect_patches import close_failed_cursors
 
-if sys.argv[2] == "closed":
+if sys.argv[2] == "patched":
     close_failed_cursors()
 
 
@@ -49,19 +64,159 @@ async def main():
 
 asyncio.run(main())
 """
+_DEAD_SERVER = """
+import sys
+from pathlib import Path
+from flows.server.embedded import embedded_prefect
+
+with embedded_prefect(Path(sys.argv[1]), "prefect"):
+    from prefect._internal.concurrency import logger
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    # What these services print while they call a server that does not answer.
+    logger.error("Service 'EventsWorker' failed with 3 pending items.")
+    for service in (EventsWorker, APILogWorker):
+        service.instance()._logger.warning("Still processing items: 3 items remaining...")
+"""
 
 
-def said(database: Path, how: str) -> str:
+def run_script(*arguments: str | Path) -> str:
+    """What a Python script prints, errors among it."""
     done = subprocess.run(
-        [sys.executable, "-c", _BUSY, database, how],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        [sys.executable, "-c", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     return done.stdout
 
 
-def test_whoever_holds_the_lock_can_commit_while_another_waits(tmp_path: Path) -> None:
-    # Once this no longer holds, a library has mended it, and flows/server/prefect_patches.py can go.
-    assert "database is locked" in said(tmp_path / "as it is.db", "kept")
-    assert said(tmp_path / "with it.db", "closed") == "second\n"
+def parameters_of(function: object) -> list[str]:
+    assert callable(function)
+    return list(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize("patch", CHECKED_ON)
+def test_a_patch_was_checked_on_the_installed_version(patch: str) -> None:
+    """On a new version: run this file, read what the patch is for, and add the version to the table."""
+    assert patch in prefect_patches.__all__
+    distribution = CHECKED_ON[patch][0].split()[0]
+    assert f"{distribution} {version(distribution)}" in CHECKED_ON[patch]
+
+
+# close_failed_cursors
+
+
+def test_aiosqlite_has_the_cursor_methods_that_are_wrapped() -> None:
+    for method in (Cursor.execute, Cursor.executemany, Cursor.close):
+        assert inspect.iscoroutinefunction(method)
+    assert parameters_of(Cursor.execute)[:2] == ["self", "sql"]
+    assert parameters_of(Cursor.executemany)[:2] == ["self", "sql"]
+    assert parameters_of(Cursor.close) == ["self"]
+
+
+def test_the_holder_of_the_lock_can_commit_while_another_statement_waits(tmp_path: Path) -> None:
+    # Once this no longer holds, a library has mended it, and the patch can go.
+    assert "database is locked" in run_script(_BUSY, tmp_path / "as it is.db", "unpatched")
+    assert run_script(_BUSY, tmp_path / "with it.db", "patched") == "second\n"
+
+
+# create_server_app
+
+
+def test_prefects_app_can_be_created_for_an_ephemeral_server() -> None:
+    from prefect.server.api.server import create_app
+
+    assert "ephemeral" in parameters_of(create_app)
+
+
+# record_task_runs_sooner
+
+
+def test_the_recorder_takes_the_interval_from_its_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.server.services import task_run_recorder
+
+    assert {"write_batch_size", "flush_every"} <= set(parameters_of(task_run_recorder.consumer))
+    start = inspect.getsource(task_run_recorder.TaskRunRecorder.start)
+    assert "async with consumer(" in start
+    assert "flush_every=" in start
+    options: dict[str, float] = {}
+    monkeypatch.setattr(task_run_recorder, "consumer", options.update)
+    prefect_patches.record_task_runs_sooner()
+    task_run_recorder.consumer(write_batch_size=100, flush_every=1)
+    assert options == {"write_batch_size": 100, "flush_every": 0.1}
+
+
+# silence_event_persister
+
+
+def test_the_event_persister_logs_under_the_silenced_name() -> None:
+    from prefect.server.events.services import event_persister
+
+    assert event_persister.logger.name == prefect_patches._EVENT_PERSISTER
+
+
+# silence_queue_services
+
+
+def test_services_that_send_log_under_the_names_of_their_classes() -> None:
+    from prefect._internal.concurrency.services import QueueService
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    class Sender(QueueService):
+        async def _handle(self, item: object) -> None: ...
+
+    assert Sender()._logger.name == "Sender"
+    assert (EventsWorker.__name__, APILogWorker.__name__) == prefect_patches._QUEUE_SERVICES
+
+
+def test_of_a_dead_server_prefects_services_print_nothing_beside_our_line(tmp_path: Path) -> None:
+    names = [name for name in os.environ if name.startswith("PREFECT_")]
+    script = f"import os\nfor name in {names}: os.environ.pop(name)\n{_DEAD_SERVER}"
+    assert run_script(script, tmp_path / "prefect") == ""
+
+
+# start_flow_runs_directly
+
+
+@pytest.fixture
+def configuration(monkeypatch: pytest.MonkeyPatch) -> type[ProcessJobConfiguration]:
+    monkeypatch.setattr(ProcessWorker, "job_configuration", ProcessWorker.job_configuration)
+    prefect_patches.start_flow_runs_directly()
+    return ProcessWorker.job_configuration
+
+
+def prepare(configuration: ProcessJobConfiguration) -> ProcessJobConfiguration:
+    configuration.prepare_for_flow_run(FlowRun(flow_id=uuid4()))
+    return configuration
+
+
+def test_a_process_workers_configuration_has_what_is_overridden() -> None:
+    assert ProcessWorker.job_configuration is ProcessJobConfiguration
+    assert "command" in ProcessJobConfiguration.model_fields
+    assert parameters_of(ProcessJobConfiguration.prepare_for_flow_run)[:2] == ["self", "flow_run"]
+    assert shlex.split(command_to_string(["a b", "c"])) == ["a b", "c"]
+
+
+def test_a_run_is_started_by_the_workers_own_interpreter(
+    configuration: type[ProcessJobConfiguration],
+) -> None:
+    prepared = prepare(configuration())
+    assert shlex.split(prepared.command or "") == [sys.executable, "-m", "prefect.engine"]
+    # So Prefect's worker leaves out the process that fetches the code; Prefect 3.7 has none.
+    assert getattr(prepared, "_command_configured", True)
+
+
+def test_a_command_that_a_deployment_names_stays(configuration: type[ProcessJobConfiguration]) -> None:
+    command = "python3 -m prefect.engine"
+    assert prepare(configuration(command=command)).command == command
+
+
+# without_heartbeats
+
+
+def test_heartbeats_have_a_setting_that_can_be_none_for_a_while() -> None:
+    assert PREFECT_FLOWS_HEARTBEAT_FREQUENCY.name == "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
+    usual = get_current_settings().flows.heartbeat_frequency
+    with prefect_patches.without_heartbeats():
+        assert get_current_settings().flows.heartbeat_frequency is None
+    assert get_current_settings().flows.heartbeat_frequency == usual

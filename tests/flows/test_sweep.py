@@ -1,4 +1,4 @@
-"""A sweep: every trial a row, the best one's settings written out, failures told and not fatal."""
+"""A sweep: every trial a row, the best one's settings written out, failures reported and not fatal."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from flows.sweep import Swept, sweep
+from flows.sweep import SweepResult, sweep
 from jsl_core.config import PipelineSettings, SweepSettings, load_pipeline, load_sweep
 from jsl_core.config.sweep import trials_of
 from jsl_core.errors import BadSettings, JslError
@@ -45,8 +45,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def swept(settings: PipelineSettings, search: SweepSettings) -> Swept:
-    result: Swept = sweep.with_options(result_storage=results_block(settings.store))(settings, search)
+def run_sweep(settings: PipelineSettings, search: SweepSettings) -> SweepResult:
+    result: SweepResult = sweep.with_options(result_storage=results_block(settings.store))(settings, search)
     return result
 
 
@@ -54,7 +54,7 @@ def swept(settings: PipelineSettings, search: SweepSettings) -> Swept:
 def test_a_grid_is_judged_on_validation_and_its_winner_can_be_run(folder: Path) -> None:
     settings, search = load_sweep(folder / "lab.toml")
     search = search.model_copy(update={"vary": {**search.vary, "training.kl.epochs": (1,)}})
-    out = Path(swept(settings, search).folder)
+    out = Path(run_sweep(settings, search).folder)
     table = pd.read_csv(out / "trials.csv")
     assert sorted(table["trial"]) == [1, 2, 3, 4]
     assert table["score"].is_monotonic_decreasing
@@ -74,12 +74,12 @@ def test_a_grid_is_judged_on_validation_and_its_winner_can_be_run(folder: Path) 
 def test_a_trial_that_cannot_be_trained_is_a_row_with_its_reason(folder: Path) -> None:
     settings, search = load_sweep(folder / "lab.toml", options={"name": "odd"})
     search = search.model_copy(update={"vary": {"training.backbone": ("jslnet", "vgg99")}})
-    table = pd.read_csv(Path(swept(settings, search).folder, "trials.csv"), keep_default_na=False)
+    table = pd.read_csv(Path(run_sweep(settings, search).folder, "trials.csv"), keep_default_na=False)
     assert list(table["training.backbone"]) == ["jslnet", "vgg99"]
     assert "unknown backbone vgg99" in table["reason"][1]
     search = search.model_copy(update={"vary": {"training.backbone": ("vgg99",)}})
     with pytest.raises(JslError, match="no trial of the sweep could be trained"):
-        swept(settings, search)
+        run_sweep(settings, search)
 
 
 def test_random_draws_repeat_and_stay_within_their_range() -> None:
@@ -96,7 +96,7 @@ def test_random_draws_repeat_and_stay_within_their_range() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("table", "reason"),
     [
         ("", r"no table \[sweep\]"),
         ("[sweep]", "varies nothing"),
@@ -107,7 +107,7 @@ def test_random_draws_repeat_and_stay_within_their_range() -> None:
         ("[sweep]\ntrails = 3", "there is no setting trails"),
     ],
 )
-def test_a_sweep_that_cannot_be_is_one_clear_line(tmp_path: Path, told: str, reason: str) -> None:
-    (tmp_path / "lab.toml").write_text(told)
+def test_a_sweep_that_cannot_be_is_one_clear_line(tmp_path: Path, table: str, reason: str) -> None:
+    (tmp_path / "lab.toml").write_text(table)
     with pytest.raises(BadSettings, match=reason):
         trials_of(*load_sweep(tmp_path / "lab.toml"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.server.template_database import BlankDatabase
+from flows.server.template_database import TemplateDatabase
 
 
 @pytest.fixture(autouse=True)
@@ -31,45 +31,45 @@ def tables(file: Path) -> list[str]:
         return [name for (name,) in database.execute("SELECT name FROM sqlite_master")]
 
 
-def made(home: Path) -> Path:
+def start_server(home: Path) -> Path:
     """The database of a home whose server has just started."""
     home.mkdir()
     file = home / "prefect.db"
-    database = BlankDatabase(file)
-    database.begin()
+    database = TemplateDatabase(file)
+    database.copy_template()
     with serving(file):
-        database.keep()
+        database.save_template()
     return file
 
 
 def test_the_second_home_begins_with_what_the_first_server_made(tmp_path: Path, cache: Path) -> None:
-    made(tmp_path / "one")
+    start_server(tmp_path / "one")
     assert len(list(cache.iterdir())) == 1
-    BlankDatabase(tmp_path / "two" / "prefect.db").begin()
+    TemplateDatabase(tmp_path / "two" / "prefect.db").copy_template()
     assert tables(tmp_path / "two" / "prefect.db") == ["flow_run"]
 
 
-def test_a_database_with_runs_is_neither_replaced_nor_kept(tmp_path: Path, cache: Path) -> None:
-    file = made(tmp_path / "one")
+def test_a_database_with_runs_is_neither_replaced_nor_made_the_template(tmp_path: Path, cache: Path) -> None:
+    file = start_server(tmp_path / "one")
     with closing(sqlite3.connect(file)) as database:
         database.execute("CREATE TABLE run_of_mine (name)")
         database.commit()
-    (kept,) = cache.iterdir()
-    before = kept.read_bytes()
-    again = BlankDatabase(file)
-    again.begin()
-    again.keep()
+    (template,) = cache.iterdir()
+    before = template.read_bytes()
+    again = TemplateDatabase(file)
+    again.copy_template()
+    again.save_template()
     assert "run_of_mine" in tables(file)
-    assert kept.read_bytes() == before
+    assert template.read_bytes() == before
 
 
 def test_where_postgres_is_named_no_file_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made(tmp_path / "one")
+    start_server(tmp_path / "one")
     monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "postgresql+asyncpg://host/prefect")
-    BlankDatabase(tmp_path / "two" / "prefect.db").begin()
+    TemplateDatabase(tmp_path / "two" / "prefect.db").copy_template()
     assert not (tmp_path / "two").exists()
 
 
-def test_without_a_cache_there_is_only_more_to_do(tmp_path: Path, cache: Path) -> None:
+def test_without_a_cache_folder_every_server_migrates_its_own(tmp_path: Path, cache: Path) -> None:
     cache.write_text("a file where the folder should be")
-    assert tables(made(tmp_path / "one")) == ["flow_run"]
+    assert tables(start_server(tmp_path / "one")) == ["flow_run"]

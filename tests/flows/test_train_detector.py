@@ -14,7 +14,7 @@ from jsl_core.config import CropSettings, DetectorTrainSettings
 from jsl_core.detection import JointDetector
 from jsl_core.errors import BadTable
 from tasks.caching import results_block
-from tasks.train_detector import FilmPlaces, list_films
+from tasks.train_detector import FilmPlacement, list_films
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
@@ -69,19 +69,19 @@ def test_what_it_publishes_is_what_crop_settings_take(films: Path, tmp_path: Pat
     assert "mean_iou" in Path(trained.metrics).read_text()
 
 
-def test_what_it_starts_from_is_told_by_its_files_and_not_by_their_place(tmp_path: Path) -> None:
+def test_the_initial_network_is_keyed_by_its_files_and_not_by_their_place(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         for kind in ("cfg", "weights"):
             (tmp_path / name / f"own.{kind}").write_text(kind)
     places = [str(tmp_path / name / "own.weights") for name in ("a", "b")]
     settings = [DetectorTrainSettings(phantoms=0, start=start) for start in (*places, "shipped")]
-    kept = [FilmPlaces.beside(some, str(tmp_path / "store"), "") for some in settings]
+    kept = [FilmPlacement.beside(some, str(tmp_path / "store"), "") for some in settings]
     first, second, shipped = (list_films(some, place) for some, place in zip(settings, kept, strict=True))
     assert first == second != shipped
-    assert len({some.without_films() for some in settings}) == 1
+    assert len({some.without_paths() for some in settings}) == 1
     assert [
-        place.with_films(some.without_films()) for some, place in zip(settings, kept, strict=True)
+        place.with_films(some.without_paths()) for some, place in zip(settings, kept, strict=True)
     ] == settings
 
 
