@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from flows.cli.commands import bench, detection, imaging, models, oai, pipeline, scoring, store, sweep
 from jsl_core import __version__
-from jsl_core.config import fault
+from jsl_core.config import describe_validation_error
 from jsl_core.errors import JslError
 
 __all__ = ["app", "main"]
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_FAILED)
     except CycloptsError as error:
         wrong = error.__cause__ if isinstance(error.__cause__, ValidationError) else None
-        said = fault(wrong) if wrong else str(error).rstrip(".")
+        said = describe_validation_error(wrong) if wrong else str(error).rstrip(".")
         print(f"jsl: {said}; see jsl --help", file=sys.stderr)
         sys.exit(_WRONG_USAGE)
     except JslError as error:

@@ -5,16 +5,16 @@ from anywhere else; secrets come from the environment alone.
 """
 
 from jsl_core.config.base import Settings
-from jsl_core.config.choice import PresetChoice, over_preset
 from jsl_core.config.detector import DetectorTrainSettings
 from jsl_core.config.evaluate import EvaluateSettings
-from jsl_core.config.faults import fault
 from jsl_core.config.load import load_pipeline
+from jsl_core.config.messages import describe_validation_error
 from jsl_core.config.oai import OaiSettings
 from jsl_core.config.pack import PackSettings
 from jsl_core.config.phantom import PhantomSettings
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
+from jsl_core.config.preset_choice import PresetChoice, apply_preset
 from jsl_core.config.presets import Preset, pipeline_preset
 from jsl_core.config.retrain import Lab, RetrainSettings, WatchSettings, load_lab
 from jsl_core.config.score import PredictSettings, ScoreSettings
@@ -43,10 +43,10 @@ __all__ = [
     "SweepSettings",
     "TrainingSettings",
     "WatchSettings",
-    "fault",
+    "apply_preset",
+    "describe_validation_error",
     "load_lab",
     "load_pipeline",
     "load_sweep",
-    "over_preset",
     "pipeline_preset",
 ]

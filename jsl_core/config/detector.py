@@ -8,7 +8,7 @@ from jsl_core.config.base import Settings
 
 __all__ = ["FILES", "DetectorTrainSettings"]
 
-FILES = ("images", "boxes", "crops", "start")  # settings that say where something lies
+FILES = ("images", "boxes", "crops", "start")  # settings that are paths
 
 
 class DetectorTrainSettings(Settings):
@@ -52,6 +52,6 @@ class DetectorTrainSettings(Settings):
     seed: int = Field(0, ge=0, title="Seed")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", title="Device")
 
-    def without_films(self) -> "DetectorTrainSettings":
-        """What a training depends on besides its files themselves: their paths are blank."""
+    def without_paths(self) -> "DetectorTrainSettings":
+        """The settings without the paths of files, for a training that depends on what the files hold."""
         return self.model_copy(update=dict.fromkeys(FILES, ""))

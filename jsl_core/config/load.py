@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jsl_core.config.faults import fault
+from jsl_core.config.messages import describe_validation_error
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.presets import PRESETS, Preset, pipeline_preset
 from jsl_core.errors import BadSettings
 
-__all__ = ["load_pipeline", "merged", "read_table", "settings_of"]
+__all__ = ["load_pipeline", "merge_tables", "read_toml", "settings_from_table"]
 
 _PATHS = ("scans", "cohort", "films", "truth", "store", "work", "publish")
 
@@ -20,31 +20,51 @@ _PATHS = ("scans", "cohort", "films", "truth", "store", "work", "publish")
 def load_pipeline(
     file: Path | None = None, preset: Preset | None = None, options: Mapping[str, Any] | None = None
 ) -> PipelineSettings:
-    """The settings of a run; paths in the file are relative to the file.
+    """Load the settings of a run; each source overrides those before it.
 
-    Raises BadSettings if the file cannot be read, or a setting is unknown or out of its range.
+    Args:
+        file: A TOML file; paths in it are relative to it.
+        preset: Goes below the file, in place of the preset that the file names.
+        options: Tables of settings that go above the file.
+
+    Raises:
+        BadSettings: If the file cannot be read, or a setting is unknown or out of its range.
     """
-    return settings_of(read_table(file) if file else {}, preset, options, f"{file}: " if file else "")
+    return settings_from_table(read_toml(file) if file else {}, preset, options, f"{file}: " if file else "")
 
 
-def settings_of(
+def settings_from_table(
     table: Mapping[str, Any], preset: Preset | None, options: Mapping[str, Any] | None, where: str
 ) -> PipelineSettings:
-    """The same of a table that was read; `where` says in errors whose table it is."""
-    told = dict(table)
-    named = preset or told.pop("preset", None)
-    told.pop("preset", None)
-    if named is not None and named not in PRESETS:
-        raise BadSettings(f"{where}preset {named!r} is unknown; choose one of {', '.join(PRESETS)}")
-    start: dict[str, Any] = pipeline_preset(named).model_dump() if named else {}
+    """Load the settings of a run from a table that was read already.
+
+    Args:
+        table: As in a TOML file.
+        preset: As for `load_pipeline`.
+        options: As for `load_pipeline`.
+        where: How error messages begin, such as `run.toml: `.
+
+    Raises:
+        BadSettings: If a setting is unknown or out of its range.
+    """
+    values = dict(table)
+    name = preset or values.pop("preset", None)
+    values.pop("preset", None)
+    if name is not None and name not in PRESETS:
+        raise BadSettings(f"{where}preset {name!r} is unknown; choose one of {', '.join(PRESETS)}")
+    defaults: dict[str, Any] = pipeline_preset(name).model_dump() if name else {}
     try:
-        return PipelineSettings.model_validate(merged(merged(start, told), options or {}))
+        return PipelineSettings.model_validate(merge_tables(merge_tables(defaults, values), options or {}))
     except ValidationError as error:
-        raise BadSettings(f"{where}{fault(error)}; see jsl run --help") from None
+        raise BadSettings(f"{where}{describe_validation_error(error)}; see jsl run --help") from None
 
 
-def read_table(file: Path) -> dict[str, Any]:
-    """A TOML file, its paths made relative to where the program runs. Raises `BadSettings`."""
+def read_toml(file: Path) -> dict[str, Any]:
+    """Read a TOML file, with its paths made relative to the working folder.
+
+    Raises:
+        BadSettings: If the file cannot be read or is no TOML.
+    """
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -57,12 +77,12 @@ def read_table(file: Path) -> dict[str, Any]:
     return table
 
 
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` over `below`, table by table."""
-    both = dict(below)
+def merge_tables(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two tables and the tables within them; values of `above` win."""
+    result = dict(below)
     for name, value in above.items():
-        old = both.get(name)
+        old = result.get(name)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
-            value = merged(old, value)
-        both[name] = value
-    return both
+            value = merge_tables(old, value)
+        result[name] = value
+    return result

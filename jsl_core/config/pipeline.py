@@ -67,8 +67,8 @@ class PipelineSettings(Settings):
     training: TrainingSettings = TrainingSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
 
-    def placeless(self) -> "PipelineSettings":
-        """What the results depend on: where things lie, and how many hands there are, set to the default."""
+    def without_locations(self) -> "PipelineSettings":
+        """The settings that results depend on: paths, addresses and workers are set to their defaults."""
         default = PipelineSettings()
-        places = ("scans", "cohort", "films", "truth", "store", "work", "publish", "jobs", "dask")
-        return self.model_copy(update={name: getattr(default, name) for name in places})
+        locations = ("scans", "cohort", "films", "truth", "store", "work", "publish", "jobs", "dask")
+        return self.model_copy(update={name: getattr(default, name) for name in locations})

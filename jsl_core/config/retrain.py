@@ -1,4 +1,4 @@
-"""Settings of what a lab runs by itself: watching for scans, and retraining."""
+"""Settings of a lab's server: watching for scans, and retraining."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from jsl_core.config.base import Settings
-from jsl_core.config.faults import fault
-from jsl_core.config.load import read_table, settings_of
+from jsl_core.config.load import read_toml, settings_from_table
+from jsl_core.config.messages import describe_validation_error
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.training import Regime
 from jsl_core.errors import BadSettings
@@ -34,7 +34,7 @@ class RetrainSettings(Settings):
 
 
 class WatchSettings(Settings):
-    """What is done about scans that land in the scan folder."""
+    """How landed scans are taken in, and when that starts a retraining."""
 
     settle_seconds: float = Field(
         5.0, ge=0, title="Settling time", description="A file that changes within these seconds waits."
@@ -49,7 +49,7 @@ class WatchSettings(Settings):
 
 @dataclass(frozen=True)
 class Lab:
-    """What a lab's own server starts from."""
+    """The settings of a lab's server."""
 
     settings: PipelineSettings
     watching: WatchSettings
@@ -57,18 +57,25 @@ class Lab:
 
 
 def load_lab(file: Path | None, options: Mapping[str, Any] | None = None) -> Lab:
-    """A run's TOML file with the tables `[watch]` and `[retrain]`, each of which may be missing.
+    """Load a run's TOML file with the tables `[watch]` and `[retrain]`, each of which may be missing.
 
-    Raises BadSettings as `load_pipeline` does.
+    Args:
+        file: The TOML file; None for the defaults.
+        options: Tables of settings that go above the file.
+
+    Raises:
+        BadSettings: As for `load_pipeline`.
     """
-    table = read_table(file) if file else {}
+    table = read_toml(file) if file else {}
     watching, rule = table.pop("watch", {}), table.pop("retrain", {})
     where = f"{file}: " if file else ""
     try:
         return Lab(
-            settings_of(table, None, options, where),
+            settings_from_table(table, None, options, where),
             WatchSettings.model_validate(watching),
             RetrainSettings.model_validate(rule),
         )
     except ValidationError as error:
-        raise BadSettings(f"{where}{fault(error)}; the tables [watch] and [retrain] have no such") from None
+        raise BadSettings(
+            f"{where}{describe_validation_error(error)}; the tables [watch] and [retrain] have no such"
+        ) from None

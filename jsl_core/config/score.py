@@ -11,7 +11,7 @@ __all__ = ["PredictSettings", "ScoreSettings"]
 
 
 class PredictSettings(Settings):
-    """How trained models are asked."""
+    """How trained models predict."""
 
     flip: Literal["auto", "on", "off"] = Field(
         "auto",

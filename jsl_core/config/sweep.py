@@ -1,4 +1,4 @@
-"""Settings of a sweep: which settings vary, and how the trials are drawn."""
+"""Settings of a sweep: which settings vary, and the trials that follow from them."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from jsl_core.config.base import Settings
-from jsl_core.config.faults import fault
-from jsl_core.config.load import merged, read_table, settings_of
+from jsl_core.config.load import merge_tables, read_toml, settings_from_table
+from jsl_core.config.messages import describe_validation_error
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.presets import Preset
 from jsl_core.config.training import Regime
@@ -35,10 +35,10 @@ class Range(Settings):
         return self
 
     def draw(self, rng: np.random.Generator) -> float:
-        """A number of four digits, which is what people write."""
+        """Draw a number, rounded to four significant digits."""
         low, high = (np.log(self.low), np.log(self.high)) if self.log else (self.low, self.high)
-        drawn = rng.uniform(low, high)
-        return float(f"{np.exp(drawn) if self.log else drawn:.4g}")
+        number = rng.uniform(low, high)
+        return float(f"{np.exp(number) if self.log else number:.4g}")
 
 
 class SweepSettings(Settings):
@@ -71,35 +71,53 @@ class SweepSettings(Settings):
 def load_sweep(
     file: Path, preset: Preset | None = None, options: Mapping[str, Any] | None = None
 ) -> tuple[PipelineSettings, SweepSettings]:
-    """A run's TOML file with a table `[sweep]`. Raises `BadSettings`."""
-    table = read_table(file)
-    told = table.pop("sweep", None)
-    if told is None:
+    """Load a run's TOML file with a table `[sweep]`.
+
+    Args:
+        file: The TOML file.
+        preset: As for `load_pipeline`.
+        options: As for `load_pipeline`.
+
+    Raises:
+        BadSettings: If there is no table `[sweep]`, and as for `load_pipeline`.
+    """
+    table = read_toml(file)
+    sweep = table.pop("sweep", None)
+    if sweep is None:
         raise BadSettings(f"{file}: no table [sweep]; say there what varies")
     try:
-        return settings_of(table, preset, options, f"{file}: "), SweepSettings.model_validate(told)
+        return settings_from_table(table, preset, options, f"{file}: "), SweepSettings.model_validate(sweep)
     except ValidationError as error:
-        raise BadSettings(f"{file}: sweep.{fault(error)}") from None
+        raise BadSettings(f"{file}: sweep.{describe_validation_error(error)}") from None
 
 
 def trials_of(settings: PipelineSettings, sweep: SweepSettings) -> list[tuple[Values, PipelineSettings]]:
-    """What varies in each trial, and the settings of its run: of the regimes only the judged one.
+    """List the trials of a sweep.
 
-    Raises `BadSettings` where nothing varies, or a trial's settings are none.
+    Args:
+        settings: What all trials have in common.
+        sweep: What varies.
+
+    Returns:
+        For each trial the values that vary, by dotted name, and the settings of its run, which trains the
+        judged regime only.
+
+    Raises:
+        BadSettings: If nothing varies, or a trial's settings are not valid.
     """
     if not sweep.vary:
         raise BadSettings("the sweep varies nothing; name settings and their values in vary")
     trials: list[tuple[Values, PipelineSettings]] = []
-    for values in _drawn(sweep) if sweep.trials else _grid(sweep):
-        told = settings.model_dump()
-        told["training"] |= {"regimes": (sweep.regime,), "baseline": False}
+    for values in _random_trials(sweep) if sweep.trials else _grid_trials(sweep):
+        table = settings.model_dump()
+        table["training"] |= {"regimes": (sweep.regime,), "baseline": False}
         for name, value in values.items():
-            told = merged(told, _nested(name, value))
-        trials.append((values, settings_of(told, None, None, f"trial {len(trials) + 1}: ")))
+            table = merge_tables(table, _nest(name, value))
+        trials.append((values, settings_from_table(table, None, None, f"trial {len(trials) + 1}: ")))
     return trials
 
 
-def _grid(sweep: SweepSettings) -> Iterator[Values]:
+def _grid_trials(sweep: SweepSettings) -> Iterator[Values]:
     axes = []
     for name, axis in sweep.vary.items():
         if isinstance(axis, Range):
@@ -109,7 +127,7 @@ def _grid(sweep: SweepSettings) -> Iterator[Values]:
         yield dict(zip(sweep.vary, chosen, strict=True))
 
 
-def _drawn(sweep: SweepSettings) -> Iterator[Values]:
+def _random_trials(sweep: SweepSettings) -> Iterator[Values]:
     rng = np.random.default_rng(sweep.seed)
     for _ in range(sweep.trials):
         yield {
@@ -118,7 +136,7 @@ def _drawn(sweep: SweepSettings) -> Iterator[Values]:
         }
 
 
-def _nested(name: str, value: Any) -> dict[str, Any]:
+def _nest(name: str, value: Any) -> dict[str, Any]:
     for part in reversed(name.split(".")):
         value = {part: value}
     return value

@@ -1,4 +1,4 @@
-"""Settings as TOML, which the standard library reads but does not write."""
+"""Settings written as TOML, which the standard library only reads."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,12 +8,16 @@ __all__ = ["to_toml"]
 
 
 def to_toml(table: Mapping[str, Any]) -> str:
-    """Text that `tomllib` reads as `table`: of strings, numbers, truth values, lists of them, and tables."""
+    """Write a table as TOML text.
+
+    Args:
+        table: Of strings, numbers, truth values, lists of these, and tables.
+    """
     return "\n".join(_lines(table, ())) + "\n"
 
 
 def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
-    # What JSON writes of a string, a number or a list of them, TOML reads.
+    # A string, a number or a list of them is the same in JSON and TOML.
     for name, value in table.items():
         if not isinstance(value, Mapping):
             yield f"{name} = {json.dumps(value, ensure_ascii=False)}"

@@ -239,17 +239,17 @@ class TrainingSettings(Settings):
         return parents[regime]
 
     def heads_of(self, regime: Regime) -> tuple[Literal["kl", "jsl"], ...]:
-        """What a regime learns to say; a joint network without the expert's grade reads it from the image."""
+        """The heads of a regime; a joint network that is not given the expert's grade predicts it, too."""
         if regime == "kl":
             return ("kl",)
         both = regime == "multitask" or (regime in JOINT and self.factors == "clinical")
         return ("kl", "jsl") if both else ("jsl",)
 
-    def wanted(self) -> tuple[Regime, ...]:
+    def regimes_to_train(self) -> tuple[Regime, ...]:
         """The regimes to train: without risk factors, none that needs any."""
         return tuple(name for name in self.regimes if self.factors != "none" or name not in JOINT)
 
-    def in_order(self) -> tuple[Regime, ...]:
+    def training_order(self) -> tuple[Regime, ...]:
         """The regimes to train and those they start from, each once, parents first."""
         done: dict[Regime, None] = {}
 
@@ -259,21 +259,21 @@ class TrainingSettings(Settings):
                 visit(parent)
             done[regime] = None
 
-        for regime in self.wanted():
+        for regime in self.regimes_to_train():
             visit(regime)
         return tuple(done)
 
-    def only(self, regime: Regime | None = None) -> "TrainingSettings":
-        """What one regime depends on (None: the baseline without images); all else is set to its default."""
-        matters = {"seed", "folds"}
+    def relevant_to(self, regime: Regime | None = None) -> "TrainingSettings":
+        """The settings that a regime (None: the baseline without images) depends on, others at default."""
+        names = {"seed", "folds"}
         if regime is None:
-            matters |= {*_FACTORS, "risk_model"}
+            names |= {*_FACTORS, "risk_model"}
         else:
-            matters |= {*_IMAGE, regime.replace("-", "_")}
+            names |= {*_IMAGE, regime.replace("-", "_")}
         if regime != "kl" and regime is not None:
-            matters |= {"jsl_outputs"}
+            names |= {"jsl_outputs"}
         if regime in JOINT:
-            matters |= {*_FACTORS, "factor_width", "factor_nonlinear"}
+            names |= {*_FACTORS, "factor_width", "factor_nonlinear"}
         if regime is not None and "kl" in self.heads_of(regime):
-            matters |= {"kl_loss"} if regime == "kl" else {"kl_loss", "kl_weight"}
-        return TrainingSettings(**{name: getattr(self, name) for name in matters})
+            names |= {"kl_loss"} if regime == "kl" else {"kl_loss", "kl_weight"}
+        return TrainingSettings(**{name: getattr(self, name) for name in names})

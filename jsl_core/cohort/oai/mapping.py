@@ -15,7 +15,7 @@ from jsl_core.cohort.oai.schema import check_cohort
 from jsl_core.cohort.oai.screening import Cohort, screen
 from jsl_core.cohort.oai.specs import TableSpec
 from jsl_core.cohort.oai.tables import read_table
-from jsl_core.config import OaiSettings, fault
+from jsl_core.config import OaiSettings, describe_validation_error
 from jsl_core.config.base import Settings
 from jsl_core.errors import BadTable
 
@@ -113,7 +113,7 @@ def _read_mapping(path: Path) -> Mapping:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadTable(f"{path.name}: not a TOML file ({error}); mend that line") from None
     except ValidationError as error:
-        raise BadTable(f"{path.name}: {fault(error)}") from None
+        raise BadTable(f"{path.name}: {describe_validation_error(error)}") from None
 
 
 def _read_rows(path: Path, plan: Mapping) -> pd.DataFrame:

@@ -147,4 +147,4 @@ def _network_input(images: np.ndarray, channels: int) -> Tensor:
 
 def _checkpoint_key(settings: DetectorTrainSettings) -> str:
     """The settings that hold from a training's start to its end; where films and device are may change."""
-    return settings.without_films().model_copy(update={"device": "auto"}).model_dump_json()
+    return settings.without_paths().model_copy(update={"device": "auto"}).model_dump_json()

@@ -1,4 +1,4 @@
-"""The presets as one dropdown of a form."""
+"""The choice of a preset in a flow's form."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -9,7 +9,7 @@ from jsl_core.config.load import load_pipeline
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.presets import Preset
 
-__all__ = ["PresetChoice", "over_preset"]
+__all__ = ["PresetChoice", "apply_preset"]
 
 PresetChoice = Annotated[
     Literal["none", Preset],
@@ -20,24 +20,24 @@ PresetChoice = Annotated[
 ]
 
 
-def over_preset(settings: PipelineSettings, preset: PresetChoice) -> PipelineSettings:
-    """What `settings` has that is not the default, over the preset; a form sends every field it shows."""
+def apply_preset(settings: PipelineSettings, preset: PresetChoice) -> PipelineSettings:
+    """The preset, overridden by every setting that is not the default; a form sends all fields it shows."""
     if preset == "none":
         return settings
     return load_pipeline(
-        preset=preset, options=_changed(settings.model_dump(), PipelineSettings().model_dump())
+        preset=preset, options=_differences(settings.model_dump(), PipelineSettings().model_dump())
     )
 
 
-def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that differ, table by table."""
-    changed = {}
+def _differences(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that differ from the defaults, table by table."""
+    differences = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            value = _changed(value, defaults[name])
+            value = _differences(value, defaults[name])
             if not value:
                 continue
         elif value == defaults[name]:
             continue
-        changed[name] = value
-    return changed
+        differences[name] = value
+    return differences
