@@ -162,6 +162,7 @@ def test_pictures_of_any_depth_give_the_joints_of_the_film(bits: int, suffix: st
     assert cv2.imread(str(tmp_path / "out" / "overlay" / "film.jpg")).max() > 200
 
 
+@pytest.mark.slow
 def test_of_two_pictures_of_one_name_the_first_is_kept(tmp_path: Path) -> None:
     both, first = tmp_path / "both", tmp_path / "first"
     for index, (name, folders) in enumerate({"film.bmp": (both, first), "film.png": (both,)}.items()):

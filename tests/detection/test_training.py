@@ -117,6 +117,7 @@ def test_an_implant_stays_in_its_joints_box() -> None:
         assert (rows.min() >= 50) & (rows.max() < 150) & (columns.min() >= 40) & (columns.max() < 140)
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_from_an_earlier_detector(draw_knee: Sampler, tmp_path: Path) -> None:
     brief = SMALL.model_copy(update={"epochs": 1, "films_per_epoch": 8})
     first = train_detector(draw_knee, [], brief, tmp_path / "first").network
@@ -196,6 +197,7 @@ def test_torch_generator_is_left_to_its_owner(draw_knee: Sampler) -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+@pytest.mark.slow
 def test_a_folder_with_a_training_of_other_settings_is_refused(draw_knee: Sampler, tmp_path: Path) -> None:
     brief = SMALL.model_copy(update={"epochs": 1, "films_per_epoch": 8})
     train_detector(draw_knee, [], brief, tmp_path)

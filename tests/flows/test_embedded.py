@@ -75,6 +75,7 @@ def run_many(home: Path, *fatal: int) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("fatal", [[], [50, 150], [-1]])
+@pytest.mark.server
 def test_all_states_of_a_run_are_in_the_database_when_it_ends(tmp_path: Path, fatal: list[int]) -> None:
     done = run_many(tmp_path / "prefect", *fatal)
     assert (done.returncode, done.stderr) == (0, "")
@@ -84,6 +85,7 @@ def test_all_states_of_a_run_are_in_the_database_when_it_ends(tmp_path: Path, fa
         assert database.execute(ended).fetchall() == [("Completed", _QUICK_TASKS)]
 
 
+@pytest.mark.server
 def test_a_run_whose_server_dies_again_and_again_ends_in_one_line(tmp_path: Path) -> None:
     done = run_many(tmp_path / "prefect", *range(20, 80, 10))
     assert done.returncode == 1

@@ -113,6 +113,7 @@ def test_aiosqlite_has_the_cursor_methods_that_are_wrapped() -> None:
     assert parameters_of(Cursor.close) == ["self"]
 
 
+@pytest.mark.slow
 def test_the_holder_of_the_lock_can_commit_while_another_statement_waits(tmp_path: Path) -> None:
     # Once this no longer holds, a library has mended it, and the patch can go.
     assert "database is locked" in run_script(_BUSY, tmp_path / "as it is.db", "unpatched")
@@ -169,6 +170,7 @@ def test_services_that_send_log_under_the_names_of_their_classes() -> None:
     assert (EventsWorker.__name__, APILogWorker.__name__) == prefect_patches._QUEUE_SERVICES
 
 
+@pytest.mark.server
 def test_of_a_dead_server_prefects_services_print_nothing_beside_our_line(tmp_path: Path) -> None:
     names = [name for name in os.environ if name.startswith("PREFECT_")]
     script = f"import os\nfor name in {names}: os.environ.pop(name)\n{_DEAD_SERVER}"

@@ -220,6 +220,7 @@ def test_a_checkpoint_of_other_settings_is_not_used(
     assert (tmp_path / "a" / model).read_bytes() != (tmp_path / "b" / model).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_baseline_without_images_has_a_bundle_s_shape(
     dataset: Path, fast: TrainingSettings, tmp_path: Path
 ) -> None:
