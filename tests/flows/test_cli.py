@@ -57,7 +57,7 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
-@pytest.mark.server
+@pytest.mark.slow
 def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
     cohort = tmp_path / "cohort"
     command = [sys.executable, "-c", "from flows.cli.main import main; main()", "phantom", str(cohort)]
