@@ -1,4 +1,4 @@
-"""DICOM bytes to a dataset, to a radiograph and its record: the one place that opens untrusted files."""
+"""DICOM bytes to a radiograph and its record: the only file that parses untrusted DICOM files."""
 
 import io
 import zlib
@@ -139,7 +139,7 @@ def _radiograph(ds: Dataset) -> Radiograph:
 
 
 def _high_bit(ds: Dataset, codes: npt.NDArray[np.unsignedinteger], bits: int) -> int:
-    """The place of the values' highest bit in their container."""
+    """The number of the values' highest bit in their container."""
     usual, stated = bits - 1, int(number(ds, "HighBit", bits - 1))
     if not usual < stated < 8 * codes.dtype.itemsize:
         return usual

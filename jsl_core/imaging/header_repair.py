@@ -40,7 +40,7 @@ def repair_header(ds: Dataset) -> None:
 
 
 def _flatten_groups(ds: Dataset) -> None:
-    """Bring up what an enhanced file of one picture says in functional groups (PS3.3 C.7.6.16)."""
+    """Copy to the top what an enhanced file of one picture says in functional groups (PS3.3 C.7.6.16)."""
     for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         for group in chain.from_iterable(ds.get(groups) or ()):
             for element in chain.from_iterable(group.value[:1] if group.VR == "SQ" else ()):

@@ -92,10 +92,10 @@ def _contrast(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
         return None
     rows[:, _margins(rows)] = 0
     low, high = np.percentile(rows, (5, 95), axis=1, keepdims=True)
-    shown = (high - low).ravel() > _FLAT
-    if shown.sum() < _FEWEST:
+    contrasty = (high - low).ravel() > _FLAT
+    if contrasty.sum() < _FEWEST:
         return None
-    return np.clip((rows - low) / np.maximum(high - low, _FLAT), 0, 1)[shown]
+    return np.clip((rows - low) / np.maximum(high - low, _FLAT), 0, 1)[contrasty]
 
 
 def _margins(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""What is known of a scan and of a knee: allow-listed facts only, never free text of a header."""
+"""Records of a scan and of a knee: allow-listed facts only, never free text of a header."""
 
 from typing import Any, Literal, Self
 
@@ -17,7 +17,7 @@ class ScanRecord(BaseModel):
     """One film.
 
     `view` is the projection, PA or AP, blank where the header is silent. `spacing_mm` is (between rows,
-    between columns). `laterality` is B for both knees and blank where no tag tells; `flipped` says that by
+    between columns). `laterality` is B for both knees and blank where no tag says; `flipped` means that by
     the tags the patient's right is on the right of the picture, `upside_down` that the feet are up. `pixels`
     is the digest of the pixels as stored, the same under any file name.
     """

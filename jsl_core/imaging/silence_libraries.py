@@ -1,4 +1,4 @@
-"""Libraries that print what they read are kept from it."""
+"""Silence for libraries that print what they read, which may name the patient."""
 
 import logging
 import os
@@ -14,8 +14,7 @@ __all__ = ["silence_libraries"]
 def silence_libraries() -> Iterator[None]:
     """Suppress warnings, pydicom's log, and what C codecs write to the standard error, for the block.
 
-    pydicom warns with the values it read, and those may name the patient; the codecs write past Python, over
-    a progress bar.
+    pydicom warns with the values it read; the codecs write past Python, over a progress bar.
     """
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

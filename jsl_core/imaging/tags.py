@@ -50,7 +50,7 @@ def texts(ds: Dataset, keyword: str) -> list[str]:
     try:
         value = ds.get(keyword)
         values = value if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else [value]
-        return [str(one).strip() for one in values if one is not None]
+        return [str(item).strip() for item in values if item is not None]
     except Exception:  # pydicom raises anything at all on a damaged element
         return []
 
@@ -156,5 +156,5 @@ def orientation_of(ds: Dataset) -> str:
 
     LF is a conventional PA or AP film. On RF the patient's right is on the right, on LH the feet are up.
     """
-    letters = "".join(one[:1].upper() for one in texts(ds, "PatientOrientation"))
+    letters = "".join(word[:1].upper() for word in texts(ds, "PatientOrientation"))
     return letters if len(letters) == 2 and set(letters) <= set("LRAPHF") else ""

@@ -1,4 +1,4 @@
-"""Scans that land in a bucket. They are read from a copy on this machine, which is made once for each."""
+"""Scans that land in a bucket: each is copied once to this machine, and read from there."""
 
 from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor

@@ -24,9 +24,9 @@ def assign_buckets(scans: Sequence[Artifact], store: Store) -> list[list[Artifac
     Of two runs that add to the order at once one is forgotten: its scans find other positions the next time.
     That costs the reading of their records, as a lost order does, and no more.
     """
-    known = _read_order(store)
-    order = list(dict.fromkeys([*known, *(scan.sha256[:_DIGITS] for scan in scans)]))
-    if len(order) > len(known):
+    old_order = _read_order(store)
+    order = list(dict.fromkeys([*old_order, *(scan.sha256[:_DIGITS] for scan in scans)]))
+    if len(order) > len(old_order):
         store.write(_ORDER, json.dumps(order).encode())
     positions = {digest: position for position, digest in enumerate(order)}
     buckets: dict[int, list[Artifact]] = {}

@@ -25,8 +25,8 @@ _TRANSIENT = {"changed", "timeout", "worker_killed"}
 
 def rejection(item: Row, error: BadScan) -> Row:
     """Make the row of an item that failed: what identifies it, the reason's code and its sentence."""
-    known = {key: item[key] for key in ("file", "ID", "participant", "side") if key in item}
-    return known | {"reason": error.code, "sentence": str(error)}
+    identity = {key: item[key] for key in ("file", "ID", "participant", "side") if key in item}
+    return identity | {"reason": error.code, "sentence": str(error)}
 
 
 def map_with_memo(

@@ -1,6 +1,6 @@
 """One function over many items in worker processes that may hang, crash or be killed without harm.
 
-Every worker has a pipe of its own, so one that dies half-way through an answer harms no other: the pools of
+Every worker has a pipe of its own, so one that dies half-way through an outcome harms no other: the pools of
 the standard library and of pebble share one pipe and its lock among all workers, and break with them.
 """
 
@@ -50,7 +50,7 @@ def parallel_map(
     Yields:
         The outcomes in the items' order. A `BadScan` that `work` raises stands in its item's place; so does
         one with the code `timeout` where an item takes too long, `undecodable` where it crashes its process,
-        and `worker_killed` where the process that works on it is ended otherwise, and a second one is too.
+        and `worker_killed` where its process is ended otherwise, twice.
 
     Raises:
         Exception: Any other error that `work` raises.

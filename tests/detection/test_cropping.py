@@ -172,15 +172,27 @@ def test_of_two_pictures_of_one_name_the_first_is_kept(tmp_path: Path) -> None:
             cv2.imwrite(str(folder / name), film.display)
     tables = {
         source: crop_folder(
-            source, CropJob(source.with_suffix(".out"), CropSettings(), full_film=True), jobs=2
+            source, CropJob(source.with_suffix(".out"), CropSettings(), full_film=True, overlay=True), jobs=2
         )
         for source in (both, first)
     }
     assert list(tables[both]["ID"]) == ["film_1", "film_2"] * 2
     assert list(tables[both]["reason"]) == ["", "", "duplicate", "duplicate"]
-    for name in ("film_1.png", "film_2.png"):
+    assert tables[both].loc[2:, ["x1", "y1", "x2", "y2", "score"]].isna().all(axis=None)
+    for name in ("film_1.png", "film_2.png", "overlay/film.jpg"):
         kept, alone = (source.with_suffix(".out").joinpath(name).read_bytes() for source in (both, first))
         assert kept == alone
+
+
+def test_a_second_run_leaves_its_own_crops_out_and_nothing_beside_them(tmp_path: Path) -> None:
+    film = make_film(1, 0, PhantomSettings(long_side=(500, 500)))
+    cv2.imwrite(str(tmp_path / "film.png"), film.display)
+    job = CropJob(tmp_path / "crops", CropSettings(), full_film=True, overlay=True)
+    first = crop_folder(tmp_path, job, jobs=1)
+    pd.testing.assert_frame_equal(crop_folder(tmp_path, job, jobs=1), first)
+    names = {path.relative_to(job.dst).as_posix() for path in job.dst.rglob("*") if path.is_file()}
+    assert names == {"boxes.csv", "film_1.png", "film_2.png", "overlay/film.jpg"}
+    assert {path.name for path in job.dst.iterdir() if path.is_dir()} == {"overlay"}
 
 
 def test_an_empty_folder_or_a_missing_detector_is_one_error(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_second_run_does_nothing_and_a_changed_scan_costs_one(
     done: list[str] = []
     convert = folder.convert_scan
     monkeypatch.setattr(folder, "convert_scan", lambda *all: done.append(all[1]) or convert(*all))
-    monkeypatch.setattr(folder_run, "parallel_map", _here)
+    monkeypatch.setattr(folder_run, "parallel_map", _map_in_process)
     assert convert_folder(scans, target, SETTINGS) == first
     assert done == []
     assert states(target) == before
@@ -113,7 +113,7 @@ def test_a_second_run_does_nothing_and_a_changed_scan_costs_one(
     assert set(states(target)) == set(before)
 
 
-def _here(work, items, jobs, seconds):  # type: ignore[no-untyped-def]
+def _map_in_process(work, items, jobs, seconds):  # type: ignore[no-untyped-def]
     for item in items:
         try:
             yield work(item)

@@ -41,7 +41,7 @@ def put(bucket: Any, name: str, content: bytes) -> None:
     bucket.put_object(Bucket="landing", Key=f"knees/{name}", Body=content)
 
 
-def look(tmp_path: Path, started: dict[int, Batch]) -> list[Batch]:
+def watch_once(tmp_path: Path, started: dict[int, Batch]) -> list[Batch]:
     landing = open_landing(URL, tmp_path / "work")
     ledger = Ledger(open_store(str(tmp_path / "store")), landing)
     stable = stable_files(landing, 0)
@@ -54,11 +54,11 @@ def test_each_object_is_taken_once_again_when_replaced_and_not_when_only_written
     started: dict[int, Batch] = {}
     put(bucket, "a.dcm", b"first")
     put(bucket, "deep/b.dcm", b"second")
-    look(tmp_path, started)
-    assert look(tmp_path, started) == []
+    watch_once(tmp_path, started)
+    assert watch_once(tmp_path, started) == []
     put(bucket, "a.dcm", b"third")
     put(bucket, "c.dcm", b"first")
-    look(tmp_path, started)
+    watch_once(tmp_path, started)
     assert [[(scan.name, scan.sha256) for scan in batch.scans] for batch in started.values()] == [
         [(name, Artifact.of_bytes(content, "").sha256) for name, content in batch]
         for batch in (
@@ -71,11 +71,11 @@ def test_each_object_is_taken_once_again_when_replaced_and_not_when_only_written
 def test_an_object_replaced_between_look_and_read_waits(bucket: Any, tmp_path: Path) -> None:
     put(bucket, "a.dcm", b"first")
     landing = open_landing(URL, tmp_path)
-    (seen,) = landing.files()
+    (listed,) = landing.files()
     put(bucket, "a.dcm", b"another")
-    assert landing.scans(seen) is None
+    assert landing.scans(listed) is None
     bucket.delete_object(Bucket="landing", Key="knees/a.dcm")
-    assert landing.scans(seen) is None
+    assert landing.scans(listed) is None
     assert landing.files() == []
 
 

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> None:
+def a_minute_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """A minute has passed since the files were written."""
     now = time.time_ns
     monkeypatch.setattr("jsl_core.scans.digests.time", SimpleNamespace(time_ns=lambda: now() + 60 * 10**9))
@@ -38,15 +38,15 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     of_bytes: Callable[[bytes, str], Artifact] = Artifact.of_bytes
 
-    def noted(data: bytes, name: str) -> Artifact:
+    def record_name(data: bytes, name: str) -> Artifact:
         names.append(name)
         return of_bytes(data, name)
 
-    monkeypatch.setattr(Artifact, "of_bytes", noted)
+    monkeypatch.setattr(Artifact, "of_bytes", record_name)
     return names
 
 
-@pytest.mark.usefixtures("later")
+@pytest.mark.usefixtures("a_minute_later")
 def test_untouched_files_and_archives_are_read_once(folder: Path, tmp_path: Path, read: list[str]) -> None:
     first = list_scans(folder, tmp_path / "ledger.json")
     assert sorted(read) == ["a", "b", "c", "more.zip!/inner"]
@@ -55,7 +55,7 @@ def test_untouched_files_and_archives_are_read_once(folder: Path, tmp_path: Path
     assert read == []
 
 
-@pytest.mark.usefixtures("later")
+@pytest.mark.usefixtures("a_minute_later")
 def test_another_content_is_seen_though_size_and_date_are_the_same(
     folder: Path, tmp_path: Path, read: list[str]
 ) -> None:
@@ -87,7 +87,7 @@ def test_files_that_were_just_written_are_read_again(folder: Path, tmp_path: Pat
     assert sorted(read) == ["a", "b", "c", "more.zip!/inner"]
 
 
-@pytest.mark.usefixtures("later")
+@pytest.mark.usefixtures("a_minute_later")
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"a": 1}', b'{"a": [[1, 2, 3, 4], null, null]}'])
 def test_a_damaged_ledger_costs_reading_the_files_again(
     folder: Path, tmp_path: Path, read: list[str], damage: bytes

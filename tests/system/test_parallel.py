@@ -92,10 +92,10 @@ def test_workers_end_with_their_parent(tmp_path: Path, ending: signal.Signals) -
     )
     (tmp_path / "pids").mkdir()
     parent = subprocess.Popen([sys.executable, script], stderr=subprocess.DEVNULL, start_new_session=True)
-    _until(lambda: len(list((tmp_path / "pids").iterdir())) == 2)
+    _wait_until(lambda: len(list((tmp_path / "pids").iterdir())) == 2)
     os.killpg(parent.pid, ending) if ending == signal.SIGINT else parent.kill()
     parent.wait(10)
-    _until(lambda: not any(_alive(int(path.name)) for path in (tmp_path / "pids").iterdir()))
+    _wait_until(lambda: not any(_alive(int(path.name)) for path in (tmp_path / "pids").iterdir()))
 
 
 def test_the_main_module_is_loaded_once(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def _until(true: object, seconds: float = 20) -> None:
+def _wait_until(true: object, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not true():  # type: ignore[operator]
         assert time.monotonic() < deadline
