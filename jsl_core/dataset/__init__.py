@@ -1,4 +1,4 @@
-"""The packed dataset: the joints of a cohort as one array beside its table, which needs no PyTorch."""
+"""The packed dataset: the joints of a cohort as one array beside its table; needs no PyTorch."""
 
 from jsl_core.dataset.crops import fit_crop, read_crop
 from jsl_core.dataset.packed import PackedDataset

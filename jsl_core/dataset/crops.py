@@ -1,4 +1,4 @@
-"""Joint crops as files, whatever made them, and crops as a network wants them."""
+"""Reads joint crops from image files, and resizes them to a network's input."""
 
 from pathlib import Path
 
@@ -12,23 +12,32 @@ __all__ = ["fit_crop", "read_crop"]
 
 Crop = NDArray[np.uint8]
 
-_DEEP = {"I;16", "I;16B", "I;16L", "I", "F"}  # Pillow's modes that convert("L") would clip
+_DEEP_MODES = {"I;16", "I;16B", "I;16L", "I", "F"}  # Pillow's modes that convert("L") would clip
 _WHITES = (1, 255, 65535)
 
 
 def read_crop(base: Path, path: str) -> Crop:
-    """The image at `base/path`, uint8 H×W, in whatever format Pillow reads.
+    """Read the crop at `base/path`, in any format that Pillow reads.
 
     Deeper ones are scaled from 0…65535, floating-point ones from the least of 0…1, 0…255 and 0…65535 that
-    holds them. Raises BadScan `no_image`, `unreadable_image` or, where a
-    pixel is NaN or infinite, `not_finite`.
+    holds them.
+
+    Args:
+        base: The folder that paths are relative to.
+        path: As the table gives it; empty: it gives none.
+
+    Returns:
+        The crop, uint8 H×W.
+
+    Raises:
+        BadScan: `no_image`, `unreadable_image` or, where a pixel is NaN or infinite, `not_finite`.
     """
     if not path:
         raise BadScan("no_image", "the table gives no Img_path for this knee")
     try:
         with Image.open(base / path) as image:
-            if image.mode in _DEEP:
-                return _scaled(np.asarray(image, np.float64), image.mode, path)
+            if image.mode in _DEEP_MODES:
+                return _scale_to_8_bits(np.asarray(image, np.float64), image.mode, path)
             return np.asarray(image.convert("L"))
     except FileNotFoundError as error:
         raise BadScan("no_image", f"{path} does not exist") from error
@@ -37,14 +46,14 @@ def read_crop(base: Path, path: str) -> Crop:
 
 
 def fit_crop(crop: Crop, size: int) -> Crop:
-    """A crop, uint8 H×W, as uint8 `size`×`size`."""
+    """Resize a crop, uint8 H×W, to uint8 `size`×`size`."""
     if crop.shape == (size, size):
         return crop
     # Pillow's bilinear filter widens with the reduction: no aliasing of trabeculae.
     return np.asarray(Image.fromarray(crop).resize((size, size), Image.Resampling.BILINEAR))
 
 
-def _scaled(pixels: NDArray[np.float64], mode: str, path: str) -> Crop:
+def _scale_to_8_bits(pixels: NDArray[np.float64], mode: str, path: str) -> Crop:
     if not np.isfinite(pixels).all():
         raise BadScan("not_finite", f"{path} has NaN or infinite pixels; export it again as PNG")
     white = next((white for white in _WHITES if mode == "F" and pixels.max() <= white), _WHITES[-1])

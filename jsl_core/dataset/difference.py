@@ -1,4 +1,4 @@
-"""What two packed datasets differ in, knee by knee."""
+"""Compares two packed datasets knee by knee."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,15 +6,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jsl_core.dataset import PackedDataset
+from jsl_core.dataset.packed import PackedDataset
 
-__all__ = ["dataset_difference"]
+__all__ = ["compare_datasets"]
 
 _COLUMNS = ["ID", "what", "old", "new"]
 
 
-def dataset_difference(old: PackedDataset, new: PackedDataset) -> pd.DataFrame:
-    """One row a change: `ID`, `what` (`added`, `gone`, `crop`, or a column of the table), `old`, `new`."""
+def compare_datasets(old: PackedDataset, new: PackedDataset) -> pd.DataFrame:
+    """List the differences between two packed datasets.
+
+    Returns:
+        One row a change: `ID`, `what` (`added`, `gone`, `crop`, or a column of the table), `old`, `new`.
+    """
     return pd.DataFrame(_rows(old, new), columns=_COLUMNS)
 
 

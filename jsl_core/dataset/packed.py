@@ -21,17 +21,20 @@ _ALLOWED = {"side": (1, 2), "split": SPLITS, GRADE: (0, 1, 2, 3, 4), PROGRESSION
 
 @dataclass(frozen=True)
 class PackedDataset:
-    """`images` uint8 N×S×S as on the film (left knees not mirrored); row i belongs to row i of `table`.
+    """A packed dataset; row i of `images` belongs to row i of `table`.
 
-    The table has the columns of `read_cohort`, sorted by ID, a split for every row, and `mm_per_pixel` of the
-    packed crop (NaN where the film did not tell). The images lie on disk and are read as they are used.
-    `test_given`: the cohort's own table said which knees are the test part.
+    Attributes:
+        images: uint8 N×S×S as on the film (left knees not mirrored), read from disk as they are used.
+        table: The columns of `read_cohort`, sorted by ID, a split for every row, and `mm_per_pixel` of the
+            packed crop (NaN where the film did not give it).
+        digest: SHA-256 of images and table.
+        test_from_table: The cohort's own table says which knees are the test part.
     """
 
     images: np.ndarray
     table: pd.DataFrame
     digest: str
-    test_given: bool = False
+    test_from_table: bool = False
 
     @property
     def size(self) -> int:
@@ -45,16 +48,21 @@ class PackedDataset:
 
     @classmethod
     def load(cls, folder: Path) -> "PackedDataset":
-        """Open a packed dataset; the images stay on disk until they are used. Raises `BadTable`."""
+        """Open a packed dataset; the images stay on disk until they are used.
+
+        Raises:
+            BadTable: Where the folder is no packed dataset, one of another version, or edited to nonsense.
+        """
         try:
             record = json.loads((folder / "dataset.json").read_text())
             images = np.load(folder / "images.npy", mmap_mode="c")
             table = pd.read_csv(
                 folder / "table.csv", dtype={"ID": str, "participant": str, "split": str, "Img_path": str}
             )
-        except (OSError, ValueError) as error:
+            version = record.get("format")
+        except (OSError, EOFError, ValueError, AttributeError) as error:
             raise BadTable(f"{folder}: not a packed dataset; make one with the pack stage") from error
-        if record.get("format") != FORMAT:
+        if version != FORMAT:
             raise BadTable(f"{folder}: packed by another version of the program; pack it again")
         if not len(images) == len(table) == record["knees"]:
             raise BadTable(f"{folder}: {len(images)} images but {len(table)} rows; pack it again")
@@ -62,34 +70,45 @@ class PackedDataset:
         return cls(images, table.fillna({"Img_path": ""}), record["digest"], "test" in record["given"])
 
     def fold(self, number: int, folds: int) -> "PackedDataset":
-        """The same knees, split for one round, 0…`folds` - 1, of a cross-validation by participant.
+        """Split the same knees for one round of a cross-validation by participant.
 
         Fold `number` is the test part, half of the next one is that for validation, the others are learned
-        from. A test part that the table gives stays what it is in all rounds; fold `number` of the other
-        knees is then for validation.
+        from. A test part that the table gives stays the same in all rounds; fold `number` of the other knees
+        is then for validation.
+
+        Args:
+            number: Of the round, 0…`folds` - 1.
+            folds: How many rounds there are.
         """
         table = self.table.copy()
-        dealt = ~(table["split"].eq("test") & self.test_given)
-        half = assign_folds(table[dealt], 2 * folds)  # `half` and `half + folds` make a fold
+        reassigned = ~(table["split"].eq("test") & self.test_from_table)
+        half = assign_folds(table[reassigned], 2 * folds)  # `half` and `half + folds` make a fold
         fold = half % folds
-        val = fold == number if self.test_given else half == (number + 1) % folds
-        table.loc[dealt, "split"] = np.select([val, fold == number], ["val", "test"], "train")
+        val = fold == number if self.test_from_table else half == (number + 1) % folds
+        table.loc[reassigned, "split"] = np.select([val, fold == number], ["val", "test"], "train")
         digest = hashlib.sha256(f"{self.digest}:{' '.join(table['split'])}".encode()).hexdigest()
         return replace(self, table=table, digest=digest)
 
 
 def check_table(table: pd.DataFrame, where: object) -> None:
-    """That the table is one of typed columns and known labels, as `read_cohort` makes it. Raises `BadTable`.
+    """Check that a table has typed columns and known labels, as `read_cohort` makes it.
 
-    A table that was edited after packing is told so before training starts, without the library that
+    So a table that was edited after packing is refused before training starts, without the library that
     `read_cohort` needs and a bare GPU box lacks.
+
+    Args:
+        table: Of a packed dataset.
+        where: What the message calls it.
+
+    Raises:
+        BadTable: Where it is not such a table.
     """
     numbers = ("side", "mm_per_pixel", GRADE, PROGRESSION, *FACTORS)
     for column in ("ID", "participant", "split", *numbers):
         if column not in table:
             raise BadTable(f"{where}: no column {column}; read it with read_cohort, or pack it again")
         if column in numbers and not pd.api.types.is_numeric_dtype(table[column]):
-            raise BadTable(f"{where}: {column} is not a number everywhere; mend that row")
+            raise BadTable(f"{where}: {column} is not a number everywhere; correct that row")
     for column, values in _ALLOWED.items():
         wrong = ~table[column].isin(values)
         if column in (GRADE, PROGRESSION):

@@ -1,4 +1,4 @@
-"""From joint crops and the cohort table to a packed dataset."""
+"""Packs joint crops and the cohort table into a dataset."""
 
 import hashlib
 import json
@@ -30,21 +30,28 @@ def pack(
 ) -> None:
     """Write `images.npy`, `table.csv`, `rejected.csv` and, last, `dataset.json` into the folder `dst`.
 
-    `joints` are crops by knee ID, uint8 H×W of any size; `spacing` has the mm per pixel of those whose film
-    told it; `table` is what `read_cohort` returns. A row without a crop and a crop without a row become rows
-    of `rejected.csv` (ID, reason, sentence). Raises `BadTable` where nothing is left, or a row is not what
-    `read_cohort` lets through.
+    A row without a crop and a crop without a row become rows of `rejected.csv` (ID, reason, sentence).
+
+    Args:
+        joints: Crops by knee ID, uint8 H×W of any size.
+        table: As `read_cohort` returns it.
+        settings: Size of the crops, shares and seed of the splits.
+        dst: The dataset's folder, made where it is missing.
+        spacing: Mm per pixel by knee ID, of those whose film gives it.
+
+    Raises:
+        BadTable: Where nothing is left, or a row is not one that `read_cohort` lets through.
     """
     pairs = joints.items() if isinstance(joints, Mapping) else iter(joints)
     _pack(((name, crop, None) for name, crop in pairs), table, settings, dst, spacing or {})
 
 
 def pack_from_paths(table: pd.DataFrame, base: Path, settings: PackSettings, dst: Path) -> None:
-    """Pack crops that lie on disk: `Img_path` of each row, relative to `base`; otherwise as `pack`."""
-    _pack(_read_all(table, base), table, settings, dst, {})
+    """Pack crops from image files, `Img_path` of each row, relative to `base`; otherwise as `pack`."""
+    _pack(_read_crops(table, base), table, settings, dst, {})
 
 
-def _read_all(table: pd.DataFrame, base: Path) -> Iterator[tuple[str, np.ndarray | None, BadScan | None]]:
+def _read_crops(table: pd.DataFrame, base: Path) -> Iterator[tuple[str, np.ndarray | None, BadScan | None]]:
     for name, path in zip(table["ID"], table["Img_path"], strict=True):
         try:
             yield name, read_crop(base, path), None
@@ -66,7 +73,7 @@ def _pack(
     shape = (len(table), settings.size, settings.size)
     try:
         crops = np.lib.format.open_memmap(scratch, "w+", np.uint8, shape)
-        packed, rejected = _fill(crops, joints, row_of, settings.size, spacing)
+        packed, rejected = _fill_crops(crops, joints, row_of, settings.size, spacing)
         for name in sorted(row_of.keys() - packed.keys() - rejected.keys()):
             rejected[name] = BadScan("no_image", "no joint crop belongs to this row of the table")
         keep = table["ID"].isin(packed).to_numpy()
@@ -79,15 +86,15 @@ def _pack(
             images.flush()
     finally:
         scratch.unlink(missing_ok=True)
-    given = set(table.loc[keep, "split"])
+    given_splits = set(table.loc[keep, "split"])
     table = assign_splits(table[keep].reset_index(drop=True), settings)
     table["mm_per_pixel"] = table["ID"].map(packed).round(6)
     check_table(table, "the cohort table")
     text = table.to_csv(index=False)
     _write(dst / "table.csv", text)
     reasons = [(name, bad.code, str(bad)) for name, bad in sorted(rejected.items())]
-    told = pd.DataFrame(reasons, columns=["ID", "reason", "sentence"])
-    _write(dst / "rejected.csv", told.to_csv(index=False))
+    rejected_table = pd.DataFrame(reasons, columns=["ID", "reason", "sentence"])
+    _write(dst / "rejected.csv", rejected_table.to_csv(index=False))
     digest = hashlib.sha256(images.data)
     digest.update(text.encode())
     record = {
@@ -95,22 +102,22 @@ def _pack(
         "size": settings.size,
         "knees": len(table),
         "participants": int(table["participant"].nunique()),
-        "splits": {split: _counts(table[table["split"] == split]) for split in SPLITS},
-        "given": [split for split in SPLITS if split in given],
+        "splits": {split: _count_labels(table[table["split"] == split]) for split in SPLITS},
+        "given": [split for split in SPLITS if split in given_splits],
         "rejected": len(rejected),
         "digest": digest.hexdigest(),
     }
     _write(dst / "dataset.json", json.dumps(record, indent=1) + "\n")
 
 
-def _fill(
+def _fill_crops(
     crops: np.ndarray,
     joints: Iterator[tuple[str, np.ndarray | None, BadScan | None]],
     row_of: Mapping[str, int],
     size: int,
     spacing: Mapping[str, float],
 ) -> tuple[dict[str, float], dict[str, BadScan]]:
-    """Fill `crops`; returns the mm per pixel of those packed, and the reasons of those not."""
+    """Fill `crops`; returns mm per pixel of the packed knees and the reasons of the rejected ones, by ID."""
     packed: dict[str, float] = {}
     rejected: dict[str, BadScan] = {}
     for name, crop, bad in joints:
@@ -124,7 +131,7 @@ def _fill(
     return packed, rejected
 
 
-def _counts(rows: pd.DataFrame) -> dict[str, object]:
+def _count_labels(rows: pd.DataFrame) -> dict[str, object]:
     grades = rows[GRADE].dropna().astype(int).value_counts()
     progressed = rows[PROGRESSION].dropna()
     return {

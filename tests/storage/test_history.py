@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from jsl_core.dataset import PackedDataset
-from jsl_core.dataset.difference import dataset_difference
+from jsl_core.dataset.difference import compare_datasets
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, FolderStore, Memo, Registry, gc_lock
 from jsl_core.storage.cache_miss import explain_misses
@@ -248,7 +248,7 @@ def test_datasets_differ_by_knees_labels_and_pixels() -> None:
 
     old = packed({"1000001_1": 2, "1000001_2": 3, "1000002_1": float("nan")})
     new = packed({"1000001_2": 4, "1000002_1": float("nan"), "1000003_1": 0}, flipped="1000002_1")
-    assert dataset_difference(old, new).to_numpy().tolist() == [
+    assert compare_datasets(old, new).to_numpy().tolist() == [
         ["1000003_1", "added", "", ""],
         ["1000001_1", "gone", "", ""],
         ["1000001_2", "BL_KL_grade", 3.0, 4.0],

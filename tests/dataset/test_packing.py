@@ -1,0 +1,141 @@
+"""The packed dataset: nothing is lost, nothing is moved, and the bytes repeat."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from jsl_core.config import PackSettings
+from jsl_core.dataset import PackedDataset, pack, pack_from_paths
+from jsl_core.errors import BadTable
+from tests.learning.conftest import SIZE, draw_cohort
+
+
+def test_rows_are_sorted_by_id_and_pixels_are_as_on_the_film(tmp_path: Path) -> None:
+    joints, table = draw_cohort(5)
+    pack(reversed(joints.items()), table.sample(frac=1, random_state=0), PackSettings(size=SIZE), tmp_path)
+    packed = PackedDataset.load(tmp_path)
+    assert list(packed.table["ID"]) == sorted(joints)
+    assert list(packed.left) == [name.endswith("_2") for name in packed.table["ID"]]
+    for row, name in enumerate(packed.table["ID"]):
+        np.testing.assert_array_equal(packed.images[row], joints[name])
+
+
+def test_crops_of_any_size_are_resized_without_aliasing(tmp_path: Path) -> None:
+    _, table = draw_cohort(1)
+    stripes = np.tile(np.array([0, 255], np.uint8), (300, 150))
+    pack({"1000001_1": stripes, "1000001_2": stripes[:150, :150]}, table, PackSettings(size=64), tmp_path)
+    images = PackedDataset.load(tmp_path).images
+    assert images.shape == (2, 64, 64)
+    assert np.abs(images[:, 4:-4, 4:-4].astype(float) - 127).max() < 20
+
+
+def test_knees_without_crop_and_crops_without_row_become_rejected_rows(tmp_path: Path) -> None:
+    joints, table = draw_cohort(3)
+    del joints["1000002_1"]
+    joints["1000009_1"] = joints["1000001_1"]
+    pack(joints, table, PackSettings(size=SIZE), tmp_path)
+    rejected = pd.read_csv(tmp_path / "rejected.csv").set_index("ID")["reason"]
+    assert rejected.to_dict() == {"1000002_1": "no_image", "1000009_1": "no_row"}
+    assert json.loads((tmp_path / "dataset.json").read_text())["knees"] == 5
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
+    joints, table = draw_cohort(6)
+    for folder in ("a", "b"):
+        pack(joints, table, PackSettings(size=SIZE), tmp_path / folder)
+    names = {path.name for path in (tmp_path / "a").iterdir()}
+    assert names == {"images.npy", "table.csv", "rejected.csv", "dataset.json"}
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_crops_on_disk_are_packed_as_their_table_says(tmp_path: Path) -> None:
+    joints, table = draw_cohort(3)
+    kinds = ["png", "webp", "jpg", "png", "png", "png"]
+    table["Img_path"] = [f"{name}.{kind}" for name, kind in zip(table["ID"], kinds, strict=True)]
+    for name, path in zip(table["ID"], table["Img_path"], strict=True):
+        Image.fromarray(joints[name]).save(tmp_path / path, quality=95)
+    (tmp_path / table["Img_path"].iloc[3]).write_bytes(b"not an image")
+    (tmp_path / table["Img_path"].iloc[4]).unlink()
+    table.loc[5, "Img_path"] = ""
+    pack_from_paths(table, tmp_path, PackSettings(size=SIZE), tmp_path / "out")
+    packed = PackedDataset.load(tmp_path / "out")
+    assert list(packed.table["ID"]) == list(table["ID"][:3])
+    np.testing.assert_array_equal(packed.images[0], joints["1000001_1"])
+    assert np.abs(packed.images[2].astype(int) - joints["1000002_1"]).mean() < 8
+    codes = pd.read_csv(tmp_path / "out" / "rejected.csv").set_index("ID")["reason"].to_dict()
+    assert codes == {"1000002_2": "unreadable_image", "1000003_1": "no_image", "1000003_2": "no_image"}
+
+
+def test_nothing_to_pack_and_no_dataset_are_one_clear_line_each(tmp_path: Path) -> None:
+    _, table = draw_cohort(2)
+    with pytest.raises(BadTable, match="no knee of the table has a joint crop"):
+        pack({}, table, PackSettings(size=SIZE), tmp_path)
+    with pytest.raises(BadTable, match="not a packed dataset"):
+        PackedDataset.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "images.npy", "table.csv"])
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\0", b"[1]"])
+def test_a_damaged_dataset_is_one_clear_line(tmp_path: Path, name: str, content: bytes | None) -> None:
+    joints, table = draw_cohort(2)
+    pack(joints, table, PackSettings(size=SIZE), tmp_path)
+    (tmp_path / name).unlink() if content is None else (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadTable, match=f"^{tmp_path}"):
+        PackedDataset.load(tmp_path)
+
+
+def test_the_packed_table_has_the_mm_per_pixel(tmp_path: Path) -> None:
+    _, table = draw_cohort(1)
+    crop = np.zeros((300, 300), np.uint8)
+    pack({"1000001_1": crop, "1000001_2": crop}, table, PackSettings(size=60), tmp_path, {"1000001_1": 0.14})
+    spacing = PackedDataset.load(tmp_path).table["mm_per_pixel"]
+    assert spacing[0] == pytest.approx(0.7)
+    assert np.isnan(spacing[1])
+
+
+def test_a_crop_with_nan_pixels_is_a_row_and_a_16_bit_one_is_scaled(tmp_path: Path) -> None:
+    joints, table = draw_cohort(1)
+    table["Img_path"] = ["nan.tif", "deep.png"]
+    broken = joints["1000001_1"].astype(np.float32)
+    broken[3, 3] = np.nan
+    Image.fromarray(broken).save(tmp_path / "nan.tif")
+    Image.fromarray(joints["1000001_2"].astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    pack_from_paths(table, tmp_path, PackSettings(size=SIZE), tmp_path / "out")
+    np.testing.assert_array_equal(PackedDataset.load(tmp_path / "out").images[0], joints["1000001_2"])
+    rejected = pd.read_csv(tmp_path / "out" / "rejected.csv").iloc[0]
+    assert (rejected["ID"], rejected["reason"]) == ("1000001_1", "not_finite")
+    assert "NaN" in rejected["sentence"]
+
+
+def test_a_table_unlike_that_of_read_cohort_cannot_be_packed(tmp_path: Path) -> None:
+    joints, table = draw_cohort(2)
+    table["BMI"] = table["BMI"].astype(object)
+    table.loc[1, "BMI"] = "heavy"
+    with pytest.raises(BadTable, match="the cohort table: BMI is not a number everywhere"):
+        pack(joints, table, PackSettings(size=SIZE), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("BL_KL_grade", "7", r"BL_KL_grade of knee 1000001_2 is 7.0; it must be 0, 1, 2, 3, 4"),
+        ("JSL_Prog", "0.5", r"JSL_Prog of knee 1000001_2 is 0.5; it must be 0, 1"),
+        ("split", "tset", r"split of knee 1000001_2 is tset; it must be train, val, test"),
+        ("Age", "old", r"Age is not a number everywhere"),
+    ],
+)
+def test_a_packed_table_edited_to_nonsense_is_one_clear_line(
+    tmp_path: Path, column: str, value: str, message: str
+) -> None:
+    joints, table = draw_cohort(3)
+    pack(joints, table, PackSettings(size=SIZE), tmp_path)
+    edited = pd.read_csv(tmp_path / "table.csv", dtype=str)
+    edited.loc[1, column] = value
+    edited.to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(BadTable, match=message):
+        PackedDataset.load(tmp_path)
