@@ -1,5 +1,6 @@
 """Export of a detector: Darknet's cfg and weights, or ONNX."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,7 @@ def export_detector(network: Network, folder: Path, file_format: Format) -> list
         StoreError: Where the folder is a file or cannot be written.
         DetectorError: Where the package `onnx` is needed and not installed.
     """
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):
         raise StoreError(f"{folder}: is a file; name a folder to export to")
     if file_format == "onnx":
         path = folder / f"{_NAME}.onnx"
