@@ -44,13 +44,13 @@ class Checkpoint:
             state: dict[str, Any] = torch.load(self._path, map_location="cpu", weights_only=True)
             key = state.get("key", state.get("settings"))  # detectors of version 0.1 wrote `settings`
         except Exception as error:  # the reader has many ways to dislike a file
-            return self._reject(f"{self._path} is damaged; delete it to train from the start", error)
-        if key != self._key:
-            return self._reject(
+            if self._error is not None:
+                raise self._error(f"{self._path} is damaged; delete it to train from the start") from error
+            return None
+        if key == self._key:
+            return state
+        if self._error is not None:
+            raise self._error(
                 f"{self._path.parent} holds a training with other settings; choose another folder"
             )
-        return state
-
-    def _reject(self, message: str, cause: Exception | None = None) -> None:
-        if self._error is not None:
-            raise self._error(message) from cause
+        return None

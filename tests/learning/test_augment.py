@@ -35,11 +35,11 @@ def test_a_mirrored_left_knee_is_augmented_like_the_right_knee_it_becomes(name: 
 def test_rotation_agrees_with_pillow() -> None:
     images = batch(1)
     generator = torch.Generator().manual_seed(3)
-    turned = apply(Augmentation(rotation=20.0), images, left=False, seed=3)[0, 0].numpy()
+    rotated = apply(Augmentation(rotation=20.0), images, left=False, seed=3)[0, 0].numpy()
     degrees = float(torch.rand((4, 1), generator=generator)[0, 0] * 2 - 1) * 20
     film = Image.fromarray(images[0, 0].numpy())
     expected = np.asarray(film.rotate(degrees, Image.Resampling.BILINEAR)) / 255
-    assert np.abs(turned - expected)[10:-10, 10:-10].max() < 0.01
+    assert np.abs(rotated - expected)[10:-10, 10:-10].max() < 0.01
 
 
 def test_images_of_a_batch_change_independently_and_stay_in_range() -> None:
@@ -49,17 +49,17 @@ def test_images_of_a_batch_change_independently_and_stay_in_range() -> None:
     assert all((images[0] - other).abs().mean() > 0.01 for other in images[1:])
 
 
-def test_the_generator_alone_decides() -> None:
+def test_the_generator_alone_decides_the_changes() -> None:
     strong = Augmentation.named("strong")
     torch.testing.assert_close(apply(strong, batch(), False, 5), apply(strong, batch(), False, 5))
     assert (apply(strong, batch(), False, 5) - apply(strong, batch(), False, 6)).abs().mean() > 0.01
 
 
-def test_with_flip_half_of_the_knees_are_seen_from_the_other_side() -> None:
+def test_with_flip_half_of_the_images_are_mirrored() -> None:
     images = batch(64)
-    seen = apply(Augmentation(flip=True), images, left=False, seed=1)
+    augmented = apply(Augmentation(flip=True), images, left=False, seed=1)
     plain, mirrored = images / 255, images.flip(-1) / 255
-    as_they_are = [bool((one - other).abs().max() < 1e-4) for one, other in zip(seen, plain, strict=True)]
-    from_behind = [bool((one - other).abs().max() < 1e-4) for one, other in zip(seen, mirrored, strict=True)]
-    assert [not same for same in as_they_are] == from_behind
-    assert 16 < sum(from_behind) < 48
+    unflipped = [bool((one - other).abs().max() < 1e-4) for one, other in zip(augmented, plain, strict=True)]
+    flipped = [bool((one - other).abs().max() < 1e-4) for one, other in zip(augmented, mirrored, strict=True)]
+    assert [not same for same in unflipped] == flipped
+    assert 16 < sum(flipped) < 48

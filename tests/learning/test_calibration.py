@@ -13,10 +13,10 @@ def progression(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     return logits, (rng.random(count) < sigmoid(logits)).astype(float)
 
 
-@pytest.mark.parametrize("sureness", [0.5, 1.0, 3.0])
-def test_the_temperature_undoes_too_much_and_too_little_sureness(sureness: float) -> None:
+@pytest.mark.parametrize("confidence", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_too_much_and_too_little_confidence(confidence: float) -> None:
     logits, labels = progression()
-    assert temperature(sureness * logits[:, None], labels) == pytest.approx(sureness, rel=0.1)
+    assert temperature(confidence * logits[:, None], labels) == pytest.approx(confidence, rel=0.1)
 
 
 def test_the_temperature_of_grades_lowers_the_log_loss() -> None:
@@ -37,8 +37,8 @@ def test_the_operating_point_has_the_highest_youden_index_of_the_roc_curve() -> 
     assert youden == pytest.approx((true_positive - false_positive).max())
 
 
-def test_a_sure_grade_is_called_and_a_doubtful_one_is_moved_towards_what_else_it_may_be() -> None:
-    chances = np.array([[0.9, 0.05, 0.05, 0, 0], [0.4, 0.27, 0.33, 0, 0], [0, 0, 0.0, 0.05, 0.95]])
-    assert list(called_grades(chances)) == [0, 1, 4]
+def test_a_certain_grade_is_called_and_an_uncertain_one_moves_towards_the_other_likely_grades() -> None:
+    probabilities = np.array([[0.9, 0.05, 0.05, 0, 0], [0.4, 0.27, 0.33, 0, 0], [0, 0, 0.0, 0.05, 0.95]])
+    assert list(called_grades(probabilities)) == [0, 1, 4]
     assert list(called_grades(np.eye(5))) == [0, 1, 2, 3, 4]
     assert len(called_grades(np.empty((0, 5)))) == 0

@@ -30,10 +30,10 @@ def test_coral_s_loss_is_the_cross_entropy_of_four_questions() -> None:
     features = torch.randn(5, 8)
     cuts = head.first + torch.tensor([0.0, 1.0, 2.0, 3.0])
     questions = (grades[:4, None] >= torch.arange(1, 5)).float()
-    asked = functional.binary_cross_entropy_with_logits(
+    losses = functional.binary_cross_entropy_with_logits(
         head.score(features[:4]) - cuts, questions, reduction="none"
     )
-    torch.testing.assert_close(kl_loss(head(features), grades, "coral"), asked.sum(1).mean())
+    torch.testing.assert_close(kl_loss(head(features), grades, "coral"), losses.sum(1).mean())
 
 
 @pytest.mark.parametrize("kind", ["softmax", "ordinal", "coral"])
@@ -58,8 +58,8 @@ def labels_with(progressed: int, stable: int, unknown: int) -> np.ndarray:
 def test_halving_drops_half_the_stable_knees_and_knows_the_odds_it_made() -> None:
     labels = labels_with(30, 70, 10)
     halved = balance_classes(labels, np.arange(110), 2, "halve", seed=0)
-    kept = labels[halved.rows]
-    assert [(kept == value).sum() for value in (1, 0, -1)] == [30, 35, 10]
+    remaining = labels[halved.rows]
+    assert [(remaining == value).sum() for value in (1, 0, -1)] == [30, 35, 10]
     assert halved.log_odds == pytest.approx(np.log(2))
 
 
@@ -70,10 +70,10 @@ def test_weights_and_draws_make_both_classes_equal_and_know_the_odds_they_made()
     assert weighted.weights is not None
     assert 20 * weighted.weights[1] == pytest.approx(80 * weighted.weights[0])
     assert (20 * weighted.weights[1] + 80 * weighted.weights[0]) / 100 == pytest.approx(1)
-    drawn = balance_classes(labels, rows, 2, "sample", seed=0)
-    assert drawn.chances is not None
-    assert [drawn.chances[labels == value].sum() for value in (1, 0, -1)] == pytest.approx([0.4, 0.4, 0.2])
-    assert weighted.log_odds == drawn.log_odds == pytest.approx(np.log(4))
+    sampled = balance_classes(labels, rows, 2, "sample", seed=0)
+    assert sampled.chances is not None
+    assert [sampled.chances[labels == value].sum() for value in (1, 0, -1)] == pytest.approx([0.4, 0.4, 0.2])
+    assert weighted.log_odds == sampled.log_odds == pytest.approx(np.log(4))
 
 
 def test_grades_that_do_not_occur_weigh_nothing() -> None:

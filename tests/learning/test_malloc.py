@@ -24,6 +24,8 @@ def faults(call: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="counts the page faults of Linux; other systems are left")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="counts the page faults of Linux; other systems are left as they are"
+)
 def test_a_block_that_was_freed_is_not_mapped_anew() -> None:
     assert faults("keep_freed_memory()") < 0.1 * faults("")

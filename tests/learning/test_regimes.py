@@ -100,10 +100,10 @@ def test_held_heads_read_the_image_as_their_parent_does_and_learn_the_risk_facto
         ModelBundle.load(folder).network.heads["jsl"].weight
         for folder in (bundles / "jsl-image", tmp_path / "held", bundles / "jsl-joint-frozen")
     )
-    seen = parent.shape[1]
-    assert torch.equal(held[:, :seen], parent)
-    assert held[:, seen:].abs().sum() > 0
-    assert not torch.equal(free[:, :seen], parent)
+    features = parent.shape[1]
+    assert torch.equal(held[:, :features], parent)
+    assert held[:, features:].abs().sum() > 0
+    assert not torch.equal(free[:, :features], parent)
 
 
 def test_in_frozen_epochs_only_the_head_learns(
@@ -115,7 +115,7 @@ def test_in_frozen_epochs_only_the_head_learns(
     assert all(torch.equal(parent[key], child[key]) for key in parent)
 
 
-def test_features_computed_once_train_the_same_head_as_the_long_way(dataset: Path) -> None:
+def test_cached_features_train_the_same_head_as_computed_ones(dataset: Path) -> None:
     packed = PackedDataset.load(dataset)
     rows = {split: torch.tensor(np.flatnonzero(packed.table["split"] == split)) for split in ("train", "val")}
     encoder = FactorEncoder.fit(packed.table.iloc[rows["train"].tolist()])
@@ -190,12 +190,12 @@ torch.set_num_threads(1)
 settings = TrainingSettings.model_validate_json(sys.argv[1])
 dataset, out, checkpoints = map(Path, sys.argv[2:])
 calls, loss = [], objective.Objective.__call__
-def loss_or_death(self, *arguments):
+def loss_or_kill(self, *arguments):
     calls.append(1)
     if len(calls) == 7:  # three training batches and a validation an epoch: the third batch of the second
         os.kill(os.getpid(), signal.SIGKILL)
     return loss(self, *arguments)
-objective.Objective.__call__ = loss_or_death
+objective.Objective.__call__ = loss_or_kill
 train_regime(TrainingJob("kl", dataset, settings, out, checkpoints=checkpoints))
 """
     arguments = [fast.model_dump_json(), dataset, tmp_path / "out", tmp_path / "checkpoints"]
@@ -236,7 +236,7 @@ def test_the_baseline_without_images_has_a_bundle_s_shape(
             ModelBundle.load(tmp_path / model)
 
 
-def with_table(dataset: Path, folder: Path, **columns: object) -> Path:
+def copy_with_columns(dataset: Path, folder: Path, **columns: object) -> Path:
     """A copy of the dataset whose table has other columns."""
     folder.mkdir()
     for name in ("images.npy", "dataset.json"):
@@ -247,18 +247,18 @@ def with_table(dataset: Path, folder: Path, **columns: object) -> Path:
 
 
 def test_labels_of_one_kind_are_one_clear_line(dataset: Path, fast: TrainingSettings, tmp_path: Path) -> None:
-    stable = with_table(dataset, tmp_path / "stable", JSL_Prog=0.0)
+    stable = copy_with_columns(dataset, tmp_path / "stable", JSL_Prog=0.0)
     with pytest.raises(BadTable, match="train part has only one value of JSL_Prog; jsl-image needs"):
         train_regime(TrainingJob("jsl-image", stable, fast, tmp_path / "out"))
     with pytest.raises(BadTable, match="only one value of JSL_Prog"):
         train_risk_factors(stable, fast, tmp_path / "out")
-    unlabelled = with_table(dataset, tmp_path / "unlabelled", BL_KL_grade=np.nan)
+    unlabelled = copy_with_columns(dataset, tmp_path / "unlabelled", BL_KL_grade=np.nan)
     with pytest.raises(BadTable, match="train part has no knee with BL_KL_grade"):
         train_regime(TrainingJob("kl", unlabelled, fast, tmp_path / "out"))
 
 
 def test_a_missing_factor_is_one_clear_line(dataset: Path, fast: TrainingSettings, tmp_path: Path) -> None:
-    unknown = with_table(dataset, tmp_path / "unknown", Alignment_degree=np.nan)
+    unknown = copy_with_columns(dataset, tmp_path / "unknown", Alignment_degree=np.nan)
     with pytest.raises(BadTable, match="Alignment_degree is missing for every training knee"):
         train_regime(TrainingJob("jsl-joint", unknown, fast, tmp_path / "out"))
 
@@ -289,20 +289,20 @@ def test_left_knees_are_mirrored_on_the_way_in(bundles: Path, dataset: Path) -> 
     )
 
 
-def test_a_frozen_cnn_looks_at_every_knee_once_for_all_heads_that_are_tried(
+def test_a_frozen_backbone_encodes_every_knee_once_for_all_heads_that_are_tried(
     bundles: Path, dataset: Path, fast: TrainingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[int] = []
+    encoded: list[int] = []
     forward = KneeNetwork.forward_features
 
     def counted(self: KneeNetwork, images: torch.Tensor) -> torch.Tensor:
-        looked.append(len(images))
+        encoded.append(len(images))
         return forward(self, images)
 
     def frozen(out: str, parent: str = "jsl-image", **regime: float) -> bytes:
         chosen = fast.jsl_joint_frozen.model_copy(update=regime)
         settings = fast.model_copy(update={"jsl_joint_frozen": chosen})
-        looked.clear()
+        encoded.clear()
         start, cache = bundles / parent, tmp_path / "features"
         train_regime(
             TrainingJob("jsl-joint-frozen", dataset, settings, tmp_path / out, start, features=cache)
@@ -310,16 +310,16 @@ def test_a_frozen_cnn_looks_at_every_knee_once_for_all_heads_that_are_tried(
         return (tmp_path / out / "model.safetensors").read_bytes()
 
     monkeypatch.setattr(KneeNetwork, "forward_features", counted)
-    long_way = (bundles / "jsl-joint-frozen" / "model.safetensors").read_bytes()
-    assert frozen("first") == long_way
-    assert sum(looked) == 80
-    assert frozen("again") == long_way
-    assert not looked
-    assert frozen("other head", lr=1e-2) != long_way
-    assert not looked
+    uncached = (bundles / "jsl-joint-frozen" / "model.safetensors").read_bytes()
+    assert frozen("first") == uncached
+    assert sum(encoded) == 80
+    assert frozen("again") == uncached
+    assert not encoded
+    assert frozen("other head", lr=1e-2) != uncached
+    assert not encoded
     frozen("other cnn", parent="multitask")
-    assert sum(looked) == 80
+    assert sum(encoded) == 80
     for file in (tmp_path / "features").iterdir():
         file.write_bytes(b"cut short")
-    assert frozen("damaged") == long_way
-    assert sum(looked) == 80
+    assert frozen("damaged") == uncached
+    assert sum(encoded) == 80

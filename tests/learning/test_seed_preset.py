@@ -30,7 +30,7 @@ def test_the_cnn_of_the_unfrozen_regime_is_held_for_the_first_epoch() -> None:
     assert (joint.freeze_epochs, joint.freeze_lr) == (1, 1e-3)
 
 
-def test_the_network_and_what_it_sees() -> None:
+def test_the_network_and_its_inputs() -> None:
     settings = pipeline_preset("seed")
     training = settings.training
     assert (training.backbone, training.weights, training.channels) == ("vgg16", "imagenet", 3)
@@ -43,7 +43,7 @@ def test_the_network_and_what_it_sees() -> None:
     assert round(settings.pack.val * 4163) == round(settings.pack.test * 4163) == 300
 
 
-def test_every_other_preset_mends_what_the_seed_gets_wrong() -> None:
+def test_every_other_preset_corrects_the_seed_s_errors() -> None:
     for name in ("demo", "best"):
         settings = pipeline_preset(name)
         training = settings.training

@@ -70,7 +70,8 @@ def train_regime(
     check_labels(packed, columns, job.regime, job.folds)
     if job.fold is not None:
         packed = packed.fold(job.fold, job.folds)
-    if job.regime in JOINT and settings.factors == "none":
+    joint = job.regime in JOINT
+    if joint and settings.factors == "none":
         raise BadSettings(f"{job.regime} learns from risk factors; set factors to all or clinical")
     train, val = (_labelled_rows(packed.table, split, columns) for split in ("train", "val"))
     classes = packed.table[columns[-1]].fillna(-1).to_numpy(int)
@@ -78,7 +79,7 @@ def train_regime(
         classes, train, _CLASSES[heads[-1]], settings.of(job.regime).balance, settings.seed
     )
     encoder = None
-    if job.regime in JOINT:
+    if joint and settings.factors != "none":
         encoder = FactorEncoder.fit(packed.table.iloc[train], settings.factors, settings.scale_factors)
     trainer = _build_trainer(job, settings, packed, encoder, balance, val, group)
     parent = _weights_digest(job.parent)
