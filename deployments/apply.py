@@ -44,16 +44,12 @@ RESULTS = "deployed"
 def deploy(*, settings: Path | None = None, store: str = "", gpus: int = 1) -> None:
     """Apply the deployments to the server that PREFECT_API_URL names; applying twice is applying once.
 
-    Parameters
-    ----------
-    settings
-        The lab's settings in TOML, as `jsl run` takes them. With scans and a cohort table in it the schedules
-        of watch and retrain are on.
-    store
-        Where deployed runs keep their results; every worker must reach it under this name. By default what
-        the settings say.
-    gpus
-        How many GPUs the workers of pool gpu have: so many of its runs go on at a time.
+    Args:
+        settings: The lab's settings in TOML, as `jsl run` takes them. With scans and a cohort table in it
+            the schedules of watch and retrain are on.
+        store: Where deployed runs keep their results; every worker must reach it under this name. By
+            default what the settings say.
+        gpus: How many GPUs the workers of pool gpu have: so many of its runs go on at a time.
     """
     from prefect.client.orchestration import get_client
     from prefect.settings import get_current_settings

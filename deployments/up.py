@@ -35,19 +35,13 @@ def up(
     The database is SQLite below the home, or what PREFECT_SERVER_DATABASE_CONNECTION_URL names. Beyond this
     machine PREFECT_SERVER_API_AUTH_STRING must hold a `user:password` that the UI will ask for.
 
-    Parameters
-    ----------
-    home
-        Folder of the server's database and of the logs.
-    settings
-        The lab's settings in TOML, as `jsl run` takes them: what the forms start from. With scans and a
-        cohort table in it new scans are watched for, and models retrained every week.
-    store
-        Where runs keep their results; what the settings say, or a folder `store` in the home.
-    host
-        The address to listen at.
-    port
-        The port to listen at.
+    Args:
+        home: Folder of the server's database and of the logs.
+        settings: The lab's settings in TOML, as `jsl run` takes them: what the forms start from. With scans
+            and a cohort table in it new scans are watched for, and models retrained every week.
+        store: Where runs keep their results; what the settings say, or a folder `store` in the home.
+        host: The address to listen at.
+        port: The port to listen at.
     """
     home = home.absolute()
     address = f"http://{_browser_host(host)}:{port}"

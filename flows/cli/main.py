@@ -1,4 +1,4 @@
-"""The command `jsl`: parses, runs, and turns every error a user can cause into one line and an exit code."""
+"""The command `jsl`: parses, runs, and turns every error into one line and an exit code."""
 
 import os
 import sys
@@ -8,9 +8,9 @@ from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
 from flows.cli.commands import bench, detection, imaging, models, oai, pipeline, scoring, store, sweep
+from flows.cli.error_lines import error_line
 from jsl_core import __version__
 from jsl_core.config import describe_validation_error
-from jsl_core.errors import JslError
 
 __all__ = ["app", "main"]
 
@@ -46,7 +46,12 @@ app.command("deployments.up:up", name="up", help="Start a server with its UI, wo
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.
+
+    Args:
+        arguments: The words after `jsl`; those of this process by default. `--debug` among them prints an
+            error's traceback.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:
@@ -54,22 +59,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
             app([word for word in words if word != "--debug"], exit_on_error=False, print_error=False)
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as `head` does; nor can Python flush at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has closed its end, as `head` does
+        _discard_output()
         sys.exit(_FAILED)
     except CycloptsError as error:
-        wrong = error.__cause__ if isinstance(error.__cause__, ValidationError) else None
-        said = describe_validation_error(wrong) if wrong else str(error).rstrip(".")
-        print(f"jsl: {said}; see jsl --help", file=sys.stderr)
+        cause = error.__cause__
+        message = (
+            describe_validation_error(cause) if isinstance(cause, ValidationError) else str(error).rstrip(".")
+        )
+        print(f"jsl: {message}; see jsl --help", file=sys.stderr)
         sys.exit(_WRONG_USAGE)
-    except JslError as error:
-        if debug:
-            raise
-        print(f"jsl: {error}", file=sys.stderr)
-        sys.exit(_FAILED)
     except KeyboardInterrupt:
         print(
             "jsl: interrupted; what is finished is kept, the same command goes on from there", file=sys.stderr
         )
         sys.exit(_INTERRUPTED)
+    except Exception as error:
+        if isinstance(error, OSError) and not error.filename:  # perhaps of the output itself: a full disk
+            _discard_output()
+        if debug:
+            raise
+        print(f"jsl: {error_line(error)}", file=sys.stderr)
+        sys.exit(_FAILED)
     sys.exit(_DONE)
+
+
+def _discard_output() -> None:
+    """Keep Python from flushing at its end what cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

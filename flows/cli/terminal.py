@@ -1,4 +1,4 @@
-"""Progress bars on a terminal, and plain lines where there is none."""
+"""Progress bars on a terminal, and plain lines elsewhere."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ __all__ = ["Bars"]
 
 
 class Bars:
-    """One bar per kind of work; used as a context."""
+    """Progress bars, one for each kind of work, within a `with` block."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
@@ -41,20 +41,20 @@ class Bars:
         self._progress.stop()
 
     def show(self, what: str, done: int, total: int, note: str = "") -> None:
-        """Set one bar; without a terminal only its end is told."""
+        """Set one bar; without a terminal print one line at its end."""
         if what not in self._bars:
             self._bars[what] = self._progress.add_task(what, total=total, note=note)
         self._progress.update(self._bars[what], completed=done, total=total, note=note)
         if self._progress.disable and done == total:
             self._console.print(f"{what}: {total} {note}".rstrip(), highlight=False)
 
-    def at(self, what: str) -> Callable[[int, int], None]:
-        """A callback `(done, total)` that moves one bar."""
+    def callback(self, what: str) -> Callable[[int, int], None]:
+        """Make a function of `(done, total)` that moves one bar."""
         return lambda done, total: self.show(what, done, total)
 
     @contextmanager
-    def following(self) -> Iterator[None]:
-        """Show what the tasks of a run tell of their progress."""
+    def follow_tasks(self) -> Iterator[None]:
+        """Show the progress that the tasks of a run log, for the time of the block."""
         handler = _Handler(self)
         logger = logging.getLogger(PROGRESS)
         logger.addHandler(handler)

@@ -1,4 +1,4 @@
-"""`jsl bench`: the measurements in `tests/benchmarks` of a checkout, by name."""
+"""`jsl bench`: runs the benchmarks in `tests/benchmarks` of a checkout, by name."""
 
 import ast
 import os
@@ -15,7 +15,7 @@ __all__ = ["bench"]
 
 _ROOT = Path(__file__).resolve().parents[3]
 _FOLDER = _ROOT / "tests" / "benchmarks"
-_RESULTS = Path("benchmarks")  # of the short ones, below the folder they are run in
+_RESULTS = Path("benchmarks")  # below the current folder, for the short ones
 _SHORT = (  # finished within ten minutes on two cores, all together
     ("ingest", "--films", "24"),
     ("orchestration", "--films", "100"),
@@ -34,41 +34,37 @@ def bench(
 ) -> None:
     """Measure, beside what others wrote: one benchmark by its name, or the short ones in a row.
 
-    Parameters
-    ----------
-    name
-        The benchmark; without one they are listed.
-    arguments
-        What the benchmark takes; its file's first lines tell.
-    short
-        Run those that take a few minutes, one after another; figures and plots go into ./benchmarks.
+    Args:
+        name: The benchmark; without one they are listed.
+        arguments: What the benchmark takes; its file's first lines tell.
+        short: Run those that take a few minutes, one after another; figures and plots go into ./benchmarks.
     """
     if not _FOLDER.is_dir():
         raise JslError("the benchmarks are not part of an installed JSL; run jsl bench in a checkout")
     if short:
         _RESULTS.mkdir(exist_ok=True)
-        for each, *options in _SHORT:
-            print(f"\n== {' '.join([each, *options])}", flush=True)
-            _run(each, *options, "--out", str(_RESULTS / each))
+        for short_name, *options in _SHORT:
+            print(f"\n== {' '.join([short_name, *options])}", flush=True)
+            _run(short_name, *options, "--out", str(_RESULTS / short_name))
     elif name:
         _run(name, *arguments)
     else:
-        for known, purpose in _known().items():
-            print(f"{known:20} {purpose}")
+        for benchmark, purpose in _benchmarks().items():
+            print(f"{benchmark:20} {purpose}")
 
 
 def _run(name: str, *arguments: str) -> None:
-    if name not in _known():
-        raise JslError(f"there is no benchmark {name}; choose one of {', '.join(_known())}")
+    if name not in (names := _benchmarks()):
+        raise JslError(f"there is no benchmark {name}; choose one of {', '.join(names)}")
     paths = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     command = [sys.executable, str(_FOLDER / f"{name}.py"), *arguments]
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths})
     if done.returncode:
-        raise JslError(f"benchmark {name} ended with code {done.returncode}; see what it said above")
+        raise JslError(f"benchmark {name} ended with code {done.returncode}; see its messages above")
 
 
-def _known() -> dict[str, str]:
-    """What can be run, and the first line it says of itself."""
+def _benchmarks() -> dict[str, str]:
+    """The first line of each benchmark's docstring, by the benchmark's name."""
     texts = {path.stem: path.read_text() for path in sorted(_FOLDER.glob("[a-z]*.py"))}
     return {
         name: (ast.get_docstring(ast.parse(text)) or "").splitlines()[0]

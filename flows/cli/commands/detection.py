@@ -27,27 +27,21 @@ def crop(
 ) -> None:
     """Crop the knee joints of a folder of PNG, JPEG or DICOM files; writes PNGs and boxes.csv.
 
-    Parameters
-    ----------
-    src
-        Folder or archive of pictures, one knee each.
-    dst
-        Folder for the crops, boxes.csv and overlays.
-    full_film
-        The pictures are unsplit films: find both knees.
-    overlay
-        Also write each picture with its boxes drawn.
-    jobs
-        Worker processes; 0: one per processor core.
+    Args:
+        src: Folder or archive of pictures, one knee each.
+        dst: Folder for the crops, boxes.csv and overlays.
+        full_film: The pictures are unsplit films: find both knees.
+        overlay: Also write each picture with its boxes drawn.
+        jobs: Worker processes; 0: one per processor core.
     """
     from jsl_core.detection.folder import CropJob, crop_folder
 
     with Bars() as bars:
         job = CropJob(dst, settings, full_film, overlay)
-        boxes = crop_folder(src, job, jobs, bars.at("pictures"))
-    joints, twice = ((boxes["reason"] == reason).sum() for reason in ("", "duplicate"))
-    also = f", {twice} joints of an ID that was taken" if twice else ""
-    print(f"{joints} joints, {len(boxes) - joints - twice} pictures without{also}: {dst / 'boxes.csv'}")
+        boxes = crop_folder(src, job, jobs, bars.callback("pictures"))
+    joints, duplicates = ((boxes["reason"] == reason).sum() for reason in ("", "duplicate"))
+    also = f", {duplicates} joints of an ID that was taken" if duplicates else ""
+    print(f"{joints} joints, {len(boxes) - joints - duplicates} pictures without{also}: {dst / 'boxes.csv'}")
 
 
 @detector.command
@@ -58,19 +52,17 @@ def train(
 ) -> None:
     """Train a detector on phantoms, composites or films of your own; goes on where it was stopped.
 
-    Parameters
-    ----------
-    dst
-        Folder for detector.cfg, detector.safetensors, metrics.json and the checkpoint.
+    Args:
+        dst: Folder for detector.cfg, detector.safetensors, metrics.json and the checkpoint.
     """
     from jsl_core.detection.training.sources import open_sources
     from jsl_core.detection.training.train import train_detector
 
-    def report(row: dict[str, float]) -> None:
+    def print_epoch(row: dict[str, float]) -> None:
         print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
 
     sampler, validation = open_sources(settings)
-    train_detector(sampler, validation, settings, dst, report)
+    train_detector(sampler, validation, settings, dst, print_epoch)
 
 
 @detector.command
@@ -82,12 +74,9 @@ def evaluate(
 ) -> None:
     """Measure a detector, the shipped one by default, on films with known boxes.
 
-    Parameters
-    ----------
-    images
-        Folder of films.
-    boxes
-        CSV file,x1,y1,x2,y2 in pixels; empty: YOLO text files beside the films.
+    Args:
+        images: Folder of films.
+        boxes: CSV file,x1,y1,x2,y2 in pixels; empty: YOLO text files beside the films.
     """
     from jsl_core.detection import JointDetector
     from jsl_core.detection.training.sources import read_boxed_films
@@ -107,12 +96,9 @@ def export(
 ) -> None:
     """Write a detector, the shipped one by default, for Darknet and OpenCV, or as ONNX.
 
-    Parameters
-    ----------
-    dst
-        Folder for knee.cfg and knee.weights, or knee.onnx.
-    format
-        Which of the two.
+    Args:
+        dst: Folder for knee.cfg and knee.weights, or knee.onnx.
+        format: Which of the two.
     """
     from jsl_core.detection import JointDetector
     from jsl_core.detection.export import export_detector

@@ -17,7 +17,7 @@ __all__ = ["convert", "split"]
 
 Flat = Parameter(name="*")
 
-_KEY = "JSL_PSEUDONYM_KEY"
+_KEY_VARIABLE = "JSL_PSEUDONYM_KEY"
 
 
 def convert(
@@ -31,18 +31,13 @@ def convert(
 ) -> None:
     """DICOM scans to PNG, one each, with `scans.csv` and `rejected.csv`. A second run does only what is new.
 
-    Parameters
-    ----------
-    source
-        Folder, zip or tar archive that holds the scans.
-    target
-        Folder for the PNGs and tables.
-    jobs
-        Worker processes; 0 for one per processor core.
-    pseudonymise
-        Name files and participants by keyed pseudonyms; the key is taken from JSL_PSEUDONYM_KEY.
-    mapping
-        With --pseudonymise: the table to write of which pseudonym stands for whom.
+    Args:
+        source: Folder, zip or tar archive that holds the scans.
+        target: Folder for the PNGs and tables.
+        jobs: Worker processes; 0 for one per processor core.
+        pseudonymise: Name files and participants by keyed pseudonyms; the key is taken from
+            JSL_PSEUDONYM_KEY.
+        mapping: With --pseudonymise: the table to write of which pseudonym stands for whom.
     """
     from jsl_core.imaging import convert_folder
 
@@ -53,9 +48,9 @@ def convert(
             settings or ConvertSettings(),
             jobs=jobs,
             pseudonyms=_pseudonyms(pseudonymise, mapping),
-            progress=bars.at("convert"),
+            progress=bars.callback("convert"),
         )
-    _tell(rows, target / "scans.csv", mapping)
+    _print_outcome(rows, target / "scans.csv", mapping)
 
 
 def split(
@@ -70,18 +65,13 @@ def split(
 ) -> None:
     """Films, DICOM or PNG, to `<participant>_<side>.png` with `knees.csv` and `rejected.csv`.
 
-    Parameters
-    ----------
-    source
-        Folder, zip or tar archive that holds the films.
-    target
-        Folder for the knees and tables.
-    jobs
-        Worker processes; 0 for one per processor core.
-    pseudonymise
-        Name files and participants by keyed pseudonyms; the key is taken from JSL_PSEUDONYM_KEY.
-    mapping
-        With --pseudonymise: the table to write of which pseudonym stands for whom.
+    Args:
+        source: Folder, zip or tar archive that holds the films.
+        target: Folder for the knees and tables.
+        jobs: Worker processes; 0 for one per processor core.
+        pseudonymise: Name files and participants by keyed pseudonyms; the key is taken from
+            JSL_PSEUDONYM_KEY.
+        mapping: With --pseudonymise: the table to write of which pseudonym stands for whom.
     """
     from jsl_core.imaging import split_folder
 
@@ -93,9 +83,9 @@ def split(
             convert or ConvertSettings(),
             jobs=jobs,
             pseudonyms=_pseudonyms(pseudonymise, mapping),
-            progress=bars.at("split"),
+            progress=bars.callback("split"),
         )
-    _tell(rows, target / "knees.csv", mapping)
+    _print_outcome(rows, target / "knees.csv", mapping)
 
 
 def _pseudonyms(pseudonymise: bool, mapping: Path | None) -> "Pseudonyms | None":
@@ -105,22 +95,22 @@ def _pseudonyms(pseudonymise: bool, mapping: Path | None) -> "Pseudonyms | None"
         if mapping:
             raise BadSettings("--mapping: there is none without --pseudonymise")
         return None
-    key = os.environ.get(_KEY, "")
+    key = os.environ.get(_KEY_VARIABLE, "")
     if len(key) < 16:
-        raise BadSettings(f"--pseudonymise: set {_KEY} to a secret of at least 16 characters")
+        raise BadSettings(f"--pseudonymise: set {_KEY_VARIABLE} to a secret of at least 16 characters")
     return Pseudonyms(key.encode(), reveal=mapping is not None)
 
 
-def _tell(rows: list[dict[str, Any]], table: Path, mapping: Path | None) -> None:
-    """Say what came of it. Raises JslError if nothing did."""
+def _print_outcome(rows: list[dict[str, Any]], table: Path, mapping: Path | None) -> None:
+    """Print how many files can be used; raises JslError if none can."""
     from jsl_core.imaging import write_mapping
 
     if mapping:
         write_mapping(mapping, rows)
-    used = sum(not row["reason"] for row in rows)
-    if not used:
+    usable = sum(not row["reason"] for row in rows)
+    if not usable:
         reason = f"{rows[0]['file']}: {rows[0]['sentence']}"
         raise JslError(
             f"none of {len(rows)} files can be used ({reason}); see {table.parent / 'rejected.csv'}"
         )
-    print(f"{used} of {len(rows)} in {table}")
+    print(f"{usable} of {len(rows)} in {table}")

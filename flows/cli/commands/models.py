@@ -1,4 +1,4 @@
-"""`jsl models`: the versions of each line of models, who is champion, and why."""
+"""`jsl models`: the versions of each line of models, which is champion, and why."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,8 @@ _STORE = "jsl-home/store"
 def table(store: str = _STORE) -> None:
     """List the versions of all lines of models; a * marks the champion.
 
-    Parameters
-    ----------
-    store
-        Folder, or s3://bucket/prefix.
+    Args:
+        store: Folder, or s3://bucket/prefix.
     """
     registry = _registry(store)
     regimes = registry.regimes()
@@ -41,14 +39,10 @@ def table(store: str = _STORE) -> None:
 def show(regime: str, version: str = "", *, store: str = _STORE) -> None:
     """Show a version, by default the champion, and every decision about it.
 
-    Parameters
-    ----------
-    regime
-        The line of models, such as jsl-joint.
-    version
-        The start of the version's name.
-    store
-        Folder, or s3://bucket/prefix.
+    Args:
+        regime: The line of models, such as jsl-joint.
+        version: The start of the version's name.
+        store: Folder, or s3://bucket/prefix.
     """
     registry = _registry(store)
     chosen = registry.find(regime, version) if version else registry.champion(regime)
@@ -57,41 +51,32 @@ def show(regime: str, version: str = "", *, store: str = _STORE) -> None:
     print(json.dumps(chosen.model_dump(), indent=1))
     for decision in registry.history(regime):
         if chosen.name in (decision.version, decision.over):
-            print(_line(decision))
+            print(_decision_line(decision))
 
 
 @models.command
 def promote(regime: str, version: str, *, why: str, store: str = _STORE) -> None:
     """Make a version the champion.
 
-    Parameters
-    ----------
-    regime
-        The line of models, such as jsl-joint.
-    version
-        The start of the version's name.
-    why
-        Goes into the registry.
-    store
-        Folder, or s3://bucket/prefix.
+    Args:
+        regime: The line of models, such as jsl-joint.
+        version: The start of the version's name.
+        why: Goes into the registry.
+        store: Folder, or s3://bucket/prefix.
     """
-    print(_line(_registry(store).promote(regime, version, {"why": why})))
+    print(_decision_line(_registry(store).promote(regime, version, {"why": why})))
 
 
 @models.command
 def rollback(regime: str, *, why: str, store: str = _STORE) -> None:
     """Return to the champion before the present one.
 
-    Parameters
-    ----------
-    regime
-        The line of models, such as jsl-joint.
-    why
-        Goes into the registry.
-    store
-        Folder, or s3://bucket/prefix.
+    Args:
+        regime: The line of models, such as jsl-joint.
+        why: Goes into the registry.
+        store: Folder, or s3://bucket/prefix.
     """
-    print(_line(_registry(store).rollback(regime, why)))
+    print(_decision_line(_registry(store).rollback(regime, why)))
 
 
 def _registry(store: str) -> "Registry":
@@ -101,7 +86,7 @@ def _registry(store: str) -> "Registry":
     return Registry(open_store(store))
 
 
-def _line(decision: "Decision") -> str:
+def _decision_line(decision: "Decision") -> str:
     over = f" over {decision.over}" if decision.over else ""
     return f"{decision.when} {decision.action} {decision.version}{over}: {_figures(decision.figures)}"
 

@@ -20,16 +20,12 @@ def oai(
 ) -> None:
     """Make the cohort table of an OAI release; beside it, who fell out and why, the flow, and the scans.
 
-    Parameters
-    ----------
-    release
-        The release: a folder or zip with the text tables and, if at hand, the images; nothing is unpacked.
-        With --mapping: another cohort's table (CSV).
-    dst
-        The table to write, DST.csv; the other files take its name and `_excluded.csv`, `_flow.csv`,
-        `_flow.png`, `_scans.csv` and `_problems.csv`.
-    mapping
-        TOML file that says how the other cohort's columns and codes read.
+    Args:
+        release: The release: a folder or zip with the text tables and, if at hand, the images; nothing is
+            unpacked. With --mapping: another cohort's table (CSV).
+        dst: The table to write, DST.csv; the other files take its name and `_excluded.csv`, `_flow.csv`,
+            `_flow.png`, `_scans.csv` and `_problems.csv`.
+        mapping: TOML file that says how the other cohort's columns and codes read.
     """
     from jsl_core.cohort.oai import format_summary, read_mapped, read_release, write_cohort
 
@@ -38,7 +34,7 @@ def oai(
         cohort = read_mapped(release, mapping, chosen)
     else:
         with Bars() as bars:
-            cohort = read_release(release, chosen, progress=bars.at("film headers"))
+            cohort = read_release(release, chosen, progress=bars.callback("film headers"))
     written = write_cohort(cohort, dst)
     print(
         f"{format_summary(cohort)}\n\n{', '.join(path.name for path in written)} in {dst.absolute().parent}"

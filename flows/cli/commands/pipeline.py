@@ -21,12 +21,11 @@ def demo(
 ) -> None:
     """Run the whole pipeline on a phantom cohort: no server, no GPU, no download.
 
-    Parameters
-    ----------
-    folder
-        Where the phantom films, the store and the report go.
+    Args:
+        folder: Where the phantom films, the store and the report go.
     """
-    chosen = _loaded(None, "demo", {"store": str(folder / "store")} | _given(settings))
+    options = {"store": str(folder / "store")} | _explicit_options(settings)
+    run_settings = _load_settings(None, "demo", options)
     films = PhantomSettings(patients=120, seed=0, long_side=(900, 1300))
     cohort = folder / "phantom"
     phantom(cohort, settings=films)
@@ -34,9 +33,9 @@ def demo(
         "scans": str(cohort / "scans"),
         "cohort": str(cohort / "JSL.csv"),
         "truth": str(cohort / "truth.json"),
-        "store": chosen.store,
+        "store": run_settings.store,
     }
-    _run(chosen.model_copy(update=places))
+    _run(run_settings.model_copy(update=places))
 
 
 def run(
@@ -48,22 +47,19 @@ def run(
 ) -> None:
     """Run the pipeline on your own scans and cohort table.
 
-    Parameters
-    ----------
-    file
-        The run's settings in TOML; its paths are relative to it. Options override it.
-    oai
-        A release of the Osteoarthritis Initiative: the table and the films are found in it.
-    preset
-        The settings to start from; `preset = "…"` in the file does the same.
+    Args:
+        file: The run's settings in TOML; its paths are relative to it. Options override it.
+        oai: A release of the Osteoarthritis Initiative: the table and the films are found in it.
+        preset: The settings to start from; `preset = "…"` in the file does the same.
     """
-    chosen = _loaded(file, preset, _given(settings))
+    run_settings = _load_settings(file, preset, _explicit_options(settings))
     if oai:
-        table = work_folder(chosen.store, chosen.work) / "oai" / "JSL.csv"
+        table = work_folder(run_settings.store, run_settings.work) / "oai" / "JSL.csv"
         make_table(oai, table)
         films = table.with_name("JSL_scans.csv")
-        chosen = chosen.model_copy(update={"scans": str(oai), "cohort": str(table), "films": str(films)})
-    _run(chosen)
+        places = {"scans": str(oai), "cohort": str(table), "films": str(films)}
+        run_settings = run_settings.model_copy(update=places)
+    _run(run_settings)
 
 
 def train(
@@ -74,16 +70,13 @@ def train(
 ) -> None:
     """Train one regime, and those it starts from, on a cohort table with Img_path or on scans, and report.
 
-    Parameters
-    ----------
-    regime
-        Which model; those that it starts from are trained, too.
-    preset
-        The settings to start from.
+    Args:
+        regime: Which model; those that it starts from are trained, too.
+        preset: The settings to start from.
     """
-    options = _given(settings)
+    options = _explicit_options(settings)
     options.setdefault("training", {})["regimes"] = (regime,)
-    _run(_loaded(None, preset, options))
+    _run(_load_settings(None, preset, options))
 
 
 def phantom(
@@ -94,28 +87,25 @@ def phantom(
 ) -> None:
     """Write a synthetic cohort with known truth: DICOM films, JSL.csv, truth.csv and truth.json.
 
-    Parameters
-    ----------
-    dst
-        The folder to write; what is already there and whole is not made again.
-    oai_layout
-        Write it as a release of the Osteoarthritis Initiative, with all its quirks.
+    Args:
+        dst: The folder to write; what is already there and whole is not made again.
+        oai_layout: Write it as a release of the Osteoarthritis Initiative, with all its quirks.
     """
     from jsl_core.phantom import write_phantom
     from jsl_core.phantom.oai import write_oai_release
 
     write = write_oai_release if oai_layout else write_phantom
     with Bars() as bars:
-        write(dst, settings, progress=bars.at("phantom films"))
+        write(dst, settings, progress=bars.callback("phantom films"))
 
 
-def _given(settings: PipelineSettings | None) -> dict[str, Any]:
+def _explicit_options(settings: PipelineSettings | None) -> dict[str, Any]:
     """Only what was set on the command line."""
     return settings.model_dump(exclude_unset=True) if settings else {}
 
 
-def _loaded(file: Path | None, preset: Preset | None, options: dict[str, Any]) -> PipelineSettings:
-    """The settings, after a try whether their stores can be used: hours of work are to be kept there."""
+def _load_settings(file: Path | None, preset: Preset | None, options: dict[str, Any]) -> PipelineSettings:
+    """Load the settings and check that their stores can be used, which will keep hours of work."""
     settings = load_pipeline(file, preset, options)
     for url in filter(None, (settings.store, settings.publish)):
         open_store(url).check()
@@ -124,7 +114,7 @@ def _loaded(file: Path | None, preset: Preset | None, options: dict[str, Any]) -
 
 def _run(settings: PipelineSettings) -> None:
     home = work_folder(settings.store, settings.work) / "prefect"
-    with Bars() as bars, bars.following(), embedded_prefect(home, "flows.pipeline"):
+    with Bars() as bars, bars.follow_tasks(), embedded_prefect(home, "flows.pipeline"):
         # Prefect reads its environment when it is imported.
         from flows.pipeline import pipeline
         from tasks.caching import results_block

@@ -1,4 +1,4 @@
-"""`jsl score` and `jsl evaluate`: trained models at work, on plain folders and tables, without a server."""
+"""`jsl score` and `jsl evaluate`: trained models on plain folders and tables, without a server."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -45,25 +45,17 @@ def score(
 ) -> None:
     """Score knees: DICOM films in, a table of KL probabilities and progression risks out.
 
-    Parameters
-    ----------
-    scans
-        Folder, zip or tar archive of films, or a table of joint crops (CSV with ID and Img_path).
-    model
-        Model bundles; several are averaged.
-    factors
-        Cohort table with the risk factors, for models that need them.
-    out
-        The table to write: one row per knee, or per film that gave none, with its reason.
-    overlay
-        Also write what the first model looked at, as PNG and as array, into a folder beside the table.
-    saliency
-        How that is found out.
-    field
-        Side of the crops cut from films as a multiple of the detected joint's box: 1 for models of this
-        project's crops, 0.86 for models of crops as tight as 1.25 plateau widths.
-    jobs
-        Worker processes; 0 for one per processor core.
+    Args:
+        scans: Folder, zip or tar archive of films, or a table of joint crops (CSV with ID and Img_path).
+        model: Model bundles; several are averaged.
+        factors: Cohort table with the risk factors, for models that need them.
+        out: The table to write: one row per knee, or per film that gave none, with its reason.
+        overlay: Also write what the first model looked at, as PNG and as array, into a folder beside the
+            table.
+        saliency: How that is found out.
+        field: Side of the crops cut from films as a multiple of the detected joint's box: 1 for models of
+            this project's crops, 0.86 for models of crops as tight as 1.25 plateau widths.
+        jobs: Worker processes; 0 for one per processor core.
     """
     from jsl_core.cohort import read_cohort
     from jsl_core.learning.model.ensemble import Ensemble
@@ -79,17 +71,18 @@ def score(
     ensemble = Ensemble.load(model, predict.device)
     table = read_cohort(factors) if factors else None
     ensemble.check_factors(table, f"--factors {factors or 'TABLE'}")
-    after = _overlays(ensemble, out.with_name(f"{out.stem}_overlays"), saliency) if overlay else _nothing
+    folder = out.with_name(f"{out.stem}_overlays")
+    write_overlays = _overlay_writer(ensemble, folder, saliency) if overlay else _write_nothing
     with Bars() as bars:
         if scans.suffix.lower() in _TABLES:
             crops = read_cohort(scans, needs=["Img_path"], synonyms=True)
-            knees = crops_from_table(crops, scans.parent, bars.at("crops"))
+            knees = crops_from_table(crops, scans.parent, bars.callback("crops"))
         else:
             view = crop_settings_for(crop, ensemble.field_mm)
             knees = crops_from_scans(
-                scans, convert, split, view, field=field, jobs=jobs, progress=bars.at("films")
+                scans, convert, split, view, field=field, jobs=jobs, progress=bars.callback("films")
             )
-        rows = list(score_crops(ensemble, knees, table, predict.flip, after))
+        rows = list(score_crops(ensemble, knees, table, predict.flip, write_overlays))
     with write_atomically(out) as file:
         file.write(encode_scores(rows))
     scored = sum(not row.get("reason") for row in rows)
@@ -113,27 +106,18 @@ def evaluate(
 ) -> None:
     """Measure models on a labelled cohort: each alone, all of them averaged, and every two compared.
 
-    Parameters
-    ----------
-    bundles
-        Model bundles.
-    cohort
-        Table with ID (or participant and side), labels and, unless scans are given, Img_path (relative to
-        the table); docs/evaluation.md tells which other names are understood.
-    split
-        The rows to measure on by the table's column split, or all; by default test, or all where the table
-        has no splits.
-    scans
-        Folder or archive of films to take the knees from, instead of Img_path.
-    json_file
-        File for all figures.
-    predictions
-        CSV file for what every model says of every knee.
-    field
-        Side of the crops cut from films as a multiple of the detected joint's box: 1 for models of this
-        project's crops, 0.86 for models of crops as tight as 1.25 plateau widths.
-    jobs
-        Worker processes; 0 for one per processor core.
+    Args:
+        bundles: Model bundles.
+        cohort: Table with ID (or participant and side), labels and, unless scans are given, Img_path
+            (relative to the table); docs/evaluation.md tells which other names are understood.
+        split: The rows to measure on by the table's column split, or all; by default test, or all where the
+            table has no splits.
+        scans: Folder or archive of films to take the knees from, instead of Img_path.
+        json_file: File for all figures.
+        predictions: CSV file for what every model says of every knee.
+        field: Side of the crops cut from films as a multiple of the detected joint's box: 1 for models of
+            this project's crops, 0.86 for models of crops as tight as 1.25 plateau widths.
+        jobs: Worker processes; 0 for one per processor core.
     """
     from jsl_core.cohort import read_cohort
     from jsl_core.learning.model.ensemble import Ensemble
@@ -160,26 +144,29 @@ def evaluate(
                 view,
                 field=field,
                 jobs=jobs,
-                progress=bars.at("films"),
+                progress=bars.callback("films"),
             )
         else:
             knees = crops_from_table(rows, cohort.parent)
         flip = None if predict.flip == "auto" else predict.flip == "on"
-        figures, told = evaluate_ensemble(ensemble, knees, rows, settings, flip, bars.at("knees"))
+        figures, prediction_table = evaluate_ensemble(
+            ensemble, knees, rows, settings, flip, bars.callback("knees")
+        )
     figures = {"cohort": cohort.name, "part": part, **figures}
     if json_file:
         with write_atomically(json_file) as file:
             file.write((json.dumps(figures, indent=1, allow_nan=False) + "\n").encode())
     if predictions:
         with write_atomically(predictions) as file:
-            file.write(told.to_csv(index=False, float_format="%.9g", lineterminator="\n").encode())
+            content = prediction_table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+            file.write(content.encode())
     print(f"{cohort.name}, {part}: {format_figures(figures)}")
 
 
-def _overlays(
+def _overlay_writer(
     ensemble: "Ensemble", folder: Path, method: "SaliencyMethod"
 ) -> "Callable[[Sequence[JointCrop], pd.DataFrame], None]":
-    """What writes the overlays of a batch of scored knees."""
+    """A function that writes the overlays of a batch of scored knees."""
     from jsl_core.scoring.overlays import encode_overlays
     from jsl_core.system.files import write_atomically
 
@@ -188,8 +175,8 @@ def _overlays(
         raise BadSettings("--overlay: none of the models looks at images; leave it out")
 
     def write(crops: "Sequence[JointCrop]", table: "pd.DataFrame") -> None:
-        made = encode_overlays(bundle, [crop.pixels for crop in crops], table, method)
-        for crop, files in zip(crops, made, strict=True):
+        overlays = encode_overlays(bundle, [crop.pixels for crop in crops], table, method)
+        for crop, files in zip(crops, overlays, strict=True):
             for ending, data in zip((".png", ".npy"), files, strict=True):
                 with write_atomically(folder / f"{crop.ID}{ending}") as file:
                     file.write(data)
@@ -197,5 +184,5 @@ def _overlays(
     return write
 
 
-def _nothing(crops: "Sequence[JointCrop]", table: "pd.DataFrame") -> None:
+def _write_nothing(crops: "Sequence[JointCrop]", table: "pd.DataFrame") -> None:
     """No overlays."""

@@ -1,4 +1,4 @@
-"""`jsl lineage`, `why`, `diff`, `link`, `gc`: what a store tells of its runs, and what it can lose."""
+"""`jsl lineage`, `why`, `diff`, `link`, `gc`: questions about the runs of a store, and its cleaning."""
 
 from typing import Literal
 
@@ -11,16 +11,12 @@ _STORE = "jsl-store"
 
 
 def lineage(sha: str, *, store: str = _STORE, format: Literal["text", "mermaid"] = "text") -> None:
-    """Tell what an artifact was made from, by which code and settings, down to the scans.
+    """Print what an artifact was made from, by which code and settings, down to the scans.
 
-    Parameters
-    ----------
-    sha
-        The artifact's SHA-256, or how it begins: of a joint, a table, a dataset, a model, a report.
-    store
-        Folder, or s3://bucket/prefix.
-    format
-        Lines, or a mermaid graph.
+    Args:
+        sha: The artifact's SHA-256, or how it begins: of a joint, a table, a dataset, a model, a report.
+        store: Folder, or s3://bucket/prefix.
+        format: Lines, or a mermaid graph.
     """
     from jsl_core.storage.lineage import Lineage, as_mermaid, as_text
 
@@ -29,20 +25,16 @@ def lineage(sha: str, *, store: str = _STORE, format: Literal["text", "mermaid"]
 
 
 def why(run: str, task: str, *, store: str = _STORE) -> None:
-    """Tell which part of a task's key changed since the runs before, so that it ran again.
+    """Print which part of a task's key changed since the runs before, so that it ran again.
 
-    Parameters
-    ----------
-    run
-        A run by its name or id, or how one begins; `latest` for the newest.
-    task
-        convert, split, crop, gather, pack, train, evaluate, report, …
-    store
-        Folder, or s3://bucket/prefix.
+    Args:
+        run: A run by its name or id, or how one begins; `latest` for the newest.
+        task: convert, split, crop, gather, pack, train, evaluate, report, …
+        store: Folder, or s3://bucket/prefix.
     """
-    from jsl_core.storage.cache_miss import why as reasons
+    from jsl_core.storage.cache_miss import explain_misses
 
-    print("\n".join(reasons(open_store(store), run, task)))
+    print("\n".join(explain_misses(open_store(store), run, task)))
 
 
 def link(key: str, *, store: str = _STORE) -> None:
@@ -50,40 +42,33 @@ def link(key: str, *, store: str = _STORE) -> None:
 
     Whoever has the link has the object; nothing else is given away.
 
-    Parameters
-    ----------
-    key
-        As published, such as runs/2026-01-31-run/report.html, or with the store's URL before it.
-    store
-        Folder, or s3://bucket/prefix.
+    Args:
+        key: As published, such as runs/2026-01-31-run/report.html, or with the store's URL before it.
+        store: Folder, or s3://bucket/prefix.
     """
-    kept = open_store(store)
-    key = key.removeprefix(f"{kept.url}/")
+    opened = open_store(store)
+    key = key.removeprefix(f"{opened.url}/")
     folder, _, _ = key.rpartition("/")
-    if key not in kept.keys(folder):
-        raise StoreError(f"store {kept.url}: there is no {key}")
-    print(kept.link(key))
+    if key not in opened.keys(folder):
+        raise StoreError(f"store {opened.url}: there is no {key}")
+    print(opened.link(key))
 
 
 def diff(old: str, new: str, *, store: str = _STORE) -> None:
     """List the knees and labels that were added to a dataset, have gone from it, or changed.
 
-    Parameters
-    ----------
-    old
-        A dataset's SHA-256, or how it begins: the name of its folder below `datasets/`.
-    new
-        Another one.
-    store
-        Folder, or s3://bucket/prefix.
+    Args:
+        old: A dataset's SHA-256, or how it begins: the name of its folder below `datasets/`.
+        new: Another one.
+        store: Folder, or s3://bucket/prefix.
     """
     from jsl_core.dataset import PackedDataset
-    from jsl_core.dataset.difference import dataset_difference
+    from jsl_core.dataset.difference import compare_datasets
 
-    kept = open_store(store)
+    opened = open_store(store)
     trees = work_folder(store) / "trees"
-    both = [PackedDataset.load(checkout(kept, _dataset(kept, start), trees)) for start in (old, new)]
-    changes = dataset_difference(*both)
+    both = [PackedDataset.load(checkout(opened, _find_dataset(opened, start), trees)) for start in (old, new)]
+    changes = compare_datasets(*both)
     for what, count in changes["what"].value_counts().items():
         print(f"{what}: {count}")
     print(changes.to_csv(index=False) if len(changes) else "The same knees, labels and pixels.")
@@ -92,21 +77,17 @@ def diff(old: str, new: str, *, store: str = _STORE) -> None:
 def gc(*, keep_last: int, store: str = _STORE, dry_run: bool = False) -> None:
     """Remove what neither the last runs, nor runs in progress, nor registered models need; not beside a run.
 
-    Parameters
-    ----------
-    keep_last
-        How many finished runs to keep whole; all others can be made again from the scans.
-    store
-        Folder, or s3://bucket/prefix.
-    dry_run
-        Only tell what would go.
+    Args:
+        keep_last: How many finished runs to keep whole; all others can be made again from the scans.
+        store: Folder, or s3://bucket/prefix.
+        dry_run: Only tell what would go.
     """
     from jsl_core.storage.gc import collect_garbage, find_garbage
 
     if keep_last < 1:
         raise StoreError(f"--keep-last {keep_last}: keep one run at least")
-    kept = open_store(store)
-    garbage = find_garbage(kept, keep_last) if dry_run else collect_garbage(kept, keep_last)
+    opened = open_store(store)
+    garbage = find_garbage(opened, keep_last) if dry_run else collect_garbage(opened, keep_last)
     if dry_run:
         print("\n".join(garbage.keys))
     done = "would be removed" if dry_run else "removed"
@@ -118,14 +99,14 @@ def gc(*, keep_last: int, store: str = _STORE, dry_run: bool = False) -> None:
         print(f"Not now: run {run} is at work, and may need what earlier runs made.")
 
 
-def _dataset(store: Store, start: str) -> Artifact:
-    """The dataset's manifest. Raises StoreError if not exactly one begins so."""
-    found = store.sizes(f"cas/{start[:2]}") if len(start) >= 6 else ()
-    fits = [(key[-64:], size) for key, size, _ in found if key[-64:].startswith(start)]
-    if len(fits) != 1:
+def _find_dataset(store: Store, start: str) -> Artifact:
+    """The manifest of the dataset whose digest starts so; raises StoreError unless exactly one does."""
+    objects = store.sizes(f"cas/{start[:2]}") if len(start) >= 6 else ()
+    matches = [(key[-64:], size) for key, size, _ in objects if key[-64:].startswith(start)]
+    if len(matches) != 1:
         raise StoreError(
             f"store {store.url}: not exactly one object begins with {start!r}; give six digits or more of "
             "a dataset's digest, as its folder below datasets/ is named"
         )
-    ((digest, size),) = fits
+    ((digest, size),) = matches
     return Artifact(sha256=digest, size=size, name="dataset.json")

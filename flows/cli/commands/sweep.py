@@ -21,21 +21,21 @@ def sweep(
 ) -> None:
     """Train one regime with many settings, judge it on the validation knees, and write the best ones out.
 
-    Parameters
-    ----------
-    file
-        The settings of a run in TOML, with a table [sweep] that says what varies; options override it.
-    preset
-        The settings to start from; `preset = "…"` in the file does the same.
+    Args:
+        file: The settings of a run in TOML, with a table [sweep] that says what varies; options override
+            it.
+        preset: The settings to start from; `preset = "…"` in the file does the same.
     """
-    given = settings.model_dump(exclude_unset=True) if settings else {}
-    chosen, search = load_sweep(file, preset, given)
-    open_store(chosen.store).check()
-    home = work_folder(chosen.store, chosen.work) / "prefect"
-    with Bars() as bars, bars.following(), embedded_prefect(home, "flows.sweep"):
+    options = settings.model_dump(exclude_unset=True) if settings else {}
+    run_settings, search = load_sweep(file, preset, options)
+    open_store(run_settings.store).check()
+    home = work_folder(run_settings.store, run_settings.work) / "prefect"
+    with Bars() as bars, bars.follow_tasks(), embedded_prefect(home, "flows.sweep"):
         # Prefect reads its environment when it is imported.
         from flows.sweep import sweep as run_sweep
         from tasks.caching import results_block
 
-        swept = run_sweep.with_options(result_storage=results_block(chosen.store))(chosen, search)
-    print(f"\n{swept.table}\n\nTable, picture and winner.toml: {swept.folder}")
+        result = run_sweep.with_options(result_storage=results_block(run_settings.store))(
+            run_settings, search
+        )
+    print(f"\n{result.table}\n\nTable, picture and winner.toml: {result.folder}")
