@@ -35,6 +35,8 @@ def to_own_columns(table: pd.DataFrame) -> pd.DataFrame:
         else:
             renamed |= next(({names[name]: own} for name in synonyms if name in names), {})
     table = table.rename(columns=renamed)
+    if not table.columns.is_unique:
+        return table  # `read_cohort` names the column that is there twice
     if "ID" in table:
         parts = table["ID"].str.strip().str.extract(_ENDING)
         sided = parts[0] + "_" + parts[1].str.lower().map(_SIDES)

@@ -1,6 +1,7 @@
 """The cohort table: one row per knee, in the columns of the seed's `JSL.csv`."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def _parse(path: Path) -> pd.DataFrame:
     except OSError as error:
         raise BadTable(f"{path}: cannot be read ({error.strerror}); give the path of a CSV file") from error
     if b"\0" in data:
-        raise BadTable(f"{path.name}: not a text table; save it as CSV")
+        raise BadTable(f"{path.name}: not a text table; save it as CSV in UTF-8")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -69,10 +70,20 @@ def _parse(path: Path) -> pd.DataFrame:
     header = text.lstrip().partition("\n")[0]
     separator = max(",;\t|", key=header.count)
     try:
-        table = pd.read_csv(
-            io.StringIO(text), sep=separator, dtype=str, skipinitialspace=True, index_col=False
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                io.StringIO(text), sep=separator, dtype=str, skipinitialspace=True, index_col=False
+            )
+    except pd.errors.EmptyDataError:
+        raise BadTable(
+            f"{path.name}: not a CSV table (it is empty); give one row per knee below a header"
+        ) from None
+    except pd.errors.ParserWarning:
+        raise BadTable(
+            f"{path.name}: rows have more cells than the header; quote cells with commas"
+        ) from None
+    except pd.errors.ParserError as error:
         reason = " ".join(str(error).split())
         raise BadTable(f"{path.name}: not a CSV table ({reason}); check its rows") from error
     if separator != ",":  # where the comma does not separate columns it may be a decimal comma

@@ -66,10 +66,12 @@ def read_toml(file: Path) -> dict[str, Any]:
         BadSettings: If the file cannot be read or is no TOML.
     """
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadSettings(f"{file}: cannot be read ({error.strerror}); give a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise BadSettings(f"{file}: not a text file in UTF-8; save it as one") from None
+    except (ValueError, RecursionError) as error:
         raise BadSettings(f"{file}: not a TOML file ({error}); mend that line") from None
     for name in _PATHS:
         if table.get(name) and "://" not in str(table[name]):

@@ -5,12 +5,25 @@ from pydantic import ValidationError
 __all__ = ["describe_validation_error"]
 
 
-def describe_validation_error(error: ValidationError) -> str:
-    """Describe the first error that pydantic found: which setting, what is wrong, and the value."""
+def describe_validation_error(error: ValidationError, table: str = "") -> str:
+    """Describe the first error that pydantic found: which setting, what is wrong, and the value.
+
+    Args:
+        error: Its first error is described.
+        table: The name of the table that was validated; empty for the settings of a run.
+    """
     first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
+    parts = [
+        part for part in map(str, (table, *first["loc"])) if part and "[" not in part
+    ]  # names of validators
+    name = ".".join(parts)
     if first["type"] == "extra_forbidden":
-        return f"there is no setting {name}"
+        return _one_line(f"there is no setting {name}")
     problem = first["msg"].removeprefix("Value error, ")
     value = "" if isinstance(first["input"], dict) else f"; got {first['input']!r}"
-    return f"{name}: {problem}{value}" if name else f"{problem}{value}"
+    return _one_line(f"{name}: {problem}{value}" if name else f"{problem}{value}")
+
+
+def _one_line(text: str) -> str:
+    """The text without the line breaks that a quoted name may hold."""
+    return " ".join(text.split())

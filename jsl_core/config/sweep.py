@@ -1,6 +1,7 @@
 """Settings of a sweep: which settings vary, and the trials that follow from them."""
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -30,8 +31,8 @@ class Range(Settings):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if not self.low < self.high or (self.log and self.low <= 0):
-            raise ValueError("low must be below high, and above 0 on a logarithmic scale")
+        if not 0 < self.high - self.low < math.inf or (self.log and self.low <= 0):
+            raise ValueError("low must be below high, both finite, and above 0 on a logarithmic scale")
         return self
 
     def draw(self, rng: np.random.Generator) -> float:
@@ -88,7 +89,7 @@ def load_sweep(
     try:
         return settings_from_table(table, preset, options, f"{file}: "), SweepSettings.model_validate(sweep)
     except ValidationError as error:
-        raise BadSettings(f"{file}: sweep.{describe_validation_error(error)}") from None
+        raise BadSettings(f"{file}: {describe_validation_error(error, 'sweep')}") from None
 
 
 def trials_of(settings: PipelineSettings, sweep: SweepSettings) -> list[tuple[Values, PipelineSettings]]:
@@ -107,6 +108,9 @@ def trials_of(settings: PipelineSettings, sweep: SweepSettings) -> list[tuple[Va
     """
     if not sweep.vary:
         raise BadSettings("the sweep varies nothing; name settings and their values in vary")
+    for name, axis in sweep.vary.items():
+        if not isinstance(axis, Range) and not axis:
+            raise BadSettings(f"the sweep has no values for {name}; list some")
     trials: list[tuple[Values, PipelineSettings]] = []
     for values in _random_trials(sweep) if sweep.trials else _grid_trials(sweep):
         table = settings.model_dump()

@@ -70,7 +70,7 @@ def evaluate_ensemble(
     predictions, rejected = _predict(ensemble, crops, cohort, flip, progress)
     if not predictions:
         reason = rejected[0]["sentence"] if rejected else "no joint belongs to a row of the table"
-        raise BadTable(f"no knee of the cohort can be scored ({reason})")
+        raise BadTable(f"no knee of the cohort can be scored ({reason}); check Img_path, or give --scans")
     figures, thresholds = {}, {}
     measured = {name: rows.assign(split="") for name, rows in predictions.items()}
     for name, rows in measured.items():

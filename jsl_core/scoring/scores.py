@@ -32,8 +32,8 @@ _BATCH = 64
 class JointCrop:
     """One joint ready to be scored.
 
-    `pixels` are uint8 H×W as on the film, `file` the film or picture it was cut from, `side` 1 for right and 2
-    for left.
+    `pixels` are uint8 H×W as on the film, `file` the film or picture it was cut from, `side` 1 for right and
+    2 for left.
     """
 
     file: str

@@ -46,3 +46,8 @@ def test_a_side_that_is_none_is_refused(tmp_path: Path) -> None:
     path = table_of(tmp_path, "participant,side,kl\n1000001,both,2\n")
     with pytest.raises(BadTable, match="1 \\(right\\) or _2 \\(left\\)"):
         read_cohort(path, synonyms=True)
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadTable, match="two columns are called ID"):
+        read_cohort(table_of(tmp_path, "ID,id\n1000001_1,1000001_1\n"), synonyms=True)

@@ -58,6 +58,7 @@ def test_only_the_id_is_needed_unless_more_is_asked_for(tmp_path: Path) -> None:
         ("Age,Sex\n61,1\n", "no column ID"),
         (HEADER + "\n", "no rows"),
         ("", "not a CSV table"),
+        ("ID,Age\n1000001_1,61,5\n", "rows have more cells than the header"),
         (GOOD.replace(",3,1", ",7,1"), "row 3: BL_KL_grade is 7; it must be 0, 1, 2, 3, 4"),
         (GOOD.replace(",3,1", ",2.5,1"), "row 3: BL_KL_grade is 2.5"),
         (GOOD.replace(",3,1", ",3,2"), "row 3: JSL_Prog is 2"),

@@ -26,6 +26,7 @@ Target = Literal[
     "FU_mJSW_mm", "Replaced_days", "Cohort",
 ]  # fmt: skip
 
+_LARGEST = 1e9  # beyond, a number is a mistake, and whole ones do not fit their column
 _DECIMAL_COMMA = r"^(-?\d+),(\d{1,2}|\d{4,})$"  # three digits may be thousands
 
 
@@ -105,15 +106,17 @@ def read_mapped(table: Path, mapping: Path, settings: OaiSettings) -> Cohort:
 
 def _read_mapping(path: Path) -> Mapping:
     try:
-        return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise BadTable(
             f"{path}: cannot be read ({error.strerror}); give the path of a mapping file"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadTable(f"{path.name}: not a TOML file ({error}); mend that line") from None
     except ValidationError as error:
         raise BadTable(f"{path.name}: {describe_validation_error(error)}") from None
+    except UnicodeDecodeError:
+        raise BadTable(f"{path.name}: not a text file in UTF-8; save it as one") from None
+    except (ValueError, RecursionError) as error:
+        raise BadTable(f"{path.name}: not a TOML file ({error}); mend that line") from None
 
 
 def _read_rows(path: Path, plan: Mapping) -> pd.DataFrame:
@@ -162,9 +165,13 @@ def _read_values(
         text = text.str.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
     missing = text.isin(("", *plan.missing)) | text.str.fullmatch(r"\.[A-Z]?(:.*)?")
     numbers = text.map(source.codes) if source.codes else pd.to_numeric(text, errors="coerce") * source.factor
-    unknown = (numbers.isna() & ~missing).to_numpy()
+    plausible = pd.to_numeric(numbers, errors="coerce").abs() < _LARGEST
+    unknown = (~plausible & ~missing).to_numpy()
     if unknown.any():
         row = int(unknown.argmax()) // (1 if plan.side else 2)
-        allowed = "codes" if source.codes else "numbers; give codes, or list it as missing"
-        raise BadTable(f"{name}, row {row + 2}: a cell of {cells.name} is none of the {allowed}")
+        expected, remedy = ("codes", "add it to them") if source.codes else ("numbers", "give codes")
+        raise BadTable(
+            f"{name}, row {row + 2}: a cell of {cells.name} is none of the {expected}; {remedy}, "
+            "or list it as missing"
+        )
     return numbers.where(~missing).to_numpy(float)

@@ -46,9 +46,8 @@ def check_cohort(cohort: Cohort) -> Cohort:
     except pa.errors.SchemaErrors as error:
         first = error.failure_cases.iloc[0]
         knee = cohort.table["ID"].get(first["index"], "")
-        raise BadTable(
-            f"cohort table, knee {knee}: {first['column']} is {first['failure_case']}; {first['check']}"
-        ) from None
+        message = f"cohort table, knee {knee}: {first['column']} is {first['failure_case']}; {first['check']}"
+        raise BadTable(" ".join(message.split())) from None
     return cohort
 
 

@@ -17,6 +17,7 @@ from jsl_core.errors import BadTable
 __all__ = ["read_all_files", "read_table", "read_tables"]
 
 _SUFFIXES = ("TXT", "CSV", "ASC")
+_NO_TEXT_TABLE = "the file is no text table; copy it again"
 _DOS_END = "\x1a"  # ends a text file of DOS and of SAS on it
 
 
@@ -112,7 +113,10 @@ def read_table(entry: Entry, spec: TableSpec) -> tuple[pd.DataFrame | None, list
     except OSError:
         return None, [Finding("unreadable_table", entry.name, "the file is damaged; copy it again")]
     rows = _rows(text)
-    header = [cell.strip().upper() for cell in next(rows, [])]
+    try:
+        header = [cell.strip().upper() for cell in next(rows, [])]
+    except csv.Error:
+        return None, [Finding("unreadable_table", entry.name, _NO_TEXT_TABLE)]
     if problem := _header_problem(entry, spec, header):
         return None, [problem]
     findings = [
@@ -133,7 +137,7 @@ def read_table(entry: Entry, spec: TableSpec) -> tuple[pd.DataFrame | None, list
             elif row:
                 broken += 1
     except csv.Error:
-        return None, [Finding("unreadable_table", entry.name, "the file is no text table; copy it again")]
+        return None, [Finding("unreadable_table", entry.name, _NO_TEXT_TABLE)]
     if not whole:
         return None, [Finding("empty_table", entry.name, "has no whole row; it is not used, copy it again")]
     table = pd.DataFrame(whole, columns=list(place_of), dtype=str)

@@ -84,6 +84,8 @@ def test_a_decimal_comma_is_a_decimal_point(tmp_path: Path) -> None:
         (_LONG.replace("Age =", "Weight ="), _LONG_TABLE, "map.toml: columns.Weight"),
         (_LONG.replace("[columns]", "[columns"), _LONG_TABLE, "map.toml: not a TOML file"),
         (_WIDE, _WIDE_TABLE.replace("61,0", "sixty,0"), "row 2: a cell of V0AGE"),
+        (_LONG, _LONG_TABLE.replace(";60;2", ";inf;2"), "row 2: a cell of AGE is none of the numbers"),
+        (_LONG, "x" * 200_000 + _LONG_TABLE, "the file is no text table"),
         (_LONG.replace('Age = {column = "age"}', "Age = {}"), _LONG_TABLE, "either column, or both"),
         (_LONG.replace('{column = "age"}', '{right = "age", left = "kl"}'), _LONG_TABLE, "a row is a knee"),
     ],
