@@ -13,12 +13,10 @@ def describe_validation_error(error: ValidationError, table: str = "") -> str:
         table: The name of the table that was validated; empty for the settings of a run.
     """
     first = error.errors(include_url=False)[0]
-    parts = [
-        part for part in map(str, (table, *first["loc"])) if part and "[" not in part
-    ]  # names of validators
-    name = ".".join(parts)
+    path = [part for part in map(str, first["loc"]) if "[" not in part]  # without the names of validators
     if first["type"] == "extra_forbidden":
-        return _one_line(f"there is no setting {name}")
+        return _one_line(f"there is no setting {'.'.join(path)}" + (f" in [{table}]" if table else ""))
+    name = ".".join([table, *path] if table else path)
     problem = first["msg"].removeprefix("Value error, ")
     value = "" if isinstance(first["input"], dict) else f"; got {first['input']!r}"
     return _one_line(f"{name}: {problem}{value}" if name else f"{problem}{value}")
