@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from jsl_core.errors import BadScan, JslError
-from jsl_core.system.archives import IN_ARCHIVE, MAX_BYTES, archive_members, is_archive, printable
+from jsl_core.system.archives import IN_ARCHIVE, MAX_BYTES, Member, archive_members, is_archive, printable
 
 __all__ = ["STATE", "ScanFile", "read_scan", "walk_scans"]
 
@@ -66,7 +66,7 @@ def read_scan(source: Path, name: str) -> bytes:
     outer, _, inner = name.partition(IN_ARCHIVE)
     path = source / outer if source.is_dir() else source
     if path.is_file() and ".." not in PurePosixPath(outer).parts:
-        scan = _index(path).get(inner) if inner else _plain(path, name)
+        scan = _scan_in_archive(path, inner) if inner else _plain(path, name)
     else:  # a name that was not printable
         scan = next((scan for scan in walk_scans(source) if scan.name == name), None)
     if scan is None:
@@ -90,16 +90,29 @@ def _paths(folder: Path, above: frozenset[str]) -> Iterator[Path]:
 
 
 def _scans(path: Path, name: str) -> Iterator[ScanFile]:
-    index = _index(path)
-    for inner, scan in index.items():
-        yield ScanFile(name + IN_ARCHIVE + inner, scan.size, scan.read)
-    if not index:
+    members = _members(path)
+    for member in members.values():
+        yield ScanFile(name + IN_ARCHIVE + member.name, member.size, member.read)
+    if not members:
         yield _plain(path, name)
+
+
+def _scan_in_archive(path: Path, name: str) -> ScanFile | None:
+    member = _members(path).get(name)
+    return member and ScanFile(name, member.size, member.read)
+
+
+def _members(path: Path) -> dict[str, Member]:
+    """The files of an archive by their inner names; none if it is damaged, or none at all."""
+    try:
+        return archive_members(path) if is_archive(path.name) else {}
+    except OSError:
+        return {}
 
 
 def _plain(path: Path, name: str) -> ScanFile:
     read = partial(_no_archive, path) if is_archive(path.name) else path.read_bytes
-    return ScanFile(name, path.stat().st_size, read)
+    return ScanFile(name, path.stat().st_size if path.exists() else 0, read)
 
 
 def _no_archive(path: Path) -> bytes:
@@ -108,14 +121,3 @@ def _no_archive(path: Path) -> bytes:
     if data[128:132] == b"DICM":
         return data
     raise BadScan("undecodable", "the archive is damaged or empty; copy it again")
-
-
-def _index(path: Path) -> dict[str, ScanFile]:
-    """The files of an archive by their inner names; none if it is damaged, or none at all."""
-    if not is_archive(path.name):
-        return {}
-    try:
-        members = archive_members(path)
-    except OSError:
-        return {}
-    return {name: ScanFile(name, member.size, member.read) for name, member in members.items()}
