@@ -101,7 +101,7 @@ def test_a_server_and_a_worker_that_are_killed_are_started_again(lab: Lab) -> No
 def test_ctrl_c_leaves_no_process_behind(lab: Lab) -> None:
     assert len(lab.processes()) > 6  # itself, and a supervisor and a command for each of server, cpu and gpu
     lab.process.send_signal(signal.SIGINT)
-    assert lab.process.wait(timeout=60) == 0
+    assert lab.process.wait(timeout=600) == 0
     assert lab.processes() == set()
 
 

@@ -69,6 +69,6 @@ def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
         while not cohort.exists() and running.poll() is None:
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
-        errors = running.communicate(timeout=60)[1]
+        errors = running.communicate(timeout=600)[1]
     assert running.returncode == 130
     assert errors.strip().splitlines()[-1].startswith("jsl: interrupted; what is finished is kept")

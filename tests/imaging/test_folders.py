@@ -283,7 +283,7 @@ def test_mutated_files_are_converted_or_rejected_with_a_reason(tmp_path: Path) -
     files = whole_files()
     for number in range(150):
         (tmp_path / f"film{number}.dcm").write_bytes(mutated(number, 7, files))
-    settings = ConvertSettings(min_side=16, any_view=True, seconds_per_scan=10)
+    settings = ConvertSettings(min_side=16, any_view=True, seconds_per_scan=300)
     rows = convert_folder(tmp_path, tmp_path / "png", settings, jobs=2)
     assert len(rows) == 150
     for row in rows:
@@ -297,8 +297,8 @@ def test_a_killed_run_leaves_nothing_half_written_and_is_taken_up(tmp_path: Path
         save(film(number), tmp_path / "scans" / f"{number}.dcm")
     command = [sys.executable, "-c", _RUN, str(tmp_path / "scans"), str(tmp_path / "png")]
     run = subprocess.Popen(command, start_new_session=True)
-    deadline = time.monotonic() + 20
-    while not list((tmp_path / "png").rglob("*.png")) and time.monotonic() < deadline:
+    while not list((tmp_path / "png").rglob("*.png")):
+        assert run.poll() is None
         time.sleep(0.01)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()

@@ -12,13 +12,13 @@ from jsl_core.storage import FolderStore
 from jsl_core.storage.gc import collect_garbage
 from jsl_core.storage.gc_lock import hold_gc_lock
 from jsl_core.storage.history import History
-from tasks import run_history as noting
+from tasks import run_history as run_history
 from tasks.caching import Placement, results_block, stage
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
 
-@stage("train", version=1, code=())
+@stage("train", version=1)
 def train(place: Placement) -> int:
     """As long as a training that asks for nothing."""
     while not Path(place.work, "go on").exists():
@@ -31,8 +31,8 @@ def training(place: Placement) -> int:
     return train(place)
 
 
-def test_a_run_gives_signs_of_life_until_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noting, "_BEAT_SECONDS", 0.1)
+def test_a_run_gives_heartbeats_until_it_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_history, "_HEARTBEAT_SECONDS", 0.1)
     place = Placement(store=str(tmp_path / "store"), work=str(tmp_path))
     store = FolderStore(tmp_path / "store")
     block = results_block(place.store)
@@ -48,7 +48,7 @@ def test_a_run_gives_signs_of_life_until_it_is_over(tmp_path: Path, monkeypatch:
         collect_garbage(store, keep_last=1)
     (tmp_path / "go on").touch()
     run.join()
-    beating[0].join(timeout=60)
+    beating[0].join(timeout=600)
     assert not beating[0].is_alive()
 
 
