@@ -15,7 +15,7 @@ from jsl_core.phantom import make_film
 from jsl_core.phantom.film import BOX_SIDE
 
 BOTH = SplitSettings()
-LIES = {"view", "laterality", "flipped", "upside_down"}
+ORIENTATION_FIELDS = {"view", "laterality", "flipped", "upside_down"}
 
 
 def film(**tags: Any) -> tuple[ScanRecord, np.ndarray]:
@@ -147,7 +147,7 @@ def test_a_film_with_the_feet_up_is_turned_over() -> None:
     record, image = film(pixels=plain)
     for orientation, turned in (("LH", plain[::-1]), ("RH", plain[::-1, ::-1])):
         over, picture = film(pixels=np.ascontiguousarray(turned), PatientOrientation=list(orientation))
-        assert ScanRecord.from_words(over.words, **over.model_dump(exclude=LIES)) == over
+        assert ScanRecord.from_words(over.words, **over.model_dump(exclude=ORIENTATION_FIELDS)) == over
         knees, backs = (
             split_film(encode_png(image), record, BOTH),
             split_film(encode_png(picture), over, BOTH),
