@@ -62,7 +62,7 @@ class FolderRun:
         if own != root and own.is_relative_to(root):
             files = [file for file in files if own not in (root / file).parents]
         if not files:
-            raise JslError(f"scans {self.source}: the folder is empty; give the folder that holds the scans")
+            raise JslError(f"scans {self.source}: there are no films; give the folder that holds them")
         return files
 
     def alias(self, name: str) -> str:

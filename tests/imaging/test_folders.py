@@ -267,7 +267,7 @@ def test_a_row_of_scans_that_is_amiss_costs_no_more_than_its_film(
 
 def test_a_source_of_tables_alone_is_empty(tmp_path: Path) -> None:
     (tmp_path / "scans.csv").write_text(f"{SCANS}\n1.dcm,film.png\n")
-    with pytest.raises(JslError, match="the folder is empty"):
+    with pytest.raises(JslError, match="there are no films"):
         split_folder(tmp_path, tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
 
 
