@@ -126,6 +126,17 @@ def test_unknown_backbones_sizes_and_weights_are_one_clear_line(tmp_path: Path) 
     save_file(build_backbone("jslnet", 1, 64).state_dict(), tmp_path / "jslnet.safetensors")
     with pytest.raises(BundleError, match="weights of another network"):
         build_backbone("resnet18", 1, 64, str(tmp_path / "jslnet.safetensors"))
+    own = build_backbone("jslnet", 1, 64).state_dict()
+    for name, content, message in (
+        ("tensor.pt", torch.zeros(3), "not readable weights"),
+        ("words.pt", dict.fromkeys(own, "x"), "weights of another network"),
+        ("table.csv", None, "not readable weights"),
+    ):
+        torch.save(content, tmp_path / name) if content is not None else (tmp_path / name).write_text(
+            "ID\n1\n"
+        )
+        with pytest.raises(BundleError, match=message):
+            build_backbone("jslnet", 1, 64, str(tmp_path / name))
 
 
 def test_imagenet_weights_offline_are_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from jsl_core.config import RegimeSettings, TrainingSettings
 from jsl_core.errors import BadTable
 from jsl_core.learning.__main__ import main
-from jsl_core.learning.regimes import EpochReport, TrainingJob, train_on_all_gpus, train_regime
+from jsl_core.learning.regimes import EpochReport, TrainingJob, ddp_worker, train_on_all_gpus, train_regime
+from jsl_core.system.import_closure import import_closure
 
 # Without what depends on the process: batch statistics, dropout and random augmentation.
 SETTINGS = TrainingSettings(
@@ -65,3 +66,7 @@ def test_a_training_on_all_gpus_reports_what_one_process_would(
     pd.testing.assert_frame_equal(one, two, rtol=1e-3, atol=1e-4)
     with pytest.raises(BadTable, match="not a packed dataset"):
         train_on_all_gpus(TrainingJob("multitask", tmp_path, SETTINGS, tmp_path / "none"), processes=2)
+
+
+def test_the_code_of_the_other_processes_counts_as_that_of_a_training() -> None:
+    assert ddp_worker.__name__ in import_closure(train_on_all_gpus).code

@@ -97,10 +97,10 @@ def load_backbone_weights(backbone: nn.Module, path: Path) -> None:
             f"{file}: weights of another network, {missing[0]} is missing ({len(missing)} in all)"
         )
     for key, tensor in own.items():
-        weight = torch.as_tensor(state[prefix + key])
-        if weight.ndim == 4 and weight.shape[1] == 3 and tensor.shape[1] == 1:
+        weight = state[prefix + key]
+        if isinstance(weight, torch.Tensor) and weight.ndim == 4 and weight.shape[1] == 3 > tensor.shape[1]:
             weight = weight.sum(1, keepdim=True)
-        if weight.shape != tensor.shape:
+        if not isinstance(weight, torch.Tensor) or weight.shape != tensor.shape:
             raise BundleError(f"{file}: weights of another network, {key} has another shape")
         tensor.copy_(weight)
 
