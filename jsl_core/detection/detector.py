@@ -189,7 +189,7 @@ def _choose_resize(settings: CropSettings, network: Network) -> ResizeMethod:
 def _start_engine(network: Network, device: str) -> Engine:
     """PyTorch in half precision on a GPU, OpenCV without one."""
     if device == "cuda" and not torch.cuda.is_available():
-        raise DetectorError("device cuda: this machine has no GPU that PyTorch can use; choose cpu or auto")
+        raise DetectorError("no CUDA GPU can be used here; set device to auto or cpu")
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
         return make_torch_engine(network.to("cuda", torch.float16).to(memory_format=torch.channels_last))
     return make_opencv_engine(network)

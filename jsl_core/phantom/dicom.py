@@ -104,7 +104,7 @@ def _compress(plain: bytes, syntax: str) -> bytes:
             done = writer.Write()
         if not done:
             raise JslError(f"phantom film: GDCM cannot write {syntax}; reinstall python-gdcm")
-        # GDCM marks the file with its own version; ours keeps the bytes the same across its releases.
+        # GDCM marks the file with its own version; pydicom's keeps the bytes the same across its releases.
         ds = dcmread(target)
         buffer = BytesIO()
         dcmwrite(buffer, ds, enforce_file_format=True)

@@ -100,7 +100,7 @@ def test_a_box_above_another_is_no_second_joint() -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "kept"),
+    ("other", "plausible"),
     [
         ((500.0, 120.0, 700.0, 320.0), True),
         ((500.0, 120.0, 640.0, 260.0), True),  # a smaller knee, still of the same person
@@ -112,10 +112,10 @@ def test_a_box_above_another_is_no_second_joint() -> None:
     ],
 )
 def test_only_what_can_be_the_same_persons_knee_stands_beside_the_best_joint(
-    other: tuple[float, float, float, float], kept: bool
+    other: tuple[float, float, float, float], plausible: bool
 ) -> None:
     best, second = Detection(100, 100, 300, 300, 0.9), Detection(*other, 0.6)
-    assert pair_knees([best, second]) == ([best, second] if kept else [best])
+    assert pair_knees([best, second]) == ([best, second] if plausible else [best])
 
 
 def test_a_box_below_the_second_knee_is_no_third_one() -> None:
@@ -153,12 +153,12 @@ def test_pictures_of_any_depth_give_the_joints_of_the_film(bits: int, suffix: st
     cv2.imwrite(str(source / f"film.{suffix}"), pixels)
     job = CropJob(tmp_path / "out", CropSettings(), full_film=True, overlay=True)
     table = crop_folder(source, job, jobs=1)
-    found, truth = (
+    boxes, truth = (
         table[["x1", "y1", "x2", "y2"]].to_numpy(np.float32, copy=True),
         sorted(film.boxes.values()),
     )
     assert list(table["ID"]) == ["film_1", "film_2"]
-    assert (iou_matrix(np.array(truth, np.float32), found).diagonal() > 0.85).all()
+    assert (iou_matrix(np.array(truth, np.float32), boxes).diagonal() > 0.85).all()
     assert cv2.imread(str(tmp_path / "out" / "overlay" / "film.jpg")).max() > 200
 
 
@@ -180,8 +180,8 @@ def test_of_two_pictures_of_one_name_the_first_is_kept(tmp_path: Path) -> None:
     assert list(tables[both]["reason"]) == ["", "", "duplicate", "duplicate"]
     assert tables[both].loc[2:, ["x1", "y1", "x2", "y2", "score"]].isna().all(axis=None)
     for name in ("film_1.png", "film_2.png", "overlay/film.jpg"):
-        kept, alone = (source.with_suffix(".out").joinpath(name).read_bytes() for source in (both, first))
-        assert kept == alone
+        crop, alone = (source.with_suffix(".out").joinpath(name).read_bytes() for source in (both, first))
+        assert crop == alone
 
 
 def test_a_second_run_leaves_its_own_crops_out_and_nothing_beside_them(tmp_path: Path) -> None:

@@ -177,6 +177,6 @@ def test_a_users_own_darknet_detector_runs_by_its_two_files(tiny: Network, tmp_p
     cfg, weights = export_detector(tiny, tmp_path, "darknet")
     settings = CropSettings(cfg=str(cfg), weights=str(weights), resize="stretch", score=0.01)
     image = np.random.default_rng(0).integers(0, 256, (200, 100), np.uint8)
-    for found in JointDetector.load(settings, "cpu").detect([image])[0]:
-        assert 0 <= found.x1 <= found.x2 <= 100
-        assert 0 <= found.y1 <= found.y2 <= 200
+    for detection in JointDetector.load(settings, "cpu").detect([image])[0]:
+        assert 0 <= detection.x1 <= detection.x2 <= 100
+        assert 0 <= detection.y1 <= detection.y2 <= 200

@@ -16,7 +16,7 @@ def test_three_equal_channels_and_one_give_the_same_maps() -> None:
             torch.nn.init.normal_(parameter, std=0.05) if parameter.ndim > 1 else None
     images = np.random.default_rng(0).integers(0, 256, (1, 416, 416), np.uint8)
     assert to_one_channel(network).channels == 1
-    wanted = make_torch_engine(network)(images)
+    expected = make_torch_engine(network)(images)
     for engine in (make_torch_engine(to_one_channel(network)), make_opencv_engine(network)):
-        for one, other in zip(engine(images), wanted, strict=True):
+        for one, other in zip(engine(images), expected, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)

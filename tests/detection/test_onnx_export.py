@@ -28,17 +28,17 @@ def _exported(sections: tuple[Section, ...], folder: Path) -> tuple[Path, np.nda
     (path,) = export_detector(network, folder, "onnx")
     image = np.random.default_rng(3).random((1, network.channels, *network.size), np.float32)
     with torch.inference_mode():
-        found = decode(network(torch.from_numpy(image)), network.heads)
-    return path, image, [tensor.numpy() for tensor in found]
+        decoded = decode(network(torch.from_numpy(image)), network.heads)
+    return path, image, [tensor.numpy() for tensor in decoded]
 
 
 @SECTIONS
 def test_onnx_runtime_finds_the_same_boxes(sections: tuple[Section, ...], tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
     path, image, (boxes, scores) = _exported(sections, tmp_path)
-    found = runtime.InferenceSession(str(path)).run(["boxes", "scores"], {"images": image})
-    np.testing.assert_allclose(found[0], boxes, atol=0.5)
-    np.testing.assert_allclose(found[1], scores, atol=1e-4)
+    outputs = runtime.InferenceSession(str(path)).run(["boxes", "scores"], {"images": image})
+    np.testing.assert_allclose(outputs[0], boxes, atol=0.5)
+    np.testing.assert_allclose(outputs[1], scores, atol=1e-4)
 
 
 @SECTIONS
@@ -46,6 +46,6 @@ def test_opencv_onnx_importer_finds_the_same_boxes(sections: tuple[Section, ...]
     path, image, (boxes, scores) = _exported(sections, tmp_path)
     net = cv2.dnn.readNetFromONNX(str(path))
     net.setInput(image)
-    found = net.forward(["boxes", "scores"])
-    np.testing.assert_allclose(found[0], boxes, atol=0.5)
-    np.testing.assert_allclose(found[1], scores, atol=1e-4)
+    outputs = net.forward(["boxes", "scores"])
+    np.testing.assert_allclose(outputs[0], boxes, atol=0.5)
+    np.testing.assert_allclose(outputs[1], scores, atol=1e-4)

@@ -39,11 +39,14 @@ def test_joints_of_phantoms_are_found_and_nothing_else(
         elif change == "flat":
             pixels = 0.4 * cv2.GaussianBlur(pixels, (0, 0), 1.0) + 90
         pictures.append(pixels.clip(0, 255).astype(np.uint8))
-    found = detector.detect(pictures)
+    detections = detector.detect(pictures)
     metrics = detection_metrics(
         [film.boxes for film in films],
-        [np.array([one.box for one in some], np.float32).reshape(-1, 4) for some in found],
-        [np.array([one.score for one in some], np.float32) for some in found],
+        [
+            np.array([detection.box for detection in per_film], np.float32).reshape(-1, 4)
+            for per_film in detections
+        ],
+        [np.array([detection.score for detection in per_film], np.float32) for per_film in detections],
         0.25,
     )
     assert (metrics.found, metrics.false_alarms) == (1, 0)

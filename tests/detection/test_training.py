@@ -42,13 +42,13 @@ def test_a_stopped_training_resumes_bit_by_bit(draw_knee: Sampler, tmp_path: Pat
         if row["epoch"] == 2:
             raise KeyboardInterrupt
 
-    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     train_detector(draw_knee, [], SMALL, whole)
     with pytest.raises(KeyboardInterrupt):
-        train_detector(draw_knee, [], SMALL, halved, stop_after_one)
-    train_detector(draw_knee, [], SMALL, halved)
-    ours, theirs = (path / "detector.safetensors" for path in (whole, halved))
-    assert ours.read_bytes() == theirs.read_bytes()
+        train_detector(draw_knee, [], SMALL, stopped, stop_after_one)
+    train_detector(draw_knee, [], SMALL, stopped)
+    expected, resumed = (path / "detector.safetensors" for path in (whole, stopped))
+    assert resumed.read_bytes() == expected.read_bytes()
 
 
 def test_augmented_boxes_stay_on_the_canvas_and_on_the_joint(draw_knee: Sampler) -> None:
@@ -90,21 +90,21 @@ def test_a_blend_shows_the_crop_where_the_drawn_joint_was() -> None:
     middle = slice(side // 4, 3 * side // 4)
     small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)[middle, middle]
     for seed in range(6):
-        drawn = BlendSampler([film], crop[None])(np.random.default_rng(seed))
-        np.testing.assert_array_equal(drawn.boxes, film.boxes)
-        np.testing.assert_array_equal(drawn.pixels[:y], leg[:y])
-        np.testing.assert_array_equal(drawn.pixels[:, x + side :], leg[:, x + side :])
-        joint = drawn.pixels[y : y + side, x : x + side]
+        blended = BlendSampler([film], crop[None])(np.random.default_rng(seed))
+        np.testing.assert_array_equal(blended.boxes, film.boxes)
+        np.testing.assert_array_equal(blended.pixels[:y], leg[:y])
+        np.testing.assert_array_equal(blended.pixels[:, x + side :], leg[:, x + side :])
+        joint = blended.pixels[y : y + side, x : x + side]
         right, left = joint[middle, middle], joint[:, ::-1][middle, middle]
-        assert max(np.corrcoef(seen.ravel(), small.ravel())[0, 1] for seen in (right, left)) > 0.8
+        assert max(np.corrcoef(view.ravel(), small.ravel())[0, 1] for view in (right, left)) > 0.8
     np.testing.assert_array_equal(film.pixels, leg)
 
 
 def test_a_joint_cut_by_the_films_edge_is_not_blended() -> None:
     leg = np.tile(np.linspace(40, 200, 200, dtype=np.uint8), (200, 1))
     film = BoxedImage(leg, np.array([[0, 40, 90, 160]], np.float32))
-    drawn = BlendSampler([film], np.zeros((1, 224, 224), np.uint8))(np.random.default_rng(0))
-    np.testing.assert_array_equal(drawn.pixels, leg)
+    blended = BlendSampler([film], np.zeros((1, 224, 224), np.uint8))(np.random.default_rng(0))
+    np.testing.assert_array_equal(blended.pixels, leg)
 
 
 def test_an_implant_stays_in_its_joints_box() -> None:

@@ -15,6 +15,8 @@ from jsl_core.detection.cfg import format_cfg
 from jsl_core.detection.detector import load_network, save_detector
 from jsl_core.detection.export import Format, export_detector
 from jsl_core.detection.network import Network
+from jsl_core.detection.training.augment import Augmentation
+from jsl_core.detection.training.composites import read_crops
 from jsl_core.detection.training.films import BoxedImage
 from jsl_core.detection.training.initial_network import initial_files, initial_network
 from jsl_core.detection.training.sources import open_sources, read_boxed_films
@@ -64,7 +66,7 @@ def test_weights_that_lack_a_layer_are_no_pair_with_their_cfg(tiny: Network, tmp
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_one_line() -> None:
-    _message(lambda: JointDetector.load(CropSettings(), "cuda"), "device cuda")
+    _message(lambda: JointDetector.load(CropSettings(), "cuda"), "no CUDA GPU")
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "binary", "folder of nothing"])
@@ -96,6 +98,18 @@ def test_a_yolo_file_that_is_no_text_is_named(
     cv2.imwrite(str(tmp_path / "a.png"), draw_knee(np.random.default_rng(0)).pixels)
     _make(tmp_path / "a.txt", kind)
     _message(lambda: read_boxed_films(tmp_path, ""), r"a\.txt cannot be read")
+
+
+def test_crops_too_small_for_composites_are_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((2, 2), np.uint8))
+    (tmp_path / "t.csv").write_text("ID,Img_path,split\n1000001_1,a.png,train\n")
+    _message(lambda: read_crops(tmp_path / "t.csv", "train"), r"t\.csv: its crops are under")
+
+
+def test_a_film_that_is_a_mere_strip_can_be_augmented() -> None:
+    strip = BoxedImage(np.zeros((2, 900), np.uint8), np.zeros((0, 4), np.float32))
+    augmented = Augmentation((64, 64))(lambda rng: strip, np.random.default_rng(0))
+    assert augmented.pixels.shape == (64, 64)
 
 
 @pytest.mark.parametrize("start", [".", "/", "no.safetensors"])

@@ -162,9 +162,9 @@ def _as_the_seed(files: tuple[Path, Path], image: np.ndarray) -> list[tuple[floa
     net.setInput(cv2.dnn.blobFromImage(colour, 1 / 255, (128, 128), swapRB=True))
     rows = np.concatenate(net.forward(net.getUnconnectedOutLayersNames()))
     boxes = np.concatenate([rows[:, :2] - rows[:, 2:4] / 2, rows[:, 2:4]], 1) * (image.shape[::-1] * 2)
-    kept = cv2.dnn.NMSBoxes(boxes.tolist(), rows[:, 5].tolist(), 0.25, 0.5)
+    best = cv2.dnn.NMSBoxes(boxes.tolist(), rows[:, 5].tolist(), 0.25, 0.5)
     corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
-    return [(float(rows[index, 5]), corners[index]) for index in kept]
+    return [(float(rows[index, 5]), corners[index]) for index in best]
 
 
 @pytest.mark.parametrize("shape", [(300, 200), (150, 420)])
@@ -172,22 +172,22 @@ def test_a_users_weights_find_what_the_seed_found_with_them(shape: tuple[int, in
     files = _written(tmp_path)
     image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     expected = _as_the_seed(files, image)
-    found = JointDetector.load(_settings(files, resize="stretch"), "cpu").detect([image])[0]
-    assert len(found) == len(expected) > 3
-    boxes = np.array([ours.box for ours in found])
+    detections = JointDetector.load(_settings(files, resize="stretch"), "cpu").detect([image])[0]
+    assert len(detections) == len(expected) > 3
+    boxes = np.array([detection.box for detection in detections])
     for score, corners in expected:  # scores are close together, so that the order is left to rounding
         off = np.abs(boxes - corners.clip(0, shape[::-1] * 2)).max(1)
         assert off.min() < 0.5
-        assert found[int(off.argmin())].score == pytest.approx(score, abs=1e-4)
+        assert detections[int(off.argmin())].score == pytest.approx(score, abs=1e-4)
 
 
 def test_the_engines_agree_on_a_users_network(tmp_path: Path) -> None:
     detector = JointDetector.load(_settings(_written(tmp_path)), "cpu").detector
     images = np.random.default_rng(1).integers(0, 256, (2, 128, 128), np.uint8)
-    for ours, torchs in zip(
+    for opencv_map, torch_map in zip(
         detector.engine(images), make_torch_engine(detector.network)(images), strict=True
     ):
-        np.testing.assert_allclose(ours, torchs, atol=1e-3)
+        np.testing.assert_allclose(opencv_map, torch_map, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,9 @@ def test_an_interrupted_cohort_is_finished_not_begun_again(cohort: Path, tmp_pat
     assert whole == contents(cohort)
     (tmp_path / "truth.json").unlink()
     (tmp_path / "scans/1000003.dcm").unlink()
-    made: list[int] = []
-    write_phantom(tmp_path, SETTINGS, jobs=1, progress=lambda done, total: made.append(done))
-    assert made == [6]
+    counts: list[int] = []
+    write_phantom(tmp_path, SETTINGS, jobs=1, progress=lambda done, total: counts.append(done))
+    assert counts == [6]
     assert contents(tmp_path) == whole
 
 

@@ -74,7 +74,7 @@ def place_on_canvas(
     offset = shift + middle * scale - turn @ middle
     pad = float(rng.integers(0, 256))
     source, matrix = film.pixels, np.column_stack([turn, offset])
-    if scale < 0.6:  # thin joint spaces survive only an averaging reduction
+    if scale < 0.6 and min(width, height) * scale >= 1:  # thin joint spaces survive only averaging
         source = cv2.resize(source, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         matrix[:, :2] = turn @ np.diag([width / source.shape[1], height / source.shape[0]])
     canvas = cv2.warpAffine(source, matrix, size, flags=cv2.INTER_LINEAR, borderValue=pad)

@@ -35,7 +35,7 @@ class BlendSampler:
         for index, box in enumerate(film.boxes):
             side = float(box[2] - box[0])
             if side < MIN_SIDE or abs(float(box[3] - box[1]) - side) > 1:
-                continue  # cut by the film's edge: where its joint line is cannot be told from the box
+                continue  # cut by the film's edge: the box does not give the joint line
             left = index != int(film.boxes[:, 0].argmin()) if len(film.boxes) > 1 else rng.random() < 0.5
             crop = brighten_bone(self.crops[int(rng.integers(len(self.crops)))])
             crop = np.ascontiguousarray(crop[:, ::-1]) if left else crop

@@ -15,6 +15,7 @@ from jsl_core.phantom.film import BOX_SIDE, JOINT_LINE
 
 __all__ = ["CompositeSampler", "CropConvention", "brighten_bone", "list_crop_files", "read_crops"]
 
+MIN_CROP = 128  # pixels a side; `brighten_bone` compares regions of crops of about 224
 LONG_SIDE = 480  # a little above the detector's 416, so that the later crop and tilt lose nothing
 
 
@@ -139,7 +140,7 @@ def read_crops(cohort: Path, split: str) -> NDArray[np.uint8]:
         The crops, uint8 N×S×S, left knees mirrored.
 
     Raises:
-        BadTable: Where a column is missing, the split is empty, or crops differ in size.
+        BadTable: Where a column is missing, the split is empty, or crops differ in size or are too small.
         DetectorError: Where a crop cannot be read.
     """
     table = _read_crop_table(cohort)
@@ -150,6 +151,8 @@ def read_crops(cohort: Path, split: str) -> NDArray[np.uint8]:
     crops = [_mirror_left_knee(read_grey(cohort.parent / path), knee) for knee, path in files]
     if len({crop.shape for crop in crops}) > 1:
         raise BadTable(f"{cohort.name}: its crops differ in size; composites need crops of one size")
+    if min(crops[0].shape) < MIN_CROP:
+        raise BadTable(f"{cohort.name}: its crops are under {MIN_CROP} pixels; composites need larger ones")
     return np.stack(crops)
 
 

@@ -123,10 +123,10 @@ def replaced_at_baseline(case: Case) -> None:
     case.exclude("replaced at baseline", "prosthesis on the baseline film", (2,))
 
 
-def _replace_right_knee(case: Case, status: str, seen: str, days: str) -> None:
+def _replace_right_knee(case: Case, status: str, seen_on_film: str, days: str) -> None:
     assert case.outcome is not None
     case.set_widths(1, 4.0, 3.9)
-    case.outcome |= {"V99ERKRPCF": status, "V99ERKRPSN": seen, "V99ERKDAYS": days}
+    case.outcome |= {"V99ERKRPCF": status, "V99ERKRPSN": seen_on_film, "V99ERKDAYS": days}
     case.truth[1]["Replaced_days"] = int(days)
 
 
@@ -248,7 +248,7 @@ def found_by_header(case: Case) -> None:
 
 
 def other_films_too(case: Case) -> None:
-    """A hand, an MR series and the knees at 48 months lie beside the film that is wanted."""
+    """A hand, an MR series and the knees at 48 months lie beside the baseline film."""
     later = replace(
         _second_film(case, days=1470), release="6.E.1", time_point="48 month Annual Visit", in_clinic=False
     )
