@@ -4,9 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-QUICK := not server and not s3 and not browser and not slow
+QUICK := pytest -m 'not server and not s3 and not browser and not slow'
+ONE_HALF := tests/cohort tests/imaging tests/phantom tests/storage tests/system tests/test_house.py tests/test_messages.py
 
-.PHONY: install demo test quick check bench format
+.PHONY: install demo test quick quick-one-half quick-the-rest check bench format
 
 install: $(STAMP)
 
@@ -26,7 +27,17 @@ test: install
 	$(BIN)/python -m pytest $(if $(ROOM),tests/$(ROOM))
 
 quick: install
-	$(BIN)/python -m pytest -m '$(QUICK)' $(if $(ROOM),tests/$(ROOM))
+ifdef ROOM
+	$(BIN)/python -m $(QUICK) tests/$(ROOM)
+else
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target quick-one-half quick-the-rest
+endif
+
+quick-one-half:
+	OMP_NUM_THREADS=1 $(BIN)/python -m $(QUICK) $(ONE_HALF)
+
+quick-the-rest:
+	OMP_NUM_THREADS=1 $(BIN)/python -m $(QUICK) tests $(ONE_HALF:%=--ignore=%)
 
 check: install
 	$(BIN)/ruff check .
