@@ -1,18 +1,13 @@
-"""The only place that knows Prefect's cache machinery.
+"""The only placement that knows Prefect's cache machinery; what a key is made of stands in `cache_key.py`.
 
-A stage task is keyed by its name, its declared version, the digest of the code it runs, and its parameters.
-Where things lie (`Placement`) is in no key, so a moved store or another machine still finds its results.
-Results are small JSON records on the artifact store; one that names an artifact which is no longer there
+Results are small JSON records on the artifact store. One that names an artifact which is no longer there
 counts as a miss, so the task runs again.
 """
 
-import hashlib
-import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib.util import find_spec
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
@@ -25,19 +20,22 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core.config import PipelineSettings
 from jsl_core.errors import StoreError
-from jsl_core.landing import folder_of
+from jsl_core.landing import scan_folder
 from jsl_core.storage import Store, artifacts_in, digest_of, open_store, work_folder
-from jsl_core.storage.history import Step
-from tasks.run_history import note_step
+from tasks.cache_key import record_key, step_of
+from tasks.run_history import record_step_of_run
 
-__all__ = ["Placement", "ResultsOnStore", "code_digest", "results_block", "stage", "stage_key"]
+__all__ = ["Placement", "ResultsOnStore", "results_block", "stage", "stage_key"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class Placement(BaseModel):
-    """Where a run finds and keeps things, and how many hands it has; never part of a cache key."""
+    """Where a run finds and keeps things, and how many processes it has; never part of a cache key.
+
+    `exact_versions` decides how a key is made: with every part of every library's version.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,6 +43,7 @@ class Placement(BaseModel):
     work: str
     scans: str = ""
     jobs: int = 0
+    exact_versions: bool = False
 
     @classmethod
     def of(cls, settings: PipelineSettings) -> "Placement":
@@ -55,8 +54,9 @@ class Placement(BaseModel):
         return cls(
             store=store.url,
             work=str(work),
-            scans=str(folder_of(settings.scans or beside, work)),
+            scans=str(scan_folder(settings.scans or beside, work)),
             jobs=settings.jobs,
+            exact_versions=settings.exact_versions,
         )
 
     def open(self) -> Store:
@@ -100,11 +100,12 @@ def results_block(url: str) -> ResultsOnStore:
         return block
 
 
-def stage(name: str, *, version: int, code: tuple[str, ...]) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """A task whose result is cached across runs and machines.
+def stage(name: str, *, version: int) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """A task whose result is cached across runs and machines, as long as nothing that it depends on changes.
 
-    `code` names the packages and modules whose behaviour the result depends on; `version` is raised when
-    something outside them changes what the task means.
+    Args:
+        name: What it is called in runs and in keys.
+        version: Raised when something that neither code nor parameters show changes what the task means.
     """
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
@@ -112,7 +113,7 @@ def stage(name: str, *, version: int, code: tuple[str, ...]) -> Callable[[Callab
             function,
             name=name,
             task_run_name=name,
-            cache_policy=_StageKey(stage=name, version=version, code=code),
+            cache_policy=_StageKey(stage=name, version=version),
             persist_result=True,
             result_serializer="json",
         )
@@ -120,28 +121,19 @@ def stage(name: str, *, version: int, code: tuple[str, ...]) -> Callable[[Callab
     return decorate
 
 
-def stage_key(task: Task[..., Any], settings: BaseModel) -> str:
+def stage_key(task: Task[..., Any], settings: BaseModel, placement: Placement) -> str:
     """What a stage's records depend on besides the item itself: its code and its settings."""
     policy = task.cache_policy
     assert isinstance(policy, _StageKey)
-    return digest_of([policy.identity(task), settings.model_dump(mode="json")])
+    return record_key(policy.stage, policy.version, task.fn, settings, placement.exact_versions)
 
 
 @dataclass
 class _StageKey(CachePolicy):
-    """Name, version, code, and every parameter but the placement."""
+    """Prefect's view of a stage's key: every parameter counts but the placement."""
 
     stage: str = ""
     version: int = 0
-    code: tuple[str, ...] = ()
-
-    def identity(self, task: Task[..., Any]) -> list[Any]:
-        return [self.stage, self.version, inspect.getsource(task.fn), *map(code_digest, self.code)]
-
-    def parts(self, task: Task[..., Any]) -> dict[str, str]:
-        """The same by name, for people."""
-        own = hashlib.sha256(inspect.getsource(task.fn).encode()).hexdigest()
-        return {"version": str(self.version), "task": own} | {name: code_digest(name) for name in self.code}
 
     def compute_key(
         self,
@@ -150,51 +142,13 @@ class _StageKey(CachePolicy):
         flow_parameters: dict[str, Any],
         **kwargs: Any,
     ) -> str:
-        parameters = {
-            name: _jsonable(value) for name, value in inputs.items() if not isinstance(value, Placement)
-        }
-        step = Step(
-            stage=self.stage,
-            digest=digest_of([self.identity(task_ctx.task), parameters]),
-            code=self.parts(task_ctx.task),
-            parameters=parameters,
-        )
-        for value in inputs.values():
-            if isinstance(value, Placement):
-                note_step(step, value.open(), task_ctx.task_run.flow_run_id)
+        placements = [value for value in inputs.values() if isinstance(value, Placement)]
+        parameters = {name: value for name, value in inputs.items() if not isinstance(value, Placement)}
+        exact = any(placement.exact_versions for placement in placements)
+        step = step_of(self.stage, self.version, task_ctx.task.fn, parameters, exact)
+        for placement in placements:
+            record_step_of_run(step, placement.open(), task_ctx.task_run.flow_run_id)
         return step.key
-
-
-@cache
-def code_digest(module: str) -> str:
-    """Digest of every file of a package (or of a single module) as it is installed."""
-    # The parents of a module are not imported for it: that of `learning.calibration` would bring PyTorch.
-    top, *below = module.split(".")
-    spec = find_spec(top)
-    assert spec is not None, module
-    assert spec.origin is not None, module
-    place = Path(spec.origin).parent.joinpath(*below)
-    origin = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-    root = origin.parent
-    files = sorted(root.rglob("*")) if origin.name == "__init__.py" else [origin]
-    digest = hashlib.sha256()
-    for file in files:
-        if file.is_file() and "__pycache__" not in file.parts:
-            digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(item) for item in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    # Anything else would make Prefect log and silently run uncached.
-    raise TypeError(f"a stage task takes artifacts, settings and plain values, not {type(value).__name__}")
 
 
 @lru_cache(maxsize=1024)

@@ -25,11 +25,11 @@ def frozen_key(regime: str) -> str:
     return f"registry/{regime}/frozen-test.json"
 
 
-def freeze(tree: Artifact, regime: str, place: Placement) -> frozenset[str]:
+def freeze(tree: Artifact, regime: str, placement: Placement) -> frozenset[str]:
     """The frozen test participants of a line; chosen once, as the test part of a dataset or of a model's."""
-    store, key = place.open(), frozen_key(regime)
-    kept = store.read(key)
-    if kept is None:
+    store, key = placement.open(), frozen_key(regime)
+    names_json = store.read(key)
+    if names_json is None:
         files = tree_files(store, tree)
         table = store.get(files.get("predictions.csv") or files["table.csv"])
         rows = pd.read_csv(io.BytesIO(table), dtype={"participant": str, "split": str})
@@ -38,9 +38,9 @@ def freeze(tree: Artifact, regime: str, place: Placement) -> frozenset[str]:
             raise JslError(
                 "no participant is in the test part, so models cannot be compared; raise pack.test"
             )
-        kept = json.dumps(names).encode()
-        store.write(key, kept)
-    return frozenset(json.loads(kept))
+        names_json = json.dumps(names).encode()
+        store.write(key, names_json)
+    return frozenset(json.loads(names_json))
 
 
 def size_of(model: Artifact, store: Store) -> int:
@@ -50,18 +50,18 @@ def size_of(model: Artifact, store: Store) -> int:
     return size
 
 
-@stage("predict", version=1, code=("jsl_core.dataset.packed", "jsl_core.learning"))
-def predict(model: Artifact, dataset: Artifact, place: Placement) -> Artifact:
-    """What a model says of every knee of a dataset, beside the labels: `predictions.csv`."""
+@stage("predict", version=1)
+def predict(model: Artifact, dataset: Artifact, placement: Placement) -> Artifact:
+    """A model's predictions for every knee of a dataset, beside the labels: `predictions.csv`."""
     from jsl_core.dataset import PackedDataset
     from jsl_core.learning.model import ModelBundle
 
-    store = place.open()
-    packed = PackedDataset.load(checkout(store, dataset, place.folder("trees")))
-    bundle = ModelBundle.load(checkout(store, model, place.folder("trees")))
-    said = bundle.predict(packed.images, packed.table)
+    store = placement.open()
+    packed = PackedDataset.load(checkout(store, dataset, placement.folder("trees")))
+    bundle = ModelBundle.load(checkout(store, model, placement.folder("trees")))
+    predictions = bundle.predict(packed.images, packed.table)
     labels = packed.table[["ID", "participant", "split", "BL_KL_grade", "JSL_Prog"]]
-    rows = pd.concat([labels.reset_index(drop=True), said.reset_index(drop=True)], axis=1)
+    rows = pd.concat([labels.reset_index(drop=True), predictions.reset_index(drop=True)], axis=1)
     return store.put(rows.to_csv(index=False).encode(), "predictions.csv")
 
 
@@ -71,7 +71,7 @@ def decide(
     predictions: tuple[Artifact, Artifact] | None,
     frozen: frozenset[str],
     rule: RetrainSettings,
-    place: Placement,
+    placement: Placement,
 ) -> Decision:
     """Promote the challenger if it is not worse than the champion, and write down why.
 
@@ -80,19 +80,21 @@ def decide(
     """
     from jsl_core.evaluation.champion import compare_with_champion
 
-    registry = Registry(place.open())
-    made = [each for each in registry.history(rule.regime) if each.version == challenger.name]
-    if made:
-        decision = made[-1]
+    registry = Registry(placement.open())
+    earlier = [each for each in registry.history(rule.regime) if each.version == challenger.name]
+    if earlier:
+        decision = earlier[-1]
     elif champion is None or predictions is None:
         figures = {"why": "the first model of its line"}
         decision = registry.promote(rule.regime, challenger.name, figures, over="")
     else:
-        tables = [_read(place.open(), each) for each in predictions]
-        found = compare_with_champion(tables[0], tables[1], frozen, rule.margin)
-        settle = registry.promote if found.not_worse else registry.keep
-        decision = settle(rule.regime, challenger.name, _figures(found), over=champion.name)
-    create_markdown_artifact(_told(decision), key="decision", description="Champion and challenger")
+        tables = [_read(placement.open(), each) for each in predictions]
+        comparison = compare_with_champion(tables[0], tables[1], frozen, rule.margin)
+        record = registry.promote if comparison.not_worse else registry.keep
+        decision = record(rule.regime, challenger.name, _figures(comparison), over=champion.name)
+    create_markdown_artifact(
+        _decision_markdown(decision), key="decision", description="Champion and challenger"
+    )
     return decision
 
 
@@ -100,15 +102,15 @@ def _read(store: Store, predictions: Artifact) -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(store.get(predictions)), dtype={"participant": str})
 
 
-def _figures(found: "Comparison") -> dict[str, Any]:
-    return asdict(found) | {"why": "not worse" if found.not_worse else "not shown to be as good"}
+def _figures(comparison: "Comparison") -> dict[str, Any]:
+    return asdict(comparison) | {"why": "not worse" if comparison.not_worse else "not shown to be as good"}
 
 
-def _told(decision: Decision) -> str:
+def _decision_markdown(decision: Decision) -> str:
     """The decision for the run's page."""
     figures = decision.figures
-    said = {"promote": "is champion now", "keep": "is not promoted", "rollback": "is champion again"}
-    lines = [f"**{decision.version} {said[decision.action]}**: {figures['why']}.", ""]
+    outcome = {"promote": "is champion now", "keep": "is not promoted", "rollback": "is champion again"}
+    lines = [f"**{decision.version} {outcome[decision.action]}**: {figures['why']}.", ""]
     if "figure" in figures:
         interval = f"[{figures['low']:+.3f}, {figures['high']:+.3f}]"
         lines += [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from jsl_core.config import CropSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging import Image, decode_png, encode_png
-from jsl_core.scans.rows import Outcome, Row, accepted, read_rows, work_through, write_rows
+from jsl_core.scans.rows import Outcome, Row, accepted, map_with_memo, read_rows, write_rows
 from jsl_core.storage import Artifact, Memo, Store, artifacts_in
 from tasks.caching import Placement, stage, stage_key
 from tasks.progress import Progress
@@ -19,10 +19,10 @@ __all__ = ["crop"]
 _BATCH = 16
 
 
-@stage("crop", version=1, code=("jsl_core.detection",))
-def crop(split: Artifact, settings: CropSettings, place: Placement) -> Artifact:
+@stage("crop", version=1)
+def crop(split: Artifact, settings: CropSettings, placement: Placement) -> Artifact:
     """One row a knee: the joint's box in the knee's pixels, its score, and the artifact `png`."""
-    store = place.open()
+    store = placement.open()
     knees = accepted(read_rows(store, [split]))
 
     def work(todo: Sequence[Row]) -> Iterator[Outcome]:
@@ -35,8 +35,8 @@ def crop(split: Artifact, settings: CropSettings, place: Placement) -> Artifact:
             for knee, image, found in zip(batch, images, detector.detect(images), strict=True):
                 yield _joint(knee, image, found, settings, store)
 
-    memo = Memo(store, stage_key(crop, settings))
-    rows = work_through(knees, work, memo, Progress("crop", len(knees)).step)
+    memo = Memo(store, stage_key(crop, settings, placement))
+    rows = map_with_memo(knees, work, memo, Progress("crop", len(knees)).step)
     table = write_rows(store, rows, "cropped.json")
     store.write_archive(table, artifacts_in(rows))
     return table

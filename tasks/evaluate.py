@@ -13,19 +13,19 @@ from tasks.progress import Progress
 __all__ = ["evaluate", "predictions_of"]
 
 
-@stage("evaluate", version=2, code=("jsl_core.evaluation", "jsl_core.learning.model.calibration"))
+@stage("evaluate", version=2)
 def evaluate(
     dataset: Artifact,
     models: dict[str, Artifact],
     truth: Artifact | None,
     settings: EvaluateSettings,
-    place: Placement,
+    placement: Placement,
 ) -> Artifact:
     """Every model on the test knees (where there are none, on the validation knees), every two compared."""
     from jsl_core.evaluation.comparisons import compare_grades, compare_models
     from jsl_core.evaluation.summary import evaluate_predictions
 
-    store = place.open()
+    store = placement.open()
     packed = tree_files(store, dataset)
     table = pd.read_csv(io.BytesIO(store.get(packed["table.csv"])), dtype={"participant": str})
     predictions = {name: predictions_of(store, model, table) for name, model in models.items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsl_core.config import PipelineSettings
-from jsl_core.landing import folder_of, is_bucket
+from jsl_core.landing import is_bucket_url, scan_folder
 from jsl_core.scans.listing import list_scans
 from jsl_core.storage import Artifact, digest_of
 from tasks.caching import Placement
@@ -16,22 +16,24 @@ if TYPE_CHECKING:
 __all__ = ["fetch_scans", "list_all"]
 
 
-def list_all(settings: PipelineSettings, place: Placement) -> list[Artifact]:
+def list_all(settings: PipelineSettings, placement: Placement) -> list[Artifact]:
     """All scans by their content, lying where the stages read them."""
-    if is_bucket(settings.scans):
-        _bucket(settings, place).bring_all()
-    ledger = place.folder("digests", f"{digest_of(place.scans)[:12]}.json")
-    return list_scans(Path(place.scans), ledger, Path(settings.films) if settings.films else None)
+    if is_bucket_url(settings.scans):
+        _bucket(settings, placement).download_all()
+    ledger = placement.folder("digests", f"{digest_of(placement.scans)[:12]}.json")
+    return list_scans(Path(placement.scans), ledger, Path(settings.films) if settings.films else None)
 
 
-def fetch_scans(buckets: Iterable[Iterable[Artifact]], settings: PipelineSettings, place: Placement) -> None:
+def fetch_scans(
+    buckets: Iterable[Iterable[Artifact]], settings: PipelineSettings, placement: Placement
+) -> None:
     """Have these scans, or the archives they are in, where the stages read them."""
-    if is_bucket(settings.scans):
+    if is_bucket_url(settings.scans):
         names = {scan.name.partition("!/")[0] for bucket in buckets for scan in bucket}
-        _bucket(settings, place).bring_named(names)
+        _bucket(settings, placement).download_named(names)
 
 
-def _bucket(settings: PipelineSettings, place: Placement) -> "BucketLanding":
+def _bucket(settings: PipelineSettings, placement: Placement) -> "BucketLanding":
     from jsl_core.landing.bucket import BucketLanding  # scans in a folder need no boto3
 
-    return BucketLanding(settings.scans, folder_of(settings.scans, Path(place.work)))
+    return BucketLanding(settings.scans, scan_folder(settings.scans, Path(placement.work)))

@@ -15,7 +15,7 @@ from tasks.progress import Progress
 
 __all__ = ["Fitted", "fit"]
 
-_HANDS = 4
+_THREADS = 4
 
 
 class Fitted(BaseModel):
@@ -40,26 +40,26 @@ class Fitted(BaseModel):
         return stack
 
 
-@stage("fit", version=1, code=("jsl_core.dataset.crops",))
-def fit(cropped: Artifact, size: int, place: Placement) -> Artifact:
+@stage("fit", version=1)
+def fit(cropped: Artifact, size: int, placement: Placement) -> Artifact:
     """The joints of a crop table as `Fitted`, at `size`×`size` pixels."""
-    store = place.open()
+    store = placement.open()
     joints = artifacts_in(accepted(read_rows(store, [cropped])))
     store.prefetch(cropped, joints)
     progress = Progress("fit", len(joints))
     stack = np.empty((len(joints), size, size), np.uint8)
-    told = []
+    sources = []
 
     def fill(row: int) -> tuple[str, int]:
         pixels = decode_png(store.get(joints[row]))
         stack[row] = fit_crop(pixels, size)
         return joints[row].sha256, pixels.shape[1]
 
-    with ThreadPoolExecutor(_HANDS) as pool:  # reading, hashing and decoding release the interpreter's lock
+    with ThreadPoolExecutor(_THREADS) as pool:  # reading, hashing and decoding release the interpreter's lock
         for joint in pool.map(fill, range(len(joints))):
-            told.append(joint)
+            sources.append(joint)
             progress.step()
     array = io.BytesIO()
     np.save(array, stack)
-    fitted = Fitted(joints=told, stack=store.put(array.getvalue(), "stack.npy"))
+    fitted = Fitted(joints=sources, stack=store.put(array.getvalue(), "stack.npy"))
     return store.put(fitted.model_dump_json().encode(), "fitted.json")

@@ -23,16 +23,16 @@ class Gathered(BaseModel):
     failed: int
 
 
-@stage("gather", version=1, code=("jsl_core.scans.rows",))
+@stage("gather", version=1)
 def gather(
-    converted: list[Artifact], split: list[Artifact], cropped: list[Artifact], place: Placement
+    converted: list[Artifact], split: list[Artifact], cropped: list[Artifact], placement: Placement
 ) -> Gathered:
     """Join the buckets; of several films of one knee the first by name is kept, the others are rejected."""
-    store = place.open()
+    store = placement.open()
     tables = [read_rows(store, stage_tables) for stage_tables in (converted, split, cropped)]
     copies = _copies(accepted(tables[0]))
     copied = {row["file"] for row in copies}
-    joints, repeated = _once([row for row in accepted(tables[2]) if row["file"] not in copied])
+    joints, repeated = _first_of_each_knee([row for row in accepted(tables[2]) if row["file"] not in copied])
     rows = [*(row for table in tables for row in table), *copies, *repeated]
     scans = [row for row in tables[0] if row.get("reason") not in _NOT_SCANS]
     failed = {row["file"] for row in rows if row.get("reason") and row["reason"] not in _NOT_SCANS}
@@ -49,21 +49,21 @@ def _copies(films: list[Row]) -> list[Row]:
     first: dict[str, str] = {}
     copies = []
     for film in sorted(films, key=lambda film: film["file"]):
-        known = first.setdefault(film["pixels"], film["file"])
-        if known != film["file"]:
-            copies.append(_duplicate(film["file"], f"has the same pixels as {known}, which is used"))
+        used = first.setdefault(film["pixels"], film["file"])
+        if used != film["file"]:
+            copies.append(_duplicate(film["file"], f"has the same pixels as {used}, which is used"))
     return copies
 
 
-def _once(joints: list[Row]) -> tuple[list[Row], list[Row]]:
-    kept: dict[str, Row] = {}
+def _first_of_each_knee(joints: list[Row]) -> tuple[list[Row], list[Row]]:
+    first_rows: dict[str, Row] = {}
     repeated = []
     for row in sorted(joints, key=lambda row: (row["ID"], row["file"])):
-        first = kept.setdefault(row["ID"], row)
+        first = first_rows.setdefault(row["ID"], row)
         if first is not row:
-            why = f"{first['file']} already gave knee {row['ID']}; keep one film of each knee"
-            repeated.append(_duplicate(row["file"], why) | {"ID": row["ID"]})
-    return list(kept.values()), repeated
+            sentence = f"{first['file']} already gave knee {row['ID']}; keep one film of each knee"
+            repeated.append(_duplicate(row["file"], sentence) | {"ID": row["ID"]})
+    return list(first_rows.values()), repeated
 
 
 def _duplicate(file: str, sentence: str) -> Row:

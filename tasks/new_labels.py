@@ -14,16 +14,16 @@ from jsl_core.storage.registry import Registry
 from tasks.caching import Placement
 from tasks.unlabelled import label_of
 
-__all__ = ["newly_labelled"]
+__all__ = ["count_new_labels"]
 
 
-def newly_labelled(ledger: Ledger, cohort: Path, regime: Regime, place: Placement) -> tuple[int, int]:
+def count_new_labels(ledger: Ledger, cohort: Path, regime: Regime, placement: Placement) -> tuple[int, int]:
     """How many knees that landed have a label which the newest model was not made with, and how many models
     there are."""
-    store = place.open()
+    store = placement.open()
     table = read_cohort(cohort)
     labelled = set(table.loc[table[label_of(regime)].notna(), "ID"])
-    landed = {row["ID"] for row in read_rows(store, ledger.joints())}
+    landed = {row["ID"] for row in read_rows(store, ledger.joint_tables())}
     versions = Registry(store).versions(regime)
     used: set[str] = set()
     if versions:

@@ -8,17 +8,18 @@ from prefect.logging import get_logger
 
 from jsl_core.errors import BundleError
 from jsl_core.storage import Artifact, Memo, checkout, tree_files
-from tasks.caching import Placement, code_digest
+from jsl_core.system.code_key import code_key
+from tasks.caching import Placement
 
 __all__ = ["as_onnx"]
 
 
-def as_onnx(model: Artifact, place: Placement) -> dict[str, Artifact]:
+def as_onnx(model: Artifact, placement: Placement) -> dict[str, Artifact]:
     """`model.onnx` of a bundle's tree; nothing of a model without a network, or of several in one."""
-    store = place.open()
+    store = placement.open()
     if "model.safetensors" not in tree_files(store, model) or find_spec("onnx") is None:
         return {}
-    memo = Memo(store, f"onnx {code_digest('jsl_core.learning.model.onnx')}")
+    memo = Memo(store, f"onnx {code_key(as_onnx).digest}")
     known = memo.get(model.sha256)
     if known is None:
         from jsl_core.learning.model import ModelBundle
@@ -26,7 +27,7 @@ def as_onnx(model: Artifact, place: Placement) -> dict[str, Artifact]:
 
         try:
             with tempfile.TemporaryDirectory() as folder:
-                bundle = ModelBundle.load(checkout(store, model, place.folder("trees")))
+                bundle = ModelBundle.load(checkout(store, model, placement.folder("trees")))
                 save_model_onnx(bundle, Path(folder, "model.onnx"))
                 known = {"model.onnx": store.put_file(Path(folder, "model.onnx")).model_dump()}
         except BundleError as error:

@@ -17,18 +17,16 @@ from tasks.progress import Progress
 
 __all__ = ["pack", "pack_images"]
 
-_CODE = ("jsl_core.cohort", "jsl_core.dataset")
 
-
-@stage("pack", version=2, code=_CODE)
+@stage("pack", version=2)
 def pack(
-    joints: Artifact, fitted: list[Artifact], cohort: Artifact, settings: PackSettings, place: Placement
+    joints: Artifact, fitted: list[Artifact], cohort: Artifact, settings: PackSettings, placement: Placement
 ) -> Artifact:
     """The packed dataset of all joints that have a row in the cohort table, as a tree.
 
     `joints` tells whose each is, `fitted` has the buckets' arrays at the settings' size.
     """
-    store = place.open()
+    store = placement.open()
     rows = read_rows(store, [joints])
     owners: dict[str, list[str]] = {}
     for row in rows:
@@ -55,11 +53,11 @@ def pack(
         return put_tree(store, Path(folder, "dataset"), "dataset.json")
 
 
-@stage("pack", version=1, code=_CODE)
-def pack_images(images: Artifact, cohort: Artifact, settings: PackSettings, place: Placement) -> Artifact:
+@stage("pack", version=1)
+def pack_images(images: Artifact, cohort: Artifact, settings: PackSettings, placement: Placement) -> Artifact:
     """The packed dataset of crops on disk, found by the table's `Img_path`; `images` lists their digests."""
-    store = place.open()
+    store = placement.open()
     with tempfile.TemporaryDirectory() as folder:
         table = read_cohort(store.fetch(cohort, Path(folder, "cohort", cohort.name)), needs=["Img_path"])
-        pack_from_paths(table, Path(place.scans), settings, Path(folder, "dataset"))
+        pack_from_paths(table, Path(placement.scans), settings, Path(folder, "dataset"))
         return put_tree(store, Path(folder, "dataset"), "dataset.json")

@@ -7,7 +7,7 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
 
-from jsl_core.system.progress import tell
+from jsl_core.system.progress import report_progress
 
 __all__ = ["Progress"]
 
@@ -19,16 +19,17 @@ class Progress:
 
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total, self._done = what, total, 0
-        self._told = time.monotonic()
+        self._last_update = time.monotonic()
         self._artifact: UUID | None = None
 
     def step(self, done: int = 1, note: str = "") -> None:
+        """Move the bar on by so many items; `note` is shown beside it."""
         self._done += done
-        tell(self._what, self._done, self._total, note)
-        is_late = time.monotonic() - self._told > _SECONDS
+        report_progress(self._what, self._done, self._total, note)
+        is_late = time.monotonic() - self._last_update > _SECONDS
         # A task's function that is called on its own has no run to show its progress on.
         if (is_late and TaskRunContext.get()) or (self._artifact and self._done >= self._total):
-            self._told = time.monotonic()
+            self._last_update = time.monotonic()
             self._show(note)
 
     def _show(self, note: str) -> None:

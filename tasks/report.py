@@ -27,7 +27,7 @@ _MONTAGE = 4  # joints shown of each grade
 _SHOWN = ("jsl-joint", "jsl-image", "multitask", "kl")  # whose saliency is shown: the first there is
 
 
-@stage("report", version=1, code=("jsl_core.evaluation", "jsl_core.learning.model.calibration"))
+@stage("report", version=1)
 def report(
     dataset: Artifact,
     models: dict[str, Artifact],
@@ -37,17 +37,17 @@ def report(
     gathered: Gathered | None,
     name: str,
     settings: PipelineSettings,
-    place: Placement,
+    placement: Placement,
     decision: dict[str, Any] | None = None,
 ) -> Artifact:
     """The page of one run; `films` and `halves` are the tables of the convert and the split stage."""
     from jsl_core.evaluation.report.page import write_report
 
-    store = place.open()
+    store = placement.open()
     progress = Progress("report", 1)
-    packed = PackedDataset.load(checkout(store, dataset, place.folder("trees")))
+    packed = PackedDataset.load(checkout(store, dataset, placement.folder("trees")))
     summary = json.loads(store.get(figures))
-    shown, share = _gallery(store, models, packed, summary, settings.evaluate, place)
+    examples, share = _gallery(store, models, packed, summary, settings.evaluate, placement)
     content = ReportContent(
         name=name,
         date="",
@@ -61,7 +61,7 @@ def report(
         rejected=_rejected(store, dataset, gathered),
         stages=_stages(store, films, halves, gathered) if gathered else None,
         grades=_montage(packed),
-        examples=shown,
+        examples=examples,
         joint_space_share=share,
         lineage=list(_lineage(dataset, models, figures, films, halves, gathered)),
         decision=decision,
@@ -151,7 +151,7 @@ def _gallery(
     packed: PackedDataset,
     summary: Mapping[str, Any],
     settings: EvaluateSettings,
-    place: Placement,
+    placement: Placement,
 ) -> tuple[list[SaliencyExample], dict[str, float]]:
     """What one model looked at, and, on phantoms, how much of that lies inside the joint space."""
     from jsl_core.evaluation.report.gallery import build_gallery, mean_joint_space_share
@@ -160,13 +160,13 @@ def _gallery(
     name = next((name for name in _SHOWN if name in models), None)
     if name is None or not settings.gallery:
         return [], {}
-    folder = checkout(store, models[name], place.folder("trees"))
+    folder = checkout(store, models[name], placement.folder("trees"))
     if (folder / "fold-1").is_dir():  # of a cross-validation the first model, on its own test knees
         folder = folder / "fold-1"
     predictions = pd.read_csv(folder / "predictions.csv", dtype={"participant": str})
     predictions = predictions[predictions["split"] == summary["part"]]
     bundle = ModelBundle.load(folder)
-    shown = build_gallery(name, bundle, packed, predictions, settings.saliency, settings.gallery)
+    examples = build_gallery(name, bundle, packed, predictions, settings.saliency, settings.gallery)
     if summary["best_attainable"] is None:
-        return shown, {}
-    return shown, {name: mean_joint_space_share(bundle, packed, predictions, settings.saliency)}
+        return examples, {}
+    return examples, {name: mean_joint_space_share(bundle, packed, predictions, settings.saliency)}

@@ -1,4 +1,4 @@
-"""What each run asked for, noted in the store: for `jsl lineage`, `jsl why` and `jsl gc`."""
+"""What each run asked for, recorded in its store: for `jsl lineage`, `jsl why` and `jsl gc`."""
 
 import threading
 import time
@@ -15,31 +15,31 @@ from jsl_core.storage import Artifact, Store, open_store
 from jsl_core.storage.history import History, Step
 from jsl_core.storage.lineage import Lineage, as_mermaid
 
-__all__ = ["note_end", "note_step"]
+__all__ = ["record_end", "record_step_of_run"]
 
-_BEAT_SECONDS = 60.0
-_MOST_UNHEARD = 60  # beats without an answer of the server after which the run has ended with it
+_HEARTBEAT_SECONDS = 60.0
+_MOST_UNANSWERED = 60  # heartbeats without an answer of the server after which the run has ended with it
 
 
-def note_step(step: Step, store: Store, flow_run: UUID | None) -> None:
-    """Note a step of the run to which a flow run belongs; a task outside a flow belongs to none."""
+def record_step_of_run(step: Step, store: Store, flow_run: UUID | None) -> None:
+    """Record a step of the run to which a flow run belongs; a task outside a flow belongs to none."""
     if flow_run:
         with suppress(StoreError):  # the step itself will meet the same trouble, and tell it
-            History(store).record_step(_begun(str(flow_run), store.url), step)
+            History(store).record_step(_root_run(str(flow_run), store.url), step)
 
 
-def note_end(store: Store, made: Artifact) -> None:
-    """Note that the run at work here has got to its end, and show on its page how `made` came about."""
+def record_end(store: Store, made: Artifact) -> None:
+    """Record that this run has got to its end, and show on its page how `made` came about."""
     if runtime.flow_run.id:
-        run = _begun(runtime.flow_run.id, store.url)
+        run = _root_run(runtime.flow_run.id, store.url)
         History(store).end(run)
         picture = as_mermaid(Lineage(store, run).trace(made.sha256))
         create_markdown_artifact(f"```mermaid\n{picture}\n```", key="lineage", description="From the scans")
 
 
 @lru_cache(maxsize=64)
-def _begun(flow_run: str, url: str) -> str:
-    """The id of the run at the root of a flow run, which is noted the first time."""
+def _root_run(flow_run: str, url: str) -> str:
+    """The id of the run at the root of a flow run, which is recorded the first time."""
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(flow_run))
         while run.parent_task_run_id:
@@ -49,29 +49,31 @@ def _begun(flow_run: str, url: str) -> str:
             run = client.read_flow_run(parent.flow_run_id)
         flow = client.read_flow(run.flow_id)
     History(open_store(url)).begin(str(run.id), run.name, flow.name)
-    _beating(run.id, url)
+    _heartbeat_thread(run.id, url)
     return str(run.id)
 
 
 @lru_cache(maxsize=64)
-def _beating(run: UUID, url: str) -> threading.Thread:
-    """The thread that tells the store, for as long as the server says so, that a run is at work."""
-    thread = threading.Thread(target=_beat, args=(run, url), name=f"beat of {run}", daemon=True)
+def _heartbeat_thread(run: UUID, url: str) -> threading.Thread:
+    """The thread that records, for as long as the server says so, that a run is at work."""
+    thread = threading.Thread(
+        target=_send_heartbeats, args=(run, url), name=f"heartbeat of {run}", daemon=True
+    )
     thread.start()
     return thread
 
 
-def _beat(run: UUID, url: str) -> None:
-    unheard = 0
+def _send_heartbeats(run: UUID, url: str) -> None:
+    unanswered = 0
     with get_client(sync_client=True) as client:
-        while unheard < _MOST_UNHEARD:
-            time.sleep(_BEAT_SECONDS)
+        while unanswered < _MOST_UNANSWERED:
+            time.sleep(_HEARTBEAT_SECONDS)
             try:
                 state = client.read_flow_run(run).state
             except Exception:  # whatever keeps the server from answering: the run itself may go on meanwhile
-                unheard += 1
+                unanswered += 1
             else:
-                unheard = 0
+                unanswered = 0
                 if state and state.is_final():
                     return
             with suppress(StoreError):  # the next time, perhaps

@@ -18,12 +18,12 @@ __all__ = ["show_preparation"]
 _SIDE, _ACROSS, _DOWN = 96, 8, 2  # pixels and joints: the picture lies in Prefect's database
 
 
-def show_preparation(stages: dict[str, list[Artifact]], gathered: Gathered, place: Placement) -> None:
+def show_preparation(stages: dict[str, list[Artifact]], gathered: Gathered, placement: Placement) -> None:
     """Show how many rows each stage gave, why others fell out, and a few joints.
 
     `stages` has the tables of each stage by its name.
     """
-    store = place.open()
+    store = placement.open()
     counts, reasons = [], Counter[tuple[str, str]]()
     for stage, tables in stages.items():
         rows = read_rows(store, tables)

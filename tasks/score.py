@@ -1,4 +1,4 @@
-"""Trained models at work: what several of them, averaged, say of every joint of a batch of films."""
+"""Trained models at work: their averaged predictions for every joint of a batch of films."""
 
 import io
 import tempfile
@@ -18,18 +18,18 @@ from jsl_core.storage import Artifact, Store, checkout, put_tree
 from tasks.caching import Placement, stage
 from tasks.progress import Progress
 
-__all__ = ["field_of", "put_models", "score"]
+__all__ = ["field_of_view", "put_models", "score"]
 
 _NAMES = ("file", "participant", "ID", "side")
 
 
-def put_models(models: tuple[str, ...], place: Placement) -> list[Artifact]:
+def put_models(models: tuple[str, ...], placement: Placement) -> list[Artifact]:
     """The bundles in these folders, or below these keys of the store, as trees. Raises BundleError."""
     if not models:
         raise BundleError(
             "models is empty; name a bundle's folder, or its key such as models/kl/0123456789ab"
         )
-    store = place.open()
+    store = placement.open()
     return [_put(model, store) for model in models]
 
 
@@ -46,23 +46,23 @@ def _put(model: str, store: Store) -> Artifact:
         return put_tree(store, Path(folder), "bundle.json")
 
 
-def field_of(models: list[Artifact], place: Placement) -> float | None:
+def field_of_view(models: list[Artifact], placement: Placement) -> float | None:
     """Side in mm of the crops that the models look at, None where they know no scale."""
-    return _ensemble(models, place).field_mm
+    return _ensemble(models, placement).field_mm
 
 
-@stage("score", version=1, code=("jsl_core.scoring", "jsl_core.dataset", "jsl_core.learning"))
+@stage("score", version=1)
 def score(
     joints: Artifact,
     rejected: Artifact,
     models: list[Artifact],
     factors: Artifact | None,
     settings: PredictSettings,
-    place: Placement,
+    placement: Placement,
 ) -> Artifact:
-    """`scores.csv`: a row for every joint with what the models say, and for every reject with its reason."""
-    store = place.open()
-    ensemble = _ensemble(models, place, settings)
+    """`scores.csv`: a row for every joint with its scores, and for every reject with its reason."""
+    store = placement.open()
+    ensemble = _ensemble(models, placement, settings)
     rows = read_rows(store, [joints])
     progress = Progress("score", len(rows))
     table = None
@@ -76,14 +76,16 @@ def score(
             pixels = decode_png(store.get(Artifact.model_validate(row["png"])))
             yield JointCrop(**{name: row[name] for name in _NAMES}, pixels=pixels)
             progress.step()
-        told = pd.read_csv(io.BytesIO(store.get(rejected)), dtype=str, keep_default_na=False)
-        yield from ({str(name): value for name, value in row.items()} for row in told.to_dict("records"))
+        rejects = pd.read_csv(io.BytesIO(store.get(rejected)), dtype=str, keep_default_na=False)
+        yield from ({str(name): value for name, value in row.items()} for row in rejects.to_dict("records"))
 
     return store.put(encode_scores(score_crops(ensemble, knees(), table, settings.flip)), "scores.csv")
 
 
 def _ensemble(
-    models: list[Artifact], place: Placement, settings: PredictSettings = PredictSettings()
+    models: list[Artifact], placement: Placement, settings: PredictSettings = PredictSettings()
 ) -> Ensemble:
-    store = place.open()
-    return Ensemble.load([checkout(store, model, place.folder("trees")) for model in models], settings.device)
+    store = placement.open()
+    return Ensemble.load(
+        [checkout(store, model, placement.folder("trees")) for model in models], settings.device
+    )

@@ -4,7 +4,7 @@ from functools import partial
 
 from jsl_core.config import SplitSettings
 from jsl_core.scans.items import split_item
-from jsl_core.scans.rows import accepted, read_rows, work_through, write_rows
+from jsl_core.scans.rows import accepted, map_with_memo, read_rows, write_rows
 from jsl_core.storage import Artifact, Memo
 from jsl_core.system.parallel import parallel_map
 from tasks.caching import Placement, stage, stage_key
@@ -13,14 +13,16 @@ from tasks.progress import Progress
 __all__ = ["split"]
 
 
-@stage("split", version=1, code=("jsl_core.imaging", "jsl_core.scans.items"))
-def split(converted: Artifact, settings: SplitSettings, place: Placement) -> Artifact:
+@stage("split", version=1)
+def split(converted: Artifact, settings: SplitSettings, placement: Placement) -> Artifact:
     """One row a knee: its ID, where it lies on the film, and the artifact `png`."""
-    films = accepted(read_rows(place.open(), [converted]))
-    rows = work_through(
+    films = accepted(read_rows(placement.open(), [converted]))
+    rows = map_with_memo(
         films,
-        partial(parallel_map, partial(split_item, settings=settings, store=place.store), jobs=place.jobs),
-        Memo(place.open(), stage_key(split, settings)),
+        partial(
+            parallel_map, partial(split_item, settings=settings, store=placement.store), jobs=placement.jobs
+        ),
+        Memo(placement.open(), stage_key(split, settings, placement)),
         Progress("split", len(films)).step,
     )
-    return write_rows(place.open(), rows, "split.json")
+    return write_rows(placement.open(), rows, "split.json")

@@ -26,29 +26,29 @@ def train(
     dataset: Artifact,
     parent: Artifact | None,
     settings: TrainingSettings,
-    place: Placement,
+    placement: Placement,
     fold: int | None = None,
 ) -> Artifact:
     """The bundle of one regime, as a tree. A run that was killed goes on from its last epoch.
 
-    A run that was only taken for dead, as when the server was away for minutes, is still at it when its twin
-    comes: that one waits, and has little left to do.
+    A run that was only believed to be dead, as when the server was away for minutes, is still training when
+    its duplicate starts: that one waits, and finds all epochs done.
     """
     from jsl_core.learning.regimes import TrainingJob, train_on_all_gpus
 
-    store = place.open()
-    origin = [stage_key(train, settings, place), regime, dataset.sha256, parent and parent.sha256, fold]
-    checkpoints = place.folder("checkpoints", digest_of(origin))
-    with locked(checkpoints / "lock", _tell_of_twin), tempfile.TemporaryDirectory() as folder:
+    store = placement.open()
+    origin = [stage_key(train, settings, placement), regime, dataset.sha256, parent and parent.sha256, fold]
+    checkpoints = placement.folder("checkpoints", digest_of(origin))
+    with locked(checkpoints / "lock", _log_duplicate_run), tempfile.TemporaryDirectory() as folder:
         job = TrainingJob(
             regime,
-            checkout(store, dataset, place.folder("trees")),
+            checkout(store, dataset, placement.folder("trees")),
             settings,
             Path(folder),
-            parent=checkout(store, parent, place.folder("trees")) if parent else None,
+            parent=checkout(store, parent, placement.folder("trees")) if parent else None,
             fold=fold,
             checkpoints=checkpoints,
-            features=place.folder("features"),
+            features=placement.folder("features"),
         )
         train_on_all_gpus(job, _epoch(regime, settings, fold))
         return put_tree(store, Path(folder), f"{regime}.json")
@@ -56,34 +56,34 @@ def train(
 
 @stage("risk-factors", version=1)
 def train_on_risk_factors(
-    dataset: Artifact, settings: TrainingSettings, place: Placement, fold: int | None = None
+    dataset: Artifact, settings: TrainingSettings, placement: Placement, fold: int | None = None
 ) -> Artifact:
     """The bundle of the baseline that sees no image, as a tree."""
     from jsl_core.learning.regimes import train_risk_factors
 
-    store = place.open()
+    store = placement.open()
     with tempfile.TemporaryDirectory() as folder:
-        packed = checkout(store, dataset, place.folder("trees"))
+        packed = checkout(store, dataset, placement.folder("trees"))
         train_risk_factors(packed, settings, Path(folder), fold)
         return put_tree(store, Path(folder), "risk-factors.json")
 
 
 @stage("folds", version=1)
-def gather_folds(regime: str, models: list[Artifact], dataset: Artifact, place: Placement) -> Artifact:
-    """The folds' bundles of one regime, and what each said of knees that it had not seen, as a tree."""
+def gather_folds(regime: str, models: list[Artifact], dataset: Artifact, placement: Placement) -> Artifact:
+    """The folds' bundles of one regime, and each one's predictions out of fold, as a tree."""
     from jsl_core.learning.regimes import gather_folds as gather
 
-    store = place.open()
-    trees = [checkout(store, model, place.folder("trees")) for model in models]
+    store = placement.open()
+    trees = [checkout(store, model, placement.folder("trees")) for model in models]
     with tempfile.TemporaryDirectory() as folder:
-        gather(trees, checkout(store, dataset, place.folder("trees")), Path(folder))
+        gather(trees, checkout(store, dataset, placement.folder("trees")), Path(folder))
         for number, tree in enumerate(trees, start=1):
             shutil.copytree(tree, Path(folder, f"fold-{number}"))
         return put_tree(store, Path(folder), f"{regime}.json")
 
 
-def _tell_of_twin() -> None:
-    get_run_logger().info("another run on this machine is at this very training; waiting for it")
+def _log_duplicate_run() -> None:
+    get_run_logger().info("another run on this machine is training this very model; waiting for it")
 
 
 def _epoch(regime: Regime, settings: TrainingSettings, fold: int | None) -> "Callable[[EpochReport], None]":

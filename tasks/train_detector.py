@@ -8,16 +8,16 @@ from pathlib import Path
 
 from jsl_core.config import DetectorTrainSettings, PipelineSettings
 from jsl_core.config.detector import FILES
-from jsl_core.detection.training.sources import open_sources, source_files
+from jsl_core.detection.training.sources import list_source_files, open_sources
 from jsl_core.detection.training.train import RESULTS, train_detector
 from jsl_core.storage import Artifact, digest_of, put_tree
 from tasks.caching import Placement, stage, stage_key
 from tasks.progress import Progress
 
-__all__ = ["FilmPlaces", "fit_detector", "list_films"]
+__all__ = ["FilmPlacement", "fit_detector", "list_films"]
 
 
-class FilmPlaces(Placement):
+class FilmPlacement(Placement):
     """Where the training films lie; what is in them is the listing's business."""
 
     images: str = ""
@@ -26,7 +26,7 @@ class FilmPlaces(Placement):
     start: str = ""
 
     @classmethod
-    def beside(cls, settings: DetectorTrainSettings, store: str, work: str) -> "FilmPlaces":
+    def beside(cls, settings: DetectorTrainSettings, store: str, work: str) -> "FilmPlacement":
         """The films that the settings name, as absolute paths, with a store and a work folder."""
         films = {name: _absolute(getattr(settings, name)) for name in FILES}
         return cls(**Placement.of(PipelineSettings(store=store, work=work)).model_dump(), **films)
@@ -36,21 +36,23 @@ class FilmPlaces(Placement):
         return settings.model_copy(update={name: getattr(self, name) for name in FILES})
 
 
-def list_films(settings: DetectorTrainSettings, place: Placement) -> Artifact:
+def list_films(settings: DetectorTrainSettings, placement: Placement) -> Artifact:
     """The names and digests of all files that training reads, in its order."""
-    rows = [[path.name, Artifact.of_file(path).sha256] for path in source_files(settings)]
-    return place.open().put(json.dumps(rows).encode(), "films.json")
+    rows = [[path.name, Artifact.of_file(path).sha256] for path in list_source_files(settings)]
+    return placement.open().put(json.dumps(rows).encode(), "films.json")
 
 
-@stage("train-detector", version=1, code=("jsl_core.detection", "jsl_core.phantom"))
-def fit_detector(films: Artifact, settings: DetectorTrainSettings, place: FilmPlaces) -> Artifact:
+@stage("train-detector", version=1)
+def fit_detector(films: Artifact, settings: DetectorTrainSettings, placement: FilmPlacement) -> Artifact:
     """A trained detector as a tree: cfg, weights, metrics. A run that was killed goes on from its last epoch.
 
-    `settings` are without the films' paths, which `place` has: a moved folder is the same films.
+    `settings` are without the films' paths, which `placement` has: a moved folder is the same films.
     """
-    store = place.open()
-    work = place.folder("checkpoints", digest_of([stage_key(fit_detector, settings), films.sha256]))
-    sampler, validation = open_sources(place.with_films(settings))
+    store = placement.open()
+    work = placement.folder(
+        "checkpoints", digest_of([stage_key(fit_detector, settings, placement), films.sha256])
+    )
+    sampler, validation = open_sources(placement.with_films(settings))
     train_detector(sampler, validation, settings, work, _epoch(settings))
     with tempfile.TemporaryDirectory() as folder:
         for name in RESULTS:

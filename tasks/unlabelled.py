@@ -18,12 +18,12 @@ def label_of(regime: Regime) -> str:
     return GRADE if regime == "kl" else PROGRESSION
 
 
-def unlabelled(joints: Artifact, cohort: Path, regime: Regime, place: Placement) -> Artifact | None:
+def unlabelled(joints: Artifact, cohort: Path, regime: Regime, placement: Placement) -> Artifact | None:
     """Those of the joints whose knee has no label in the table yet, with what it says of them; None for none.
 
     A knee that the table does not know is a row of blanks.
     """
-    store = place.open()
+    store = placement.open()
     table = read_cohort(cohort)
     names = pd.Series([row["ID"] for row in read_rows(store, [joints])], name="ID", dtype=str)
     labelled = set(table.loc[table[label_of(regime)].notna(), "ID"])

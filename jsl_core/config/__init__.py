@@ -4,7 +4,7 @@ Titles and descriptions are written for the reader of the form. Nothing else in 
 from anywhere else; secrets come from the environment alone.
 """
 
-from jsl_core.config.base import Settings
+from jsl_core.config.base import Settings, keyed_settings
 from jsl_core.config.detector import DetectorTrainSettings
 from jsl_core.config.evaluate import EvaluateSettings
 from jsl_core.config.load import load_pipeline
@@ -45,6 +45,7 @@ __all__ = [
     "WatchSettings",
     "apply_preset",
     "describe_validation_error",
+    "keyed_settings",
     "load_lab",
     "load_pipeline",
     "load_sweep",

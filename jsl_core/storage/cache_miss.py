@@ -1,6 +1,6 @@
 """Why a step ran again: which part of its key is another one than in the runs before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jsl_core.errors import StoreError
@@ -9,70 +9,105 @@ from jsl_core.storage.history import History, Run, Step
 from jsl_core.storage.interface import Store
 from jsl_core.storage.memo import artifacts_in
 
-__all__ = ["why"]
+__all__ = ["explain_misses"]
+
+_SHOWN = 12  # characters of a digest
+_NAMED = 5  # inputs of one kind of change
 
 
-def why(store: Store, run: str, stage: str) -> list[str]:
-    """One line a step of the stage, and one a part of its key that changed since earlier runs.
+def explain_misses(store: Store, run: str, stage: str) -> list[str]:
+    """Explain why the steps of a stage ran.
 
-    Raises StoreError if there is no such run, or it had no such stage.
+    Args:
+        store: Where the run's results lie.
+        run: The beginning of a run's name or id, or `latest`.
+        stage: A task's name.
+
+    Returns:
+        One line for each step, followed by one for each part of its key that changed since earlier runs.
+
+    Raises:
+        StoreError: Where there is no such run, or it had no such stage.
     """
     history = History(store)
     runs = history.runs()
     this = history.find(run)
-    now = history.steps([this], stage)
-    if not now:
-        known = sorted({key.partition("/")[0] for key in this.keys})
-        raise StoreError(f"run {this} had no task {stage!r}; it had {', '.join(known) or 'none'}")
+    steps = history.steps([this], stage)
+    if not steps:
+        stages = sorted({key.partition("/")[0] for key in this.keys})
+        raise StoreError(f"run {this} had no task {stage!r}; it had {', '.join(stages) or 'none'}")
     earlier = runs[[one.id for one in runs].index(this.id) + 1 :]
-    known_steps = history.steps(earlier, stage)
-    return [line for step in now.values() for line in _told(step, earlier, known_steps)]
+    earlier_steps = history.steps(earlier, stage)
+    return [line for step in steps.values() for line in _explain(step, earlier, earlier_steps)]
 
 
-def _told(step: Step, earlier: list[Run], known: dict[str, Step]) -> Iterator[str]:
-    name = f"{step.stage} {step.digest[:12]}"
+def _explain(step: Step, earlier: list[Run], earlier_steps: Mapping[str, Step]) -> Iterator[str]:
+    name = f"{step.stage} {step.digest[:_SHOWN]}"
     same = next((run for run in earlier if step.key in run.keys), None)
     if same:
         yield f"{name}: the same key as in run {same}, whose result is used where it is whole"
         return
-    if not known:
+    if not earlier_steps:
         yield f"{name}: no earlier run had this task"
         return
     # The nearest step is the one that shares most; of several alike the newest run's.
-    nearest = min(known.values(), key=lambda one: len(list(_changes(one, step))))
+    nearest = min(earlier_steps.values(), key=lambda other: len(list(_changes(other, step))))
     run = next(run for run in earlier if nearest.key in run.keys)
-    yield f"{name}: against {nearest.digest[:12]} of run {run}"
+    yield f"{name}: against {nearest.digest[:_SHOWN]} of run {run}"
     yield from (f"  {change}" for change in _changes(nearest, step))
 
 
 def _changes(old: Step, new: Step) -> Iterator[str]:
-    for part in sorted(old.code.keys() | new.code.keys()):
-        before, after = old.code.get(part, "absent"), new.code.get(part, "absent")
-        if before != after:
-            yield f"code {part}: {before[:12]} → {after[:12]}"
-    for name in sorted(old.parameters.keys() | new.parameters.keys()):
-        yield from _difference(name, old.parameters.get(name), new.parameters.get(name))
+    if old.version != new.version:
+        yield f"the task's declared version: {old.version} → {new.version}"
+    for name, before, after in _differences(old.code, new.code):
+        if before is None or after is None:
+            yield f"code {name} is {'reached now' if before is None else 'no longer reached'}"
+        else:
+            yield f"code {name} changed"
+    for name, before, after in _differences(old.libraries, new.libraries):
+        yield f"package {name}: {before or 'not imported'} → {after or 'not imported'}"
+    for name, before, after in _differences(old.parameters, new.parameters):
+        yield from _parameter_changes(name, before, after)
 
 
-def _difference(name: str, old: Any, new: Any) -> Iterator[str]:
-    if old == new:
-        return
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """The names under which two mappings differ, each with both values, None for a missing one."""
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            yield name, old.get(name), new.get(name)
+
+
+def _parameter_changes(parameter: str, old: Any, new: Any) -> Iterator[str]:
+    name = parameter.removeprefix("settings.")
     before, after = artifacts_in(old), artifacts_in(new)
     if before or after:
-        yield from _inputs(name, before, after)
-    elif isinstance(old, dict) and isinstance(new, dict):
-        for part in sorted(old.keys() | new.keys()):
-            yield from _difference(f"{name}.{part}", old.get(part), new.get(part))
+        yield from _input_changes(name, before, after)
+    elif _is_content(old) and _is_content(new):
+        digests = f"{old['sha256'][:_SHOWN]} → {new['sha256'][:_SHOWN]}"
+        yield f"setting {name}: the file that it names holds something else ({digests})"
+    elif isinstance(old, dict) and isinstance(new, dict) and not (_is_content(old) or _is_content(new)):
+        for part, one, other in _differences(old, new):
+            yield from _parameter_changes(f"{parameter}.{part}", one, other)
     else:
-        yield f"{name}: {old!r} → {new!r}"
+        yield f"setting {name}: {_shown(old)} → {_shown(new)}"
 
 
-def _inputs(name: str, before: list[Artifact], after: list[Artifact]) -> Iterator[str]:
+def _is_content(value: Any) -> bool:
+    """Whether a setting names a file, and so stands in the key as what the file holds."""
+    return isinstance(value, dict) and value.keys() == {"sha256"}
+
+
+def _shown(value: Any) -> str:
+    return f"a file ({value['sha256'][:_SHOWN]})" if _is_content(value) else repr(value)
+
+
+def _input_changes(name: str, before: list[Artifact], after: list[Artifact]) -> Iterator[str]:
     old, new = {one.name: one.sha256 for one in before}, {one.name: one.sha256 for one in after}
-    added, gone = new.keys() - old.keys(), old.keys() - new.keys()
+    added, removed = new.keys() - old.keys(), old.keys() - new.keys()
     changed = {one for one in old.keys() & new.keys() if old[one] != new[one]}
-    for one in sorted(changed)[:5]:
-        yield f"{name}: {one} {old[one][:12]} → {new[one][:12]}"
-    for what, names in (("added", added), ("gone", gone), ("changed", changed)):
-        if names and (what != "changed" or len(names) > 5):
-            yield f"{name}: {len(names)} {what}, such as {sorted(names)[0]}"
+    for one in sorted(changed)[:_NAMED]:
+        yield f"input {name}: {one} changed ({old[one][:_SHOWN]} → {new[one][:_SHOWN]})"
+    for what, names in (("added", added), ("removed", removed), ("changed", changed)):
+        if names and (what != "changed" or len(names) > _NAMED):
+            yield f"input {name}: {len(names)} {what}, such as {sorted(names)[0]}"

@@ -24,16 +24,24 @@ _HEARTBEAT_EXPIRY = (
 
 
 class Step(BaseModel):
-    """One task of a run: its key is the digest of what stands here.
+    """One task of a run, and what its key is the digest of.
 
-    `code` gives the digest of each part of the code by name; `parameters` is JSON, artifacts within.
+    Attributes:
+        stage: The task's name.
+        digest: What tells its result from those of other steps of the stage.
+        version: As the stage declares it.
+        code: A digest of each module and data file that it reaches, by name.
+        libraries: The version of each library that these import, as far as it counts.
+        parameters: JSON, with the artifacts it was made from.
     """
 
     model_config = ConfigDict(frozen=True)
 
     stage: str
     digest: str
+    version: int = 0
     code: dict[str, str]
+    libraries: dict[str, str] = {}
     parameters: dict[str, Any]
 
     @property

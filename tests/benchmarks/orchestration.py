@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "deployments"))
 from lab import ENDED, start, wait_until
 
 from jsl_core.config import PhantomSettings, PipelineSettings
-from jsl_core.scans.buckets import in_buckets
+from jsl_core.scans.buckets import assign_buckets
 
 if TYPE_CHECKING:  # every worker process loads this file, too
     import pydicom
@@ -98,12 +98,12 @@ def plain(settings: PipelineSettings) -> None:
     from tasks.split import split
 
     place = Placement.of(settings)
-    buckets = in_buckets(list_all(settings, place), place.open())
+    buckets = assign_buckets(list_all(settings, place), place.open())
     with ThreadPoolExecutor(2) as pool:
-        films = list(pool.map(partial(convert.fn, settings=settings.convert, place=place), buckets))
-        halves = list(pool.map(partial(split.fn, settings=settings.split, place=place), films))
-        joints = list(pool.map(partial(crop.fn, settings=settings.crop, place=place), halves))
-        fitted = list(pool.map(partial(fit.fn, size=settings.pack.size, place=place), joints))
+        films = list(pool.map(partial(convert.fn, settings=settings.convert, placement=place), buckets))
+        halves = list(pool.map(partial(split.fn, settings=settings.split, placement=place), films))
+        joints = list(pool.map(partial(crop.fn, settings=settings.crop, placement=place), halves))
+        fitted = list(pool.map(partial(fit.fn, size=settings.pack.size, placement=place), joints))
     gathered = gather.fn(films, halves, joints, place)
     cohort = place.open().put_file(Path(settings.cohort))
     pack.fn(gathered.joints, fitted, cohort, settings.pack, place)

@@ -12,7 +12,7 @@ from tasks.caching import Placement, results_block, stage
 pytestmark = pytest.mark.usefixtures("prefect")
 
 
-@stage("shout", version=1, code=("jsl_core.storage",))
+@stage("shout", version=1)
 def shout(word: Artifact, times: int, place: Placement) -> Artifact:
     store = place.open()
     return store.put(store.get(word) * times, "shout.txt")
@@ -72,7 +72,7 @@ def test_a_run_looks_once_whether_a_result_is_whole(
 
 
 def test_a_deleted_artifact_behind_a_manifest_is_made_again(place: Placement) -> None:
-    @stage("list", version=1, code=())
+    @stage("list", version=1)
     def listing(place: Placement) -> Artifact:
         store = place.open()
         inner = store.put(b"inner", "inner.bin")

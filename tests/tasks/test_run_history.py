@@ -12,7 +12,7 @@ from jsl_core.storage import FolderStore
 from jsl_core.storage.gc import collect_garbage
 from jsl_core.storage.gc_lock import hold_gc_lock
 from jsl_core.storage.history import History
-from tasks import run_history as run_history
+from tasks import run_history
 from tasks.caching import Placement, results_block, stage
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -38,18 +38,20 @@ def test_a_run_gives_heartbeats_until_it_is_over(tmp_path: Path, monkeypatch: py
     block = results_block(place.store)
     run = threading.Thread(target=training.with_options(result_storage=block), args=(place,))
     run.start()
-    while not any(key.endswith("alive.json") for key in store.keys("history")):
-        assert run.is_alive()
-        time.sleep(0.01)
-    (noted,) = History(store).runs()
-    beating = [thread for thread in threading.enumerate() if thread.name == f"beat of {noted.id}"]
-    assert len(beating) == 1
-    with pytest.raises(StoreError, match=r"run .* is at work"):
-        collect_garbage(store, keep_last=1)
-    (tmp_path / "go on").touch()
-    run.join()
-    beating[0].join(timeout=600)
-    assert not beating[0].is_alive()
+    try:
+        while not any(key.endswith("alive.json") for key in store.keys("history")):
+            assert run.is_alive()
+            time.sleep(0.01)
+        (recorded,) = History(store).runs()
+        heart = [one for one in threading.enumerate() if one.name == f"heartbeat of {recorded.id}"]
+        assert len(heart) == 1
+        with pytest.raises(StoreError, match=r"run .* is at work"):
+            collect_garbage(store, keep_last=1)
+    finally:
+        (tmp_path / "go on").touch()
+        run.join()
+    heart[0].join(timeout=60)
+    assert not heart[0].is_alive()
 
 
 def test_a_run_reads_no_result_beside_a_removal(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A training whose run was taken for dead is still at work when its twin comes."""
+"""A training whose run was believed to be dead is still at work when its duplicate starts."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ from tasks.caching import Placement, results_block
 pytestmark = pytest.mark.usefixtures("prefect")
 
 
-def test_twins_train_one_after_the_other_and_the_second_goes_on_from_the_first(
+def test_duplicate_runs_train_one_after_the_other_and_the_second_resumes_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = Placement(store=str(tmp_path / "store"), work=str(tmp_path / "work"))
@@ -25,7 +25,7 @@ def test_twins_train_one_after_the_other_and_the_second_goes_on_from_the_first(
     (tmp_path / "packed" / "table.csv").write_text("ID\n")
     dataset = put_tree(place.open(), tmp_path / "packed", "packed.json")
     second_waits, done = threading.Event(), []
-    monkeypatch.setattr(stage, "_tell_of_twin", second_waits.set)
+    monkeypatch.setattr(stage, "_log_duplicate_run", second_waits.set)
 
     def training(job: TrainingJob, progress: object) -> None:
         assert job.checkpoints is not None
@@ -39,10 +39,10 @@ def test_twins_train_one_after_the_other_and_the_second_goes_on_from_the_first(
     monkeypatch.setattr("jsl_core.learning.regimes.train_on_all_gpus", training)
 
     @flow(persist_result=False, result_storage=results_block(place.store))
-    def twins() -> int:
+    def duplicates() -> int:
         runs = [stage.train.submit("kl", dataset, None, TrainingSettings(), place) for _ in range(2)]
         wait(runs)
         return len({run.result().sha256 for run in runs})
 
-    assert twins() == 1
+    assert duplicates() == 1
     assert done == ["all", "all"]
