@@ -65,7 +65,7 @@ def publish_run(
         settings.name,
         settings.without_locations(),
         placement,
-        decision=decision and decision.model_dump(mode="json"),
+        decision=decision.model_dump(mode="json") if decision else None,
     )
     return publish(prepared.dataset, models, prepared.gathered, figures, page, settings, placement)
 

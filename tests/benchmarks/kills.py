@@ -25,7 +25,7 @@ from results import bars, keep, options
 sys.path.insert(0, str(Path(__file__).parents[1] / "deployments"))
 
 from conftest import SETTINGS
-from lab import Lab, later, start
+from lab import Lab, is_scheduled, start
 
 from jsl_core.config import PhantomSettings, load_lab
 from jsl_core.landing import Batch
@@ -153,7 +153,7 @@ def _rest(lab: Lab) -> None:
         if isinstance(runs, int):  # a refusal
             left = [f"the server answers {runs}"]
         else:
-            left = [(run["name"], run["state_name"], run["run_count"]) for run in runs if not later(run)]
+            left = [(run["name"], run["state_name"], run["run_count"]) for run in runs if not is_scheduled(run)]
 
 
 def _check(lab: Lab, store: Store) -> dict[str, Any]:
