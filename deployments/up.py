@@ -72,7 +72,7 @@ def _environment(home: Path, address: str, host: str) -> dict[str, str]:
     """The variables of the server, the workers and their runs; raises JslError without a password."""
     auth = os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")
     if host not in _LOCAL_HOSTS and ":" not in auth:
-        raise JslError(f"--host {host} is open to others: set PREFECT_SERVER_API_AUTH_STRING=user:password")
+        raise JslError(f"--host {host} is open to others; set PREFECT_SERVER_API_AUTH_STRING=user:password")
     return {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

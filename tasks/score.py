@@ -42,7 +42,7 @@ def _put(model: str, store: Store) -> Artifact:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(store.read(key) or b"")
         if not Path(folder, "bundle.json").is_file():
-            raise BundleError(f"{model}: no bundle's folder, nor a bundle's key in the store")
+            raise BundleError(f"{model}: no bundle's folder, nor a bundle's key in the store; name either")
         return put_tree(store, Path(folder), "bundle.json")
 
 

@@ -31,8 +31,8 @@ class TemplateDatabase:
 
     def copy_template(self) -> None:
         """Put a copy of the template where there is no database yet; call it before the server starts."""
-        is_elsewhere = any(name in os.environ for name in _CONNECTION_VARIABLES)
-        self._is_new = not self._file.exists() and not is_elsewhere
+        is_external = any(name in os.environ for name in _CONNECTION_VARIABLES)
+        self._is_new = not self._file.exists() and not is_external
         if self._is_new and self._template.is_file():
             with (
                 suppress(OSError),

@@ -100,7 +100,7 @@ def _build_layer(
                 )
             if any(width % groups for width, _ in joined):
                 raise DetectorError(
-                    f"layer {number} of the cfg has groups={groups}, which do not divide its input"
+                    f"layer {number} of the cfg has groups={groups}, which do not divide its input; mend it"
                 )
             return Route(sources, groups, group), (sum(width // groups for width, _ in joined), joined[0][1])
         case "shortcut":
@@ -118,7 +118,7 @@ def _check_convolution(section: Section, number: int, channels: int) -> None:
     filters, groups = section.integer("filters", 1), section.integer("groups", 1)
     if filters % groups or channels % groups:
         raise DetectorError(
-            f"layer {number} of the cfg has groups={groups}, which do not divide its channels"
+            f"layer {number} of the cfg has groups={groups}, which do not divide its channels; mend it"
         )
     if filters * channels // groups * section.integer("size", 1) ** 2 > LARGEST_KERNEL:
         raise DetectorError(f"layer {number} of the cfg is too large to be meant; correct filters and size")
@@ -128,7 +128,9 @@ def _absolute_index(layer: int, number: int) -> int:
     """A layer's number from the cfg's, which counts from here where it is negative."""
     absolute = layer + number if layer < 0 else layer
     if not 0 <= absolute < number:
-        raise DetectorError(f"layer {number} of the cfg refers to layer {absolute}, which is not before it")
+        raise DetectorError(
+            f"layer {number} of the cfg refers to layer {absolute}, which is not before it; mend that"
+        )
     return absolute
 
 

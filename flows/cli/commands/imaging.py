@@ -93,11 +93,13 @@ def _pseudonyms(pseudonymise: bool, mapping: Path | None) -> "Pseudonyms | None"
 
     if not pseudonymise:
         if mapping:
-            raise BadSettings("--mapping: there is none without --pseudonymise")
+            raise BadSettings("--mapping: there is none without pseudonyms; add --pseudonymise")
         return None
     key = os.environ.get(_KEY_VARIABLE, "")
     if len(key) < 16:
-        raise BadSettings(f"--pseudonymise: set {_KEY_VARIABLE} to a secret of at least 16 characters")
+        raise BadSettings(
+            f"--pseudonymise: no key; set {_KEY_VARIABLE} to a secret of at least 16 characters"
+        )
     return Pseudonyms(key.encode(), reveal=mapping is not None)
 
 

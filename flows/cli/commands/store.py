@@ -50,7 +50,7 @@ def link(key: str, *, store: str = _STORE) -> None:
     key = key.removeprefix(f"{opened.url}/")
     folder, _, _ = key.rpartition("/")
     if key not in opened.keys(folder):
-        raise StoreError(f"store {opened.url}: there is no {key}")
+        raise StoreError(f"store {opened.url}: there is no {key}; name a published object")
     print(opened.link(key))
 
 
@@ -85,7 +85,7 @@ def gc(*, keep_last: int, store: str = _STORE, dry_run: bool = False) -> None:
     from jsl_core.storage.gc import collect_garbage, find_garbage
 
     if keep_last < 1:
-        raise StoreError(f"--keep-last {keep_last}: keep one run at least")
+        raise StoreError(f"--keep-last {keep_last} keeps no run; give 1 or more")
     opened = open_store(store)
     garbage = find_garbage(opened, keep_last) if dry_run else collect_garbage(opened, keep_last)
     if dry_run:

@@ -80,7 +80,7 @@ def read_box_table(table: Path, images: Path) -> list[BoxedImage]:
     partly = corners.isna().any(axis=1) & rows[COLUMNS[1:]].notna().any(axis=1)
     if partly.any():
         line = int(np.flatnonzero(partly)[0]) + 2
-        raise BadTable(f"{table.name}, line {line}: x1, y1, x2, y2 should be four numbers or all empty")
+        raise BadTable(f"{table.name}, line {line}: a box lacks numbers; give all four or none")
     films = []
     for name, group in corners.groupby(rows["file"], sort=True):
         boxes = group.dropna().to_numpy(np.float32)

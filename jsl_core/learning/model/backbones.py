@@ -64,7 +64,7 @@ def feature_count(backbone: nn.Module, channels: int, height: int, width: int) -
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise BadSettings(
-            f"the backbone cannot take images of {width} by {height} pixels ({reason})"
+            f"the backbone cannot take images of {width} by {height} pixels ({reason}); set pack.size"
         ) from error
     finally:
         backbone.train(training)
@@ -86,22 +86,22 @@ def load_backbone_weights(backbone: nn.Module, path: Path) -> None:
     except FileNotFoundError as error:
         raise BundleError(f"{file}: no such weights; give none, imagenet, a file or a bundle") from error
     except Exception as error:  # both readers have many ways to dislike a file
-        raise BundleError(f"{file}: not readable weights (safetensors or a state dict)") from error
+        raise BundleError(f"{file}: not readable weights; give safetensors or a state dict") from error
     if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
-        raise BundleError(f"{file}: not readable weights (safetensors or a state dict)")
+        raise BundleError(f"{file}: not readable weights; give safetensors or a state dict")
     prefix = "backbone." if any(key.startswith("backbone.") for key in state) else ""
     own = backbone.state_dict()
     missing = [key for key in own if prefix + key not in state]
     if missing:
         raise BundleError(
-            f"{file}: weights of another network, {missing[0]} is missing ({len(missing)} in all)"
+            f"{file}: weights of another network, without {missing[0]} ({len(missing)} in all); name others"
         )
     for key, tensor in own.items():
         weight = state[prefix + key]
         if isinstance(weight, torch.Tensor) and weight.ndim == 4 and weight.shape[1] == 3 > tensor.shape[1]:
             weight = weight.sum(1, keepdim=True)
         if not isinstance(weight, torch.Tensor) or weight.shape != tensor.shape:
-            raise BundleError(f"{file}: weights of another network, {key} has another shape")
+            raise BundleError(f"{file}: weights of another network, with {key} of another shape; name others")
         tensor.copy_(weight)
 
 

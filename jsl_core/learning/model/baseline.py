@@ -45,7 +45,9 @@ class BaselineBundle:
         """
         record = BundleRecord.read(folder)
         if record.factors is None:
-            raise BundleError(f"{folder}: bundle.json: factors: a model without a network needs some")
+            raise BundleError(
+                f"{folder}: bundle.json: factors: a model without a network needs some; train it again"
+            )
         try:
             weights = load_file(folder / "model.safetensors")
         except Exception as error:  # missing or truncated

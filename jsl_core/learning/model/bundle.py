@@ -100,7 +100,9 @@ class ModelBundle:
         try:
             network.load_state_dict(load_file(folder / "model.safetensors"))
         except Exception as error:  # missing, truncated, or another network's
-            raise BundleError(f"{folder}: model.safetensors is damaged or of another network") from error
+            raise BundleError(
+                f"{folder}: model.safetensors is damaged or of another network; copy it again"
+            ) from error
         return cls(
             regime=record.regime,
             network=network.eval(),

@@ -50,7 +50,9 @@ def save_model_onnx(bundle: ModelBundle, path: Path) -> None:
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise BundleError(f"{bundle.regime}: the network cannot be written as ONNX ({reason})") from None
+        raise BundleError(
+            f"{bundle.regime}: the network cannot be written as ONNX ({reason}); use another backbone"
+        ) from None
 
 
 class _Probabilities(nn.Module):

@@ -75,5 +75,5 @@ def _load_packaged_weights(network: nn.Module, file: Path, name: str) -> None:
     tensors = [tensor for key, tensor in state.items() if not key.startswith("_fc.")]
     own = network.state_dict()
     if [tensor.shape for tensor in tensors] != [tensor.shape for tensor in own.values()]:
-        raise BundleError(f"{file}: weights of another network than timm/{name}")
+        raise BundleError(f"{file}: weights of another network than timm/{name}; install the package again")
     network.load_state_dict(dict(zip(own, tensors, strict=True)))

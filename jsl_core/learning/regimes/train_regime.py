@@ -195,7 +195,9 @@ def _initial_network(
         return network, frozenset()
     parent_network = ModelBundle.load(parent).network
     if parent_network.spec.backbone != spec.backbone or parent_network.spec.channels != spec.channels:
-        raise BundleError(f"{parent}: its backbone is {parent_network.spec.backbone}, not {spec.backbone}")
+        raise BundleError(
+            f"{parent}: its backbone is {parent_network.spec.backbone}, not {spec.backbone}; name another"
+        )
     return network, network.start_from(parent_network, settings.inherit_heads)
 
 
