@@ -1,0 +1,1 @@
+"""The stages as cached Prefect tasks, one file a stage."""

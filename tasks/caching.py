@@ -60,6 +60,7 @@ class Placement(BaseModel):
         )
 
     def open(self) -> Store:
+        """Open the store."""
         return open_store(self.store)
 
     def folder(self, *parts: str) -> Path:
@@ -83,6 +84,7 @@ class ResultsOnStore(WritableFileSystem):
         return _whole_record(self.url, path, run) if run else _whole_record.__wrapped__(self.url, path, run)
 
     def write_path(self, path: str, content: bytes, _sync: bool = True) -> None:  # type: ignore[override]
+        """Write a result record."""
         open_store(self.url).write(f"results/{path}", content)
 
     def _resolve_path(self, path: str) -> None:

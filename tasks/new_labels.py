@@ -18,8 +18,7 @@ __all__ = ["count_new_labels"]
 
 
 def count_new_labels(ledger: Ledger, cohort: Path, regime: Regime, placement: Placement) -> tuple[int, int]:
-    """How many knees that landed have a label which the newest model was not made with, and how many models
-    there are."""
+    """Count the landed knees with a label that the newest model was not trained on, and the models."""
     store = placement.open()
     table = read_cohort(cohort)
     labelled = set(table.loc[table[label_of(regime)].notna(), "ID"])

@@ -51,6 +51,7 @@ class Step(BaseModel):
 
     @property
     def inputs(self) -> list[Artifact]:
+        """The artifacts among its parameters."""
         return artifacts_in(self.parameters)
 
 

@@ -87,7 +87,7 @@ class _Source:
     digest: str
     imports: tuple[_Import, ...]
     strings: frozenset[str]  # that could name a file
-    handed_on: Mapping[str, _Import] | None  # by an `__init__` that does nothing else
+    reexports: Mapping[str, _Import] | None  # by an `__init__` that does nothing else
 
 
 @lru_cache(maxsize=256)
@@ -117,7 +117,7 @@ def _read(tree: ast.Module, package: str) -> _Source:
         digest=hashlib.sha256("\0".join(words).encode()).hexdigest(),
         imports=(*(target for node in nodes for _, target in _bound_by(node, package)), *named),
         strings=frozenset(strings),
-        handed_on=bound if all(map(_hands_on, tree.body)) else None,
+        reexports=bound if all(map(_is_reexport, tree.body)) else None,
     )
 
 
@@ -128,14 +128,14 @@ def _modules_behind(target: str, taken: str) -> Iterator[str]:
     path = _file_of(target)
     if path is None:
         return
-    handed_on = _source(path, target).handed_on if path.name == "__init__.py" else None
-    if handed_on is None:
+    reexports = _source(path, target).reexports if path.name == "__init__.py" else None
+    if reexports is None:
         yield target
     elif not taken:
-        for module, name in handed_on.values():
+        for module, name in reexports.values():
             yield from _modules_behind(module, name)
-    elif taken in handed_on:
-        yield from _modules_behind(*handed_on[taken])
+    elif taken in reexports:
+        yield from _modules_behind(*reexports[taken])
 
 
 def _reached_from(tree: ast.Module, name: str, line: int) -> ast.Module:
@@ -254,7 +254,7 @@ def _is_for_type_checkers(node: ast.AST) -> bool:
     )
 
 
-def _hands_on(statement: ast.stmt) -> bool:
+def _is_reexport(statement: ast.stmt) -> bool:
     """Whether a statement of an `__init__` only says what its names are, or what it is for."""
     if isinstance(statement, ast.Assign):
         return _names_in(statement) == {"__all__"}

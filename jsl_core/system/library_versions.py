@@ -40,7 +40,7 @@ _COUNTED = {
     "zlib_ng": 0,
 }
 
-# Imported by a library, not by us, and only where they are installed: a film that none can decode is rejected.
+# Imported by a library, not by us, where they are installed: a film that none can decode is rejected.
 _PLUGINS = {"pydicom": ("pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle")}
 
 

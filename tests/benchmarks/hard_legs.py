@@ -45,8 +45,10 @@ def draw_leg(
     crop: Image, size: tuple[int, int], centre: tuple[float, float], side: float, turn: float, air: float,
     leg: LegShape, outward: float,
 ) -> Image:  # fmt: skip
-    """A leg on air, H×W of `size`; the crop's middle at `centre` (x, y), `turn` in radians; `outward`: the
-    direction (-1 or 1) of the fibula."""
+    """A leg on air, H×W of `size`; the crop's middle at `centre` (x, y), `turn` in radians.
+
+    `outward` is the direction (-1 or 1) of the fibula.
+    """
     y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
     cos, sin = np.float32(math.cos(turn)), np.float32(math.sin(turn))
     u = (cos * (x - centre[0]) + sin * (y - centre[1])) / np.float32(side)

@@ -153,7 +153,8 @@ def _rest(lab: Lab) -> None:
         if isinstance(runs, int):  # a refusal
             left = [f"the server answers {runs}"]
         else:
-            left = [(run["name"], run["state_name"], run["run_count"]) for run in runs if not is_scheduled(run)]
+            waiting = [run for run in runs if not is_scheduled(run)]
+            left = [(run["name"], run["state_name"], run["run_count"]) for run in waiting]
 
 
 def _check(lab: Lab, store: Store) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def training(lab: Lab, known: set[str]) -> tuple[str, Path] | None:
 
 
 def kill_in_training(lab: Lab, known: set[str], epochs: Callable[[], set[Path]]) -> str:
-    """kill -9 for the process that trains, once it has an epoch behind it, and for its worker; the run.
+    """Kill -9 for the process that trains, once it has an epoch behind it, and for its worker; the run.
 
     Other tests have trained in this lab. The process is found before it has an epoch: a busy server may take
     longer to name its run than the run itself.

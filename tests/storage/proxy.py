@@ -69,7 +69,7 @@ def proxied(server: Server) -> Iterator[tuple[Proxy, Server]]:
             else:
                 self.forward(body, fault)
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer  # noqa: N815 - http.server's names
 
         def forward(self, body: bytes, fault: str) -> None:
             far = http.client.HTTPConnection(upstream)

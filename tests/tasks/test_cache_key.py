@@ -55,8 +55,8 @@ def _printed(script: Path, project: Path, *arguments: str) -> Any:
 def test_an_edit_of_a_module_changes_the_keys_of_the_stages_that_reach_it_and_of_no_other(
     report: dict[str, Any],
 ) -> None:
-    # Of a stage's own file only the part counts that it reaches; and an `__init__` that hands on names no longer
-    # does only that when it is edited.
+    # Of a stage's own file only the part counts that it reaches; and an `__init__` that only hands on names
+    # does more than that when it is edited.
     own = {f"tasks.{stage.partition('.')[0]}" for stage in report["code"]}
     edited = {
         module: set(stages)
