@@ -70,3 +70,11 @@ def test_a_training_on_all_gpus_reports_what_one_process_would(
 
 def test_the_code_of_the_other_processes_counts_as_that_of_a_training() -> None:
     assert ddp_worker.__name__ in import_closure(train_on_all_gpus).code
+
+
+def test_a_job_survives_the_way_to_another_process(
+    dataset: Path, fast: TrainingSettings, tmp_path: Path
+) -> None:
+    job = TrainingJob("jsl-joint", dataset, fast, tmp_path / "out", tmp_path / "parent", fold=0)
+    assert TrainingJob.from_json(job.to_json()) == job
+    assert TrainingJob("kl", dataset, fast, tmp_path).folds == 0

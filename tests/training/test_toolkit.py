@@ -8,16 +8,10 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from jsl_core.config import DetectorTrainSettings, RegimeSettings, TrainingSettings
-from jsl_core.detection.training.films import BoxedImage
-from jsl_core.detection.training.train import train_detector
-from jsl_core.errors import BadSettings, DetectorError
-from jsl_core.learning.__main__ import main
-from jsl_core.learning.model.ensemble import Ensemble
-from jsl_core.learning.regimes import TrainingJob, train_regime
+from jsl_core.config import RegimeSettings
+from jsl_core.errors import DetectorError
 from jsl_core.training.average import update_average
 from jsl_core.training.checkpoint import Checkpoint
-from jsl_core.training.device import pick_device
 from jsl_core.training.optimizer import build_optimizer, decay_groups, set_learning_rate
 from jsl_core.training.schedule import warm_up_and_cosine
 
@@ -94,58 +88,3 @@ def test_a_damaged_checkpoint_is_ignored_or_one_line(tmp_path: Path) -> None:
         assert Checkpoint(file, "one").load() is None
         with pytest.raises(DetectorError, match=r"epoch\.pt is damaged; delete it to train from the start$"):
             Checkpoint(file, "one", DetectorError).load()
-
-
-def draw_film(rng: np.random.Generator) -> BoxedImage:
-    return BoxedImage(rng.integers(0, 255, (64, 64), np.uint8), np.array([[8, 8, 40, 40]], np.float32))
-
-
-def test_a_gpu_that_is_not_there_is_one_line_wherever_it_is_asked_for(
-    dataset: Path,
-    fast: TrainingSettings,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    train_regime(TrainingJob("kl", dataset, fast, tmp_path / "kl"))
-    settings = fast.model_copy(update={"device": "cuda"})
-    one_line = "^no CUDA GPU can be used here; set device to auto or cpu$"
-    with pytest.raises(BadSettings, match=one_line):
-        pick_device("cuda")
-    with pytest.raises(BadSettings, match=one_line):
-        train_regime(TrainingJob("kl", dataset, settings, tmp_path / "out"))
-    with pytest.raises(BadSettings, match=one_line):
-        Ensemble.load([tmp_path / "kl"], "cuda")
-    with pytest.raises(BadSettings, match=one_line):
-        train_detector(draw_film, [], DetectorTrainSettings(device="cuda"), tmp_path / "detector")
-    (tmp_path / "settings.json").write_text(settings.model_dump_json())
-    assert main([str(dataset), str(tmp_path / "out"), "--settings", str(tmp_path / "settings.json")]) == 1
-    assert capsys.readouterr().err == "error: no CUDA GPU can be used here; set device to auto or cpu\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "error: {file}: Invalid JSON"),
-        ('{"epochs": 3}', "error: {file}: there is no setting epochs"),
-        ('{"kl": {"epochs": 0}}', "error: {file}: kl.epochs: Input should be"),
-    ],
-)
-def test_settings_that_cannot_be_are_one_line(
-    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
-) -> None:
-    file = tmp_path / "settings.json"
-    file.write_text(text)
-    assert main([str(dataset), str(tmp_path / "out"), "--settings", str(file)]) == 1
-    line = capsys.readouterr().err
-    assert line.startswith(message.format(file=file))
-    assert line.count("\n") == 1
-
-
-def test_a_job_survives_the_way_to_another_process(
-    dataset: Path, fast: TrainingSettings, tmp_path: Path
-) -> None:
-    job = TrainingJob("jsl-joint", dataset, fast, tmp_path / "out", tmp_path / "parent", fold=0)
-    assert TrainingJob.from_json(job.to_json()) == job
-    assert TrainingJob("kl", dataset, fast, tmp_path).folds == 0
