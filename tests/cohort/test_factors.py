@@ -57,12 +57,12 @@ def test_other_rows_change_nothing() -> None:
 
 
 def test_a_missing_sex_is_the_commoner_one_not_female() -> None:
-    one = rows(1, missing=0).assign(Sex=np.nan)
+    row = rows(1, missing=0).assign(Sex=np.nan)
     for commoner in (1.0, 2.0):
         train = rows(missing=0)
         train["Sex"] = [commoner] * 40 + [3 - commoner] * 20
         encoder = FactorEncoder.fit(train, "clinical")
-        unknown, known = encoder.transform(one), encoder.transform(one.assign(Sex=commoner))
+        unknown, known = encoder.transform(row), encoder.transform(row.assign(Sex=commoner))
         np.testing.assert_array_equal(unknown, known)
 
 

@@ -35,8 +35,8 @@ def everyone(table: pd.DataFrame) -> frozenset[str]:
 
 def test_the_same_model_again_is_not_worse() -> None:
     champion = predictions(1.0)
-    found = compare_with_champion(champion, champion, everyone(champion), margin=0.0)
-    assert (found.difference, found.low, found.high, found.not_worse) == (0, 0, 0, True)
+    comparison = compare_with_champion(champion, champion, everyone(champion), margin=0.0)
+    assert (comparison.difference, comparison.low, comparison.high, comparison.not_worse) == (0, 0, 0, True)
 
 
 @pytest.mark.parametrize("head", ["jsl", "kl"])
@@ -61,8 +61,8 @@ def test_only_frozen_participants_knees_that_both_have_and_that_are_labelled_cou
     frozen = frozenset(sorted(everyone(champion))[:100])
     champion = champion[champion["ID"] != "1000001_1"]
     challenger.loc[challenger["ID"] == "1000002_1", "JSL_Prog"] = np.nan
-    found = compare_with_champion(challenger, champion, frozen, margin=0.03)
-    assert (found.knees, found.participants) == (198, 100)
+    comparison = compare_with_champion(challenger, champion, frozen, margin=0.03)
+    assert (comparison.knees, comparison.participants) == (198, 100)
     both = challenger.merge(champion[["ID", "jsl_risk"]], on="ID", suffixes=("", "_old"))
     both = both[both["participant"].isin(frozen) & both["JSL_Prog"].notna()]
     test = delong.auc_difference(
@@ -71,7 +71,7 @@ def test_only_frozen_participants_knees_that_both_have_and_that_are_labelled_cou
         both["jsl_risk_old"].to_numpy(),
         both["participant"].to_numpy(),
     )
-    assert (found.difference, found.low, found.high) == (test.value, test.low, test.high)
+    assert (comparison.difference, comparison.low, comparison.high) == (test.value, test.low, test.high)
 
 
 def test_what_cannot_be_compared_is_one_clear_line() -> None:

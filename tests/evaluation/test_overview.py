@@ -10,11 +10,11 @@ from jsl_core.evaluation.report.published import INFORMATION, TITLES
 
 @pytest.fixture
 def figures() -> dict[str, Any]:
-    shown = {"value": 0.8214, "low": 0.7826, "high": 0.8541}
+    figure = {"value": 0.8214, "low": 0.7826, "high": 0.8541}
     models = {
         name: {
-            "kl": {"accuracy": shown, "kappa": shown} if name in ("kl", "multitask") else None,
-            "jsl": {"auc": shown} if name in INFORMATION else None,
+            "kl": {"accuracy": figure, "kappa": figure} if name in ("kl", "multitask") else None,
+            "jsl": {"auc": figure} if name in INFORMATION else None,
         }
         for name in TITLES
     }

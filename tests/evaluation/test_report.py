@@ -94,7 +94,7 @@ def figures(predictions: pd.DataFrame) -> dict[str, Any]:
         "kl": predictions.drop(columns="jsl_risk"),
     }
     return {
-        "models": {name: evaluate_predictions(one, 0.4, settings) for name, one in rows.items()},
+        "models": {name: evaluate_predictions(table, 0.4, settings) for name, table in rows.items()},
         "comparisons": compare_models(rows, dict.fromkeys(rows, 0.4), settings, "test"),
         "grade_comparisons": compare_grades(rows, settings, "test"),
         "best_attainable": {"risk-factors": 0.699, "image": 0.815, "image+factors": 0.865},
@@ -305,8 +305,8 @@ def test_a_retraining_tells_what_it_decided_and_by_which_figures(
         "figure": "AUC", "challenger": 0.7, "champion": 0.75, "difference": -0.05, "low": -0.1, "high": 0.0,
         "margin": 0.03, "knees": 60, "participants": 30, "why": "not shown to be as good",
     }  # fmt: skip
-    kept = {"action": "keep", "version": "bb22", "over": "aa11", "figures": figures}
-    page = written(replace(content, decision=kept), tmp_path)
+    decision = {"action": "keep", "version": "bb22", "over": "aa11", "figures": figures}
+    page = written(replace(content, decision=decision), tmp_path)
     assert "Model bb22 is not promoted: not shown to be as good." in page.source
     assert "-0.050" in page.source
     assert "[-0.100 to +0.000]" in page.source

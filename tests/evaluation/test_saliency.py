@@ -1,4 +1,4 @@
-"""Saliency finds what a network uses, on the side it lies, and forgets it when the weights are drawn anew."""
+"""Saliency finds what a network uses, on the side it lies, and forgets it when the weights are random."""
 
 import numpy as np
 import pandas as pd
@@ -104,9 +104,9 @@ def test_every_head_can_be_asked_by_every_method(method: SaliencyMethod, heads: 
 def test_maps_change_when_the_weights_are_randomised(method: SaliencyMethod) -> None:
     images, table = knees()
     trained = compute_saliency_maps(patch_bundle(), images, table, method)
-    drawn = compute_saliency_maps(randomise_weights(patch_bundle()), images, table, method)
+    random = compute_saliency_maps(randomise_weights(patch_bundle()), images, table, method)
     assert rank_correlation(trained, trained) == pytest.approx(1)
-    assert abs(rank_correlation(trained, drawn)) < 0.3
+    assert abs(rank_correlation(trained, random)) < 0.3
 
 
 def test_even_saliency_falls_into_the_joint_space_by_its_area() -> None:

@@ -68,13 +68,13 @@ def test_knees_counted_twice_make_nothing_surer() -> None:
 
 def test_the_clustered_interval_of_a_difference_is_the_bootstraps() -> None:
     def difference(positive: np.ndarray, risk: np.ndarray, other: np.ndarray) -> dict[str, float]:
-        one, two = (progression_scores(positive, score, positive)["auc"] for score in (risk, other))
-        return {"auc": one - two}
+        auc, other_auc = (progression_scores(positive, score, positive)["auc"] for score in (risk, other))
+        return {"auc": auc - other_auc}
 
-    drawn = bootstrap_intervals(difference, PARTICIPANT, POSITIVE, RISK, OTHER, resamples=800)["auc"]
+    resampled = bootstrap_intervals(difference, PARTICIPANT, POSITIVE, RISK, OTHER, resamples=800)["auc"]
     test = auc_difference(POSITIVE, RISK, OTHER, PARTICIPANT)
-    assert test.value == pytest.approx(drawn.value)
-    assert test.high - test.low == pytest.approx(drawn.high - drawn.low, rel=0.1)
+    assert test.value == pytest.approx(resampled.value)
+    assert test.high - test.low == pytest.approx(resampled.high - resampled.low, rel=0.1)
 
 
 def test_calibration_is_the_maximum_likelihood_of_the_log_odds() -> None:
@@ -134,8 +134,8 @@ def test_reclassification_of_a_hand_worked_example() -> None:
 def test_the_nri_at_a_threshold_is_what_sensitivity_and_specificity_gain() -> None:
     flagged, by_other = RISK >= 0.4, OTHER >= 0.5
     gains = [
-        oracle.recall_score(truth, one) - oracle.recall_score(truth, two)
-        for truth, one, two in ((POSITIVE, flagged, by_other), (~POSITIVE, ~flagged, ~by_other))
+        oracle.recall_score(truth, first) - oracle.recall_score(truth, second)
+        for truth, first, second in ((POSITIVE, flagged, by_other), (~POSITIVE, ~flagged, ~by_other))
     ]
     scores = reclassification_scores(POSITIVE, RISK, OTHER, flagged, by_other)
     assert scores["nri_at_threshold"] == pytest.approx(sum(gains))
@@ -165,7 +165,7 @@ def test_a_specificity_that_no_knee_allows_flags_none() -> None:
 
 
 def rows(split: str, risk: np.ndarray = RISK) -> pd.DataFrame:
-    chances = np.random.default_rng(3).dirichlet(np.ones(5), N)
+    probability = np.random.default_rng(3).dirichlet(np.ones(5), N)
     return pd.DataFrame(
         {
             "ID": [f"{split}{i}" for i in range(N)],
@@ -175,38 +175,40 @@ def rows(split: str, risk: np.ndarray = RISK) -> pd.DataFrame:
             "JSL_Prog": POSITIVE.astype(float),
             "jsl_risk": risk,
         }
-    ).assign(**dict(zip(GRADE_PROBABILITIES, chances.T, strict=True)))
+    ).assign(**dict(zip(GRADE_PROBABILITIES, probability.T, strict=True)))
 
 
 def test_operating_points_are_chosen_without_a_look_at_the_test_knees() -> None:
     both = pd.concat([rows("val"), rows("test", risk=1 - RISK)], ignore_index=True)
     figures = evaluate_predictions(both, 0.4, EvaluateSettings(bootstrap=5))["jsl"]
-    assert {one["aim"]: one["threshold"] for one in figures["points"]} == choose_thresholds(POSITIVE, RISK)
+    assert {point["aim"]: point["threshold"] for point in figures["points"]} == choose_thresholds(
+        POSITIVE, RISK
+    )
     assert figures["points"][0]["sensitivity"]["value"] == pytest.approx(
         oracle.recall_score(POSITIVE, figures["points"][0]["threshold"] <= 1 - RISK)
     )
 
 
 def test_probabilities_of_grades_are_scored_as_scikit_learn_scores_them() -> None:
-    told = rows("test")
-    truth, chances = told["BL_KL_grade"].to_numpy(int), told[GRADE_PROBABILITIES].to_numpy()
-    scores = probability_scores(truth, chances)
-    assert scores["log_loss"] == pytest.approx(oracle.log_loss(truth, chances))
-    assert scores["brier"] == pytest.approx(oracle.brier_score_loss(truth, chances, scale_by_half=False))
-    figures = evaluate_predictions(told, None, EvaluateSettings(bootstrap=5))["kl"]
-    area = oracle.roc_auc_score(truth >= 2, chances[:, 2:].sum(axis=1))
+    test_rows = rows("test")
+    truth, probability = test_rows["BL_KL_grade"].to_numpy(int), test_rows[GRADE_PROBABILITIES].to_numpy()
+    scores = probability_scores(truth, probability)
+    assert scores["log_loss"] == pytest.approx(oracle.log_loss(truth, probability))
+    assert scores["brier"] == pytest.approx(oracle.brier_score_loss(truth, probability, scale_by_half=False))
+    figures = evaluate_predictions(test_rows, None, EvaluateSettings(bootstrap=5))["kl"]
+    area = oracle.roc_auc_score(truth >= 2, probability[:, 2:].sum(axis=1))
     assert figures["osteoarthritis"]["value"] == pytest.approx(area, abs=1e-9)
 
 
 def test_grades_are_compared_on_the_same_knees() -> None:
-    one, other = rows("test"), rows("test").assign(kl_0=50.0)
-    (pair,) = compare_grades({"one": one, "other": other}, EvaluateSettings(bootstrap=50), "test")
-    truth = one["BL_KL_grade"].to_numpy(int)
+    own, other = rows("test"), rows("test").assign(kl_0=50.0)
+    (pair,) = compare_grades({"own": own, "other": other}, EvaluateSettings(bootstrap=50), "test")
+    truth = own["BL_KL_grade"].to_numpy(int)
     expected = (
-        grade_scores(truth, called_grades(one[GRADE_PROBABILITIES].to_numpy()))["accuracy"]
+        grade_scores(truth, called_grades(own[GRADE_PROBABILITIES].to_numpy()))["accuracy"]
         - (truth == 0).mean()
     )
     assert pair["accuracy"]["value"] == pytest.approx(expected)
     assert pair["accuracy"]["low"] <= expected <= pair["accuracy"]["high"]
-    same = compare_grades({"one": one, "same": one}, EvaluateSettings(bootstrap=5), "test")[0]["kappa"]
+    same = compare_grades({"own": own, "same": own}, EvaluateSettings(bootstrap=5), "test")[0]["kappa"]
     assert (same["value"], same["low"], same["high"]) == (0, 0, 0)

@@ -53,5 +53,5 @@ def test_an_auc_of_fewer_than_five_knees_of_either_outcome_is_not_told() -> None
         }
     )
     parts = evaluate_predictions(rows, 0.5, EvaluateSettings(bootstrap=5))["jsl"]["subgroups"]
-    told = {part["level"]: part["auc"] is not None for part in parts if part["group"] == "Sex"}
-    assert told == {"male": False, "female": True}
+    has_auc = {part["level"]: part["auc"] is not None for part in parts if part["group"] == "Sex"}
+    assert has_auc == {"male": False, "female": True}

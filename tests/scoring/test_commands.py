@@ -29,18 +29,18 @@ def read(path: Path) -> pd.DataFrame:
 
 def test_crops_are_scored_as_training_scored_them(lab: Path, tmp_path: Path) -> None:
     assert jsl("score", lab / "cohort.csv", "--model", lab / "a", "--out", tmp_path / "s.csv") == 0
-    scores, told = read(tmp_path / "s.csv"), read(lab / "a" / "predictions.csv")
-    both = scores.merge(told, on="ID", suffixes=("", "_told"))
+    scores, predictions = read(tmp_path / "s.csv"), read(lab / "a" / "predictions.csv")
+    both = scores.merge(predictions, on="ID", suffixes=("", "_of_training"))
     assert len(both) == len(scores) == 80
     for name in GRADES:
-        np.testing.assert_allclose(both[name], both[f"{name}_told"], atol=1e-5)
+        np.testing.assert_allclose(both[name], both[f"{name}_of_training"], atol=1e-5)
     assert list(scores["kl_grade"]) == list(called_grades(scores[GRADES].to_numpy()))
 
 
 def test_several_models_are_averaged(lab: Path, tmp_path: Path) -> None:
     for name, models in {"a": ["a"], "b": ["b"], "both": ["a", "b"]}.items():
-        places = [lab / model for model in models]
-        assert jsl("score", lab / "cohort.csv", "--model", *places, "--out", tmp_path / f"{name}.csv") == 0
+        bundles = [lab / model for model in models]
+        assert jsl("score", lab / "cohort.csv", "--model", *bundles, "--out", tmp_path / f"{name}.csv") == 0
     a, b, both = (read(tmp_path / f"{name}.csv")[GRADES] for name in ("a", "b", "both"))
     np.testing.assert_allclose(both, (a + b) / 2, atol=2e-6)
     assert np.abs(a - b).to_numpy().max() > 0.01
@@ -49,22 +49,22 @@ def test_several_models_are_averaged(lab: Path, tmp_path: Path) -> None:
 def test_figures_are_those_of_scikit_learn_on_the_test_part(lab: Path, tmp_path: Path) -> None:
     files = ("--json", tmp_path / "f.json", "--predictions", tmp_path / "p.csv")
     assert jsl("evaluate", lab / "a", lab / "joint", "--cohort", lab / "cohort.csv", *files) == 0
-    figures, told = json.loads((tmp_path / "f.json").read_text()), read(tmp_path / "p.csv")
+    figures, predictions = json.loads((tmp_path / "f.json").read_text()), read(tmp_path / "p.csv")
     assert figures["part"] == "test"
-    assert set(told["split"]) == {"test"}
-    grades = told[told["model"] == "a"]
+    assert set(predictions["split"]) == {"test"}
+    grades = predictions[predictions["model"] == "a"]
     truth, guess = grades["BL_KL_grade"], called_grades(grades[GRADES].to_numpy())
     measured = figures["models"]["a"]["kl"]
     assert measured["n"] == len(grades) == figures["knees"]
     assert measured["accuracy"]["value"] == pytest.approx(accuracy_score(truth, guess))
     kappa = cohen_kappa_score(truth, guess, weights="quadratic", labels=range(5))
     assert measured["kappa"]["value"] == pytest.approx(kappa)
-    risks = told[told["model"] == "joint"]
+    risks = predictions[predictions["model"] == "joint"]
     auc = roc_auc_score(risks["JSL_Prog"], risks["jsl_risk"])
     assert figures["models"]["joint"]["jsl"]["auc"]["value"] == pytest.approx(auc, abs=1e-6)
 
 
-def test_knees_a_model_has_learned_from_are_told(
+def test_knees_a_model_has_learned_from_are_a_warning(
     lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert jsl("evaluate", lab / "a", "--cohort", lab / "cohort.csv", "--split", "train") == 0
@@ -85,11 +85,12 @@ def test_an_unreadable_crop_is_a_row_with_its_reason(lab: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["score", "cohort.csv", "--model", "nowhere"], "nowhere"),
         (["score", "cohort.csv", "--model", "a", "a"], "a model is named twice"),
         (["score", "cohort.csv", "--model", "joint"], "give --factors"),
+        (["evaluate", "a", "--cohort", "crops"], "crops: cannot be read (Is a directory)"),
         (["evaluate", "a", "--cohort", "nowhere.csv"], "nowhere.csv: cannot be read"),
         (["evaluate", "a", "--cohort", "cohort.csv", "--split", "tst"], "there are test, train, val"),
     ],
@@ -97,15 +98,15 @@ def test_an_unreadable_crop_is_a_row_with_its_reason(lab: Path, tmp_path: Path) 
 def test_a_mistake_is_one_line(
     lab: Path,
     words: list[str],
-    told: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(lab)
     assert jsl(*words) == 1
-    said = capsys.readouterr().err
-    assert told in said
-    assert said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
 
 
 def test_overlays_lie_beside_the_scores(lab: Path, tmp_path: Path) -> None:

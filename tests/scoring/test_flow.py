@@ -49,7 +49,7 @@ def test_the_flow_scores_as_the_command_does(lab: Path, films: Path, tmp_path: P
 
 
 @pytest.mark.usefixtures("prefect")
-def test_a_model_that_is_not_there_is_told(films: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_not_there_is_named(films: Path, tmp_path: Path) -> None:
     settings = ScoreSettings(
         scans=str(films / "scans"), models=("models/kl/none",), store=str(tmp_path / "store")
     )
