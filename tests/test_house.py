@@ -1,6 +1,7 @@
 """Rules of the house that no tool knows: no long files, and no riddles for names (CONTRIBUTING, "Words")."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -10,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("jsl_core", "tasks", "flows", "deployments")
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+FILES = [*SOURCES, *(ROOT / "tests").rglob("*.py")]
+DOCUMENTS = [path.relative_to(ROOT) for path in (ROOT / "docs").glob("*.md")]
 LONGEST = 400  # lines
 RIDDLES = {
     "dealing",
@@ -56,3 +59,10 @@ def names(tree: ast.AST) -> Iterator[tuple[str, int]]:
                 yield node.attr, node.lineno
             case ast.alias(asname=str(name)):
                 yield name, node.lineno
+
+
+@pytest.mark.parametrize("document", sorted(["CONTRIBUTING.md", "README.md", *map(str, DOCUMENTS)]))
+def test_a_file_that_a_document_names_is_there(document: str) -> None:
+    text = (ROOT / document).read_text()
+    named = set(re.findall(r"`([\w./]+\.py)`", text))
+    assert not {path for path in named if not any(source.match(path) for source in FILES)}

@@ -79,7 +79,7 @@ def crops(folder: Path, count: int, bucket: int = 128) -> dict[str, float]:
         made = [store.put(body, "crop.png") for body in bodies]
         rows = json.dumps([{"png": one.model_dump()} for one in made]).encode()
         tables.append((store.put(rows, "cropped.json"), made))
-        store.gather(*tables[-1])
+        store.write_archive(*tables[-1])
     os.environ["JSL_CACHE_DIR"] = str(folder / "another machine")
     open_module._open_bucket.cache_clear()
     far = open_store(url)
