@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from jsl_core import __version__
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging.names import Pseudonyms
 from jsl_core.imaging.sources import STATE, read_scan, walk_scans
 from jsl_core.storage import FolderStore, Memo
+from jsl_core.system.code_key import code_key
 from jsl_core.system.files import write_atomically
 from jsl_core.system.parallel import parallel_map
 
@@ -128,7 +128,7 @@ class FolderRun:
         revealed are made anew, as whom they stand for is never remembered.
         """
         data = read_scan(self.source, file)
-        memo = Memo(FolderStore(self.target / STATE), __version__)
+        memo = Memo(FolderStore(self.target / STATE), code_key(make).digest)
         item = [self.alias(file), hashlib.sha256(data).hexdigest(), settings]
         remembered = memo.get(item)
         if remembered is not None and not fresh and not self._reveals:
