@@ -48,7 +48,7 @@ def _automations(retrain: UUID) -> list["AutomationCore"]:
     return [
         AutomationCore(
             name="JSL: a run that is silent has died",
-            description="Its worker and its process have gone, and nobody was left to say so.",
+            description="Its worker and its process have died without a word to the server.",
             trigger=EventTrigger(
                 after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
                 expect={"prefect.flow-run.heartbeat", "prefect.flow-run.AwaitingRetry", *_ENDS},

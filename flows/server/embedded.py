@@ -50,7 +50,7 @@ _SERVER_SETTINGS = {
 
 
 @contextmanager
-def embedded_prefect(home: Path, flows: str, *, debug: bool = False) -> Iterator[None]:
+def embedded_prefect(home: Path, flows: str) -> Iterator[None]:
     """Run a Prefect server for the time of the block, unless PREFECT_API_URL names one.
 
     Prefect must be imported inside the block, as it reads its environment then.
@@ -58,13 +58,12 @@ def embedded_prefect(home: Path, flows: str, *, debug: bool = False) -> Iterator
     Args:
         home: Folder of the server's database.
         flows: The module that the block will import; it is loaded while the server starts.
-        debug: Whether Prefect prints its log.
 
     Raises:
         JslError: If the server does not start.
     """
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else _QUIET)
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", _QUIET)
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
     if "PREFECT_API_URL" in os.environ:
         yield

@@ -40,7 +40,7 @@ def why(run: str, task: str, *, store: str = _STORE) -> None:
 def link(key: str, *, store: str = _STORE) -> None:
     """Print a link by which a browser, for a day, gets one object of a store: a report, a table, a model.
 
-    Whoever has the link has the object; nothing else is given away.
+    Anyone who has the link can read that object, and nothing else.
 
     Args:
         key: As published, such as runs/2026-01-31-run/report.html, or with the store's URL before it.
