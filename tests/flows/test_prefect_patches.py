@@ -123,6 +123,7 @@ def test_the_holder_of_the_lock_can_commit_while_another_statement_waits(tmp_pat
 # create_server_app
 
 
+@pytest.mark.slow
 def test_prefects_app_can_be_created_for_an_ephemeral_server() -> None:
     from prefect.server.api.server import create_app
 

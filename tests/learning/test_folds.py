@@ -49,6 +49,7 @@ def test_a_test_part_that_the_table_gives_stays_one(tmp_path: Path) -> None:
     assert sorted(chosen["ID"]) == sorted(set(table["ID"]) - test_part)
 
 
+@pytest.mark.slow
 def test_predictions_out_of_fold_are_those_of_the_model_that_was_tested_on_the_knee(
     dataset: Path, fast: TrainingSettings, tmp_path: Path
 ) -> None:

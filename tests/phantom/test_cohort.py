@@ -61,6 +61,7 @@ def test_boxes_are_in_pixels_of_the_stored_picture(cohort: Path) -> None:
         assert 0 <= knee["y1"] < knee["y2"] <= ds.Rows
 
 
+@pytest.mark.slow
 def test_more_participants_and_more_processes_change_no_earlier_film(cohort: Path, tmp_path: Path) -> None:
     write_phantom(tmp_path, SETTINGS.model_copy(update={"patients": 8}), jobs=2)
     before, after = contents(cohort), contents(tmp_path)
