@@ -12,6 +12,7 @@ a docstring, a help text or another line break changes nothing.
 
 import ast
 import hashlib
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ def import_closure(function: Callable[..., Any], exempt: frozenset[str] = frozen
         function: A Python function whose source file is there.
         exempt: Modules, or packages with all that is in them, that do not count.
     """
+    function = inspect.unwrap(function)  # what a decorator such as no_grad stands in front of
     code = function.__code__
     return _closure(code.co_filename, function.__module__, code.co_name, code.co_firstlineno, exempt)
 

@@ -42,7 +42,7 @@ class Checkpoint:
             return None
         try:
             state: dict[str, Any] = torch.load(self._path, map_location="cpu", weights_only=True)
-            key = state.get("key", state.get("settings"))  # detectors of version 0.1 wrote `settings`
+            key = state.get("key")
         except Exception as error:  # the reader has many ways to dislike a file
             if self._error is not None:
                 raise self._error(f"{self._path} is damaged; delete it to train from the start") from error
@@ -51,6 +51,6 @@ class Checkpoint:
             return state
         if self._error is not None:
             raise self._error(
-                f"{self._path.parent} holds a training with other settings; choose another folder"
+                f"{self._path.parent} holds a training with other settings or films; choose another folder"
             )
         return None

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from jsl_core.config import DetectorTrainSettings
 from jsl_core.detection.detector import load_network
@@ -127,6 +128,9 @@ def test_a_training_goes_on_from_an_earlier_detector(draw_knee: Sampler, tmp_pat
     assert second.sections == first.sections
     for before, after in zip(first.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(after, before, atol=1e-3, rtol=1e-3)  # half precision lies between
+    save_file({name: 2 * tensor for name, tensor in load_file(start).items()}, start)
+    with pytest.raises(DetectorError, match="other settings or films"):  # the start was replaced in place
+        train_detector(draw_knee, [], slow, tmp_path / "second")
 
 
 def test_a_start_that_is_missing_is_one_error(draw_knee: Sampler, tmp_path: Path) -> None:

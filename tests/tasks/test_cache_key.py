@@ -15,6 +15,7 @@ import pytest
 
 from jsl_core.config import ConvertSettings, CropSettings, TrainingSettings, keyed_settings
 from jsl_core.config.base import Settings
+from jsl_core.learning.regimes.prediction import encode
 from jsl_core.system import library_versions as versions
 from jsl_core.system.code_key import EXEMPT, code_key
 from tasks.caching import Placement, stage_key
@@ -223,6 +224,11 @@ def test_every_setting_that_names_a_file_of_a_stage_is_marked() -> None:
             if field.annotation is str and any(word in name for word in names):
                 assert field.metadata, f"{settings.__name__}.{name}"
     assert issubclass(CropSettings, Settings)
+
+
+def test_a_decorated_function_has_the_key_of_the_function_and_not_of_its_decorator() -> None:
+    key = code_key(encode)
+    assert {"jsl_core.learning.regimes.prediction", "jsl_core.learning.model.networks"} <= key.code.keys()
 
 
 def test_a_function_defined_in_a_test_has_the_key_of_what_it_calls() -> None:

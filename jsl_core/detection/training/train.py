@@ -21,7 +21,9 @@ from jsl_core.detection.training.films import BoxedImage, Sampler
 from jsl_core.detection.training.initial_network import initial_network
 from jsl_core.detection.training.loss import DetectionLoss
 from jsl_core.detection.training.metrics import DetectionMetrics, detection_metrics
+from jsl_core.detection.training.sources import list_source_files
 from jsl_core.errors import DetectorError
+from jsl_core.storage import Artifact
 from jsl_core.system.files import write_atomically
 from jsl_core.training.average import update_average
 from jsl_core.training.checkpoint import Checkpoint
@@ -146,5 +148,7 @@ def _network_input(images: np.ndarray, channels: int) -> Tensor:
 
 
 def _checkpoint_key(settings: DetectorTrainSettings) -> str:
-    """The settings that hold from a training's start to its end; where films and device are may change."""
-    return settings.without_paths().model_copy(update={"device": "auto"}).model_dump_json()
+    """What holds from a training's start to its end: settings and files, wherever films and device are."""
+    recipe = settings.without_paths().model_copy(update={"device": "auto"})
+    digests = [Artifact.of_file(path).sha256 for path in list_source_files(settings)]
+    return json.dumps([recipe.model_dump(mode="json"), digests])

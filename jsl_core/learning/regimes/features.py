@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes.prediction import encode
+from jsl_core.system.code_key import code_key
 from jsl_core.system.files import replace_atomically
 
 __all__ = ["cached_features"]
@@ -46,7 +47,8 @@ def cached_features(
 
 def _cache_key(network: KneeNetwork, data: DeviceData, dataset: str) -> str:
     """Digest of all that the features depend on."""
-    digest = hashlib.sha256(f"{dataset} {network.spec} {data.images.device.type}".encode())
+    about = f"{code_key(encode).digest} {dataset} {network.spec} {data.images.device.type}"
+    digest = hashlib.sha256(about.encode())
     digest.update(data.mirrored.cpu().numpy().tobytes())
     for name, tensor in network.backbone.state_dict().items():
         digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())

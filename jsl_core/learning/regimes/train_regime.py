@@ -11,7 +11,7 @@ import torch
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
-from jsl_core.config import TrainingSettings
+from jsl_core.config import TrainingSettings, keyed_settings
 from jsl_core.config.training import JOINT
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings, BundleError
@@ -83,7 +83,7 @@ def train_regime(
         encoder = FactorEncoder.fit(packed.table.iloc[train], settings.factors, settings.scale_factors)
     trainer = _build_trainer(job, settings, packed, encoder, balance, val, group)
     parent = _weights_digest(job.parent)
-    key = [_CHECKPOINT_FORMAT, job.regime, packed.digest, settings.model_dump(mode="json"), parent]
+    key = [_CHECKPOINT_FORMAT, job.regime, packed.digest, keyed_settings(settings), parent]
     checkpoint = Checkpoint(
         job.checkpoints / "epoch.pt" if job.checkpoints else None, json.dumps(key, sort_keys=True)
     )
