@@ -9,7 +9,7 @@ import pandas as pd
 from prefect.artifacts import create_markdown_artifact
 
 from jsl_core.config import RetrainSettings
-from jsl_core.errors import JslError
+from jsl_core.errors import BundleError, JslError
 from jsl_core.storage import Artifact, Store, checkout, tree_files
 from jsl_core.storage.registry import Decision, Registry, Version
 from tasks.caching import Placement, stage
@@ -44,8 +44,15 @@ def freeze(tree: Artifact, regime: str, placement: Placement) -> frozenset[str]:
 
 
 def size_of(model: Artifact, store: Store) -> int:
-    """Side in pixels of the crops that a model takes."""
-    bundle = json.loads(store.get(tree_files(store, model)["bundle.json"]))
+    """Side in pixels of the crops that a model takes.
+
+    Raises:
+        BundleError: It takes none, as the baseline, or is several models, as a cross-validation's.
+    """
+    file = tree_files(store, model).get("bundle.json")
+    bundle = json.loads(store.get(file)) if file else {}
+    if not bundle.get("network"):
+        raise BundleError(f"model {model.name}: has no network of its own; promote one that has")
     size: int = bundle["network"]["size"]
     return size
 

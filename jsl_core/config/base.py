@@ -15,9 +15,9 @@ __all__ = ["FileContent", "InputFile", "Settings", "keyed_settings"]
 
 
 class Settings(BaseModel):
-    """Frozen, and a misspelt name is an error."""
+    """Frozen; a misspelt name is an error, and so is a number that is none or infinite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def packages_of(self, name: str) -> tuple[str, ...]:
         """The distributions that a word in the setting `name` stands for, such as `imagenet`."""
