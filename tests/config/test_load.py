@@ -48,7 +48,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_setting(tmp_path: Path) -> No
     ("values", "message"),
     [
         ("[]", "no values for training.kl.lr"),
-        ("{low = 1e-4, high = inf}", "sweep.vary.training.kl.lr: low must be below high, both finite"),
+        ("{low = 1e-4, high = inf}", "sweep.vary.training.kl.lr.high: Input should be a finite number"),
         ("{low = -1e308, high = 1e308}", "both finite"),
     ],
 )
