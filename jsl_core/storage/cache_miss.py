@@ -12,7 +12,7 @@ from jsl_core.storage.memo import artifacts_in
 __all__ = ["explain_misses"]
 
 _SHOWN = 12  # characters of a digest
-_NAMED = 5  # inputs of one kind of change
+_NAMED = 5  # modules, or inputs, of one kind of change
 
 
 def explain_misses(store: Store, run: str, stage: str) -> list[str]:
@@ -60,11 +60,14 @@ def _explain(step: Step, earlier: list[Run], earlier_steps: Mapping[str, Step]) 
 def _changes(old: Step, new: Step) -> Iterator[str]:
     if old.version != new.version:
         yield f"the task's declared version: {old.version} → {new.version}"
-    for name, before, after in _differences(old.code, new.code):
+    code = list(_differences(old.code, new.code))
+    for name, before, after in code[:_NAMED]:
         if before is None or after is None:
             yield f"code {name} is {'reached now' if before is None else 'no longer reached'}"
         else:
             yield f"code {name} changed"
+    if len(code) > _NAMED:
+        yield f"code: {len(code) - _NAMED} more modules differ"
     for name, before, after in _differences(old.libraries, new.libraries):
         yield f"package {name}: {before or 'not imported'} → {after or 'not imported'}"
     for name, before, after in _differences(old.parameters, new.parameters):

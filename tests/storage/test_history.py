@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -115,6 +116,31 @@ def test_why_names_the_part_of_the_key_that_changed(store: FolderStore) -> None:
         explain_misses(store, "latest", "train")
     with pytest.raises(StoreError, match=r"no run is called 'x'.*name-r2"):
         explain_misses(store, "x", "crop")
+
+
+def test_why_names_the_package_the_file_and_the_setting_that_changed(store: FolderStore) -> None:
+    def record(run: str, **parts: Any) -> None:
+        History(store).begin(run, run, "prepare")
+        step: dict[str, Any] = {"stage": "crop", "digest": run, "code": {}, "parameters": {}} | parts
+        History(store).record_step(run, Step.model_validate(step))
+        age(store, 1)
+
+    old, new = ({"weights": {"sha256": letter * 64}, "score": 0.25} for letter in "ab")
+    modules = {f"jsl_core.imaging.m{number}": "1" for number in range(9)}
+    record("r1", libraries={"torch": "2.9.0"}, parameters={"settings": old}, code=modules)
+    record("r2", libraries={"torch": "2.9.1"}, parameters={"settings": old}, code=modules)
+    record("r3", libraries={"torch": "2.9.1"}, parameters={"settings": new}, code=modules)
+    edited = dict.fromkeys(modules, "2")
+    record("r4", libraries={"torch": "2.9.1"}, parameters={"settings": new | {"score": 0.5}}, code=edited)
+    assert explain_misses(store, "r2", "crop")[1:] == ["  package torch: 2.9.0 → 2.9.1"]
+    file = "the file that it names holds something else"
+    assert explain_misses(store, "r3", "crop")[1:] == [
+        f"  setting weights: {file} (aaaaaaaaaaaa → bbbbbbbbbbbb)"
+    ]
+    *code, more, setting = explain_misses(store, "r4", "crop")[1:]
+    assert code[0] == "  code jsl_core.imaging.m0 changed"
+    assert (len(code), more) == (5, "  code: 4 more modules differ")
+    assert setting == "  setting score: 0.25 → 0.5"
 
 
 def test_garbage_is_what_no_kept_run_reaches_and_no_run_in_progress_needs(store: FolderStore) -> None:
