@@ -105,10 +105,10 @@ def judged(folder: Path) -> dict[str, dict[str, float]]:
 
     figures = {}
     for model in MODELS:
-        told = pd.read_csv(folder / model / "predictions.csv", dtype={"participant": str})
-        told = told[told["split"].eq("test") & told["JSL_Prog"].notna()]
-        auc = auc_interval(told["JSL_Prog"] == 1, told["jsl_risk"], told["participant"])
-        figures[model] = {"auc": auc.value, "low": auc.low, "high": auc.high, "knees": len(told)}
+        predictions = pd.read_csv(folder / model / "predictions.csv", dtype={"participant": str})
+        predictions = predictions[predictions["split"].eq("test") & predictions["JSL_Prog"].notna()]
+        auc = auc_interval(predictions["JSL_Prog"] == 1, predictions["jsl_risk"], predictions["participant"])
+        figures[model] = {"auc": auc.value, "low": auc.low, "high": auc.high, "knees": len(predictions)}
     return figures
 
 
@@ -128,11 +128,17 @@ def curve(results: Sequence[dict[str, Any]], best: dict[str, float], test: int) 
     def paint(axes: "Axes") -> None:
         counts = np.array([result["participants"] for result in results])
         for place, (model, information) in enumerate(MODELS.items()):
-            told = pd.DataFrame([result["models"][model] for result in results])
-            spread = [told["auc"] - told["low"], told["high"] - told["auc"]]
+            scores = pd.DataFrame([result["models"][model] for result in results])
+            spread = [scores["auc"] - scores["low"], scores["high"] - scores["auc"]]
             shift = 1.04 ** (place - 1)  # intervals beside each other
             axes.errorbar(
-                counts * shift, told["auc"], spread, fmt="o-", color=colour_of(model), label=model, capsize=2
+                counts * shift,
+                scores["auc"],
+                spread,
+                fmt="o-",
+                color=colour_of(model),
+                label=model,
+                capsize=2,
             )
             axes.axhline(best[information], color=colour_of(model), linestyle=DASHED, linewidth=1)
         axes.set_xscale("log")
@@ -174,11 +180,11 @@ def main() -> None:
             seconds = time.perf_counter() - started
             results.append({"participants": count, "seconds": seconds, "models": judged(folder)})
             print(f"{count} participants learned from in {seconds:.0f} s", flush=True)
-    told = [("best attainable", *(best[information] for information in MODELS.values()))]
+    rows = [("best attainable", *(best[information] for information in MODELS.values()))]
     for result in results:
         cells = [f"{m['auc']:.3f} [{m['low']:.3f}–{m['high']:.3f}]" for m in result["models"].values()]
-        told.append((str(result["participants"]), *cells))
-    show(("participants", *MODELS), told)
+        rows.append((str(result["participants"]), *cells))
+    show(("participants", *MODELS), rows)
     true_risk = of_true_risk(study, truth, chosen.test)
     print("the true risk itself on these test knees: {auc:.3f} [{low:.3f}–{high:.3f}]".format(**true_risk))
     figures = {

@@ -124,8 +124,8 @@ def measured(how: str, folder: Path, store: Path, size: int = 64, seed: int = 0)
     words = [sys.executable, __file__, "--child", how, str(folder), str(store), str(size), str(seed)]
     started = time.perf_counter()
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
-    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return told | {"seconds": time.perf_counter() - started}
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures | {"seconds": time.perf_counter() - started}
 
 
 def child(how: str, folder: Path, store: Path, size: int, seed: int) -> None:
@@ -140,8 +140,8 @@ def deployed(folder: Path, home: Path) -> dict[str, float]:
     lab = start(home, "--store", str(home / "store"))
     try:
         asked = time.time()
-        told = settings_of(folder, home / "store").model_dump(mode="json", exclude_defaults=True)
-        run = lab.run("prepare", {"settings": told})
+        parameters = settings_of(folder, home / "store").model_dump(mode="json", exclude_defaults=True)
+        run = lab.run("prepare", {"settings": parameters})
         # Asking costs the server what it would have for the run; it knows when that ended.
         wait_until(lambda: lab.state(run)["type"] in ENDED, seconds=36_000, pause=5.0)
         state = lab.state(run)

@@ -32,7 +32,7 @@ def machine() -> str:
 
 def show(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Rows under their heads; numbers to three digits, None as a dash."""
-    cells = [list(heads), *([_told(value) for value in row] for row in rows)]
+    cells = [list(heads), *([_format_value(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
     for row in cells:
         first, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
@@ -48,8 +48,8 @@ def keep(
     )
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    told = {"machine": machine(), **figures}
-    out.with_suffix(".json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    record = {"machine": machine(), **figures}
+    out.with_suffix(".json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     out.with_suffix(".png").write_bytes(draw_png(width, height, *paints))
     print(f"figures in {out.with_suffix('.json')} and {out.with_suffix('.png')}")
 
@@ -64,7 +64,7 @@ def bars(
         for place, (name, values) in enumerate(series.items()):
             at = [row + (place - (len(series) - 1) / 2) * thick for row in range(len(groups))]
             drawn = axes.barh(at, [value or 0 for value in values], 0.92 * thick, label=name)
-            texts = ["" if value is None else f" {_told(value)}" for value in values]
+            texts = ["" if value is None else f" {_format_value(value)}" for value in values]
             axes.bar_label(drawn, texts, fontsize=8)
         axes.set_yticks(range(len(groups)), groups)
         axes.invert_yaxis()
@@ -76,7 +76,7 @@ def bars(
     return paint
 
 
-def _told(value: object) -> str:
+def _format_value(value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):

@@ -118,20 +118,22 @@ def teams(folder: Path, knees: int, epochs: int) -> list[dict[str, Any]]:
     """A network without batch statistics, and the demo's, each alone and shared."""
     make_dataset(folder / "dataset", knees, size=112)
     regime = RegimeSettings(epochs=epochs, batch=16, lr=1e-3, dropout=0)
-    told = []
+    rows = []
     for backbone in ("squeezenet1_1", "jslnet"):
         settings = TrainingSettings(
             backbone=backbone, augment="none", precision="fp32", device="cpu", kl=regime
         )
-        alone, threaded, shared = (train(folder, settings, *hands) for hands in ((1, 1), (1, 2), (2, 1)))
+        alone, threaded, shared = (
+            train(folder, settings, *processes) for processes in ((1, 1), (1, 2), (2, 1))
+        )
         for run in (alone, threaded, shared):
             differ = float(np.abs(run["predictions"] - alone["predictions"]).max())
-            told.append(
+            rows.append(
                 {"network": backbone}
                 | {key: run[key] for key in ("processes", "threads", "epoch_s")}
                 | {"speed_up": alone["epoch_s"] / run["epoch_s"], "largest_difference": differ}
             )
-    return told
+    return rows
 
 
 def main() -> None:
@@ -173,13 +175,13 @@ def main() -> None:
         {stage: [run["speed_up"][stage] for run in prepared] for stage in stages[:2]},
         "times as fast as one worker",
     )
-    hands = bars(
+    chart = bars(
         "training",
         [f"{run['network']}\n{run['processes']} × {run['threads']} threads" for run in trained],
         {"": [run["speed_up"] for run in trained]},
         "times as fast as one process of one thread",
     )
-    keep(chosen.out, {"prepare": prepared, "training": trained}, workers, hands, width=11)
+    keep(chosen.out, {"prepare": prepared, "training": trained}, workers, chart, width=11)
 
 
 if __name__ == "__main__":

@@ -143,26 +143,31 @@ def main() -> None:
     chosen = parser.parse_args()
     size = {"transfer": chosen.gigabytes, "crops": chosen.crops, "warm": chosen.patients}[chosen.what]
     local = chosen.local and chosen.what == "warm"
-    told = measured(chosen.what, size, chosen.aws, chosen.regimes, local)
-    show(tuple(told), [tuple(told.values())])
+    figures = measured(chosen.what, size, chosen.aws, chosen.regimes, local)
+    show(tuple(figures), [tuple(figures.values())])
     keep(
-        chosen.out, {"what": chosen.what, "size": size, "local": local, **told}, *_pictures(chosen.what, told)
+        chosen.out,
+        {"what": chosen.what, "size": size, "local": local, **figures},
+        *_pictures(chosen.what, figures),
     )
 
 
-def _pictures(what: str, told: dict[str, float]) -> list["Paint"]:
+def _pictures(what: str, figures: dict[str, float]) -> list["Paint"]:
     if what == "transfer":
         sides = {"AWS CLI": "cli", "JSL, with digests": "ours"}
-        series = {side: [told[f"{way}_{key}"] for way in ("up", "down")] for side, key in sides.items()}
+        series = {side: [figures[f"{way}_{key}"] for way in ("up", "down")] for side, key in sides.items()}
         return [bars("one large file", ["up", "down"], series, "seconds")]
     if what == "crops":
         return [
             bars(
-                "crops to another machine", ["crops", "requests"], {"": [told["crops"], told["requests"]]}, ""
+                "crops to another machine",
+                ["crops", "requests"],
+                {"": [figures["crops"], figures["requests"]]},
+                "",
             )
         ]
-    title = f"a run of {told['scans']:.0f} scans"
-    return [bars(title, ["cold", "warm"], {"": [told["cold"], told["warm"]]}, "seconds")]
+    title = f"a run of {figures['scans']:.0f} scans"
+    return [bars(title, ["cold", "warm"], {"": [figures["cold"], figures["warm"]]}, "seconds")]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Legs are told apart where a person would, and sides follow tags before convention."""
+"""Films are cut between the legs where a person would, and sides follow tags before convention."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""`jsl score` says of knees what training said of them; `jsl evaluate` measures it as scikit-learn does."""
+"""`jsl score` predicts for knees what training predicted for them; `jsl evaluate` measures it as scikit-learn does."""
 
 import json
 import shutil
