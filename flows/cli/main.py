@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from flows.cli.commands import bench, detection, imaging, models, oai, pipeline, scoring, store, sweep
 from flows.cli.error_lines import error_line
+from flows.cli.options import expand_words
 from jsl_core import __version__
 from jsl_core.config import describe_validation_error
 
@@ -56,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in words
     try:
         try:
-            app([word for word in words if word != "--debug"], exit_on_error=False, print_error=False)
+            words = expand_words([word for word in words if word != "--debug"])
+            app(words, exit_on_error=False, print_error=False)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # the reader has closed its end, as `head` does

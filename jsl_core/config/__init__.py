@@ -5,7 +5,7 @@ from anywhere else; secrets come from the environment alone.
 """
 
 from jsl_core.config.base import Settings, keyed_settings
-from jsl_core.config.detector import DetectorTrainSettings
+from jsl_core.config.detector import DetectorTrainSettings, SideTrainSettings
 from jsl_core.config.evaluate import EvaluateSettings
 from jsl_core.config.load import load_pipeline
 from jsl_core.config.messages import describe_validation_error
@@ -14,10 +14,17 @@ from jsl_core.config.pack import PackSettings
 from jsl_core.config.phantom import PhantomSettings
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
-from jsl_core.config.preset_choice import PresetChoice, apply_preset
-from jsl_core.config.presets import Preset, pipeline_preset
+from jsl_core.config.preset_choice import (
+    Origin,
+    PresetChoice,
+    apply_preset,
+    describe_overrides,
+    list_origins,
+)
+from jsl_core.config.presets import pipeline_preset
 from jsl_core.config.retrain import Lab, RetrainSettings, WatchSettings, load_lab
 from jsl_core.config.score import PredictSettings, ScoreSettings
+from jsl_core.config.sources import Preset
 from jsl_core.config.sweep import SweepSettings, load_sweep
 from jsl_core.config.training import Regime, RegimeSettings, TrainingSettings
 
@@ -28,6 +35,7 @@ __all__ = [
     "EvaluateSettings",
     "Lab",
     "OaiSettings",
+    "Origin",
     "PackSettings",
     "PhantomSettings",
     "PipelineSettings",
@@ -39,13 +47,16 @@ __all__ = [
     "RetrainSettings",
     "ScoreSettings",
     "Settings",
+    "SideTrainSettings",
     "SplitSettings",
     "SweepSettings",
     "TrainingSettings",
     "WatchSettings",
     "apply_preset",
+    "describe_overrides",
     "describe_validation_error",
     "keyed_settings",
+    "list_origins",
     "load_lab",
     "load_pipeline",
     "load_sweep",

@@ -6,12 +6,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from jsl_core.errors import BadSettings
 from jsl_core.system.library_versions import versions_of
+from jsl_core.system.paths import expand_path
 
-__all__ = ["FileContent", "InputFile", "Settings", "keyed_settings"]
+__all__ = [
+    "RUN_NAME",
+    "FileContent",
+    "InputFile",
+    "Location",
+    "Place",
+    "Settings",
+    "keyed_settings",
+    "marked_fields",
+]
 
 
 class Settings(BaseModel):
@@ -35,7 +45,31 @@ class FileContent:
     words: tuple[str, ...] = ()
 
 
-InputFile = Annotated[str, FileContent()]
+@dataclass(frozen=True)
+class Location:
+    """Marks a setting that names where something lies: no result depends on the place.
+
+    Attributes:
+        words: Values that name no place, such as `shipped`.
+    """
+
+    words: tuple[str, ...] = ()
+
+
+InputFile = Annotated[str, FileContent(), AfterValidator(expand_path)]
+Place = Annotated[str, Location(), AfterValidator(expand_path)]
+
+# Safe as part of a folder's name on every disk: Windows drops a dot at the end.
+RUN_NAME = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?$"
+
+
+def marked_fields(model: type[BaseModel], *marks: type) -> tuple[str, ...]:
+    """List the settings of a class that carry one of these marks."""
+    return tuple(
+        name
+        for name, field in model.model_fields.items()
+        if any(isinstance(mark, marks) for mark in field.metadata)
+    )
 
 
 def keyed_settings(settings: BaseModel) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from jsl_core.config.messages import describe_validation_error
 from jsl_core.config.pipeline import PipelineSettings
-from jsl_core.config.presets import PRESETS, Preset, pipeline_preset
+from jsl_core.config.presets import PRESETS, pipeline_preset
+from jsl_core.config.sources import Preset, Sources
+from jsl_core.config.tables import flatten_table, merge_tables, read_table, setting_names
 from jsl_core.errors import BadSettings
 
-__all__ = ["load_pipeline", "merge_tables", "read_toml", "settings_from_table"]
-
-_PATHS = ("scans", "cohort", "films", "truth", "store", "work", "publish")
+__all__ = ["load_pipeline", "read_toml", "settings_from_table"]
 
 
 def load_pipeline(
@@ -25,16 +25,16 @@ def load_pipeline(
     Args:
         file: A TOML file; paths in it are relative to it.
         preset: Goes below the file, in place of the preset that the file names.
-        options: Tables of settings that go above the file.
+        options: Tables of settings that go above the file; paths in them are relative to the current folder.
 
     Raises:
         BadSettings: If the file cannot be read, or a setting is unknown or out of its range.
     """
-    return settings_from_table(read_toml(file) if file else {}, preset, options, f"{file}: " if file else "")
+    return settings_from_table(read_toml(file) if file else {}, preset, options, file)
 
 
 def settings_from_table(
-    table: Mapping[str, Any], preset: Preset | None, options: Mapping[str, Any] | None, where: str
+    table: Mapping[str, Any], preset: Preset | None, options: Mapping[str, Any] | None, file: Path | None
 ) -> PipelineSettings:
     """Load the settings of a run from a table that was read already.
 
@@ -42,49 +42,52 @@ def settings_from_table(
         table: As in a TOML file.
         preset: As for `load_pipeline`.
         options: As for `load_pipeline`.
-        where: How error messages begin, such as `run.toml: `.
+        file: The file it was read from, which its paths are relative to.
 
     Raises:
         BadSettings: If a setting is unknown or out of its range.
     """
+    where = f"{file}: " if file else ""
     values = dict(table)
-    name = preset or values.pop("preset", None)
-    values.pop("preset", None)
-    if name is not None and name not in PRESETS:
-        raise BadSettings(f"{where}preset {name!r} is unknown; choose one of {', '.join(PRESETS)}")
-    defaults: dict[str, Any] = pipeline_preset(name).model_dump() if name else {}
+    named = values.pop("preset", "none")
+    if named != "none" and named not in PRESETS:
+        raise BadSettings(f"{where}preset {named!r} is unknown; choose one of {', '.join(PRESETS)}")
+    if "sources" in values:
+        raise BadSettings(f"{where}there is no setting sources; it is a record that JSL keeps")
+    name = preset or (None if named == "none" else named)
+    if name not in (None, *PRESETS):
+        raise BadSettings(f"preset {name!r} is unknown; choose one of {', '.join(PRESETS)}")
+    own = read_table(PipelineSettings, values, file.parent if file else Path(), where)
+    chosen = read_table(PipelineSettings, options or {}, Path())
+    defaults = pipeline_preset(name).model_dump() if name else {}
     try:
-        return PipelineSettings.model_validate(merge_tables(merge_tables(defaults, values), options or {}))
+        settings = PipelineSettings.model_validate(merge_tables(merge_tables(defaults, own), chosen))
     except ValidationError as error:
-        raise BadSettings(f"{where}{describe_validation_error(error)}; see jsl run --help") from None
+        problem = describe_validation_error(
+            error, known=[name for name, _ in setting_names(PipelineSettings)]
+        )
+        raise BadSettings(f"{where}{problem}; see jsl run --help") from None
+    final = flatten_table(settings.model_dump(mode="json"))
+    from_options = {name: final[name] for name in flatten_table(chosen)}
+    from_file = {
+        name: value if name in from_options else final[name] for name, value in flatten_table(own).items()
+    }
+    replaced = named if named not in ("none", name) else "none"
+    sources = Sources(preset=name or "none", replaced=replaced, file=from_file, options=from_options)
+    return settings.model_copy(update={"sources": sources})
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """Read a TOML file, with its paths made relative to the working folder.
+    """Read a TOML file.
 
     Raises:
         BadSettings: If the file cannot be read or is no TOML.
     """
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadSettings(f"{file}: cannot be read ({error.strerror}); give a TOML file") from None
     except UnicodeDecodeError:
         raise BadSettings(f"{file}: not a text file in UTF-8; save it as one") from None
     except (ValueError, RecursionError) as error:
         raise BadSettings(f"{file}: not a TOML file ({error}); mend that line") from None
-    for name in _PATHS:
-        if table.get(name) and "://" not in str(table[name]):
-            table[name] = str(file.parent / str(table[name]))
-    return table
-
-
-def merge_tables(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two tables and the tables within them; values of `above` win."""
-    result = dict(below)
-    for name, value in above.items():
-        old = result.get(name)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            value = merge_tables(old, value)
-        result[name] = value
-    return result

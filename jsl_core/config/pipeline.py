@@ -2,46 +2,50 @@
 
 from pydantic import Field
 
-from jsl_core.config.base import Settings
+from jsl_core.config.base import RUN_NAME, Location, Place, Settings, marked_fields
 from jsl_core.config.evaluate import EvaluateSettings
 from jsl_core.config.pack import PackSettings
 from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
+from jsl_core.config.sources import Sources
 from jsl_core.config.training import TrainingSettings
 
-__all__ = ["PipelineSettings"]
+__all__ = ["PipelineSettings", "location_names"]
 
 
 class PipelineSettings(Settings):
     """A whole run: from scans and a table to a report of trained models."""
 
     name: str = Field(
-        "run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", title="Name", description="Names the run's folder."
+        "run",
+        pattern=RUN_NAME,
+        title="Name",
+        description="Names the run's folder, runs/<UTC time>-<name> of the store.",
     )
-    scans: str = Field(
+    scans: Place = Field(
         "",
         title="Scans",
         description="Folder, or s3://bucket/prefix, of DICOM scans. Empty: the table's Img_path is used.",
     )
-    cohort: str = Field(
+    cohort: Place = Field(
         "", title="Cohort table", description="CSV with ID, risk factors, BL_KL_grade and JSL_Prog."
     )
-    films: str = Field(
+    films: Place = Field(
         "",
         title="Films",
         description="CSV whose column file names the scans to use, as jsl oai writes it. Empty: all.",
     )
-    truth: str = Field(
+    truth: Place = Field(
         "", title="Known truth", description="truth.json of a phantom cohort; empty for real films."
     )
-    store: str = Field(
+    store: Place = Field(
         "jsl-store", title="Store", description="Folder, or s3://bucket/prefix, that keeps all results."
     )
-    work: str = Field(
+    work: Place = Field(
         "",
         title="Work folder",
         description="Folder on this machine for what can be made again. Empty: inside the store's folder.",
     )
-    publish: str = Field(
+    publish: Place = Field(
         "",
         title="Publish to",
         description="Another folder, or s3://bucket/prefix, that also gets reports, models, joints, tables.",
@@ -71,9 +75,15 @@ class PipelineSettings(Settings):
     pack: PackSettings = PackSettings()
     training: TrainingSettings = TrainingSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    sources: Sources = Sources()
 
     def without_locations(self) -> "PipelineSettings":
         """The settings that results depend on: paths, addresses and workers are set to their defaults."""
         default = PipelineSettings()
-        locations = ("scans", "cohort", "films", "truth", "store", "work", "publish", "jobs", "dask")
-        return self.model_copy(update={name: getattr(default, name) for name in locations})
+        names = (*location_names(), "sources")
+        return self.model_copy(update={name: getattr(default, name) for name in names})
+
+
+def location_names() -> tuple[str, ...]:
+    """The settings of a run on which no result depends: places, addresses and workers."""
+    return (*marked_fields(PipelineSettings, Location), "jobs", "dask")

@@ -1,43 +1,145 @@
-"""The choice of a preset in a flow's form."""
+"""The choice of a preset in a flow's form, and what became of each setting."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from jsl_core.config.load import load_pipeline
-from jsl_core.config.pipeline import PipelineSettings
-from jsl_core.config.presets import Preset
+from jsl_core.config.base import FileContent, Location
+from jsl_core.config.pipeline import PipelineSettings, location_names
+from jsl_core.config.presets import pipeline_preset
+from jsl_core.config.sources import Preset
+from jsl_core.config.tables import flatten_table, merge_tables, nest_value, setting_names
 
-__all__ = ["PresetChoice", "apply_preset"]
+__all__ = ["Origin", "PresetChoice", "apply_preset", "describe_overrides", "list_origins"]
+
+_MOST_NAMED = 6  # settings in a line of text; the report lists all
 
 PresetChoice = Annotated[
     Literal["none", Preset],
     Field(
         title="Preset",
-        description="A recipe for all settings. Whatever you change from its default below goes before it.",
+        description="A recipe for all settings, in place of the one that the values below were made from. "
+        "What a settings file or you have set otherwise goes before it. none: the values as they stand.",
     ),
 ]
 
 
+@dataclass(frozen=True)
+class Origin:
+    """A setting that is not at its default, and where its value came from.
+
+    Attributes:
+        name: Dotted, as in a TOML file.
+        value: As JSON; of a path the last part.
+        source: Such as `preset demo`, `file`, `option` or `form`.
+        instead_of: What it would be else, such as `224 (preset best)`; empty for the default.
+    """
+
+    name: str
+    value: Any
+    source: str
+    instead_of: str
+
+
 def apply_preset(settings: PipelineSettings, preset: PresetChoice) -> PipelineSettings:
-    """The preset, overridden by every setting that is not the default; a form sends all fields it shows."""
+    """Put a preset in place of the one that settings were made from; what else set them goes before it.
+
+    A form sends all fields it shows: what differs from the preset before (or from the defaults), or stands in
+    the file or the options, is what somebody asked for.
+    """
     if preset == "none":
         return settings
-    return load_pipeline(
-        preset=preset, options=_differences(settings.model_dump(), PipelineSettings().model_dump())
-    )
+    sources = settings.sources
+    before = _values(_defaults(sources.preset))
+    own = {
+        name: value
+        for name, value in _values(settings).items()
+        if value != before[name] or name in sources.file or name in sources.options
+    }
+    table = pipeline_preset(preset).model_dump()
+    for name, value in own.items():
+        table = merge_tables(table, nest_value(name, value))
+    replaced = sources.preset if sources.preset != preset else sources.replaced
+    table["sources"] = sources.model_copy(update={"preset": preset, "replaced": replaced}).model_dump()
+    return PipelineSettings.model_validate(table)
 
 
-def _differences(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that differ from the defaults, table by table."""
-    differences = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            value = _differences(value, defaults[name])
-            if not value:
-                continue
-        elif value == defaults[name]:
+def list_origins(settings: PipelineSettings) -> list[Origin]:
+    """List the settings that are not at their defaults, places and workers apart, and their sources."""
+    sources = settings.sources
+    defaults, preset = _values(PipelineSettings()), _values(_defaults(sources.preset))
+    recipe = f"preset {sources.preset}"
+    origins = []
+    for name, value in _values(settings).items():
+        if name in location_names():
             continue
-        differences[name] = value
-    return differences
+        below = preset[name]
+        instead = "" if below == defaults[name] else f"{_shown(name, below)} ({recipe})"
+        if name in sources.options and sources.options[name] == value:
+            if name in sources.file and sources.file[name] != value:
+                instead = f"{_shown(name, sources.file[name])} (file)"
+            source = "option"
+        elif name in sources.file and sources.file[name] == value:
+            source = "file"
+        elif value == below:
+            if value == defaults[name]:
+                continue
+            source, instead = recipe, ""
+        else:
+            source = "form"
+            if name in sources.file:
+                instead = f"{_shown(name, sources.file[name])} (file)"
+        if instead.startswith(f"{_shown(name, value)} ("):
+            instead = ""
+        origins.append(Origin(name, _shown(name, value), source, instead))
+    return origins
+
+
+def describe_overrides(settings: PipelineSettings) -> list[str]:
+    """Tell in a line each which preset took another's place, and which settings go before the preset."""
+    sources, lines = settings.sources, []
+    if sources.replaced != "none":
+        old, new = _values(_defaults(sources.replaced)), _values(_defaults(sources.preset))
+        final = _values(settings)
+        changed = [
+            f"{name} {_shown(name, new[name])} ({_shown(name, old[name])})"
+            for name in new
+            if new[name] != old[name] and final[name] == new[name] and name != "name"
+        ]
+        lines.append(f"preset {sources.preset} in place of {sources.replaced}: {_listed(changed)}")
+    over = [
+        f"{origin.name} {origin.value} ({origin.source}) instead of {origin.instead_of}"
+        for origin in list_origins(settings)
+        if origin.instead_of and origin.name != "name"
+    ]
+    if over:
+        lines.append(f"set before what lies below: {_listed(over)}")
+    return lines
+
+
+def _listed(parts: list[str]) -> str:
+    more = len(parts) - _MOST_NAMED
+    return "; ".join([*parts[:_MOST_NAMED], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _defaults(preset: Literal["none", Preset]) -> PipelineSettings:
+    return PipelineSettings() if preset == "none" else pipeline_preset(preset)
+
+
+def _values(settings: PipelineSettings) -> dict[str, Any]:
+    """The values as JSON by dotted name, without the record of their sources."""
+    return flatten_table(settings.model_dump(mode="json", exclude={"sources"}))
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A value for people: of a path the last part, as a report goes to others."""
+    return Path(value).name if name in _PATHS and isinstance(value, str) else value
+
+
+_PATHS = {
+    name
+    for name, field in setting_names(PipelineSettings)
+    if any(isinstance(mark, FileContent | Location) for mark in field.metadata)
+}

@@ -1,15 +1,15 @@
 """The presets `demo`, `seed`, `best` and `kl` of a whole run."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 from jsl_core.config.pack import PackSettings
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.prepare import CropSettings, SplitSettings
+from jsl_core.config.sources import Preset, Sources
 from jsl_core.config.training_presets import training_preset
 
 __all__ = ["PRESETS", "Preset", "pipeline_preset"]
 
-Preset = Literal["demo", "seed", "best", "kl"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 
@@ -21,12 +21,15 @@ def pipeline_preset(name: Preset) -> PipelineSettings:
     that the project began as: films cut at the middle, the detector's box with five pixels around it, and
     splits by knee, with 300 of 4,163 knees each to choose and to test on.
     """
+    sources = Sources(preset=name)
     if name == "demo":
-        return PipelineSettings(name="demo", pack=PackSettings(size=112), training=training_preset(name))
+        pack = PackSettings(size=112)
+        return PipelineSettings(name="demo", pack=pack, training=training_preset(name), sources=sources)
     if name in ("best", "kl"):
-        return PipelineSettings(name=name, training=training_preset(name))
+        return PipelineSettings(name=name, training=training_preset(name), sources=sources)
     return PipelineSettings(
         name="seed",
+        sources=sources,
         split=SplitSettings(at="half"),
         crop=CropSettings(box="predicted", margin_px=5),
         pack=PackSettings(size=224, split_by="knee", val=300 / 4163, test=300 / 4163),

@@ -11,6 +11,7 @@ from jsl_core.config.base import Settings
 from jsl_core.config.load import read_toml, settings_from_table
 from jsl_core.config.messages import describe_validation_error
 from jsl_core.config.pipeline import PipelineSettings
+from jsl_core.config.tables import read_table
 from jsl_core.config.training import Regime
 from jsl_core.errors import BadSettings
 
@@ -67,15 +68,20 @@ def load_lab(file: Path | None, options: Mapping[str, Any] | None = None) -> Lab
         BadSettings: As for `load_pipeline`.
     """
     table = read_toml(file) if file else {}
-    watching, rule = table.pop("watch", {}), table.pop("retrain", {})
-    where = f"{file}: " if file else ""
+    parts = {name: table.pop(name, {}) for name in ("watch", "retrain")}
+    settings = settings_from_table(table, None, options, file)
+    where, folder = (f"{file}: ", file.parent) if file else ("", Path())
     try:
         return Lab(
-            settings_from_table(table, None, options, where),
-            WatchSettings.model_validate(watching),
-            RetrainSettings.model_validate(rule),
+            settings,
+            WatchSettings.model_validate(_own_names(WatchSettings, parts["watch"], folder, where)),
+            RetrainSettings.model_validate(_own_names(RetrainSettings, parts["retrain"], folder, where)),
         )
     except ValidationError as error:
         raise BadSettings(
             f"{where}{describe_validation_error(error)}; the tables [watch] and [retrain] have no such"
         ) from None
+
+
+def _own_names(model: type[Settings], table: Any, folder: Path, where: str) -> Any:
+    return read_table(model, table, folder, where) if isinstance(table, Mapping) else table

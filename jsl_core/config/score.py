@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from jsl_core.config.base import Settings
+from jsl_core.config.base import RUN_NAME, Place, Settings
 from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
 
 __all__ = ["PredictSettings", "ScoreSettings"]
@@ -25,20 +25,23 @@ class ScoreSettings(Settings):
     """From scans and models to a table of scores."""
 
     name: str = Field(
-        "score", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", title="Name", description="Names the run's folder."
+        "score",
+        pattern=RUN_NAME,
+        title="Name",
+        description="Names the run's folder, runs/<UTC time>-<name> of the store.",
     )
-    scans: str = Field("", title="Scans", description="Folder or archive of films.")
-    models: tuple[str, ...] = Field(
+    scans: Place = Field("", title="Scans", description="Folder or archive of films.")
+    models: tuple[Place, ...] = Field(
         (),
         title="Models",
         description="Bundles: folders, or keys of the store such as models/kl/0123456789ab. Several are "
         "averaged.",
     )
-    factors: str = Field(
+    factors: Place = Field(
         "", title="Risk factors", description="Cohort table with the factors that the models need, if any."
     )
-    store: str = Field("jsl-store", title="Store", description="Folder, or s3://bucket/prefix.")
-    work: str = Field(
+    store: Place = Field("jsl-store", title="Store", description="Folder, or s3://bucket/prefix.")
+    work: Place = Field(
         "",
         title="Work folder",
         description="Folder on this machine for what can be made again. Empty: inside the store's folder.",

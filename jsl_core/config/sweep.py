@@ -10,10 +10,11 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from jsl_core.config.base import Settings
-from jsl_core.config.load import merge_tables, read_toml, settings_from_table
+from jsl_core.config.load import read_toml, settings_from_table
 from jsl_core.config.messages import describe_validation_error
 from jsl_core.config.pipeline import PipelineSettings
-from jsl_core.config.presets import Preset
+from jsl_core.config.sources import Preset
+from jsl_core.config.tables import merge_tables, nest_value, read_table, read_value, setting_names
 from jsl_core.config.training import Regime
 from jsl_core.errors import BadSettings
 
@@ -86,10 +87,29 @@ def load_sweep(
     sweep = table.pop("sweep", None)
     if sweep is None:
         raise BadSettings(f"{file}: no table [sweep]; say there what varies")
+    settings = settings_from_table(table, preset, options, file)
+    if isinstance(sweep, Mapping):
+        sweep = read_table(SweepSettings, sweep, file.parent, f"{file}: sweep.")
+        if isinstance(vary := sweep.get("vary"), Mapping):
+            sweep["vary"] = _own_names_and_paths(vary, file)
     try:
-        return settings_from_table(table, preset, options, f"{file}: "), SweepSettings.model_validate(sweep)
+        return settings, SweepSettings.model_validate(sweep)
     except ValidationError as error:
         raise BadSettings(f"{file}: {describe_validation_error(error, 'sweep')}") from None
+
+
+def _own_names_and_paths(vary: Mapping[str, Any], file: Path) -> Values:
+    """The settings that vary by their own names; the paths among their values are relative to the file."""
+    fields = dict(setting_names(PipelineSettings))
+    result: Values = {}
+    for written, axis in vary.items():
+        name = written if written in fields else written.replace("-", "_")
+        if name in result:
+            raise BadSettings(f"{file}: sweep.vary has {name} twice, with - and with _; keep one")
+        if isinstance(axis, list):
+            axis = [read_value(fields.get(name), value, file.parent, f"{file}: {name}: ") for value in axis]
+        result[name] = axis
+    return result
 
 
 def trials_of(settings: PipelineSettings, sweep: SweepSettings) -> list[tuple[Values, PipelineSettings]]:
@@ -111,13 +131,18 @@ def trials_of(settings: PipelineSettings, sweep: SweepSettings) -> list[tuple[Va
     for name, axis in sweep.vary.items():
         if not isinstance(axis, Range) and not axis:
             raise BadSettings(f"the sweep has no values for {name}; list some")
+    known = [name for name, _ in setting_names(PipelineSettings)]
     trials: list[tuple[Values, PipelineSettings]] = []
     for values in _random_trials(sweep) if sweep.trials else _grid_trials(sweep):
         table = settings.model_dump()
         table["training"] |= {"regimes": (sweep.regime,), "baseline": False}
         for name, value in values.items():
-            table = merge_tables(table, _nest(name, value))
-        trials.append((values, settings_from_table(table, None, None, f"trial {len(trials) + 1}: ")))
+            table = merge_tables(table, nest_value(name, value))
+        try:
+            trials.append((values, PipelineSettings.model_validate(table)))
+        except ValidationError as error:
+            problem = describe_validation_error(error, known=known)
+            raise BadSettings(f"trial {len(trials) + 1}: {problem}; see jsl run --help") from None
     return trials
 
 
@@ -138,9 +163,3 @@ def _random_trials(sweep: SweepSettings) -> Iterator[Values]:
             name: axis.draw(rng) if isinstance(axis, Range) else axis[int(rng.integers(len(axis)))]
             for name, axis in sweep.vary.items()
         }
-
-
-def _nest(name: str, value: Any) -> dict[str, Any]:
-    for part in reversed(name.split(".")):
-        value = {part: value}
-    return value

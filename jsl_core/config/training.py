@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from jsl_core.config.base import FileContent, Settings
+from jsl_core.system.paths import expand_path
 
 __all__ = ["JOINT", "Regime", "RegimeSettings", "TrainingSettings"]
 
@@ -122,7 +123,7 @@ class TrainingSettings(Settings):
     channels: Literal[1, 3] = Field(
         1, title="Channels", description="Show the network one grey channel, or three equal ones (the seed)."
     )
-    weights: Annotated[str, FileContent(words=("none", "imagenet"))] = Field(
+    weights: Annotated[str, FileContent(words=("none", "imagenet")), AfterValidator(expand_path)] = Field(
         "none",
         title="Initial weights",
         description="none, imagenet (downloaded, or from an installed package), or the path of a file or "

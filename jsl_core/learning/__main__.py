@@ -4,6 +4,7 @@ On several GPUs: `torchrun --nproc-per-node 4 -m jsl_core.learning …`; every b
 """
 
 import argparse
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import get_args
 from pydantic import ValidationError
 
 from jsl_core.config import Regime, TrainingSettings, describe_validation_error
+from jsl_core.config.tables import read_table
 from jsl_core.config.training_presets import training_preset
 from jsl_core.errors import JslError
 from jsl_core.learning.regimes.folds import gather_folds
@@ -35,7 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = training_preset(options.preset)
         if options.settings:
-            settings = TrainingSettings.model_validate_json(options.settings.read_text())
+            table = json.loads(options.settings.read_text())
+            settings = TrainingSettings.model_validate(
+                read_table(TrainingSettings, table, options.settings.parent)
+            )
         if options.folds is not None:
             settings = TrainingSettings.model_validate(settings.model_dump() | {"folds": options.folds})
         group = ProcessGroup.join()

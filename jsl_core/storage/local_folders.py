@@ -4,6 +4,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from jsl_core.system.paths import expand_path
+
 __all__ = ["cache_folder", "work_folder"]
 
 
@@ -13,7 +15,8 @@ def cache_folder() -> Path:
     An environment variable, as it belongs to a machine and not to a run.
     """
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("JSL_CACHE_DIR") or Path(base, "jsl")).absolute()
+    chosen = os.environ.get("JSL_CACHE_DIR") or str(Path(base, "jsl"))
+    return Path(expand_path(chosen)).absolute()
 
 
 def work_folder(store: str, work: str = "") -> Path:
@@ -27,7 +30,7 @@ def work_folder(store: str, work: str = "") -> Path:
         `work`, else a folder inside the store's; for a bucket one in the cache folder.
     """
     if work:
-        return Path(work).absolute()
+        return Path(expand_path(work)).absolute()
     if store.startswith("s3://"):
         return cache_folder() / "work" / hashlib.sha256(store.rstrip("/").encode()).hexdigest()[:12]
-    return Path(store.removeprefix("file://")).absolute() / "work"
+    return Path(expand_path(store)).absolute() / "work"

@@ -7,6 +7,7 @@ from pathlib import Path
 from jsl_core.errors import StoreError
 from jsl_core.storage.folder import FolderStore
 from jsl_core.storage.interface import Store
+from jsl_core.system.paths import expand_path
 
 __all__ = ["open_store"]
 
@@ -23,8 +24,10 @@ def open_store(url: str) -> Store:
     Raises:
         StoreError: If the URL cannot name a store.
     """
-    if url.startswith("file://"):
-        return FolderStore(Path(url.removeprefix("file://")))
+    try:
+        url = expand_path(url)
+    except ValueError as error:
+        raise StoreError(f"store {error}") from None
     if url.startswith("s3://"):
         return _open_bucket(url.rstrip("/"), os.getpid())
     if "://" in url:

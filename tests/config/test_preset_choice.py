@@ -1,16 +1,36 @@
-"""A form's dropdown of presets."""
+"""What was asked for last goes before what was there: a preset's choice in a form, a file and options."""
+
+import json
+from pathlib import Path
 
 import pytest
 
-from jsl_core.config import PipelineSettings, apply_preset, load_pipeline
+from jsl_core.config import (
+    PipelineSettings,
+    apply_preset,
+    describe_overrides,
+    list_origins,
+    load_lab,
+    load_pipeline,
+    pipeline_preset,
+)
 from jsl_core.config.presets import PRESETS, Preset
+
+
+def sent(settings: PipelineSettings) -> PipelineSettings:
+    """As a form sends settings: all of them, as JSON."""
+    return PipelineSettings.model_validate_json(settings.model_dump_json())
+
+
+def same_but_record(one: PipelineSettings, other: PipelineSettings) -> bool:
+    return one.model_dump(exclude={"sources"}) == other.model_dump(exclude={"sources"})
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_form_left_as_it_is_gives_the_preset_and_its_places(preset: Preset) -> None:
     places = {"scans": "/scans", "store": "/store"}
-    sent = PipelineSettings.model_validate(PipelineSettings(**places).model_dump())
-    assert apply_preset(sent, preset) == load_pipeline(preset=preset, options=places)
+    chosen = apply_preset(sent(PipelineSettings(**places)), preset)
+    assert same_but_record(chosen, load_pipeline(preset=preset, options=places))
 
 
 def test_what_is_changed_from_its_default_goes_before_the_preset() -> None:
@@ -19,3 +39,67 @@ def test_what_is_changed_from_its_default_goes_before_the_preset() -> None:
     assert chosen.training.kl.epochs == 3
     assert chosen.training.kl.lr == demo.training.kl.lr
     assert apply_preset(chosen, "none") == chosen
+
+
+@pytest.mark.parametrize("file_preset", PRESETS)
+@pytest.mark.parametrize("chosen_preset", PRESETS)
+def test_a_form_s_preset_takes_the_place_of_the_lab_file_s(
+    tmp_path: Path, file_preset: Preset, chosen_preset: Preset
+) -> None:
+    (tmp_path / "lab.toml").write_text(
+        f'preset = "{file_preset}"\nname = "lab"\nscans = "landing"\n'
+        "pack.size = 96\n[training.kl]\npatience = 7\n[watch]\nretrain-after = 9\n"
+    )
+    lab = load_lab(tmp_path / "lab.toml", {"store": str(tmp_path / "store")})
+    chosen = apply_preset(sent(lab.settings), chosen_preset)
+    expected = pipeline_preset(chosen_preset)
+    assert lab.watching.retrain_after == 9
+    assert (chosen.name, chosen.pack.size, chosen.training.kl.patience) == ("lab", 96, 7)
+    assert chosen.scans == str(tmp_path / "landing")
+    assert chosen.training.jsl_image == expected.training.jsl_image
+    assert chosen.training.kl.lr == expected.training.kl.lr
+    assert chosen.training.backbone == expected.training.backbone
+    assert chosen.crop == expected.crop
+
+
+def test_what_a_file_sets_to_its_own_preset_s_value_stays_under_another(tmp_path: Path) -> None:
+    demo = pipeline_preset("demo")
+    (tmp_path / "lab.toml").write_text(f'preset = "demo"\npack.size = {demo.pack.size}\n')
+    assert apply_preset(load_lab(tmp_path / "lab.toml").settings, "best").pack.size == demo.pack.size
+
+
+def test_what_is_set_in_the_form_goes_before_the_preset_chosen_there(tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_text('preset = "demo"\n')
+    table = json.loads(load_lab(tmp_path / "lab.toml").settings.model_dump_json())
+    table["training"]["kl"]["epochs"] = 5
+    chosen = apply_preset(PipelineSettings.model_validate(table), "best")
+    assert chosen.training.kl.epochs == 5
+    assert chosen.training.kl.lr == pipeline_preset("best").training.kl.lr
+
+
+def test_each_setting_says_whether_preset_file_option_or_form_gave_it(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(
+        'preset = "demo"\npack = {size = 80, val = 0.2}\nscans = "private"\ncrop.cfg = "mine/knee.cfg"\n'
+    )
+    settings = load_pipeline(tmp_path / "run.toml", options={"pack": {"size": 64}})
+    table = json.loads(settings.model_dump_json())
+    table["evaluate"]["gallery"] = 2
+    origins = {each.name: each for each in list_origins(PipelineSettings.model_validate(table))}
+    assert (origins["pack.size"].source, origins["pack.size"].instead_of) == ("option", "80 (file)")
+    assert origins["pack.val"].source == "file"
+    assert origins["evaluate.gallery"].source == "form"
+    assert origins["training.kl.epochs"].source == "preset demo"
+    assert origins["crop.cfg"].value == "knee.cfg"
+    assert "pack.test" not in origins
+    assert "scans" not in origins
+
+
+def test_a_preset_that_takes_another_s_place_is_told_with_what_it_changed(tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_text('preset = "demo"\ntraining.kl.batch = 24\n')
+    chosen = apply_preset(load_lab(tmp_path / "lab.toml").settings, "best")
+    replaced, kept = describe_overrides(chosen)
+    assert replaced.startswith("preset best in place of demo: pack.size 224 (112); ")
+    assert "training.kl.batch 24 (file) instead of 32 (preset best)" in kept
+    by_option = load_pipeline(tmp_path / "lab.toml", preset="best")
+    assert describe_overrides(by_option) == [replaced, kept]
+    assert describe_overrides(load_pipeline(preset="demo")) == []

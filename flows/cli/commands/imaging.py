@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
-
+from flows.cli.options import Flat
 from flows.cli.terminal import Bars
 from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.errors import BadSettings, JslError
@@ -14,8 +13,6 @@ if TYPE_CHECKING:  # reading scans needs libraries that the other commands need 
     from jsl_core.imaging import Pseudonyms
 
 __all__ = ["convert", "split"]
-
-Flat = Parameter(name="*")
 
 _KEY_VARIABLE = "JSL_PSEUDONYM_KEY"
 
@@ -39,6 +36,7 @@ def convert(
             JSL_PSEUDONYM_KEY.
         mapping: With --pseudonymise: the table to write of which pseudonym stands for whom.
     """
+    from jsl_core.detection.look import look_at_film
     from jsl_core.imaging import convert_folder
 
     with Bars() as bars:
@@ -46,6 +44,7 @@ def convert(
             source,
             target,
             settings or ConvertSettings(),
+            look_at_film,
             jobs=jobs,
             pseudonyms=_pseudonyms(pseudonymise, mapping),
             progress=bars.callback("convert"),
@@ -73,6 +72,7 @@ def split(
             JSL_PSEUDONYM_KEY.
         mapping: With --pseudonymise: the table to write of which pseudonym stands for whom.
     """
+    from jsl_core.detection.look import look_at_film
     from jsl_core.imaging import split_folder
 
     with Bars() as bars:
@@ -81,6 +81,7 @@ def split(
             target,
             settings or SplitSettings(),
             convert or ConvertSettings(),
+            look_at_film,
             jobs=jobs,
             pseudonyms=_pseudonyms(pseudonymise, mapping),
             progress=bars.callback("split"),

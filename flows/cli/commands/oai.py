@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
+from flows.cli.options import Flat
 from flows.cli.terminal import Bars
 from jsl_core.config import OaiSettings
 
@@ -16,7 +15,7 @@ def oai(
     dst: Path,
     *,
     mapping: Path | None = None,
-    settings: Annotated[OaiSettings | None, Parameter(name="*")] = None,
+    settings: Annotated[OaiSettings | None, Flat] = None,
 ) -> None:
     """Make the cohort table of an OAI release; beside it, who fell out and why, the flow, and the scans.
 

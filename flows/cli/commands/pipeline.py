@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
-
 from flows.cli.commands.oai import oai as make_table
+from flows.cli.options import Flat, RunOptions
 from flows.cli.terminal import Bars
 from flows.server.embedded import embedded_prefect
 from jsl_core.config import PhantomSettings, PipelineSettings, Preset, Regime, load_pipeline
@@ -13,12 +12,8 @@ from jsl_core.storage import open_store, work_folder
 
 __all__ = ["demo", "phantom", "run", "train"]
 
-Flat = Parameter(name="*")
 
-
-def demo(
-    folder: Path = Path("jsl-demo"), *, settings: Annotated[PipelineSettings | None, Flat] = None
-) -> None:
+def demo(folder: Path = Path("jsl-demo"), *, settings: Annotated[RunOptions | None, Flat] = None) -> None:
     """Run the whole pipeline on a phantom cohort: no server, no GPU, no download.
 
     Args:
@@ -43,7 +38,7 @@ def run(
     *,
     oai: Path | None = None,
     preset: Preset | None = None,
-    settings: Annotated[PipelineSettings | None, Flat] = None,
+    settings: Annotated[RunOptions | None, Flat] = None,
 ) -> None:
     """Run the pipeline on your own scans and cohort table.
 
@@ -66,7 +61,7 @@ def train(
     regime: Regime,
     *,
     preset: Preset | None = None,
-    settings: Annotated[PipelineSettings | None, Flat] = None,
+    settings: Annotated[RunOptions | None, Flat] = None,
 ) -> None:
     """Train one regime, and those it starts from, on a cohort table with Img_path or on scans, and report.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from flows.cli.options import Flat, Nested
 from flows.cli.terminal import Bars
 from jsl_core.config import ConvertSettings, CropSettings, EvaluateSettings, PredictSettings, SplitSettings
 from jsl_core.errors import BadSettings, JslError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, which the other commands n
 
 __all__ = ["evaluate", "score"]
 
-Flat = Parameter(name="*")
 Several = Parameter(consume_multiple=True, negative="")
 
 _FIELD = Number(gt=0.3, lte=2)
@@ -39,9 +39,9 @@ def score(
     field: Annotated[float, Parameter(validator=_FIELD)] = 1.0,
     jobs: int = 0,
     predict: Annotated[PredictSettings, Flat] = PredictSettings(),
-    convert: ConvertSettings = ConvertSettings(),
-    split: SplitSettings = SplitSettings(),
-    crop: CropSettings = CropSettings(),
+    convert: Annotated[ConvertSettings, Nested] = ConvertSettings(),
+    split: Annotated[SplitSettings, Nested] = SplitSettings(),
+    crop: Annotated[CropSettings, Nested] = CropSettings(),
 ) -> None:
     """Score knees: DICOM films in, a table of KL probabilities and progression risks out.
 
@@ -102,7 +102,7 @@ def evaluate(
     jobs: int = 0,
     predict: Annotated[PredictSettings, Flat] = PredictSettings(),
     settings: Annotated[EvaluateSettings, Flat] = EvaluateSettings(),
-    crop: CropSettings = CropSettings(),
+    crop: Annotated[CropSettings, Nested] = CropSettings(),
 ) -> None:
     """Measure models on a labelled cohort: each alone, all of them averaged, and every two compared.
 

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
+from flows.cli.options import Flat, RunOptions
 from flows.cli.terminal import Bars
 from flows.server.embedded import embedded_prefect
-from jsl_core.config import PipelineSettings, Preset, load_sweep
+from jsl_core.config import Preset, load_sweep
 from jsl_core.storage import open_store, work_folder
 
 __all__ = ["sweep"]
@@ -17,7 +16,7 @@ def sweep(
     file: Path,
     *,
     preset: Preset | None = None,
-    settings: Annotated[PipelineSettings | None, Parameter(name="*")] = None,
+    settings: Annotated[RunOptions | None, Flat] = None,
 ) -> None:
     """Train one regime with many settings, judge it on the validation knees, and write the best ones out.
 
