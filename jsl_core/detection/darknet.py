@@ -3,13 +3,13 @@
 import copy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from jsl_core.detection.layers import ConvBlock
-from jsl_core.detection.network import Network
 from jsl_core.errors import DetectorError
 from jsl_core.system.files import write_atomically
 
@@ -22,7 +22,16 @@ OLD_HEADER_BYTES = 16
 VERSION = (0, 2, 5)  # what AlexeyAB's Darknet writes
 
 
-def _parameters(network: Network) -> Iterator[Tensor]:
+class DarknetLayers(Protocol):
+    """A network whose layers follow the sections of a cfg."""
+
+    layers: nn.ModuleList
+
+
+NetworkT = TypeVar("NetworkT", bound=DarknetLayers)
+
+
+def _parameters(network: DarknetLayers) -> Iterator[Tensor]:
     """The tensors in the file's order: bias or batch norm (shift, scale, mean, variance), then the kernel."""
     for layer in network.layers:
         if isinstance(layer, ConvBlock):
@@ -37,7 +46,7 @@ def _parameters(network: Network) -> Iterator[Tensor]:
             yield layer.conv.weight
 
 
-def load_weights(network: Network, path: Path) -> None:
+def load_weights(network: DarknetLayers, path: Path) -> None:
     """Fill a network from a `.weights` file.
 
     Raises:
@@ -72,7 +81,7 @@ def load_weights(network: Network, path: Path) -> None:
             start = stop
 
 
-def normalise_batchnorm_variance(network: Network) -> Network:
+def normalise_batchnorm_variance(network: NetworkT) -> NetworkT:
     """Copy a network so that it computes the same with variances of 1 in its batch norms.
 
     Darknet adds 1e-5 to a variance, OpenCV's importer 1e-6: a difference where a channel hardly varies.
@@ -86,14 +95,14 @@ def normalise_batchnorm_variance(network: Network) -> Network:
     return normalised
 
 
-def weights_bytes(network: Network) -> bytes:
+def weights_bytes(network: DarknetLayers) -> bytes:
     """The contents of the network's `.weights` file, as Darknet and OpenCV read it."""
     header = np.array(VERSION, "<i4").tobytes() + np.uint64(0).tobytes()
     body = (tensor.detach().float().cpu().numpy().astype("<f4").tobytes() for tensor in _parameters(network))
     return header + b"".join(body)
 
 
-def save_weights(network: Network, path: Path) -> None:
+def save_weights(network: DarknetLayers, path: Path) -> None:
     """Write a network's parameters as a `.weights` file, whole or not at all.
 
     Raises:

@@ -13,7 +13,14 @@ from jsl_core.detection.training.limbs import Limb, LimbShape
 from jsl_core.errors import BadTable
 from jsl_core.phantom.film import BOX_SIDE, JOINT_LINE
 
-__all__ = ["CompositeSampler", "CropConvention", "brighten_bone", "list_crop_files", "read_crops"]
+__all__ = [
+    "CompositeSampler",
+    "CropConvention",
+    "brighten_bone",
+    "list_crop_files",
+    "read_crop_table",
+    "read_crops",
+]
 
 MIN_CROP = 128  # pixels a side; `brighten_bone` compares regions of crops of about 224
 LONG_SIDE = 480  # a little above the detector's 416, so that the later crop and tilt lose nothing
@@ -143,7 +150,7 @@ def read_crops(cohort: Path, split: str) -> NDArray[np.uint8]:
         BadTable: Where a column is missing, the split is empty, or crops differ in size or are too small.
         DetectorError: Where a crop cannot be read.
     """
-    table = _read_crop_table(cohort)
+    table = read_crop_table(cohort)
     rows = table[table["split"] == split]
     if rows.empty:
         raise BadTable(f"{cohort.name} has no row of split {split}; composites need one")
@@ -162,10 +169,15 @@ def list_crop_files(cohort: Path) -> list[Path]:
     Raises:
         BadTable: Where the table cannot be read or a column is missing.
     """
-    return [cohort.parent / path for path in _read_crop_table(cohort)["Img_path"]]
+    return [cohort.parent / path for path in read_crop_table(cohort)["Img_path"]]
 
 
-def _read_crop_table(cohort: Path) -> pd.DataFrame:
+def read_crop_table(cohort: Path) -> pd.DataFrame:
+    """Read `ID`, `Img_path` and `split`, as text, of the rows of a cohort table that have all three.
+
+    Raises:
+        BadTable: Where the table cannot be read or a column is missing.
+    """
     try:
         table = pd.read_csv(cohort, dtype=str)
     except (OSError, ValueError) as error:
