@@ -78,7 +78,7 @@ def parse_cfg(text: str, name: str = "cfg") -> tuple[Section, ...]:
                 raise DetectorError(
                     f"{name}, line {number}: expected [section] or key=value; correct the cfg"
                 )
-            sections[-1][1][key.strip()] = value.strip()
+            sections[-1][1].setdefault(key.strip(), value.strip())  # of equal keys Darknet takes the first
     if [kind for kind, _ in sections].count("net") != 1 or sections[0][0] != "net":
         raise DetectorError(f"{name} has no [net] section at its start; is it a Darknet cfg?")
     return tuple(Section(kind, options) for kind, options in sections)

@@ -36,17 +36,19 @@ _SYNTAXES: dict[int, Sequence[UID]] = {
 
 @dataclass(frozen=True)
 class CodestreamHeader:
-    """What a picture states: (height, width) in pixels, and the transfer syntaxes that it can be of."""
+    """What a picture states: (height, width) in pixels, transfer syntaxes that it can be of, bits a value."""
 
     size: tuple[int, int]
     syntaxes: Sequence[UID]
+    bits: int
 
 
 def read_codestream_header(data: bytes) -> CodestreamHeader | None:
     """Read the header of the first JPEG, JPEG-LS or JPEG 2000 picture in `data`, if there is one."""
-    if (at := data.find(_J2K_SIZ)) >= 0 and len(data) >= at + 24:
+    if (at := data.find(_J2K_SIZ)) >= 0 and len(data) >= at + 43:
         width, height, left, top = struct.unpack_from(">4I", data, at + 8)
-        return CodestreamHeader((height - top, width - left), JPEG2000TransferSyntaxes)
+        bits = (data[at + 42] & 0x7F) + 1  # of the first component (ISO 15444-1, table A.11)
+        return CodestreamHeader((height - top, width - left), JPEG2000TransferSyntaxes, bits)
     at = data.find(_JPEG_START)
     return _read_jpeg_header(data, at + 2) if at >= 0 else None
 
@@ -58,7 +60,7 @@ def _read_jpeg_header(data: bytes, at: int) -> CodestreamHeader | None:
             at += 1
         elif marker in _FRAME:
             height, width = struct.unpack_from(">2H", data, at + 5)
-            return CodestreamHeader((height, width), _SYNTAXES.get(marker, ()))
+            return CodestreamHeader((height, width), _SYNTAXES.get(marker, ()), data[at + 4])
         else:
             at += 2 + length
     return None

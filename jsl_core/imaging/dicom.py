@@ -13,12 +13,14 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
+from jsl_core.imaging.file_kinds import check_kind
 from jsl_core.imaging.header_repair import repair_header, repair_transfer_syntax
 from jsl_core.imaging.pixels import decode_pixels
 from jsl_core.imaging.polarity import is_inverted
 from jsl_core.imaging.quality_gate import check_header, view_of
 from jsl_core.imaging.radiograph import Radiograph, pixel_digest
 from jsl_core.imaging.records import ScanRecord
+from jsl_core.imaging.repair_encapsulation import end_fragments
 from jsl_core.imaging.silence_libraries import silence_libraries
 from jsl_core.imaging.tags import (
     is_grey,
@@ -35,7 +37,6 @@ from jsl_core.imaging.voi import Window, modality_values, voi_of
 __all__ = ["read_radiograph"]
 
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # the element's tag, little endian
-_DIRECTORY = UID("1.2.840.10008.1.3.10")
 
 
 def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[ScanRecord, Radiograph]:
@@ -76,7 +77,17 @@ def _parse(data: bytes, settings: ConvertSettings) -> Dataset:
         raise BadScan("not_dicom", "the file is no DICOM file")
     try:
         ds = _inflate(data, settings) or pydicom.dcmread(io.BytesIO(data), force=True)
-        sop = text(ds.file_meta, "MediaStorageSOPClassUID")
+    ds = _read(data, settings)
+    if "PixelData" not in ds and data.count(_PIXEL_DATA) > _count_icons(ds):
+        ds = _read(end_fragments(data), settings)
+    check_kind(ds)
+    if not len(ds):
+        raise BadScan("not_dicom", "the file is no DICOM file")
+    return ds
+
+
+def _read(data: bytes, settings: ConvertSettings) -> Dataset:
+        text(ds.file_meta, "MediaStorageSOPClassUID")
         repair_transfer_syntax(ds)
     except BadScan:
         raise
@@ -84,17 +95,19 @@ def _parse(data: bytes, settings: ConvertSettings) -> Dataset:
         raise BadScan("truncated", "the file ends in the middle of its header; copy it again") from None
     except Exception:  # pydicom raises anything at all on damaged files
         raise BadScan("undecodable", "the header is damaged") from None
-    if "PixelData" not in ds and _PIXEL_DATA in data:
-        raise BadScan("truncated", "the file ends in the middle of its pixels; copy it again")
-    if sop == _DIRECTORY or "DirectoryRecordSequence" in ds:
-        raise BadScan("not_dicom", "a DICOMDIR, the index of a disk and no scan")
-    if not len(ds):
-        raise BadScan("not_dicom", "the file is no DICOM file")
     return ds
 
 
 def _may_lack_preamble(data: bytes) -> bool:
     """A DICOM file without preamble begins with an element of group 2 or 8, in either byte order."""
+def _count_icons(ds: Dataset) -> int:
+    """The pictures within a dataset that are none of its own, such as the icon of a film (PS3.3 C.7.6.1.1.6)."""
+    try:
+        return sum(element.tag == 0x7FE00010 for element in ds.iterall())
+    except Exception:  # damaged elements
+        return 0
+
+
     return data[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08") and len(data) > 8
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.errors import BadTable
 from jsl_core.imaging.folder_run import FolderRun, Progress, Row, write_table
-from jsl_core.imaging.names import Pseudonyms, output_names
+from jsl_core.imaging.names import Pseudonyms, encode_name, output_names
 from jsl_core.imaging.stages import convert_scan, split_scan
+from jsl_core.system.spreadsheet import unescape_cell
 
 __all__ = ["convert_folder", "split_folder", "write_mapping"]
 
@@ -69,7 +70,8 @@ def split_folder(
 ) -> list[Row]:
     """Split every film below `source`, DICOM or picture, to `<participant>_<side>.png` with `knees.csv`.
 
-    What a `scans.csv` in the source says of its PNGs is used.
+    The participant is encoded there as `encode_name` says; `knees.csv` has it as it is. What a `scans.csv`
+    in the source says of its PNGs is used.
 
     Returns:
         A row per knee, or per scan that cannot be used, as of `convert_folder`.
@@ -127,7 +129,7 @@ def _split(
         rows = []
         for knee, picture in knees:
             name = f"{run.alias(record.participant)}_{knee.side}"
-            own = {"ID": name, "png": f"{name}.png", "pixels": record.pixels}
+            own = {"ID": name, "png": f"{encode_name(name)}.png", "pixels": record.pixels}
             rows.append((knee.model_dump() | own, picture))
         return rows
 
@@ -147,4 +149,5 @@ def _read_scans(table: Path) -> dict[str, dict[str, str]]:
         raise BadTable(
             f"{table}: cannot be read ({reason}); mend it, or move it away to go by the films alone"
         ) from None
-    return {row["png"]: {name: row[name] for name in row if name} for row in rows if row.get("png")}
+    plain = [{name: unescape_cell(row[name]) for name in row if name} for row in rows]
+    return {row["png"]: row for row in plain if row.get("png")}

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jsl_core.errors import BadScan, JslError
-from jsl_core.imaging.names import Pseudonyms
+from jsl_core.imaging.names import DistinctNames, Pseudonyms
 from jsl_core.imaging.sources import STATE, read_scan, walk_scans
 from jsl_core.storage import FolderStore, Memo
 from jsl_core.system.code_key import code_key
 from jsl_core.system.files import write_atomically
 from jsl_core.system.parallel import parallel_map
+from jsl_core.system.spreadsheet import escape_row
 
 __all__ = ["FolderRun", "Progress", "Row", "write_table"]
 
@@ -80,8 +81,8 @@ class FolderRun:
     ) -> list[Row]:
         """Do the work on all files in worker processes, and move their pictures to their names.
 
-        Of pictures of one name, and of films of the same pixels, the first is used. A file whose remembered
-        picture has been taken away is worked on afresh.
+        Of pictures of one name, and of films of the same pixels, the first is used; names that differ in case
+        alone are told apart. A file whose remembered picture has been taken away is worked on afresh.
 
         Args:
             work: Done in a worker; a `BadScan` it raises is the one row of the file.
@@ -95,13 +96,13 @@ class FolderRun:
         """
         files, items = list(inputs), list(inputs.items())
         first_files: dict[str, str] = {}
+        distinct = DistinctNames()
         rows: dict[int, list[Row]] = {}
         lost: list[int] = []
         outcomes = parallel_map(partial(work, fresh=False), items, jobs, seconds_per_file)
         for number, outcome in enumerate(outcomes):
-            rows[number] = [
-                self._without_duplicate(row, first_files) for row in self._rows_of(files[number], outcome)
-            ]
+            own = [self._without_duplicate(row, first_files) for row in self._rows_of(files[number], outcome)]
+            rows[number] = [row if row["reason"] else row | {"png": distinct(row["png"])} for row in own]
             in_place = [self._move_into_place(row) for row in rows[number]]
             if not all(in_place):
                 lost.append(number)
@@ -143,8 +144,11 @@ class FolderRun:
     def stage(self, file: str, row: Row, picture: bytes) -> Row:
         """Write a picture, whose name below the target is the row's `png`, and complete its row."""
         row = row | self._names(file, row.get("participant", ""))
-        row |= {"sha256": hashlib.sha256(picture).hexdigest(), "reason": "", "sentence": ""}
-        with write_atomically(self._staged(row)) as staged:
+        digest = hashlib.sha256(picture).hexdigest()
+        # Two knees may have the same pixels, and both are wanted.
+        staged_as = hashlib.sha256(f"{digest} {row['png']}".encode()).hexdigest()
+        row |= {"sha256": digest, "staged_as": staged_as, "reason": "", "sentence": ""}
+        with write_atomically(self._staging / staged_as) as staged:
             staged.write(picture)
         return row
 
@@ -176,7 +180,7 @@ class FolderRun:
         """Move a staged picture to its name; whether it is there now, or need not be."""
         if row["reason"]:
             return True
-        staged, final = self._staged(row), self.target / row["png"]
+        staged, final = self._staging / row["staged_as"], self.target / row["png"]
         if staged.exists():
             try:
                 final.parent.mkdir(parents=True, exist_ok=True)
@@ -204,16 +208,12 @@ class FolderRun:
     def _staging(self) -> Path:
         return self.target / STATE / "new"
 
-    def _staged(self, row: Row) -> Path:
-        """Where a picture waits to be moved: two knees may have the same pixels, and both are wanted."""
-        return self._staging / hashlib.sha256(f"{row['sha256']} {row['png']}".encode()).hexdigest()
-
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Row], mode: int = 0o644) -> None:
-    """Write these columns of rows as CSV, blank where a row lacks one."""
+    """Write these columns of rows as CSV, blank where a row lacks one; no cell is a formula."""
     text = io.StringIO()
     table = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
+    table.writerows(map(escape_row, rows))
     with write_atomically(path, mode) as file:
         file.write(text.getvalue().encode())

@@ -37,6 +37,7 @@ def repair_header(ds: Dataset) -> None:
         ds.PlanarConfiguration = 0
     if not photometric_of(ds) or (colour and is_grey(ds)):
         ds.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
+    ds.PhotometricInterpretation = photometric_of(ds)  # as the standard writes it
 
 
 def _flatten_groups(ds: Dataset) -> None:

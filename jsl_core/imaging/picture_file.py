@@ -3,12 +3,13 @@
 import struct
 from collections.abc import Mapping
 
+import numpy as np
 import numpy.typing as npt
 
 from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging.codestream import read_codestream_header
-from jsl_core.imaging.names import is_safe, stem
+from jsl_core.imaging.names import participant_in_name
 from jsl_core.imaging.png import decode_png
 from jsl_core.imaging.radiograph import histogram, pixel_digest
 from jsl_core.imaging.records import ScanRecord
@@ -31,7 +32,7 @@ def read_picture_file(
 
     Args:
         data: The file's bytes.
-        name: The file's name; its stem is the participant where `facts` name none.
+        name: The file's name, which tells the participant where `facts` name none.
         facts: Its row of `scans.csv`, empty where there is none.
         settings: Limits of size.
 
@@ -50,14 +51,11 @@ def read_picture_file(
         )
     if min(size) < settings.min_side:
         raise BadScan("too_small", f"{size[1]}x{size[0]} px; a side is below min_side, {settings.min_side}")
-    participant = facts.get("participant") or stem(name.replace("!/", "/"))
-    if not is_safe(participant):
-        raise BadScan("unsafe_name", "the file's name has characters other than A-Z a-z 0-9 . _ -; rename it")
-    image = decode_png(data)
+    image = _whole_depth(decode_png(data))
     return ScanRecord.from_words(
         facts.get("view", ""),
         file=name,
-        participant=participant,
+        participant=facts.get("participant") or participant_in_name(name),
         spacing_mm=_parse_spacing(facts.get("spacing_mm", "")),
         spacing_source=facts.get("spacing_source", "none"),
         width=image.shape[1],
@@ -75,6 +73,15 @@ def _png_size(data: bytes) -> tuple[int, int] | None:
         return None
     width, height = struct.unpack_from(">2I", data, 16)
     return height, width
+
+
+def _whole_depth(image: npt.NDArray) -> npt.NDArray:
+    """An HxW picture whose grey levels fill its depth: 8 to 12 bits may lie in 16 as they were."""
+    if image.dtype != np.uint16:
+        return image
+    highest = int(image.max())
+    bits = next((bits for bits in (8, 10, 12) if highest >> bits == 0), 16)
+    return image.astype(np.uint8) if bits == 8 else image << (16 - bits)
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:

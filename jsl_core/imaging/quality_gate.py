@@ -13,8 +13,8 @@ from jsl_core.imaging.tags import number, orientation_of, spacing_of, text, text
 
 __all__ = ["check_header", "check_picture", "is_clipped", "view_of"]
 
-_RADIOGRAPHS = {"CR", "DX", "RG"}
-_PHOTOGRAPHS = {"OT", "XC", ""}  # secondary captures and photographs of films
+_RADIOGRAPHS = {"CR", "DX", "RG", "RF", "DR", "XR", "RX"}
+_PHOTOGRAPHS = {"OT", "XC", "SC", ""}  # secondary captures and photographs of films
 _OTHER_PARTS = re.compile(
     r"\b(chest|thorax|hand|wrist|elbow|shoulder|skull|head|spine|[clt]spine|abdomen|pelvis|hips?|ankles?|foot|feet|"
     r"breast|jaw|humerus|forearm|clavicle|rib|ribs|finger|toe|heel)\b"

@@ -17,12 +17,33 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from jsl_core.errors import BadScan
 from jsl_core.imaging.codestream import CODESTREAM_STARTS, CodestreamHeader, read_codestream_header
 
-__all__ = ["repair_encapsulation"]
+__all__ = ["end_fragments", "repair_encapsulation"]
 
 _ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+_START = b"\xe0\x7f\x10\x00"  # of pixel data; its representation and a length that is not stated follow
+_STARTS = (_START + b"OB\0\0" + b"\xff" * 4, _START + b"OW\0\0" + b"\xff" * 4, _START + b"\xff" * 4)
 _RLE_HEADER = 64  # bytes, and so the offset of the first segment (PS3.5 G.5)
 _PACKED_PLAIN = UID("1.2.840.10008.1.2.1.98")  # Encapsulated Uncompressed Explicit VR Little Endian
 _HEADER = 1 << 16  # of a picture, in which it states its size
+
+
+def end_fragments(data: bytes) -> bytes:
+    """A file whose fragments have no end mark, as their writer stopped too soon, with that mark.
+
+    Raises:
+        BadScan: `truncated` where the file ends within a fragment.
+    """
+    truncated = BadScan("truncated", "the file ends in the middle of its pixels; copy it again")
+    at = max((found + len(start) for start in _STARTS if (found := data.rfind(start)) >= 0), default=-1)
+    if at < 0 or data[at : at + 4] != _ITEM:
+        raise truncated
+    while data[at : at + 4] == _ITEM and at + 8 <= len(data):
+        at += 8 + int.from_bytes(data[at + 4 : at + 8], "little")
+    if at > len(data) or data[at : at + 4] == _ITEM:
+        raise truncated
+    mark = _END + bytes(4)
+    rest = data[at:]
+    return data[:at] + mark + (b"" if mark.startswith(rest) else rest)
 
 
 def repair_encapsulation(ds: Dataset) -> None:
@@ -40,6 +61,8 @@ def repair_encapsulation(ds: Dataset) -> None:
         stated = read_codestream_header(frame[:_HEADER])
         if stated is not None and stated.size != (int(ds.Rows), int(ds.Columns)):
             raise BadScan("undecodable", "the header states another height and width than the picture does")
+        if stated is not None:
+            _state_depth(ds, stated.bits)
         syntax = _true_syntax(syntax, stated)
         ds.PixelData = data = encapsulate([frame], has_bot=False) if syntax.is_encapsulated else frame
         ds["PixelData"].is_undefined_length = syntax.is_encapsulated
@@ -50,6 +73,15 @@ def repair_encapsulation(ds: Dataset) -> None:
     if not syntax.is_encapsulated and len(data) + 1 < whole:
         raise BadScan("truncated", "the file ends before its pixels do; copy it again")
     ds.file_meta.TransferSyntaxUID = syntax
+
+
+def _state_depth(ds: Dataset, bits: int) -> None:
+    """State as many bits a value as the picture has, where the header's would not hold it or are too many."""
+    container = 8 if bits <= 8 else 16
+    if ds.BitsAllocated != container and 0 < bits <= 16:
+        ds.BitsAllocated = container
+        ds.BitsStored = min(bits, int(ds.BitsStored)) if container == 8 else bits
+        ds.HighBit = ds.BitsStored - 1
 
 
 def _join_fragments(data: bytes) -> bytes:

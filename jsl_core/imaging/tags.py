@@ -6,12 +6,15 @@ Header text is untrusted and may name the patient: only facts from closed lists 
 import math
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 from pydicom import Dataset
 
 from jsl_core.errors import BadScan
-from jsl_core.imaging.names import is_safe, stem
+from jsl_core.imaging.names import participant_in_name
 from jsl_core.imaging.records import Laterality
+from jsl_core.imaging.side_words import sides_in_words
+from jsl_core.system.archives import printable
 
 __all__ = [
     "is_grey",
@@ -26,18 +29,21 @@ __all__ = [
     "texts",
 ]
 
-_OAI_PATH = re.compile(r"(?:^|/)(\d{7})/\d{8}/\d{8}/\d{3}$")  # <ID>/<date>/<barcode>/001
-_COUNTER = re.compile(r"[A-Za-z]{0,5}[-_]?\d{1,4}")  # 001, IM0007: names that say nothing
 _PHOTOMETRIC = {
-    *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"),
-    *("YBR_PARTIAL_420", "YBR_PARTIAL_422"),
+    re.sub(r"[ _]", "", name): name
+    for name in (
+        *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422"),
+        *("YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "YBR_PARTIAL_422"),
+    )
 }
 _MM = (0.01, 2.0)  # between a detector's finest pixel and a thumbnail's
 
-_SIDES: tuple[Laterality, ...] = ("R", "L", "B")
-_BOTH = re.compile(r"\b(bilat\w*|both|bil|knees|beid\w*|bds|genoux|rodillas)\b")
-_RIGHT = re.compile(r"\b(right|rt|r|rechts?|rechtes|droite?|derech[ao]|destr[ao])\b")
-_LEFT = re.compile(r"\b(left|lt|l|links?|linkes|gauche|izquierd[ao]|sinistr[ao])\b")
+# Where sides are named, the closest to the film first: what is said of it, of its series, of its study.
+_SIDE_LEVELS = (
+    ("ImageLaterality", "FrameLaterality", "ViewPosition"),
+    ("Laterality", "SeriesDescription", "ProtocolName", "BodyPartExamined"),
+    ("StudyDescription", "RequestedProcedureDescription", "PerformedProcedureStepDescription"),
+)
 
 
 def text(ds: Dataset, keyword: str) -> str:
@@ -65,23 +71,15 @@ def number(ds: Dataset, keyword: str, default: float = math.nan) -> float:
 
 
 def participant_of(ds: Dataset, name: str) -> str:
-    """The participant: PatientID, or without one the OAI folder's ID, or the stem of the file `name`.
-
-    Raises:
-        BadScan: `unsafe_name` for an ID that could not be part of a file's name, and where nothing tells.
-    """
-    patient = text(ds, "PatientID").strip("\0 ")
-    if patient:
-        if not is_safe(patient):
-            raise BadScan("unsafe_name", "PatientID has characters other than A-Z a-z 0-9 . _ -; rename it")
-        return patient
-    path = name.replace("!/", "/")
-    if oai := _OAI_PATH.search(path):
-        return oai.group(1)
-    fallback = stem(path)
-    if not is_safe(fallback) or _COUNTER.fullmatch(fallback):
-        raise BadScan("unsafe_name", "no PatientID, and the file's name does not tell the participant either")
-    return fallback
+    """The participant: PatientID whatever it holds, or without one what the file's name tells."""
+    with suppress(Exception):  # pydicom raises anything at all on a damaged element
+        raw = ds.get_item("PatientID").value
+        patient = "\\".join(texts(ds, "PatientID")).strip("\0 ")
+        if isinstance(raw, bytes) and "\ufffd" in patient:  # not of the character set that the header names
+            patient = raw.decode("latin-1").strip("\0 ")
+        if patient:
+            return printable(patient)
+    return participant_in_name(name)
 
 
 def spacing_of(ds: Dataset) -> tuple[tuple[float, float] | None, str]:
@@ -118,32 +116,30 @@ def is_pixel_spacing(mm: float) -> bool:
 def laterality_of(ds: Dataset) -> Laterality:
     """Which knees the film shows by its tags: R, L, B for both, blank if they are silent.
 
+    What is said of the film goes before what is said of its series, and that before what was ordered. Blank
+    too where one level names both knees and one of them: the picture has to tell.
+
     Raises:
         BadScan: `unknown_side` if they name the right knee in one place and the left in another.
     """
-    tagged: set[Laterality] = set()
-    for keyword in ("ImageLaterality", "Laterality", "FrameLaterality"):
-        value = text(ds, keyword).upper()[:1]
-        tagged |= {letter for letter in _SIDES if letter == value}
-    described = _laterality_in_words(ds)
-    if {"R", "L"} <= tagged | {described}:
+    context = " ".join(text(ds, keyword) for level in _SIDE_LEVELS for keyword in level)
+    levels = [
+        set[Laterality]().union(*(sides_in_words(text(ds, keyword), context) for keyword in level))
+        for level in _SIDE_LEVELS
+    ]
+    if {"R", "L"} <= set[Laterality]().union(*levels):
         raise BadScan("unknown_side", "the header names the right knee in one place and the left in another")
-    return next(iter(sorted(tagged)), described)
-
-
-def _laterality_in_words(ds: Dataset) -> Laterality:
-    words = " ".join(text(ds, keyword) for keyword in ("SeriesDescription", "ProtocolName"))
-    words = re.sub(r"[^a-z]+", " ", words.lower())
-    right, left = bool(_RIGHT.search(words)), bool(_LEFT.search(words))
-    if _BOTH.search(words) or (right and left):
-        return "B"
-    return "R" if right else "L" if left else ""
+    named = next((sides for sides in levels if sides), set())
+    return named.pop() if len(named) == 1 else ""
 
 
 def photometric_of(ds: Dataset) -> str:
-    """PhotometricInterpretation if it is one of the standard's (PS3.3 C.7.6.3.1.2), else blank."""
-    value = text(ds, "PhotometricInterpretation").upper()
-    return value if value in _PHOTOMETRIC else ""
+    """PhotometricInterpretation if it is one of the standard's (PS3.3 C.7.6.3.1.2), in any case, else blank."""
+    return _PHOTOMETRIC.get(_letters(text(ds, "PhotometricInterpretation")), "")
+
+
+def _letters(value: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "", value.upper())
 
 
 def is_grey(ds: Dataset) -> bool:

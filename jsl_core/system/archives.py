@@ -1,9 +1,12 @@
 """The files in zip and tar archives, and in the archives within them.
 
 Archives come from anywhere: names that lead out of a folder, lies about sizes, archives that hold themselves.
+What cannot be opened is a member all the same, which says why when it is read.
 """
 
+import io
 import os
+import stat
 import tarfile
 import tempfile
 import zipfile
@@ -12,7 +15,9 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, NoReturn
+
+from jsl_core.errors import BadScan
 
 __all__ = [
     "IN_ARCHIVE",
@@ -43,9 +48,16 @@ class Member(NamedTuple):
     open: Callable[[], AbstractContextManager[IO[bytes]]]
 
     def read(self) -> bytes:
-        """The file's bytes; a damaged or encrypted member raises whatever zipfile and tarfile do."""
+        """The file's bytes; a damaged or encrypted member raises whatever zipfile and tarfile do.
+
+        Raises:
+            BadScan: If it is no file, or one that is not looked into.
+        """
         with self.open() as file:
-            return file.read()
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise BadScan("too_large", f"the file has more than {MAX_BYTES >> 20} MiB")
+        return data
 
 
 def is_archive(name: str) -> bool:
@@ -81,7 +93,8 @@ def archive_members(path: Path, descend: Callable[[str], bool] = is_archive) -> 
 
     Args:
         path: The archive.
-        descend: Which members to look into, by name; one that is damaged or too large counts as a file.
+        descend: Which members to look into, by name; one that cannot be looked into is a member that says
+            why when it is read.
 
     Raises:
         OSError: If the archive is damaged or cannot be read.
@@ -100,24 +113,43 @@ def _listed(path: Path, mtime_ns: int, descend: Callable[[str], bool]) -> dict[s
 def _list(archive: Archive, descend: Callable[[str], bool], depth: int = 1) -> dict[str, Member]:
     files: dict[str, Member] = {}
     for member in _members(archive):
-        nested = _nested(member, descend, depth) if descend(member.name) else {}
-        files |= nested or {member.name: member}
+        files |= _nested(member, descend, depth) if descend(member.name) else {member.name: member}
     return files
 
 
 def _nested(archive: Member, descend: Callable[[str], bool], depth: int) -> dict[str, Member]:
-    """The files of an archive within an archive; none if it is damaged, too large or too deep."""
-    if depth >= _DEEPEST or archive.size > MAX_BYTES:
-        return {}
+    """The files of an archive within an archive, or itself, with the reason why it is not looked into."""
+    if depth >= _DEEPEST:
+        sentence = f"an archive within {depth} others, which is not looked into; unpack it"
+        return {archive.name: archive._replace(open=partial(_open_scan, archive, "too_deep", sentence))}
+    if archive.size > MAX_BYTES:
+        sentence = f"an archive of more than {MAX_BYTES >> 20} MiB within another; unpack it"
+        return {archive.name: archive._replace(open=partial(_refuse, "too_large", sentence))}
     try:
         members = _unpacked(archive, descend, depth + 1)
     except Exception:  # as above
-        return {}
+        members = {}
+    if not members:
+        sentence = "an archive within another, damaged, locked or empty; copy it again"
+        return {archive.name: archive._replace(open=partial(_open_scan, archive, "undecodable", sentence))}
     return {
         name: Member(name, member.size, partial(_open_nested, archive, descend, depth + 1, member.name))
         for member in members.values()
         for name in (f"{archive.name}{IN_ARCHIVE}{member.name}",)
     }
+
+
+def _refuse(code: str, sentence: str) -> NoReturn:
+    """What opening a member does that is not to be read."""
+    raise BadScan(code, sentence)
+
+
+def _open_scan(archive: Member, code: str, sentence: str) -> AbstractContextManager[IO[bytes]]:
+    """Open what is named like an archive and may be a scan all the same."""
+    data = archive.read()
+    if data[128:132] != b"DICM":
+        raise BadScan(code, sentence)
+    return io.BytesIO(data)
 
 
 @lru_cache(maxsize=_DEEPEST)  # not all at once: a thousand archives in one are a thousand open files
@@ -152,22 +184,32 @@ def _members(archive: Archive) -> Iterator[Member]:
 
 def _zip_members(archive: zipfile.ZipFile) -> Iterator[Member]:
     for entry in archive.infolist():
-        if not entry.is_dir():
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            yield Member(entry.filename, 0, partial(_refuse, "not_a_file", "a link in a zip; pack its file"))
+        elif not entry.is_dir():
             yield Member(entry.filename, entry.file_size, partial(archive.open, entry))
 
 
 def _tar_members(archive: tarfile.TarFile) -> Iterator[Member]:
     lock = Lock()
     for entry in archive:
-        if entry.isfile():
+        if entry.isfile() or entry.islnk() or entry.issym():
             yield Member(entry.name, entry.size, partial(_open_in_tar, archive, entry, lock))
+        elif not entry.isdir():
+            sentence = "a pipe or device in an archive, and no file"
+            yield Member(entry.name, 0, partial(_refuse, "not_a_file", sentence))
 
 
 @contextmanager
 def _open_in_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo, lock: Lock) -> Iterator[IO[bytes]]:
+    """Open a file, or what a link stands for: no more than another file of the same archive."""
     with lock:  # the members of a tar share one position in it, and scans are hashed by threads
-        file = archive.extractfile(entry)
-        assert file is not None  # it is a file
+        try:
+            file = archive.extractfile(entry)
+        except (KeyError, RecursionError):
+            file = None
+        if file is None:
+            raise BadScan("not_a_file", "a link to nothing in its archive; pack what it points to")
         with file:
             yield file
 
