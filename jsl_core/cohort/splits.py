@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION
+from jsl_core.cohort.persons import person_key, person_keys
 from jsl_core.config import PackSettings
 
-__all__ = ["assign_folds", "assign_splits", "assign_with_frozen_test"]
+__all__ = ["assign_folds", "assign_splits", "assign_with_frozen_test", "held_out_participants"]
 
 
 def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
@@ -48,7 +49,8 @@ def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
 def assign_with_frozen_test(table: pd.DataFrame, frozen: Set[str], settings: PackSettings) -> pd.DataFrame:
     """Assign `test` to the frozen participants, whatever the table says, and train or val to all others.
 
-    The frozen test part is the participants on whom a champion and its challengers are compared.
+    The frozen test part is the participants on whom a champion and its challengers are compared. They are
+    known by `person_key`, however a later table writes them.
 
     Args:
         table: From `read_cohort`. A split that it names for the others is kept.
@@ -59,9 +61,20 @@ def assign_with_frozen_test(table: pd.DataFrame, frozen: Set[str], settings: Pac
         A new table.
     """
     table = table.copy()
-    table.loc[table["participant"].isin(frozen), "split"] = "test"
+    table.loc[table["participant"].map(person_key).isin(person_keys(frozen)), "split"] = "test"
     others = settings.model_copy(update={"test": 0.0, "val": settings.val / (1 - settings.test)})
     return assign_splits(table, others)
+
+
+def held_out_participants(table: pd.DataFrame) -> frozenset[str]:
+    """The participants of the test part of whom no knee is in another part, as may be where knees are split.
+
+    Args:
+        table: With `participant` and `split`, a row per knee.
+    """
+    names = set(table.loc[table["split"] == "test", "participant"])
+    learned = person_keys(table.loc[table["split"] != "test", "participant"])
+    return frozenset(name for name in names if person_key(name) not in learned)
 
 
 def assign_folds(table: pd.DataFrame, folds: int) -> pd.Series:

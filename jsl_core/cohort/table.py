@@ -1,160 +1,140 @@
 """The cohort table: one row per knee, in the columns of the seed's `JSL.csv`."""
 
-import io
-import warnings
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from jsl_core.cohort.column_synonyms import to_own_columns
-from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS
+from jsl_core.cohort.cell_values import describe_bad_value, is_missing, parse_number
+from jsl_core.cohort.cells import Cells, read_cells
+from jsl_core.cohort.column_synonyms import KEY_NAMES, NUMBERS, find_columns
+from jsl_core.cohort.columns import SPLITS
+from jsl_core.cohort.identity import identify_knees, refuse_doubtful_persons
+from jsl_core.cohort.pictures import refuse_shared_pictures
 from jsl_core.errors import BadTable
 
-__all__ = ["read_cohort"]
+__all__ = ["check_cohort_cells", "normalise_split", "read_cohort"]
 
-_NUMERIC = (*FACTORS, GRADE, PROGRESSION)
-_TEXT = ("split", "Img_path")
-_CODES: dict[str, tuple[int, ...]] = {
-    "Sex": (1, 2),
-    "Race": (0, 1, 2, 3),
-    "Knee_Injury": (0, 1),
-    GRADE: (0, 1, 2, 3, 4),
-    PROGRESSION: (0, 1),
+_LIKELY_CUT = ("BMI", "Alignment_degree", "Age")  # by a comma that was meant for a decimal one
+_SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validating"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
-_RANGES: dict[str, tuple[float, float]] = {"Age": (0, 120), "BMI": (5, 120), "Alignment_degree": (-60, 60)}
 
 
-def read_cohort(path: Path, needs: Sequence[str] = (), synonyms: bool = False) -> pd.DataFrame:
-    """Read and check a cohort table.
+def read_cohort(path: Path, needs: Sequence[str] = (), any_split: bool = False) -> pd.DataFrame:
+    """Read and check a cohort table: the one reader of training, evaluation, scores and factors.
 
-    The columns are separated by comma, semicolon, tab or pipe; the text is UTF-8 (with or without BOM) or
-    Latin-1. Empty cells and codes that start with a dot (`.`, `.P`) are missing values.
+    CSV in any dialect, .xlsx or .parquet. Columns go by this project's names or those that `find_columns`
+    knows, IDs by all that `parse_knee` understands, splits by any word for train, val and test. Blank cells,
+    NA, NaN, NULL, #N/A and codes that start with a dot (`.`, `.P`) are missing values. Nothing is rounded,
+    cut or padded.
 
     Args:
-        path: The CSV file.
-        needs: Columns that must be there besides `ID`.
-        synonyms: Whether columns and sides may go by the names that `to_own_columns` knows, and splits by
-            any.
+        path: The file.
+        needs: Columns that must be there besides `ID`; with `Img_path`, no two knees may share a picture.
+        any_split: Whether splits may have other names than train, val and test, which are kept as they are.
 
     Returns:
         One row per knee in the file's order with `ID`, `participant`, `side` (1 right, 2 left), `split` and
         `Img_path` ("" where missing), the six factors, `BL_KL_grade` and `JSL_Prog` (float, NaN where
-        missing). Other columns are left out.
+        missing). Other columns are left out. The index, `row`, counts as a spreadsheet does: the header is
+        row 1.
 
     Raises:
-        BadTable: If the file cannot be read, a column is missing or a cell cannot be understood.
+        BadTable: If the file cannot be read, a row does not fit the header, a column is missing or there
+            twice, a cell cannot be understood, a knee is there twice, or two participants may be one person.
     """
-    table = _parse(path)
-    table = _select_columns(to_own_columns(table) if synonyms else table, path.name, needs)
-    table = _convert_cells(table, path.name)
-    _check(table, path.name, any_split=synonyms)
-    identity = table["ID"].str.extract(r"^(?P<participant>.+)_(?P<side>[12])$")
-    table.insert(1, "participant", identity["participant"])
-    table.insert(2, "side", identity["side"].astype(int))
-    _check_one_split_each(table, path.name)
+    cells = read_cells(path, KEY_NAMES, _LIKELY_CUT)
+    return check_cohort_cells(cells, needs, any_split)
+
+
+def check_cohort_cells(cells: Cells, needs: Sequence[str] = (), any_split: bool = False) -> pd.DataFrame:
+    """Check the cells of a cohort table and convert them; as `read_cohort`."""
+    places = find_columns(cells, needs)
+    knees = identify_knees(cells, places)
+    columns: dict[str, list[str] | list[float] | list[int]] = {
+        "ID": [f"{participant}_{side}" for participant, side in knees],
+        "participant": [participant for participant, _ in knees],
+        "side": [side for _, side in knees],
+        "split": _read_splits(cells, places.get("split"), any_split),
+        "Img_path": _read_paths(cells, places.get("Img_path")),
+    }
+    for column in NUMBERS:
+        columns[column] = _read_numbers(cells, column, places.get(column))
+    table = pd.DataFrame(columns, index=pd.Index(cells.numbers, name="row"))
+    refuse_doubtful_persons(table, cells.name)
+    _refuse_two_splits(table, cells.name)
+    if "Img_path" in needs:
+        refuse_shared_pictures(table, cells.name)
     return table
 
 
-def _parse(path: Path) -> pd.DataFrame:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadTable(f"{path}: cannot be read ({error.strerror}); give the path of a CSV file") from error
-    if b"\0" in data:
-        raise BadTable(f"{path.name}: not a text table; save it as CSV in UTF-8")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    header = text.lstrip().partition("\n")[0]
-    separator = max(",;\t|", key=header.count)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
-                io.StringIO(text), sep=separator, dtype=str, skipinitialspace=True, index_col=False
+def normalise_split(name: str) -> str:
+    """A split's name: train, val or test where it is a word for one, "" where missing, else as it is."""
+    if is_missing(name):
+        return ""
+    word = re.sub(r"[\s_\-]*(set|split|part|data)$", "", name.strip().casefold())
+    return _SPLIT_WORDS.get(word, name.strip())
+
+
+def _read_splits(cells: Cells, place: int | None, any_split: bool) -> list[str]:
+    if place is None:
+        return [""] * len(cells.rows)
+    splits = [normalise_split(cell) for cell in cells.column(place)]
+    for number, split, cell in zip(cells.numbers, splits, cells.column(place), strict=True):
+        if not any_split and split and split not in SPLITS:
+            raise BadTable(
+                f"{cells.name}, row {number}: {_name(cells, 'split', place)} is {cell.strip()!r}; it must be "
+                f"{', '.join(SPLITS)} or blank"
             )
-    except pd.errors.EmptyDataError:
-        raise BadTable(
-            f"{path.name}: not a CSV table (it is empty); give one row per knee below a header"
-        ) from None
-    except pd.errors.ParserWarning:
-        raise BadTable(
-            f"{path.name}: rows have more cells than the header; quote cells with commas"
-        ) from None
-    except pd.errors.ParserError as error:
-        reason = " ".join(str(error).split())
-        raise BadTable(f"{path.name}: not a CSV table ({reason}); check its rows") from error
-    if separator != ",":  # where the comma does not separate columns it may be a decimal comma
-        text_columns = {"id", "img_path", "split"}
-        for column in table.columns:
-            if column.strip().lower() not in text_columns:
-                table[column] = table[column].str.replace(",", ".", regex=False)
-    return table
+    return splits
 
 
-def _select_columns(table: pd.DataFrame, name: str, needs: Sequence[str]) -> pd.DataFrame:
-    known = {column.lower(): column for column in ("ID", *_TEXT, *_NUMERIC)}
-    table = table.rename(columns=lambda column: known.get(column.strip().lower(), column))
-    table = table[[column for column in table.columns if column in known.values()]]
-    for column in ("ID", *needs):
-        if column not in table.columns:
-            raise BadTable(f"{name}: no column {column}; the table needs {', '.join(('ID', *needs))}")
-    if not table.columns.is_unique:
-        twice = table.columns[table.columns.duplicated()][0]
-        raise BadTable(f"{name}: two columns are called {twice}; keep one")
-    table = table.dropna(how="all").reset_index(drop=True)
-    if table.empty:
-        raise BadTable(f"{name}: no rows; give one row per knee")
-    return table.reindex(columns=["ID", *_TEXT, *_NUMERIC])
+def _read_paths(cells: Cells, place: int | None) -> list[str]:
+    if place is None:
+        return [""] * len(cells.rows)
+    return ["" if is_missing(cell) else cell.strip() for cell in cells.column(place)]
 
 
-def _convert_cells(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    table = table.copy()
-    for column in ("ID", *_TEXT):
-        table[column] = table[column].astype(object).where(table[column].notna(), "").astype(str).str.strip()
-    for column in _NUMERIC:
-        text = table[column].astype(object).where(table[column].notna(), "").astype(str).str.strip()
-        text = text.where(~text.str.match(r"^\.($|\D)"), "")
-        numbers = pd.to_numeric(text.where(text != ""), errors="coerce").astype(float)
-        wrong = (numbers.isna() & (text != "")).to_numpy()
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise BadTable(f"{name}, row {row + 2}: {column} is {text[row]!r}; give a number or a blank")
-        table[column] = numbers
-    return table
+def _read_numbers(cells: Cells, column: str, place: int | None) -> list[float]:
+    """The numbers of a column, NaN where missing, judged as they stand in the file."""
+    if place is None:
+        return [float("nan")] * len(cells.rows)
+    numbers: dict[str, float] = {}  # by cell: most columns have few different ones
+    for number, cell in zip(cells.numbers, cells.column(place), strict=True):
+        if cell in numbers:
+            continue
+        value = parse_number(cell)
+        problem = describe_bad_value(column, value)
+        if is_missing(cell):
+            numbers[cell] = float("nan")
+        elif value is None or problem:
+            shown = repr(cell.strip()) if value is None else cell.strip()
+            raise BadTable(f"{cells.name}, row {number}: {_name(cells, column, place)} is {shown}; {problem}")
+        else:
+            numbers[cell] = value
+    return [numbers[cell] for cell in cells.column(place)]
 
 
-def _check(table: pd.DataFrame, name: str, any_split: bool) -> None:
-    import pandera.pandas as pa  # here, as reading is the only thing in this room that needs it
-
-    shape = pa.Check.str_matches(r"^.+_[12]$", error="it must be <participant>_1 (right) or _2 (left)")
-    known_split = pa.Check.isin(["", *SPLITS], error="it must be train, val, test or blank")
-    columns = {"ID": pa.Column(str, shape, unique=True), "split": pa.Column(str)}
-    if not any_split:
-        columns["split"] = pa.Column(str, known_split)
-    for column, codes in _CODES.items():
-        allowed = pa.Check.isin(codes, error=f"it must be {', '.join(map(str, codes))} or blank")
-        columns[column] = pa.Column(float, allowed, nullable=True)
-    for column, (low, high) in _RANGES.items():
-        between = pa.Check.in_range(low, high, error=f"it must lie between {low} and {high}")
-        columns[column] = pa.Column(float, between, nullable=True)
-    try:
-        pa.DataFrameSchema(columns).validate(table, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        first = error.failure_cases.iloc[0]
-        value = first["failure_case"]
-        shown = f"{value:g}" if isinstance(value, float) else repr(value)
-        demand = "keep one row per knee" if first["check"] == "field_uniqueness" else first["check"]
-        raise BadTable(f"{name}, row {first['index'] + 2}: {first['column']} is {shown}; {demand}") from error
+def _name(cells: Cells, column: str, place: int) -> str:
+    """A column by the name that the file gives it, and this project's where that is another."""
+    there = cells.header[place]
+    return column if there.casefold() == column.casefold() else f"{there} ({column})"
 
 
-def _check_one_split_each(table: pd.DataFrame, name: str) -> None:
+def _refuse_two_splits(table: pd.DataFrame, name: str) -> None:
     assigned = table[table["split"] != ""]
     splits = assigned.groupby("participant")["split"].nunique()
     if (splits > 1).any():
         participant = splits[splits > 1].index[0]
+        rows = assigned[assigned["participant"] == participant]
+        places = " and ".join(
+            f"row {row} {split}" for row, split in zip(rows.index, rows["split"], strict=True)
+        )
         raise BadTable(
-            f"{name}: the knees of participant {participant} are in two splits; put both into the same one"
+            f"{name}: the knees of participant {participant} are in two splits ({places}); put "
+            "both into the same one"
         )

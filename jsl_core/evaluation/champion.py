@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
+from jsl_core.cohort.persons import person_key, person_keys
 from jsl_core.errors import JslError
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.delong import auc_difference, auc_interval
@@ -64,7 +65,8 @@ def compare_with_champion(
     if not set(columns) <= set(challenger) & set(champion):
         raise JslError("champion and challenger predict different things; choose another regime to retrain")
     both = challenger.merge(champion[["ID", *columns]], on="ID", suffixes=("", "_champion"))
-    both = both[both["participant"].isin(frozen) & both[label].notna()].dropna(subset=columns)
+    of_frozen = both["participant"].map(person_key).isin(person_keys(frozen))
+    both = both[of_frozen & both[label].notna()].dropna(subset=columns)
     truth = both[label].to_numpy()
     if len(np.unique(truth)) < 2:
         raise JslError(

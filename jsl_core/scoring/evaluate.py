@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from jsl_core.cohort import normalise_split
+from jsl_core.cohort.persons import normalise_knee, parse_knee, person_key
 from jsl_core.config import EvaluateSettings
 from jsl_core.errors import BadTable
 from jsl_core.evaluation.comparisons import compare_grades, compare_models
@@ -32,7 +34,7 @@ def select_split(cohort: pd.DataFrame, split: str = "") -> tuple[pd.DataFrame, s
         BadTable: If there are no such rows.
     """
     names = sorted(set(cohort["split"]) - {""})
-    wanted = split or ("test" if names else "all")
+    wanted = normalise_split(split) or ("test" if names else "all")
     rows = cohort if wanted == "all" else cohort[cohort["split"] == wanted]
     if rows.empty:
         choice = f"there are {', '.join(names)}" if names else "the table has no column split"
@@ -60,8 +62,9 @@ def evaluate_ensemble(
 
     Returns:
         The figures as JSON: `models`, `comparisons`, `grade_comparisons`, `rejected` (rows with a reason),
-        and how many knees there are and how many a model was trained or chosen on. And the predictions, with
-        a column `model`.
+        and how many knees and participants there are; of each model how many of them are of participants it
+        was trained on (`trained_on`, `participants_trained_on`) or chosen on. And the predictions, with a
+        column `model`.
 
     Raises:
         BadTable: If a needed risk factor is missing, or no knee can be scored.
@@ -79,7 +82,7 @@ def evaluate_ensemble(
         members = [member] if member else list(ensemble.members)
         validation = validation_risks(members)
         figures[name] = evaluate_predictions(rows, thresholds[name], settings, "", validation)
-        figures[name] |= _count_training_knees(members, rows)
+        figures[name] |= _count_training_persons(members, rows)
     first = next(iter(predictions.values()))
     summary = {
         "knees": len(first),
@@ -109,7 +112,7 @@ def _predict(
     done: set[str] = set()
 
     def predict_batch() -> None:
-        rows = cohort.iloc[[place[crop.ID] for crop in batch]].reset_index(drop=True)
+        rows = cohort.iloc[[place[normalise_knee(crop.ID)] for crop in batch]].reset_index(drop=True)
         each = ensemble.predict_each([crop.pixels for crop in batch], rows, flip)
         if len(each) > 1:
             each[f"ensemble of {len(each)}"] = ensemble.average(each)
@@ -121,8 +124,8 @@ def _predict(
     for crop in crops:
         if not isinstance(crop, JointCrop):
             rejected.append(crop)
-        elif crop.ID in place and crop.ID not in done:
-            done.add(crop.ID)
+        elif (knee := normalise_knee(crop.ID)) in place and knee not in done:
+            done.add(knee)
             batch.append(crop)
             if len(batch) == _BATCH:
                 predict_batch()
@@ -131,11 +134,17 @@ def _predict(
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}, rejected
 
 
-def _count_training_knees(members: list[Member], rows: pd.DataFrame) -> dict[str, int]:
-    """How many of these knees a model was trained on, and chosen on."""
+def _count_training_persons(members: list[Member], rows: pd.DataFrame) -> dict[str, int]:
+    """How many of these knees and participants are of persons that a model was trained on, and chosen on."""
     counts = {}
+    persons = rows["participant"].map(person_key)
     for split, name in (("train", "trained_on"), ("val", "chosen_on")):
-        tables = [member.predictions for member in members]
-        known = {ID for table in tables for ID in table.loc[table["split"] == split, "ID"]}
-        counts[name] = int(rows["ID"].isin(known).sum())
+        knees = {ID for member in members for ID in _knees_of(member, split)}
+        known = {person_key((parse_knee(knee) or (knee, 0))[0]) for knee in knees}
+        counts[name] = int(persons.isin(known).sum())
+        counts[f"participants_{name}"] = int(persons[persons.isin(known)].nunique())
     return counts
+
+
+def _knees_of(member: Member, split: str) -> list[str]:
+    return list(member.predictions.loc[member.predictions["split"] == split, "ID"])

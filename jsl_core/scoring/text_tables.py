@@ -61,7 +61,7 @@ def format_figures(figures: Mapping[str, Any]) -> str:
     if figures["comparisons"]:
         rows = [_format_comparison(pair) for pair in figures["comparisons"]]
         parts.append("AUC compared (DeLong; p also by participant)\n" + align_columns(rows))
-    parts += _warn_of_training_knees(figures)
+    parts += _warn_of_training_persons(figures)
     return "\n\n".join(parts)
 
 
@@ -121,16 +121,18 @@ def _format_difference(figure: Mapping[str, Any]) -> str:
     return f"{figure['value']:+.3f} [{figure['low']:+.3f}, {figure['high']:+.3f}]"
 
 
-def _warn_of_training_knees(figures: Mapping[str, Any]) -> list[str]:
-    """A warning for every model that was trained or chosen on some of these knees."""
+def _warn_of_training_persons(figures: Mapping[str, Any]) -> list[str]:
+    """A warning for every model that was trained or chosen on some of these participants, by any knee."""
     warnings = []
     for name, model in figures["models"].items():
         if model["trained_on"]:
             warnings.append(
-                f"{name} was trained on {model['trained_on']} of these knees: its figures mean little."
+                f"{name} was trained on {model['participants_trained_on']} of these participants, who have "
+                f"{model['trained_on']} of these knees: its figures mean little."
             )
         elif model["chosen_on"]:
             warnings.append(
-                f"{name} was chosen on {model['chosen_on']} of these knees: its figures are optimistic."
+                f"{name} was chosen on {model['participants_chosen_on']} of these participants, who have "
+                f"{model['chosen_on']} of these knees: its figures are optimistic."
             )
     return warnings

@@ -27,27 +27,29 @@ def table_of(folder: Path, text: str) -> Path:
 )
 def test_a_table_is_read_by_whichever_names_its_maker_chose(tmp_path: Path, text: str) -> None:
     expected = read_cohort(table_of(tmp_path, OWN))
-    assert read_cohort(table_of(tmp_path, text), needs=["Img_path"], synonyms=True).equals(expected)
+    assert read_cohort(table_of(tmp_path, text), needs=["Img_path"]).equals(expected)
 
 
 def test_splits_of_any_name_are_kept(tmp_path: Path) -> None:
     path = table_of(tmp_path, OWN.replace(",test", ",external"))
-    assert set(read_cohort(path, synonyms=True)["split"]) == {"external"}
+    assert set(read_cohort(path, any_split=True)["split"]) == {"external"}
     with pytest.raises(BadTable, match="train, val, test"):
         read_cohort(path)
 
 
-def test_our_own_column_goes_before_others(tmp_path: Path) -> None:
-    text = "ID,BL_KL_grade,grade\n1000001_1,2,77\n"
-    assert read_cohort(table_of(tmp_path, text), synonyms=True)["BL_KL_grade"].tolist() == [2.0]
+def test_our_own_column_goes_before_others_that_say_the_same_in_their_way(tmp_path: Path) -> None:
+    text = "ID,BL_KL_grade,grade\n1000001_1,2,2.0\n"
+    assert read_cohort(table_of(tmp_path, text))["BL_KL_grade"].tolist() == [2.0]
+    with pytest.raises(BadTable, match=r"row 2: columns 2 \(BL_KL_grade\) and 3 \(grade\) both stand for"):
+        read_cohort(table_of(tmp_path, text.replace("2.0", "3")))
 
 
 def test_a_side_that_is_none_is_refused(tmp_path: Path) -> None:
     path = table_of(tmp_path, "participant,side,kl\n1000001,both,2\n")
-    with pytest.raises(BadTable, match="1 \\(right\\) or _2 \\(left\\)"):
-        read_cohort(path, synonyms=True)
+    with pytest.raises(BadTable, match=r"row 2: side is 'both'; it must be 1 \(right\) or 2 \(left\)"):
+        read_cohort(path)
 
 
 def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadTable, match="two columns are called ID"):
-        read_cohort(table_of(tmp_path, "ID,id\n1000001_1,1000001_1\n"), synonyms=True)
+    with pytest.raises(BadTable, match="columns 1 and 2 are both called ID; keep one"):
+        read_cohort(table_of(tmp_path, "ID,id\n1000001_1,1000001_1\n"))

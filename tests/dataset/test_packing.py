@@ -92,7 +92,7 @@ def test_a_damaged_dataset_is_one_clear_line(tmp_path: Path, name: str, content:
 def test_the_packed_table_has_the_mm_per_pixel(tmp_path: Path) -> None:
     _, table = draw_cohort(1)
     crop = np.zeros((300, 300), np.uint8)
-    pack({"1000001_1": crop, "1000001_2": crop}, table, PackSettings(size=60), tmp_path, {"1000001_1": 0.14})
+    pack({"1000001_1": crop, "1000001_2": crop + 1}, table, PackSettings(size=60), tmp_path, {"1000001_1": 0.14})
     spacing = PackedDataset.load(tmp_path).table["mm_per_pixel"]
     assert spacing[0] == pytest.approx(0.7)
     assert np.isnan(spacing[1])

@@ -24,7 +24,7 @@ def check_cohort(cohort: Cohort) -> Cohort:
         raise BadTable(f"no knee is left; {largest['excluded']} fell out at the step {largest['step']!r}")
     columns = {
         "ID": pa.Column(str, pa.Check.str_matches(r"^.+_[12]$"), unique=True),
-        "Age": pa.Column("Int64", pa.Check.in_range(18, 120), nullable=True),
+        "Age": pa.Column(None, pa.Check.in_range(18, 120), nullable=True),  # whole or not
     }
     for column, codes in {
         "Sex": (1, 2),

@@ -116,5 +116,7 @@ def _format_table(knees: pd.DataFrame, reasons: pd.DataFrame) -> pd.DataFrame:
         for row in reasons.loc[knees.index].itertuples(index=False)
     ]
     for column in _WHOLE:
-        table[column] = table[column].astype(float).round().astype("Int64")
+        numbers = table[column].astype(float)
+        whole = (numbers.dropna() % 1 == 0).all()  # an age may have a fraction: nothing is rounded
+        table[column] = numbers.astype("Int64") if whole else numbers
     return table[list(COLUMNS)]

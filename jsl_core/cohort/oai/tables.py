@@ -1,6 +1,5 @@
 """The release's tables read in any case, delimiter and line end, also if cut short or there twice."""
 
-import codecs
 import csv
 import io
 import re
@@ -12,13 +11,13 @@ import pandas as pd
 from jsl_core.cohort.oai.files import Entry
 from jsl_core.cohort.oai.findings import Finding
 from jsl_core.cohort.oai.specs import TableSpec
+from jsl_core.cohort.text_table import decode_text
 from jsl_core.errors import BadTable
 
 __all__ = ["read_all_files", "read_table", "read_tables"]
 
 _SUFFIXES = ("TXT", "CSV", "ASC")
 _NO_TEXT_TABLE = "the file is no text table; copy it again"
-_DOS_END = "\x1a"  # ends a text file of DOS and of SAS on it
 
 
 def read_tables(
@@ -109,22 +108,25 @@ def read_table(entry: Entry, spec: TableSpec) -> tuple[pd.DataFrame | None, list
         The table as text cells, None if it cannot be used; and what is odd about it.
     """
     try:
-        text = _decode(entry.read())
+        text = decode_text(entry.read(), entry.name)
     except OSError:
         return None, [Finding("unreadable_table", entry.name, "the file is damaged; copy it again")]
+    except BadTable:
+        return None, [Finding("unreadable_table", entry.name, _NO_TEXT_TABLE)]
+    text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
     rows = _rows(text)
     try:
         header = [cell.strip().upper() for cell in next(rows, [])]
     except csv.Error:
         return None, [Finding("unreadable_table", entry.name, _NO_TEXT_TABLE)]
-    if problem := _header_problem(entry, spec, header):
+    names = (*spec.required, *spec.reported, *spec.optional, "VERSION")
+    if problem := _header_problem(entry, spec, header) or _repeated_column(entry, names, header):
         return None, [problem]
     findings = [
         Finding("missing_column", entry.name, f"has no column {column}; without it there is no {value}")
         for column, value in spec.reported.items()
         if column not in header
     ]
-    names = (*spec.required, *spec.reported, *spec.optional, "VERSION")
     place_of = {column: header.index(column) for column in names if column in header}
     whole: list[list[str]] = []
     broken = 0
@@ -152,19 +154,6 @@ def read_table(entry: Entry, spec: TableSpec) -> tuple[pd.DataFrame | None, list
     return table, findings
 
 
-def _decode(data: bytes) -> str:
-    """The text of a file in any of the encodings that occur, with line feeds as line ends."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        text = data.decode("utf-16", "replace")
-    else:
-        data = data.removeprefix(codecs.BOM_UTF8)
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError:
-            text = data.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n").rstrip(_DOS_END)
-
-
 def _rows(text: str) -> Iterator[list[str]]:
     header = text.partition("\n")[0]
     delimiter = max("|,\t;", key=header.count)
@@ -186,3 +175,10 @@ def _header_problem(entry: Entry, spec: TableSpec, header: list[str]) -> Finding
     if useless or any(column not in header for column in spec.required):
         return Finding("missing_column", entry.name, f"has no column {', '.join(absent)}; it is not used")
     return None
+
+
+def _repeated_column(entry: Entry, names: Iterable[str], header: list[str]) -> Finding | None:
+    """Two columns of one name, of which nobody knows which counts."""
+    repeated = next((name for name in names if header.count(name) > 1), "")
+    sentence = f"has two columns called {repeated}; it is not used, copy it again"
+    return Finding("unreadable_table", entry.name, sentence) if repeated else None

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from jsl_core.cohort.persons import normalise_participant
+
 __all__ = [
     "Values",
     "barcode_of",
@@ -125,5 +127,5 @@ def _reason_of(code: str) -> str:
 
 
 def _participant_of(cell: str) -> str:
-    digits = cell.strip().removesuffix(".0")
+    digits = normalise_participant(cell)
     return digits if _PARTICIPANT.fullmatch(digits) else ""
