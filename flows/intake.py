@@ -63,7 +63,7 @@ def intake(
     settings = apply_preset(settings, preset)
     placement = Placement.of(settings)
     store = placement.open()
-    ledger = Ledger(store, open_landing(settings.scans, placement.folder()))
+    ledger = Ledger(store, open_landing(settings.scans, placement.folder(), placement.pseudonyms()))
     scans = Batch.model_validate_json(store.get(batch)).scans
     buckets = assign_buckets(scans, store)
     fetch_scans(buckets, settings, placement)

@@ -43,7 +43,7 @@ def watch(
     if not settings.scans or not settings.cohort:
         raise BadSettings("scans or cohort is empty; give the folder where scans land, and the cohort table")
     placement = Placement.of(settings)
-    landing = open_landing(settings.scans, placement.folder())
+    landing = open_landing(settings.scans, placement.folder(), placement.pseudonyms())
     ledger = Ledger(placement.open(), landing)
     parts = {"settings": settings, "watching": watching, "rule": rule}
     parameters = {name: part.model_dump(mode="json", exclude_defaults=True) for name, part in parts.items()}
@@ -54,7 +54,7 @@ def watch(
             ledger,
             stable_files(landing, watching.settle_seconds),
             partial(_start_intake, client, placement, ledger, parameters),
-            partial(_announce, client, ledger, settings.scans),
+            partial(_announce, client, ledger, "" if settings.pseudonymise else settings.scans),
         )
         # Labels come into the table at any time; those of scans that land now are counted by their intake.
         trigger_retraining(client, ledger, settings, watching, rule)
@@ -83,7 +83,10 @@ def _announce(client: SyncPrefectClient, ledger: Ledger, scans: str, number: int
         "id": str(uuid5(NAMESPACE_URL, f"{LANDED}/{ledger.name}/{number}")),
         "occurred": datetime.now(UTC).isoformat(),
         "event": LANDED,
-        "resource": {"prefect.resource.id": f"jsl.landing.{ledger.name}", "prefect.resource.name": scans},
+        "resource": {
+            "prefect.resource.id": f"jsl.landing.{ledger.name}",
+            "prefect.resource.name": scans or ledger.name,
+        },
         "payload": {"number": number, "scans": len(batch.scans)},
     }
     client.request("POST", "/events", json=[event])

@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core.config import PipelineSettings
 from jsl_core.errors import StoreError
+from jsl_core.imaging.names import Pseudonyms
+from jsl_core.imaging.pseudonym_key import load_pseudonyms
 from jsl_core.landing import scan_folder
 from jsl_core.storage import Store, artifacts_in, digest_of, open_store, work_folder
 from tasks.cache_key import record_key, step_of
@@ -34,7 +36,8 @@ R = TypeVar("R")
 class Placement(BaseModel):
     """Where a run finds and keeps things, and how many processes it has; never part of a cache key.
 
-    `exact_versions` decides how a key is made: with every part of every library's version.
+    `exact_versions` decides how a key is made: with every part of every library's version. With
+    `pseudonymise`, scans go by their pseudonyms, whose key each process reads where it works.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +50,9 @@ class Placement(BaseModel):
 
     @classmethod
     def of(cls, settings: PipelineSettings) -> "Placement":
+    cohort: str = ""
+    pseudonymise: bool = False
+    pseudonym_key: str = ""
         """Absolute places, which mean the same to worker processes; crops lie beside their table."""
         store = open_store(settings.store)
         work = work_folder(store.url, settings.work)
@@ -60,12 +66,19 @@ class Placement(BaseModel):
         )
 
     def open(self) -> Store:
+            cohort=settings.cohort,
+            pseudonymise=settings.pseudonymise,
+            pseudonym_key=settings.pseudonym_key,
         """Open the store."""
         return open_store(self.store)
 
     def folder(self, *parts: str) -> Path:
         """A folder on this machine for what can be made again: checkouts, checkpoints."""
         return Path(self.work, *parts)
+    def pseudonyms(self) -> Pseudonyms | None:
+        """What files and participants are called, None for their own names. Raises BadSettings."""
+        return load_pseudonyms(self.pseudonym_key) if self.pseudonymise else None
+
 
 
 class ResultsOnStore(WritableFileSystem):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from jsl_core.config import EvaluateSettings
 from jsl_core.storage import Artifact, Store, tree_files
+from jsl_core.system.spreadsheet import read_csv
 from tasks.caching import Placement, stage
 from tasks.progress import Progress
 
@@ -27,7 +28,7 @@ def evaluate(
 
     store = placement.open()
     packed = tree_files(store, dataset)
-    table = pd.read_csv(io.BytesIO(store.get(packed["table.csv"])), dtype={"participant": str})
+    table = read_csv(io.BytesIO(store.get(packed["table.csv"])))
     predictions = {name: predictions_of(store, model, table) for name, model in models.items()}
     part = "test" if (table["split"] == "test").any() else "val"
     progress = Progress("evaluate", len(models))
@@ -51,6 +52,6 @@ def evaluate(
 def predictions_of(store: Store, model: Artifact, table: pd.DataFrame) -> pd.DataFrame:
     """A model's `predictions.csv` with the factor columns of the packed table beside."""
     data = store.get(tree_files(store, model)["predictions.csv"])
-    rows = pd.read_csv(io.BytesIO(data), dtype={"participant": str})
+    rows = read_csv(io.BytesIO(data))
     factors = [column for column in table if column not in rows]
     return rows.merge(table[["ID", *factors]], on="ID", validate="one_to_one")

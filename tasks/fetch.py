@@ -21,14 +21,17 @@ def list_all(settings: PipelineSettings, placement: Placement) -> list[Artifact]
     if is_bucket_url(settings.scans):
         _bucket(settings, placement).download_all()
     ledger = placement.folder("digests", f"{digest_of(placement.scans)[:12]}.json")
-    return list_scans(Path(placement.scans), ledger, Path(settings.films) if settings.films else None)
+    films = Path(settings.films) if settings.films else None
+    return list_scans(Path(placement.scans), ledger, films, placement.pseudonyms())
 
 
 def fetch_scans(
     buckets: Iterable[Iterable[Artifact]], settings: PipelineSettings, placement: Placement
 ) -> None:
     """Have these scans, or the archives they are in, where the stages read them."""
-    if is_bucket_url(settings.scans):
+    if is_bucket_url(settings.scans) and placement.pseudonymise:
+        _bucket(settings, placement).download_all()
+    elif is_bucket_url(settings.scans):
         names = {scan.name.partition("!/")[0] for bucket in buckets for scan in bucket}
         _bucket(settings, placement).download_named(names)
 

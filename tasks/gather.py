@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from jsl_core.cohort.persons import normalise_knee
 from jsl_core.scans.rows import Row, accepted, read_rows, rejected_table, write_rows
 from jsl_core.storage import Artifact
 from tasks.caching import Placement, stage
@@ -59,7 +60,7 @@ def _first_of_each_knee(joints: list[Row]) -> tuple[list[Row], list[Row]]:
     first_rows: dict[str, Row] = {}
     repeated = []
     for row in sorted(joints, key=lambda row: (row["ID"], row["file"])):
-        first = first_rows.setdefault(row["ID"], row)
+        first = first_rows.setdefault(normalise_knee(row["ID"]), row)
         if first is not row:
             sentence = f"{first['file']} already gave knee {row['ID']}; keep one film of each knee"
             repeated.append(_duplicate(row["file"], sentence) | {"ID": row["ID"]})

@@ -2,16 +2,20 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from jsl_core.cohort import read_cohort
+from jsl_core.cohort.persons import normalise_knee
 from jsl_core.config import PackSettings
 from jsl_core.dataset import pack as pack_joints
-from jsl_core.dataset import pack_from_paths
+from jsl_core.dataset import pack_from_paths, read_crop
+from jsl_core.errors import BadScan
 from jsl_core.imaging import Image
 from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact, put_tree
 from tasks.caching import Placement, stage
+from tasks.cohort import read_run_cohort
 from tasks.fit import Fitted
 from tasks.progress import Progress
 
@@ -30,11 +34,11 @@ def pack(
     rows = read_rows(store, [joints])
     owners: dict[str, list[str]] = {}
     for row in rows:
-        owners.setdefault(row["png"]["sha256"], []).append(row["ID"])
+        owners.setdefault(row["png"]["sha256"], []).append(normalise_knee(row["ID"]))
     buckets = [Fitted.read(store, table) for table in fitted]
     width = {digest: width for bucket in buckets for digest, width in bucket.joints}
     spacing = {
-        row["ID"]: row["spacing_mm"] * width[row["png"]["sha256"]] / settings.size
+        normalise_knee(row["ID"]): row["spacing_mm"] * width[row["png"]["sha256"]] / settings.size
         for row in rows
         if row["spacing_mm"]
     }
@@ -53,11 +57,25 @@ def pack(
         return put_tree(store, Path(folder, "dataset"), "dataset.json")
 
 
+def _read_named_crops(placement: Placement, base: Path) -> Iterator[tuple[str, Image]]:
+    """The crops that the cohort table names, by the knee's pseudonym; the stored table names no pictures."""
+    path = Path(placement.cohort)
+    pictures = read_cohort(path, needs=["Img_path"])["Img_path"]
+    for name, picture in zip(read_run_cohort(path, placement)["ID"], pictures, strict=True):
+        with suppress(BadScan):  # its sentence would name the picture; the row has no crop
+            yield name, read_crop(base, picture)
+
+
 @stage("pack", version=1)
 def pack_images(images: Artifact, cohort: Artifact, settings: PackSettings, placement: Placement) -> Artifact:
     """The packed dataset of crops on disk, found by the table's `Img_path`; `images` lists their digests."""
     store = placement.open()
     with tempfile.TemporaryDirectory() as folder:
-        table = read_cohort(store.fetch(cohort, Path(folder, "cohort", cohort.name)), needs=["Img_path"])
-        pack_from_paths(table, Path(placement.scans), settings, Path(folder, "dataset"))
+        needs = () if placement.pseudonymise else ("Img_path",)
+        table = read_cohort(store.fetch(cohort, Path(folder, "cohort", cohort.name)), needs)
+        base, dataset = Path(placement.scans), Path(folder, "dataset")
+        if placement.pseudonymise:
+            pack_joints(_read_named_crops(placement, base), table, settings, dataset)
+        else:
+            pack_from_paths(table, base, settings, dataset)
         return put_tree(store, Path(folder, "dataset"), "dataset.json")

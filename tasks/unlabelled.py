@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from jsl_core.cohort import GRADE, PROGRESSION, read_cohort
+from jsl_core.cohort import GRADE, PROGRESSION
+from jsl_core.cohort.persons import normalise_knee
 from jsl_core.config import Regime
 from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
+from tasks.cohort import read_run_cohort
 
 __all__ = ["label_of", "unlabelled"]
 
@@ -24,8 +26,9 @@ def unlabelled(joints: Artifact, cohort: Path, regime: Regime, placement: Placem
     A knee that the table does not know is a row of blanks.
     """
     store = placement.open()
-    table = read_cohort(cohort)
-    names = pd.Series([row["ID"] for row in read_rows(store, [joints])], name="ID", dtype=str)
+    table = read_run_cohort(cohort, placement)
+    knees = dict.fromkeys(normalise_knee(row["ID"]) for row in read_rows(store, [joints]))
+    names = pd.Series(list(knees), name="ID", dtype=str)
     labelled = set(table.loc[table[label_of(regime)].notna(), "ID"])
     rows = names[~names.isin(labelled)].to_frame().merge(table, on="ID", how="left")
     if rows.empty:

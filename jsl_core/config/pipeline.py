@@ -50,6 +50,17 @@ class PipelineSettings(Settings):
         title="Publish to",
         description="Another folder, or s3://bucket/prefix, that also gets reports, models, joints, tables.",
     )
+    pseudonymise: bool = Field(
+        False,
+        title="Pseudonymise",
+        description="Name files and participants by keyed pseudonyms in all that is stored and published.",
+    )
+    pseudonym_key: Place = Field(
+        "",
+        title="Pseudonyms' key",
+        description="File, on each machine that works, that holds the key of the pseudonyms; never stored. "
+        "Empty: the environment variable JSL_PSEUDONYM_KEY.",
+    )
     jobs: int = Field(0, ge=0, title="Worker processes", description="0: one per processor core.")
     exact_versions: bool = Field(
         False,

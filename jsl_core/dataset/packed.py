@@ -11,6 +11,7 @@ import pandas as pd
 from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS
 from jsl_core.cohort.splits import assign_folds
 from jsl_core.errors import BadTable
+from jsl_core.system.spreadsheet import read_csv
 
 __all__ = ["FORMAT", "PackedDataset", "check_table"]
 
@@ -56,9 +57,7 @@ class PackedDataset:
         try:
             record = json.loads((folder / "dataset.json").read_text())
             images = np.load(folder / "images.npy", mmap_mode="c")
-            table = pd.read_csv(
-                folder / "table.csv", dtype={"ID": str, "participant": str, "split": str, "Img_path": str}
-            )
+            table = read_csv(folder / "table.csv")
             version = record.get("format")
         except (OSError, EOFError, ValueError, AttributeError) as error:
             raise BadTable(f"{folder}: not a packed dataset; make one with the pack stage") from error

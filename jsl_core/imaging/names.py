@@ -1,7 +1,7 @@
 """What outputs are called: after the source, or by keyed pseudonyms.
 
-IDs and file names hold anything. In the name of an output each byte but `A-Z a-z 0-9 . _ - !` is written %XX, as
-in the addresses of the web (RFC 3986, 2.1), so that `decode_name`, or any tool that reads these, gives it back.
+IDs and file names hold anything. In the name of an output each byte but `A-Z a-z 0-9 . _ - !` is written
+%XX, as in web addresses (RFC 3986, 2.1), so that `decode_name`, or any tool for them, gives it back.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ _RESERVED = {  # by Windows, with any suffix
     *("con", "prn", "aux", "nul"),
     *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)),
 }
-# Bytes of an encoded name: a disk takes 255, and `_1`, a mark and a suffix follow. Of a path: systems take 4,096.
-_LONGEST, _LONGEST_PATH = 200, 1000
+_LONGEST = 200  # bytes of an encoded name: a disk takes 255, and `_1`, a mark and a suffix follow
+_LONGEST_PATH = 1000  # far below what systems take
 _DIGEST, _MARK = 32, 8  # hexadecimal digits behind a `~`, which no encoded name has otherwise
 _SUFFIX = re.compile(r"\.(?=[^.]*[A-Za-z])[A-Za-z0-9]{1,5}$")  # `.dcm`, but not the last number of a UID
 _PACKED = re.compile(r"\.(gz|bz2|xz)$", re.IGNORECASE)
@@ -55,8 +55,8 @@ class Pseudonyms:
 def encode_name(name: str) -> str:
     """Encode an ID or a file's name as a name that every disk takes; `decode_name` gives it back.
 
-    A name that a disk would hide, cut or refuse (`..`, `-rf`, `CON.1`) has its first or last letter written %XX,
-    too. One that is too long is cut and ends in `~` and a digest: only tables have it whole.
+    A name that a disk would hide, cut or refuse (`..`, `-rf`, `CON.1`) has its first or last letter written
+    %XX, too. One that is too long is cut and ends in `~` and a digest: only tables have it whole.
     """
     encoded = "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in _as_bytes(name))
     if encoded.endswith("."):

@@ -1,6 +1,6 @@
-"""Side words as clinics write them: `Knie re.`, `Genou G`, `ginocchio sx`, `RODILLA DCHA`, `LKNEE`, `bds.`
+"""Side words as clinics write them, such as `Knie re.`, `Genou G`, `ginocchio sx`, `RODILLA DCHA` or `LKNEE`.
 
-What is an article in one language, a view or a modality in another counts only beside a knee of its language.
+What is an article, a view or a modality in another language counts only beside a knee of its own.
 """
 
 import re
@@ -37,7 +37,17 @@ _BOTH = {
     *("rodillas", "joelhos"),
 }
 _BOTH_STEMS = ("bilat", "beidseit")
-_VIEWS = ("eben", "richt", "strahl", "view", "proj", "proy", "proi", "plan", "incid")  # both of these: one knee
+_VIEWS = (
+    "eben",
+    "richt",
+    "strahl",
+    "view",
+    "proj",
+    "proy",
+    "proi",
+    "plan",
+    "incid",
+)  # both of these: one knee
 
 _KNEES = {
     "en": ("knee", "knees"),

@@ -17,7 +17,7 @@ from typing import Protocol
 from jsl_core.errors import BadScan, JslError
 from jsl_core.system.archives import IN_ARCHIVE, MAX_BYTES, Member, archive_members, is_archive, printable
 
-__all__ = ["STATE", "ScanFile", "read_scan", "walk_paths", "walk_scans"]
+__all__ = ["STATE", "ScanFile", "read_scan", "scans_in_file", "walk_paths", "walk_scans"]
 
 STATE = ".jsl"  # the folder in which commands remember what they did
 
@@ -78,10 +78,10 @@ def walk_scans(source: Path) -> Iterator[ScanFile]:
     if not os.path.exists(source):
         raise JslError(f"scans {source}: no such file or folder; give the folder that holds the scans")
     if not source.is_dir():
-        yield from _scans(source, printable(source.name))
+        yield from scans_in_file(source, printable(source.name))
         return
     for path, name in walk_paths(source):
-        yield from _scans(path, name)
+        yield from scans_in_file(path, name)
 
 
 def read_scan(source: Path, name: str) -> bytes:
@@ -176,7 +176,8 @@ def _find(source: Path, name: str) -> tuple[Path, str] | None:
     return path, ""
 
 
-def _scans(path: Path, name: str) -> Iterator[ScanFile]:
+def scans_in_file(path: Path, name: str) -> Iterator[ScanFile]:
+    """Walk the one scan in a file that is called `name`, or those in an archive, in its own order."""
     members = _members(path)
     for member in members.values():
         yield ScanFile(name + IN_ARCHIVE + member.name, member.size, member.read)

@@ -124,7 +124,7 @@ def laterality_of(ds: Dataset) -> Laterality:
     """
     context = " ".join(text(ds, keyword) for level in _SIDE_LEVELS for keyword in level)
     levels = [
-        set[Laterality]().union(*(sides_in_words(text(ds, keyword), context) for keyword in level))
+        set[Laterality]().union(*(_sides(text(ds, keyword), context) for keyword in level))
         for level in _SIDE_LEVELS
     ]
     if {"R", "L"} <= set[Laterality]().union(*levels):
@@ -133,8 +133,13 @@ def laterality_of(ds: Dataset) -> Laterality:
     return named.pop() if len(named) == 1 else ""
 
 
+def _sides(value: str, context: str) -> set[Laterality]:
+    """The knees that a tag names: as the standard's letter (PS3.3 C.7.6.16.2.8), or in words."""
+    return {"B"} if value.strip().upper() == "B" else sides_in_words(value, context)
+
+
 def photometric_of(ds: Dataset) -> str:
-    """PhotometricInterpretation if it is one of the standard's (PS3.3 C.7.6.3.1.2), in any case, else blank."""
+    """PhotometricInterpretation if it is the standard's (PS3.3 C.7.6.3.1.2), in any case, else blank."""
     return _PHOTOMETRIC.get(_letters(text(ds, "PhotometricInterpretation")), "")
 
 

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from jsl_core.imaging import Pseudonyms
 from jsl_core.landing.folder import FolderLanding
 from jsl_core.landing.ledger import Batch, LandedFile, Landing, Ledger, stable_files, take_new_files
+from jsl_core.landing.pseudonymous import PseudonymousLanding
 from jsl_core.storage import digest_of
 
 __all__ = [
@@ -20,17 +22,23 @@ __all__ = [
 ]
 
 
-def open_landing(scans: str, work: Path) -> Landing:
+def open_landing(scans: str, work: Path, pseudonyms: Pseudonyms | None = None) -> Landing:
     """Open the folder or `s3://bucket/prefix` where scans land.
+
+    Args:
+        scans: The folder or bucket.
+        work: The work folder, below which a bucket's objects are copied.
+        pseudonyms: What files are called; None for their own names.
 
     Raises:
         JslError: If it cannot be one.
     """
+    landing: Landing = FolderLanding(Path(scans))
     if is_bucket_url(scans):
         from jsl_core.landing.bucket import BucketLanding  # a folder needs no boto3
 
-        return BucketLanding(scans, scan_folder(scans, work))
-    return FolderLanding(Path(scans))
+        landing = BucketLanding(scans, scan_folder(scans, work))
+    return PseudonymousLanding(landing, pseudonyms) if pseudonyms else landing
 
 
 def scan_folder(scans: str, work: Path) -> Path:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from jsl_core.imaging.names import encode_name
 from jsl_core.landing.folder import scans_in
 from jsl_core.landing.ledger import LandedFile
 from jsl_core.storage import Artifact
@@ -19,6 +20,7 @@ from jsl_core.system.files import write_atomically
 __all__ = ["BucketLanding"]
 
 _DOWNLOADS = 16  # at a time
+_LONGEST = 255  # bytes of a name on a disk
 
 
 class BucketLanding:
@@ -32,6 +34,7 @@ class BucketLanding:
         self._client = connect(location)
         self._location = BucketLocation(location.bucket, location.prefix, self._client.meta.endpoint_url)
         self._mirror, self._stamps = mirror, mirror.with_name(f"{mirror.name}-stamps")
+        self._keys: dict[str, str] = {}  # of objects whose name no file can have
 
     @property
     def url(self) -> str:
@@ -40,7 +43,12 @@ class BucketLanding:
 
     def files(self) -> list[LandedFile]:
         """The objects there now, by name."""
-        return sorted(self._list_objects(), key=lambda file: file.name)
+        files = list(self._list_objects())
+        folders = {str(folder) for file in files for folder in PurePosixPath(file.name).parents}
+        taken = [file for file in files if file.name in folders]  # what is an object and a folder, too
+        files = [file for file in files if file.name not in folders]
+        files += [self._renamed(file, f"{file.name}~") for file in taken]
+        return sorted(files, key=lambda file: file.name)
 
     def scans(self, file: LandedFile) -> list[Artifact] | None:
         """The scans in an object by their content; None if it is another by now."""
@@ -65,7 +73,7 @@ class BucketLanding:
         copy, stamp = self._mirror / file.name, self._stamps / file.name
         if copy.is_file() and stamp.is_file() and stamp.read_text() == file.stamp:
             return copy
-        key = self._location.prefix + file.name
+        key = self._location.prefix + self._keys.get(file.name, file.name)
         get = partial(self._client.get_object, Bucket=self._location.bucket, Key=key)
         try:
             answer, data = with_retries(lambda: _with_body(get()), self._location, file.name)
@@ -91,11 +99,16 @@ class BucketLanding:
             answer = with_retries(partial(self._client.list_objects_v2, **query), self._location)
             for entry in answer.get("Contents", ()):
                 name = entry["Key"].removeprefix(self._location.prefix)
-                if _can_be_a_file(name):
-                    yield LandedFile(name=name, size=entry["Size"], stamp=_stamp(entry))
+                file = LandedFile(name=name, size=entry["Size"], stamp=_stamp(entry))
+                if name and not name.endswith("/") and not _is_hidden(name):
+                    yield file if _can_be_a_file(name) else self._renamed(file, _encoded(name))
             if not answer.get("IsTruncated"):
                 return
             page = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def _renamed(self, file: LandedFile, name: str) -> LandedFile:
+        self._keys[name] = self._keys.get(file.name, file.name)
+        return file.model_copy(update={"name": name})
 
 
 def _with_body(answer: Any) -> tuple[dict[str, Any], bytes]:
@@ -106,9 +119,17 @@ def _stamp(entry: dict[str, Any]) -> str:
     return f"{entry['ETag']}-{entry['LastModified']:%Y%m%dT%H%M%S}"
 
 
+def _is_hidden(name: str) -> bool:
+    """Whether an object is one that is still being copied, by its name."""
+    return any(part.startswith(".") and part.strip(".") for part in name.split("/"))
+
+
 def _can_be_a_file(name: str) -> bool:
-    """Whether an object's name can be a file's below a folder: no folder's marker, no hidden part."""
+    """Whether an object's name can be a file's below a folder."""
     parts = PurePosixPath(name).parts
-    if not parts or name != "/".join(parts) or name.startswith("/") or printable(name) != name:
-        return False
-    return not any(part.startswith(".") for part in parts)
+    inside = name == "/".join(parts) and not name.startswith("/") and ".." not in parts
+    return inside and printable(name) == name and all(len(part.encode()) <= _LONGEST for part in parts)
+
+
+def _encoded(name: str) -> str:
+    return "/".join(encode_name(part) for part in name.split("/"))

@@ -1,14 +1,14 @@
 """Scans that land in a folder."""
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from jsl_core.errors import JslError
-from jsl_core.imaging import walk_scans
+from jsl_core.imaging.sources import scans_in_file, walk_paths
 from jsl_core.landing.ledger import LandedFile
 from jsl_core.scans.listing import scan_artifact
 from jsl_core.storage import Artifact
-from jsl_core.system.archives import printable
 
 __all__ = ["FolderLanding", "scans_in"]
 
@@ -26,7 +26,9 @@ class FolderLanding:
         return str(self._folder)
 
     def files(self) -> list[LandedFile]:
-        """The files there now, by name; hidden ones are still being copied.
+        """The entries there now but folders, by name; hidden ones are still being copied.
+
+        Links to nothing, pipes and folders that cannot be opened are among them: reading says what they are.
 
         Raises:
             JslError: If there is no such folder.
@@ -36,19 +38,18 @@ class FolderLanding:
         return sorted(self._walk(), key=lambda file: file.name)
 
     def _walk(self) -> Iterator[LandedFile]:
-        for path in self._folder.rglob("*"):
+        for path, name in walk_paths(self._folder):
             # Copying programs write under a name that begins with a dot, and rename what is whole.
-            hidden = any(part.startswith(".") for part in path.relative_to(self._folder).parts)
-            if not hidden and path.is_file() and (file := self._landed(path)):
+            hidden = any(part.startswith(".") for part in PurePosixPath(name).parts)
+            if not hidden and (file := self._landed(path, name)):
                 yield file
 
-    def _landed(self, path: Path) -> LandedFile | None:
+    def _landed(self, path: Path, name: str) -> LandedFile | None:
         try:
-            status = path.stat()
+            status = os.stat(path) if os.path.exists(path) else os.lstat(path)
         except OSError:  # it has just gone
             return None
         stamp = f"{status.st_mtime_ns}-{status.st_ino}"
-        name = printable(path.relative_to(self._folder).as_posix())
         self._paths[name] = path
         return LandedFile(name=name, size=status.st_size, stamp=stamp)
 
@@ -56,13 +57,14 @@ class FolderLanding:
         """The scans in a file by their content; None if it is another by now."""
         path = self._paths[file.name]
         scans = scans_in(path, file.name)
-        return scans if self._landed(path) == file else None
+        return scans if self._landed(path, file.name) == file else None
 
 
 def scans_in(path: Path, name: str) -> list[Artifact] | None:
     """The scan in a file, or those in an archive, that is called `name`; None if it has gone."""
-    folder = Path(name).parent
+    if not os.path.lexists(path):
+        return None
     try:
-        return [scan_artifact(scan, printable((folder / scan.name).as_posix())) for scan in walk_scans(path)]
-    except (JslError, OSError):
+        return [scan_artifact(scan) for scan in scans_in_file(path, name)]
+    except OSError:
         return None

@@ -4,7 +4,6 @@ A row is a JSON object. It names what it was made from and either its output art
 code) and a `sentence`; a bad file becomes a row and never stops a run.
 """
 
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ import pandas as pd
 
 from jsl_core.errors import BadScan
 from jsl_core.storage import Artifact, Memo, Store
+from jsl_core.system.spreadsheet import format_csv
 
 __all__ = ["Row", "accepted", "map_with_memo", "read_rows", "rejected_table", "rejection", "write_rows"]
 
@@ -83,6 +83,4 @@ def rejected_table(rows: Iterable[Row]) -> bytes:
     """Write `rejected.csv`: file, ID, reason, sentence of every row that has a reason."""
     columns = ["file", "ID", "reason", "sentence"]
     rejected = pd.DataFrame([row for row in rows if row.get("reason")]).reindex(columns=columns)
-    text = io.StringIO()
-    rejected.sort_values(["file", "ID"], kind="stable").to_csv(text, index=False, lineterminator="\n")
-    return text.getvalue().encode()
+    return format_csv(rejected.sort_values(["file", "ID"], kind="stable")).encode()

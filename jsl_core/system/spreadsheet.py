@@ -1,16 +1,27 @@
 """Text in CSV tables that a spreadsheet would run as a formula, made harmless and brought back.
 
-A cell that begins with one of = + - @ or a control character is a formula to spreadsheets (OWASP, CSV injection).
+A cell that begins with = + - @ or a control character is a formula to spreadsheets (OWASP, CSV injection).
 An apostrophe before it makes it text; our own readers take it off again.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
 
 import pandas as pd
 
-__all__ = ["escape_cell", "escape_row", "escape_table", "unescape_cell", "unescape_table"]
+__all__ = [
+    "escape_cell",
+    "escape_row",
+    "escape_table",
+    "format_csv",
+    "read_csv",
+    "unescape_cell",
+    "unescape_table",
+]
+
+_TEXTS = ("ID", "participant", "split", "Img_path", "file", "reason", "sentence")  # columns of our tables
 
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 
@@ -32,14 +43,35 @@ def escape_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def escape_table(table: pd.DataFrame) -> pd.DataFrame:
     """A table whose texts are escaped, for writing it as CSV."""
-    return table.map(lambda cell: escape_cell(cell) if isinstance(cell, str) else cell)
+    return _map_texts(table, escape_cell)
 
 
-def unescape_table(table: pd.DataFrame, columns: Iterable[str] | None = None) -> pd.DataFrame:
-    """A table as it was read from CSV, with the texts of these or all columns as they were before."""
-    names = [name for name in (table.columns if columns is None else columns) if name in table.columns]
-    own = {
-        name: table[name].map(lambda cell: unescape_cell(cell) if isinstance(cell, str) else cell)
-        for name in names
-    }
-    return table.assign(**own)
+def unescape_table(table: pd.DataFrame) -> pd.DataFrame:
+    """A table as it was read from CSV, with its texts as they were before they were escaped."""
+    return _map_texts(table, unescape_cell)
+
+
+def format_csv(table: pd.DataFrame, **options: Any) -> str:
+    """A table as CSV without its index, in which no cell is a formula; `options` are those of `to_csv`."""
+    return escape_table(table).to_csv(index=False, lineterminator="\n", **options)
+
+
+def read_csv(source: Path | IO[bytes], **types: Any) -> pd.DataFrame:
+    """Read a table that `format_csv` wrote: IDs and names are text, and only blanks are missing.
+
+    Args:
+        source: The file.
+        types: Types of further columns by name.
+    """
+    dtype = dict.fromkeys(_TEXTS, str) | types
+    return unescape_table(pd.read_csv(source, dtype=dtype, keep_default_na=False, na_values=[""]))
+
+
+def _map_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    texts = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    return table.assign(
+        **{
+            str(name): table[name].map(lambda cell: change(cell) if isinstance(cell, str) else cell)
+            for name in texts
+        }
+    )

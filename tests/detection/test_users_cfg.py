@@ -218,6 +218,18 @@ def test_a_cfg_of_another_editor_is_the_same_network(encoding: str, tmp_path: Pa
     ).detector.network.heads == (Network(parse_cfg(CFG)).heads)
 
 
+def test_of_two_equal_keys_the_first_counts_as_in_darknet() -> None:
+    def options(text: str) -> list[dict[str, str]]:
+        return [dict(section.options) for section in parse_cfg(text)]
+
+    twice = CFG.replace("width = 128", "width = 128\nheight=128\nwidth=416\nheight = 64")
+    assert options(twice) == options(CFG)
+    filters = CFG.replace("filters=8\nsize=3", "filters=8\nsize=3\nfilters=32", 1)
+    assert options(filters) == options(CFG)
+    yolo = CFG.replace("classes=1\n", "classes=1\nclasses = 80\n")
+    assert options(yolo) == options(CFG)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "word"),
     [

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jsl_core.system.spreadsheet import escape_cell, escape_row, escape_table, unescape_cell, unescape_table
+from jsl_core.system.spreadsheet import (
+    escape_cell,
+    escape_row,
+    escape_table,
+    format_csv,
+    read_csv,
+    unescape_cell,
+    unescape_table,
+)
 
 CELLS = st.text(st.one_of(st.sampled_from("'=+-@\t\ra1,\""), st.characters(exclude_categories=["Cs", "Cc"])))
 
@@ -39,4 +47,12 @@ def test_numbers_are_no_text() -> None:
     table = pd.DataFrame({"ID": ["=1_1", "2_2"], "x1": [-1.5, 2.0]})
     assert escape_table(table).to_dict("list") == {"ID": ["'=1_1", "2_2"], "x1": [-1.5, 2.0]}
     pd.testing.assert_frame_equal(unescape_table(escape_table(table)), table)
-    assert unescape_table(escape_table(table), ["x1"])["ID"][0] == "'=1_1"
+
+
+def test_a_table_is_read_as_it_was_written() -> None:
+    table = pd.DataFrame(
+        {"ID": ["=1_1", "NA_2"], "participant": ["=1", "NA"], "side": [1, 2], "risk": [0.25, float("nan")]}
+    )
+    text = format_csv(table)
+    assert text.splitlines()[1:] == ["'=1_1,'=1,1,0.25", "NA_2,NA,2,"]
+    pd.testing.assert_frame_equal(read_csv(io.BytesIO(text.encode())), table)

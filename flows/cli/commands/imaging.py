@@ -1,6 +1,5 @@
 """`jsl convert` and `jsl split`: plain folders in, plain folders out, no server."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +13,6 @@ if TYPE_CHECKING:  # reading scans needs libraries that the other commands need 
 
 __all__ = ["convert", "split"]
 
-_KEY_VARIABLE = "JSL_PSEUDONYM_KEY"
-
 
 def convert(
     source: Path,
@@ -23,6 +20,7 @@ def convert(
     *,
     jobs: int = 0,
     pseudonymise: bool = False,
+    pseudonym_key: Path | None = None,
     mapping: Path | None = None,
     settings: Annotated[ConvertSettings | None, Flat] = None,
 ) -> None:
@@ -32,8 +30,8 @@ def convert(
         source: Folder, zip or tar archive that holds the scans.
         target: Folder for the PNGs and tables.
         jobs: Worker processes; 0 for one per processor core.
-        pseudonymise: Name files and participants by keyed pseudonyms; the key is taken from
-            JSL_PSEUDONYM_KEY.
+        pseudonymise: Name files and participants by keyed pseudonyms.
+        pseudonym_key: File that holds the key of the pseudonyms; without it JSL_PSEUDONYM_KEY does.
         mapping: With --pseudonymise: the table to write of which pseudonym stands for whom.
     """
     from jsl_core.detection.look import look_at_film
@@ -46,7 +44,7 @@ def convert(
             settings or ConvertSettings(),
             look_at_film,
             jobs=jobs,
-            pseudonyms=_pseudonyms(pseudonymise, mapping),
+            pseudonyms=_pseudonyms(pseudonymise, pseudonym_key, mapping),
             progress=bars.callback("convert"),
         )
     _print_outcome(rows, target / "scans.csv", mapping)
@@ -58,6 +56,7 @@ def split(
     *,
     jobs: int = 0,
     pseudonymise: bool = False,
+    pseudonym_key: Path | None = None,
     mapping: Path | None = None,
     settings: Annotated[SplitSettings | None, Flat] = None,
     convert: Annotated[ConvertSettings | None, Flat] = None,
@@ -68,8 +67,8 @@ def split(
         source: Folder, zip or tar archive that holds the films.
         target: Folder for the knees and tables.
         jobs: Worker processes; 0 for one per processor core.
-        pseudonymise: Name files and participants by keyed pseudonyms; the key is taken from
-            JSL_PSEUDONYM_KEY.
+        pseudonymise: Name files and participants by keyed pseudonyms.
+        pseudonym_key: File that holds the key of the pseudonyms; without it JSL_PSEUDONYM_KEY does.
         mapping: With --pseudonymise: the table to write of which pseudonym stands for whom.
     """
     from jsl_core.detection.look import look_at_film
@@ -83,25 +82,21 @@ def split(
             convert or ConvertSettings(),
             look_at_film,
             jobs=jobs,
-            pseudonyms=_pseudonyms(pseudonymise, mapping),
+            pseudonyms=_pseudonyms(pseudonymise, pseudonym_key, mapping),
             progress=bars.callback("split"),
         )
     _print_outcome(rows, target / "knees.csv", mapping)
 
 
-def _pseudonyms(pseudonymise: bool, mapping: Path | None) -> "Pseudonyms | None":
-    from jsl_core.imaging import Pseudonyms
+def _pseudonyms(pseudonymise: bool, key: Path | None, mapping: Path | None) -> "Pseudonyms | None":
+    from jsl_core.imaging import load_pseudonyms
 
-    if not pseudonymise:
-        if mapping:
-            raise BadSettings("--mapping: there is none without pseudonyms; add --pseudonymise")
-        return None
-    key = os.environ.get(_KEY_VARIABLE, "")
-    if len(key) < 16:
-        raise BadSettings(
-            f"--pseudonymise: no key; set {_KEY_VARIABLE} to a secret of at least 16 characters"
-        )
-    return Pseudonyms(key.encode(), reveal=mapping is not None)
+    if pseudonymise:
+        return load_pseudonyms(key or "", reveal=mapping is not None)
+    if mapping or key:
+        option = "--mapping" if mapping else "--pseudonym-key"
+        raise BadSettings(f"{option}: there are no pseudonyms; add --pseudonymise")
+    return None
 
 
 def _print_outcome(rows: list[dict[str, Any]], table: Path, mapping: Path | None) -> None:

@@ -17,6 +17,7 @@ from jsl_core.learning.model.baseline import BaselineBundle
 from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.calibration import best_threshold
 from jsl_core.learning.model.record import BundleRecord
+from jsl_core.system.spreadsheet import read_csv
 from jsl_core.training.device import pick_device
 
 __all__ = ["Ensemble", "Member", "validation_risks"]
@@ -181,9 +182,8 @@ def _load_member(folder: Path, name: str) -> Member:
 
 def _read_predictions(path: Path) -> pd.DataFrame:
     """A bundle's predictions; without rows where they are absent or damaged, as a bundle can do without."""
-    types = {"ID": str, "participant": str, "split": str, PROGRESSION: float, RISK: float}
     try:
-        predictions = pd.read_csv(path, dtype=types)
+        predictions = read_csv(path, **{PROGRESSION: float, RISK: float})
     except (OSError, ValueError):
         predictions = pd.DataFrame()
     required = ["ID", "split", PROGRESSION]

@@ -10,6 +10,7 @@ from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.record import FORMAT, BundleRecord, write_json
 from jsl_core.learning.regimes.outputs import write_scores
+from jsl_core.system.spreadsheet import read_csv
 
 __all__ = ["gather_folds"]
 
@@ -34,7 +35,7 @@ def gather_folds(folders: Sequence[Path], dataset: Path, out: Path) -> None:
     first = records[0]
     if len({record.regime for record in records}) > 1:
         raise BundleError("these are bundles of several regimes; give the folds of one")
-    tables = [pd.read_csv(folder / "predictions.csv", dtype={"participant": str}) for folder in folders]
+    tables = [read_csv(folder / "predictions.csv") for folder in folders]
     predictions = _out_of_fold(pd.concat(tables))
     thresholds = {
         name: sum(record.thresholds[name] for record in records) / len(records) for name in first.thresholds

@@ -12,6 +12,7 @@ from jsl_core.learning.model.record import write_json
 from jsl_core.learning.regimes.scores import prediction_scores
 from jsl_core.learning.regimes.trainer import EpochReport
 from jsl_core.system.files import write_atomically
+from jsl_core.system.spreadsheet import format_csv
 
 __all__ = ["predictions_table", "write_outputs", "write_scores"]
 
@@ -109,4 +110,4 @@ def predictions_table(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFram
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
     with write_atomically(path) as file:
-        file.write(table.to_csv(index=False, float_format="%.9g", lineterminator="\n").encode())
+        file.write(format_csv(table, float_format="%.9g").encode())
