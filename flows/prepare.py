@@ -10,14 +10,18 @@ from flows.orchestration.idle_workers import prepare_on_idle_workers
 from flows.orchestration.joints import prepare_joints, resize_joints
 from flows.orchestration.task_runners import TASK_RUNNER
 from jsl_core.cohort import assign_with_frozen_test, read_cohort
+from jsl_core.cohort.pictures import refuse_missing_pictures
 from jsl_core.config import PipelineSettings, PresetChoice, apply_preset
 from jsl_core.errors import BadSettings, JslError
 from jsl_core.scans.buckets import assign_buckets
-from jsl_core.storage import Artifact
+from jsl_core.storage import Artifact, tree_files
+from jsl_core.storage.registry import read_frozen_test
 from tasks.caching import Placement
+from tasks.cohort import read_run_cohort
 from tasks.fetch import list_all
 from tasks.gather import Gathered, gather
 from tasks.pack import pack, pack_images
+from tasks.run_history import run_folder
 from tasks.run_page import show_preparation
 
 __all__ = ["PreparedDataset", "prepare"]
@@ -49,7 +53,9 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
     cohort = _ingest_table(settings, frozen, placement)
     if not settings.scans:
         images = _list_images(settings, placement)
-        return PreparedDataset(dataset=pack_images(images, cohort, settings.pack, placement))
+        dataset = pack_images(images, cohort, settings.pack, placement)
+        _stop_if_too_many_pictures_failed(dataset, settings, placement)
+        return PreparedDataset(dataset=dataset)
     buckets = assign_buckets(list_all(settings, placement), placement.open())
     prepare_on_idle_workers(buckets, settings, placement)
     converted, halves, cropped = prepare_joints(buckets, settings, placement)
@@ -67,17 +73,19 @@ def _ingest_table(settings: PipelineSettings, frozen: str, placement: Placement)
     """Check the table before any scan is touched, and store it, with the frozen test part if there is one."""
     if not settings.cohort:
         raise BadSettings("cohort is empty; give the path of the cohort table (CSV)")
-    table, store = read_cohort(Path(settings.cohort)), placement.open()
-    participants = store.read(frozen) if frozen else None
-    if participants is None:
+    table, store = read_run_cohort(Path(settings.cohort), placement), placement.open()
+    participants = read_frozen_test(store, frozen) if frozen else None
+    if participants is None and not settings.pseudonymise:
         return store.put_file(Path(settings.cohort))
-    split = assign_with_frozen_test(table, frozenset(json.loads(participants)), settings.pack)
-    return store.put(split.drop(columns=["participant", "side"]).to_csv(index=False).encode(), "cohort.csv")
+    if participants is not None:
+        table = assign_with_frozen_test(table, participants, settings.pack)
+    return store.put(table.drop(columns=["participant", "side"]).to_csv(index=False).encode(), "cohort.csv")
 
 
 def _list_images(settings: PipelineSettings, placement: Placement) -> Artifact:
     """The digests of the crops that the table names: the packed dataset depends on them."""
     table = read_cohort(Path(settings.cohort), needs=["Img_path"])
+    refuse_missing_pictures(table, Path(placement.scans), settings.max_rejected)
     paths = [Path(placement.scans, path) for path in table["Img_path"] if path]
     digests = [Artifact.of_file(path).sha256 if path.is_file() else "" for path in paths]
     return placement.open().put(json.dumps(digests).encode(), "images.json")
@@ -85,8 +93,27 @@ def _list_images(settings: PipelineSettings, placement: Placement) -> Artifact:
 
 def _stop_if_too_many_failed(gathered: Gathered, settings: PipelineSettings, placement: Placement) -> None:
     if gathered.failed > settings.max_rejected * gathered.scans:
-        table_url = placement.open().publish(gathered.rejected, f"runs/{settings.name}-stopped/rejected.csv")
+        store = placement.open()
+        folder = run_folder([store], settings.name)
+        table_url = store.publish(gathered.rejected, f"{folder}/rejected.csv")
         raise JslError(
             f"{gathered.failed} of {gathered.scans} scans were rejected, more than max_rejected "
             f"({settings.max_rejected:.0%}); see {table_url}, then mend the scans or raise max_rejected"
+        )
+
+
+def _stop_if_too_many_pictures_failed(
+    dataset: Artifact, settings: PipelineSettings, placement: Placement
+) -> None:
+    """Count the table's pictures that are not there or cannot be read, as scans are counted."""
+    store = placement.open()
+    files = tree_files(store, dataset)
+    record = json.loads(store.get(files["dataset.json"]))
+    failed, knees = record["rejected"], record["knees"] + record["rejected"]
+    if failed > settings.max_rejected * knees:
+        folder = run_folder([store], settings.name)
+        table_url = store.publish(files["rejected.csv"], f"{folder}/rejected.csv")
+        raise JslError(
+            f"{failed} of {knees} pictures of {Path(settings.cohort).name} cannot be used, more than "
+            f"max_rejected ({settings.max_rejected:.0%}); see {table_url}, mend them, or raise max_rejected"
         )

@@ -3,6 +3,7 @@
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
+from flows.orchestration.begin_run import begin_run
 from flows.pipeline import ingest_truth, publish_run
 from flows.prepare import prepare
 from flows.train import train_on_pool
@@ -10,8 +11,10 @@ from jsl_core.config import PipelineSettings, PresetChoice, Regime, RetrainSetti
 from jsl_core.storage import Artifact
 from jsl_core.storage.registry import Decision, Overtaken, Registry, Version
 from tasks.caching import Placement
-from tasks.champion import decide, freeze, frozen_key, predict, size_of
+from tasks.champion import decide, freeze, predict, size_of
 from tasks.evaluate import evaluate
+from tasks.publish import publish_targets
+from tasks.run_history import run_folder
 
 __all__ = ["RetrainResult", "retrain", "retrain_settings"]
 
@@ -37,12 +40,14 @@ def retrain(
         rule: Which model is kept up to date, and when a new one takes its place.
     """
     settings = retrain_settings(apply_preset(settings, preset), rule.regime)
+    begin_run(settings)
     placement = Placement.of(settings)
+    run_folder(publish_targets(placement.open(), settings.publish), settings.name)
     registry = Registry(placement.open())
     champion = registry.champion(rule.regime)
     if champion:  # what the first champion was not trained on is the test part of all that follow
         freeze(champion.model, rule.regime, placement)
-    prepared = prepare(settings, frozen=frozen_key(rule.regime))
+    prepared = prepare(settings, frozen=registry.frozen_test_key(rule.regime))
     frozen = freeze(prepared.dataset, rule.regime, placement)
     models = train_on_pool(prepared.dataset, settings)
     truth = ingest_truth(settings, placement)
@@ -95,5 +100,7 @@ def _predict_with_both(
     if size != settings.pack.size:
         pack = settings.pack.model_copy(update={"size": size})
         champion_settings = settings.model_copy(update={"pack": pack})
-        champion_dataset = prepare(champion_settings, frozen=frozen_key(challenger.regime)).dataset
+        champion_dataset = prepare(
+            champion_settings, frozen=Registry(placement.open()).frozen_test_key(challenger.regime)
+        ).dataset
     return predict(challenger.model, dataset, placement), predict(champion.model, champion_dataset, placement)

@@ -23,7 +23,10 @@ from jsl_core.errors import StoreError
 from jsl_core.imaging.names import Pseudonyms
 from jsl_core.imaging.pseudonym_key import load_pseudonyms
 from jsl_core.landing import scan_folder
-from jsl_core.storage import Store, artifacts_in, digest_of, open_store, work_folder
+from jsl_core.storage import Artifact, Store, digest_of, open_store, work_folder
+from jsl_core.storage.memo import named_in
+from jsl_core.storage.proof import Unproven
+from jsl_core.storage.results import read_result, result_artifacts, write_result
 from tasks.cache_key import record_key, step_of
 from tasks.run_history import record_step_of_run
 
@@ -47,12 +50,12 @@ class Placement(BaseModel):
     scans: str = ""
     jobs: int = 0
     exact_versions: bool = False
-
-    @classmethod
-    def of(cls, settings: PipelineSettings) -> "Placement":
     cohort: str = ""
     pseudonymise: bool = False
     pseudonym_key: str = ""
+
+    @classmethod
+    def of(cls, settings: PipelineSettings) -> "Placement":
         """Absolute places, which mean the same to worker processes; crops lie beside their table."""
         store = open_store(settings.store)
         work = work_folder(store.url, settings.work)
@@ -63,22 +66,22 @@ class Placement(BaseModel):
             scans=str(scan_folder(settings.scans or beside, work)),
             jobs=settings.jobs,
             exact_versions=settings.exact_versions,
-        )
-
-    def open(self) -> Store:
             cohort=settings.cohort,
             pseudonymise=settings.pseudonymise,
             pseudonym_key=settings.pseudonym_key,
+        )
+
+    def open(self) -> Store:
         """Open the store."""
         return open_store(self.store)
 
-    def folder(self, *parts: str) -> Path:
-        """A folder on this machine for what can be made again: checkouts, checkpoints."""
-        return Path(self.work, *parts)
     def pseudonyms(self) -> Pseudonyms | None:
         """What files and participants are called, None for their own names. Raises BadSettings."""
         return load_pseudonyms(self.pseudonym_key) if self.pseudonymise else None
 
+    def folder(self, *parts: str) -> Path:
+        """A folder on this machine for what can be made again: checkouts, checkpoints."""
+        return Path(self.work, *parts)
 
 
 class ResultsOnStore(WritableFileSystem):
@@ -98,7 +101,7 @@ class ResultsOnStore(WritableFileSystem):
 
     def write_path(self, path: str, content: bytes, _sync: bool = True) -> None:  # type: ignore[override]
         """Write a result record."""
-        open_store(self.url).write(f"results/{path}", content)
+        write_result(open_store(self.url), path, json.loads(content))
 
     def _resolve_path(self, path: str) -> None:
         return None  # keys stay relative, so that a store can move
@@ -169,21 +172,21 @@ class _StageKey(CachePolicy):
 @lru_cache(maxsize=1024)
 def _whole_record(url: str, path: str, run: UUID | None) -> bytes:
     store = open_store(url)
-    data = store.read(f"results/{path}")
-    if data is None:
+    try:
+        record = read_result(store, path)
+        artifacts = result_artifacts(record)
+    except Unproven:  # damaged, or of an earlier version
+        record = None
+    if record is None:
         raise StoreError(f"store {url}: no result {path}")
-    record = json.loads(data)
-    # Prefect wraps what it caches, a task's result, and leaves a flow's result as it is.
-    wrapped = isinstance(record, dict) and record.keys() == {"metadata", "result"}
-    _check_whole(store, json.loads(record["result"]) if wrapped else record, path)
-    return data
+    _check_whole(store, artifacts, path)
+    return json.dumps(record).encode()
 
 
-def _check_whole(store: Store, value: Any, path: str) -> None:
-    named = artifacts_in(value)
+def _check_whole(store: Store, named: list[Artifact], path: str) -> None:
     while named:
         for artifact in store.missing(named):
             raise StoreError(f"store {store.url}: result {path} names {artifact.key}, which is gone")
         # Records and manifests name artifacts in their turn.
         tables = [store.get(artifact) for artifact in named if artifact.name.endswith(".json")]
-        named = artifacts_in([json.loads(table) for table in tables])
+        named = [one for table in tables for one in named_in(table)]

@@ -12,35 +12,31 @@ from jsl_core.config import RetrainSettings
 from jsl_core.errors import BundleError, JslError
 from jsl_core.storage import Artifact, Store, checkout, tree_files
 from jsl_core.storage.registry import Decision, Registry, Version
+from jsl_core.system.spreadsheet import format_csv, read_csv
 from tasks.caching import Placement, stage
 
 if TYPE_CHECKING:  # SciPy and PyTorch take seconds to import: a run says before that that it has begun
     from jsl_core.evaluation.champion import Comparison
 
-__all__ = ["decide", "freeze", "frozen_key", "predict", "size_of"]
-
-
-def frozen_key(regime: str) -> str:
-    """Where the store keeps the participants on whom the models of a line are compared."""
-    return f"registry/{regime}/frozen-test.json"
+__all__ = ["decide", "freeze", "predict", "size_of"]
 
 
 def freeze(tree: Artifact, regime: str, placement: Placement) -> frozenset[str]:
     """The frozen test participants of a line; chosen once, as the test part of a dataset or of a model's."""
-    store, key = placement.open(), frozen_key(regime)
-    names_json = store.read(key)
-    if names_json is None:
+    store = placement.open()
+    registry = Registry(store)
+    participants = registry.frozen_test(regime)
+    if participants is None:
         files = tree_files(store, tree)
         table = store.get(files.get("predictions.csv") or files["table.csv"])
-        rows = pd.read_csv(io.BytesIO(table), dtype={"participant": str, "split": str})
-        names = sorted(set(rows.loc[rows["split"] == "test", "participant"]))
-        if not names:
+        rows = read_csv(io.BytesIO(table))
+        participants = frozenset(rows.loc[rows["split"] == "test", "participant"])
+        if not participants:
             raise JslError(
                 "no participant is in the test part, so models cannot be compared; raise pack.test"
             )
-        names_json = json.dumps(names).encode()
-        store.write(key, names_json)
-    return frozenset(json.loads(names_json))
+        registry.freeze_test(regime, participants)
+    return participants
 
 
 def size_of(model: Artifact, store: Store) -> int:
@@ -69,7 +65,7 @@ def predict(model: Artifact, dataset: Artifact, placement: Placement) -> Artifac
     predictions = bundle.predict(packed.images, packed.table)
     labels = packed.table[["ID", "participant", "split", "BL_KL_grade", "JSL_Prog"]]
     rows = pd.concat([labels.reset_index(drop=True), predictions.reset_index(drop=True)], axis=1)
-    return store.put(rows.to_csv(index=False).encode(), "predictions.csv")
+    return store.put(format_csv(rows).encode(), "predictions.csv")
 
 
 def decide(
@@ -106,7 +102,7 @@ def decide(
 
 
 def _read(store: Store, predictions: Artifact) -> pd.DataFrame:
-    return pd.read_csv(io.BytesIO(store.get(predictions)), dtype={"participant": str})
+    return read_csv(io.BytesIO(store.get(predictions)))
 
 
 def _figures(comparison: "Comparison") -> dict[str, Any]:

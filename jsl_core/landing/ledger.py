@@ -8,12 +8,13 @@ there are or when they die, provided that claiming is atomic; the server's idemp
 """
 
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jsl_core.storage import Artifact, Store, digest_of
+from jsl_core.storage.kept_twice import Damaged, read_record, write_record
 
 __all__ = ["Batch", "LandedFile", "Landing", "Ledger", "stable_files", "take_new_files"]
 
@@ -77,24 +78,44 @@ class Ledger:
         self.name = digest_of(landing.url)[:12]
 
     def entries(self) -> list[Batch]:
-        """All batches so far, oldest first."""
+        """All batches so far, oldest first.
+
+        Raises:
+            StoreError: If an entry is damaged in both places.
+        """
         entries: list[Batch] = []
-        while (data := self._store.read(self._key(len(entries) + 1))) is not None:
-            entries.append(Batch.model_validate_json(data))
+        while (value := read_record(self._store, key := self._key(len(entries) + 1))) is not None:
+            try:
+                entries.append(Batch.model_validate(value))
+            except ValidationError:
+                raise Damaged(self._store, key) from None
         return entries
 
     def write(self, number: int, batch: Batch) -> None:
         """Write an entry; writing it again writes the same bytes."""
-        self._store.write(self._key(number), batch.model_dump_json(indent=1).encode())
+        write_record(self._store, self._key(number), batch.model_dump(mode="json"))
 
     def record_joints(self, number: int, joints: Artifact) -> None:
         """Record the table of joints of an entry, whose work is then done."""
-        self._store.write(self._joints(f"{number:06d}.json"), joints.model_dump_json().encode())
+        write_record(self._store, self._joints(f"{number:06d}.json"), joints.model_dump())
 
     def joint_tables(self) -> list[Artifact]:
-        """The tables of joints of all entries whose work is done."""
-        tables = [self._store.read(key) for key in self._store.keys(self._joints())]
-        return [Artifact.model_validate_json(table) for table in tables if table]
+        """The tables of joints of all entries whose work is done.
+
+        Raises:
+            StoreError: If the record of one is damaged in both places.
+        """
+        return list(self._read_joint_tables())
+
+    def _read_joint_tables(self) -> Iterator[Artifact]:
+        for key in self._store.keys(self._joints()):
+            value = read_record(self._store, key)
+            if value is None:
+                continue
+            try:
+                yield Artifact.model_validate(value)
+            except ValidationError:
+                raise Damaged(self._store, key) from None
 
     def entry_prefix(self, number: int) -> str:
         """What the keys that belong to an entry begin with."""

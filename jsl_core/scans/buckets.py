@@ -5,10 +5,10 @@ lies in buckets that are what they were, whose results are cached. Later buckets
 of every stage, even where nothing is to be done.
 """
 
-import json
 from collections.abc import Sequence
 
 from jsl_core.storage import Artifact, Store
+from jsl_core.storage.proof import Unproven, seal, unseal
 
 __all__ = ["assign_buckets"]
 
@@ -27,7 +27,7 @@ def assign_buckets(scans: Sequence[Artifact], store: Store) -> list[list[Artifac
     old_order = _read_order(store)
     order = list(dict.fromkeys([*old_order, *(scan.sha256[:_DIGITS] for scan in scans)]))
     if len(order) > len(old_order):
-        store.write(_ORDER, json.dumps(order).encode())
+        store.write(_ORDER, seal(_ORDER, order))
     positions = {digest: position for position, digest in enumerate(order)}
     buckets: dict[int, list[Artifact]] = {}
     for scan in scans:
@@ -44,9 +44,10 @@ def _bucket_at(position: int) -> int:
 
 
 def _read_order(store: Store) -> list[str]:
+    """The order; an empty one where it is damaged, which costs the reading of the scans' records."""
     try:
-        order = json.loads(store.read(_ORDER) or b"[]")
-    except ValueError:  # a power cut may leave a file's name without its bytes
+        order = unseal(_ORDER, store.read(_ORDER) or b"", or_plain=True)
+    except Unproven:
         return []
     is_order = isinstance(order, list) and all(isinstance(digest, str) for digest in order)
     return order if is_order else []

@@ -1,6 +1,5 @@
 """Digests of files, remembered: one that has not been touched is not read again to know its digest."""
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -8,11 +7,14 @@ from pathlib import Path
 
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact
+from jsl_core.storage.proof import Unproven, seal, unseal
 from jsl_core.system.files import write_atomically
 
 __all__ = ["FileDigests"]
 
 _UNSETTLED_NS = 3_000_000_000  # a file system may count its times in steps of two seconds
+
+_KEY = "digests"  # wherever the file lies
 
 _Stamp = tuple[int, int, int, int]
 
@@ -49,7 +51,7 @@ class FileDigests:
             return
         try:
             with write_atomically(self._ledger) as file:
-                file.write(json.dumps(self._current).encode())
+                file.write(seal(_KEY, self._current))
         except StoreError:
             return
 
@@ -65,10 +67,7 @@ def _stamp(file: Path) -> _Stamp | None:
 
 def _read_ledger(ledger: Path) -> dict[str, tuple[_Stamp, str, int]]:
     try:
-        entries = json.loads(ledger.read_bytes())
-        return {
-            name: ((size, inode, written, changed), sha256, length)
-            for name, ((size, inode, written, changed), sha256, length) in entries.items()
-        }
-    except (OSError, ValueError, TypeError, AttributeError):
+        entries = unseal(_KEY, ledger.read_bytes())
+        return {name: (tuple(stamp), sha256, length) for name, (stamp, sha256, length) in entries.items()}
+    except (OSError, Unproven):
         return {}

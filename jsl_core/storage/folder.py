@@ -17,10 +17,22 @@ from jsl_core.storage.artifact import Artifact, sha256_of
 from jsl_core.storage.interface import check_key
 from jsl_core.system.files import TEMPORARY, write_atomically
 
-__all__ = ["FolderStore"]
+__all__ = ["TOP_FOLDERS", "FolderStore"]
 
 _CHUNK = 1 << 20  # bytes copied at a time
-_TOP_FOLDERS = ("archives", "cas", "datasets", "history", "memo", "models", "registry", "results", "runs")
+TOP_FOLDERS = (
+    "archives",
+    "cas",
+    "datasets",
+    "history",
+    "joints",
+    "memo",
+    "models",
+    "registry",
+    "results",
+    "runs",
+)
+_DURABLE = ("registry", "landing")  # what nothing could make again
 
 
 class FolderStore:
@@ -85,7 +97,7 @@ class FolderStore:
         return [artifact for artifact in artifacts if not self.has(artifact)]
 
     def write(self, key: str, data: bytes) -> None:
-        with write_atomically(self._path(key)) as file:
+        with write_atomically(self._path(key), durable=key.startswith(_DURABLE)) as file:
             file.write(data)
 
     def write_file(self, key: str, path: Path) -> None:
@@ -139,7 +151,7 @@ class FolderStore:
 
     def remove_abandoned(self, seconds: float) -> int:
         now, count = time.time(), 0
-        for folder in _TOP_FOLDERS:
+        for folder in TOP_FOLDERS:
             for path in self._path(folder).rglob(f"{TEMPORARY}*"):
                 with suppress(FileNotFoundError):  # renamed to its name a moment ago
                     if now - path.stat().st_mtime >= seconds:

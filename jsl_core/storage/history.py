@@ -1,21 +1,22 @@
 """The history of a store: which steps each run asked for, and what each step's key was made of."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.gc_lock import wait_for_gc
 from jsl_core.storage.interface import Store
 from jsl_core.storage.memo import artifacts_in
+from jsl_core.storage.proof import Unproven, seal, unseal
+from jsl_core.storage.results import read_result, result_artifacts
 
-__all__ = ["History", "Run", "Step"]
+__all__ = ["History", "Run", "Step", "read_step", "write_step"]
 
 _REQUESTS = 16  # at a time
 _HEARTBEAT_EXPIRY = (
@@ -97,7 +98,8 @@ class History:
             name: Its name, for people.
             flow: The name of its flow.
         """
-        self._store.write(f"history/{run}/run.json", json.dumps({"name": name, "flow": flow}).encode())
+        key = f"history/{run}/run.json"
+        self._store.write(key, seal(key, {"name": name, "flow": flow}))
         wait_for_gc(self._store)
 
     def heartbeat(self, run: str) -> None:
@@ -106,7 +108,7 @@ class History:
 
     def record_step(self, run: str, step: Step) -> None:
         """Record that a run asked for a step."""
-        self._store.write(f"history/{run}/{step.key}.json", step.model_dump_json().encode())
+        write_step(self._store, run, step)
 
     def end(self, run: str) -> None:
         """Record that a run has got to its end: from now on it needs its last results only."""
@@ -130,23 +132,25 @@ class History:
         """The age in seconds of each record of each run, by the run's id."""
         ages_by_run: dict[str, dict[str, float]] = {}
         for key, _, age in self._store.sizes("history"):
-            _, run, rest = key.split("/", 2)
-            ages_by_run.setdefault(run, {})[rest.removesuffix(".json")] = age
+            run, _, rest = key.removeprefix("history/").partition("/")
+            if rest:
+                ages_by_run.setdefault(run, {})[rest.removesuffix(".json")] = age
         return ages_by_run
 
     def _load_runs(self, ages_by_run: Mapping[str, Mapping[str, float]]) -> list[Run]:
-        facts = self._read(f"history/{run}/run.json" for run in ages_by_run)
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            names = list(pool.map(self._read_names, ages_by_run))
         runs = [
             Run(
                 id=run,
-                name=fact.get("name", ""),
-                flow=fact.get("flow", ""),
+                name=name,
+                flow=flow,
                 keys=tuple(key for key in ages if "/" in key),
                 age=min(age for key, age in ages.items() if key != "alive" or len(ages) == 1),
                 heartbeat_age=min(ages.get(record, math.inf) for record in ("run", "alive")),
                 ended="ended" in ages,
             )
-            for (run, ages), fact in zip(ages_by_run.items(), facts, strict=True)
+            for (run, ages), (name, flow) in zip(ages_by_run.items(), names, strict=True)
         ]
         return sorted(runs, key=lambda run: run.age)
 
@@ -169,38 +173,61 @@ class History:
         return matches[0]
 
     def steps(self, runs: Iterable[Run], stage: str = "") -> dict[str, Step]:
-        """Read the steps of runs by key, each once; with `stage` only those of one stage."""
-        record_keys = {
-            key: f"history/{run.id}/{key}.json"
-            for run in runs
-            for key in run.keys
-            if not stage or key.startswith(f"{stage}/")
-        }
-        return {
-            key: Step.model_validate(step)
-            for key, step in zip(record_keys, self._read(record_keys.values()), strict=True)
-            if step
-        }
+        """Read the steps of runs by key, each once, without damaged ones; with `stage` only those of one."""
+        return {key: step for key, step in self.read_steps(runs, stage).items() if step}
+
+    def read_steps(self, runs: Iterable[Run], stage: str = "") -> dict[str, Step | None]:
+        """Read the steps of runs as `steps` does; None for one whose record is damaged."""
+        wanted = [
+            (run.id, key) for run in runs for key in run.keys if not stage or key.startswith(f"{stage}/")
+        ]
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            records = list(pool.map(lambda one: read_step(self._store, *one), wanted))
+        steps: dict[str, Step | None] = {}
+        for (_, key), step in zip(wanted, records, strict=True):
+            steps[key] = step or steps.get(key)
+        return steps
 
     def results(self, keys: Iterable[str]) -> dict[str, list[Artifact]]:
         """Read which artifacts steps have made, by the step's key; a step without a result is left out."""
-        keys = list(keys)
-        records = self._read(f"results/{key}" for key in keys)
-        return {
-            key: artifacts_in(json.loads(record["result"]))
-            for key, record in zip(keys, records, strict=True)
-            if "result" in record
-        }
+        return {key: artifacts for key, artifacts in self.read_results(keys).items() if artifacts is not None}
 
-    def _read(self, keys: Iterable[str]) -> list[dict[str, Any]]:
-        """The record under each key; an empty one for what is missing or damaged."""
+    def read_results(self, keys: Iterable[str]) -> dict[str, list[Artifact] | None]:
+        """Read the results as `results` does; None for one that is damaged."""
+
+        def read(key: str) -> tuple[str, bool, list[Artifact] | None]:
+            try:
+                record = read_result(self._store, key, or_plain=True)
+                return key, record is not None, None if record is None else result_artifacts(record)
+            except Unproven:
+                return key, True, None
+
         with ThreadPoolExecutor(_REQUESTS) as pool:
-            return [_parse(data) for data in pool.map(self._store.read, keys)]
+            return {key: artifacts for key, there, artifacts in pool.map(read, keys) if there}
+
+    def _read_names(self, run: str) -> tuple[str, str]:
+        """The name of a run and of its flow; blank where they are damaged."""
+        key = f"history/{run}/run.json"
+        try:
+            fact = unseal(key, self._store.read(key) or b"", or_plain=True)
+            return str(fact["name"]), str(fact["flow"])
+        except (Unproven, KeyError, TypeError):
+            return "", ""
 
 
-def _parse(data: bytes | None) -> dict[str, Any]:
+def write_step(store: Store, run: str, step: Step) -> None:
+    """Write the record of a step of a run."""
+    key = f"history/{run}/{step.key}.json"
+    store.write(key, seal(key, step.model_dump(mode="json")))
+
+
+def read_step(store: Store, run: str, key: str) -> Step | None:
+    """Read the record of a step of a run; None where it is damaged or has gone."""
+    record_key = f"history/{run}/{key}.json"
     try:
-        record = json.loads(data or b"{}")
-    except ValueError:  # a power cut may leave a file's name without its bytes
-        return {}
-    return record if isinstance(record, dict) else {}
+        value = unseal(record_key, store.read(record_key) or b"", or_plain=True)
+        step = Step.model_validate(value)
+        artifacts_in(step.parameters)  # of a record without a proof, some may not be artifacts
+        return step if step.key == key else None
+    except (Unproven, ValidationError):
+        return None

@@ -8,8 +8,9 @@ from typing import Any
 
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.interface import Store
+from jsl_core.storage.proof import Unproven, seal, unseal
 
-__all__ = ["Memo", "artifacts_in", "digest_of"]
+__all__ = ["Memo", "artifacts_in", "digest_of", "named_in"]
 
 _REQUESTS = 16  # at a time
 
@@ -20,7 +21,11 @@ def digest_of(value: Any) -> str:
 
 
 def artifacts_in(value: Any) -> list[Artifact]:
-    """Every artifact that stands anywhere in a JSON value."""
+    """Every artifact that stands anywhere in a JSON value.
+
+    Raises:
+        ValueError: One of them cannot be one.
+    """
     if isinstance(value, dict):
         if value.keys() == Artifact.model_fields.keys():
             return [Artifact.model_validate(value)]
@@ -28,6 +33,14 @@ def artifacts_in(value: Any) -> list[Artifact]:
     if isinstance(value, list):
         return [one for item in value if isinstance(item, dict | list) for one in artifacts_in(item)]
     return []
+
+
+def named_in(data: bytes) -> list[Artifact]:
+    """Every artifact that a table or manifest names; none where the bytes are neither."""
+    try:
+        return artifacts_in(json.loads(data))
+    except (ValueError, RecursionError):
+        return []
 
 
 class Memo:
@@ -47,19 +60,22 @@ class Memo:
 
     def get_all(self, items: Sequence[Any]) -> list[Any | None]:
         """Return the results of many items, as `get` does, with few requests."""
+        keys = [self._key(item) for item in items]
         with ThreadPoolExecutor(_REQUESTS) as pool:
-            records = list(pool.map(self._store.read, map(self._key, items)))
-        values = [_parse(record) for record in records]
+            records = list(pool.map(self._store.read, keys))
+        values = [_unseal(key, record) for key, record in zip(keys, records, strict=True)]
         missing = set(self._store.missing(artifacts_in(values)))
         return [None if missing.intersection(artifacts_in(value)) else value for value in values]
 
     def put(self, item: Any, value: Any) -> None:
         """Store the item's result, replacing an earlier one."""
-        self._store.write(self._key(item), json.dumps(value, sort_keys=True).encode())
+        key = self._key(item)
+        self._store.write(key, seal(key, value))
 
 
-def _parse(data: bytes | None) -> Any | None:
+def _unseal(key: str, data: bytes | None) -> Any | None:
+    """The record; None where there is none, or it is not the one that was written."""
     try:
-        return json.loads(data) if data else None
-    except ValueError:  # a power cut may leave a file's name without its bytes
+        return None if data is None else unseal(key, data)
+    except Unproven:
         return None

@@ -1,71 +1,36 @@
 """The model registry: versions of a named line of models, and which of them is the champion.
 
-Everything is a JSON record that is written once. A decision names the one it was made after, so that the
-decisions of a line form a chain; the newest of the longest chain says which is champion. Two writers who
-decide at the same moment both write, all readers agree on the same one of the two, and the other's writer
-gets an error. That needs neither a conditional write nor a clock, only that writing a key is atomic.
+Everything is a JSON record that is written once, in two places. A decision names the one it was made after,
+so that the decisions of a line form a chain; the newest of the longest chain says which is champion. Two
+writers who decide at the same moment both write, all readers agree on the same one of the two, and the
+other's writer gets an error. That needs neither a conditional write nor a clock, only that writing a key is
+atomic.
 """
 
-import hashlib
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ValidationError
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.interface import Store
+from jsl_core.storage.kept_twice import Damaged, read_record, write_record
+from jsl_core.storage.proof import Unproven, seal, unseal
+from jsl_core.storage.registry_records import Action, Decision, Version
+from jsl_core.storage.tree import missing_files
 
-__all__ = ["Decision", "Overtaken", "Registry", "Version"]
-
-Action = Literal["promote", "keep", "rollback"]
+__all__ = ["Decision", "Overtaken", "Registry", "Version", "read_frozen_test"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_VERSION = re.compile(r"[0-9a-f]{12}")
+_DECISION = re.compile(r"\d{6,}-[0-9a-f]{16}")
 
 
 class Overtaken(StoreError):
     """The champion is no longer the one that the challenger was compared with."""
-
-
-class Version(BaseModel):
-    """One registered model: its `name` within the line (`regime`) is the start of its digest."""
-
-    model_config = ConfigDict(frozen=True)
-
-    regime: str
-    name: str
-    model: Artifact
-    facts: dict[str, Any]
-    registered: str
-
-
-class Decision(BaseModel):
-    """One decision; `version` is the champion after it, or for `keep` the challenger that was refused.
-
-    `over` is the champion before it ("" for none), `figures` the comparison or reason, `after` the name of
-    the decision before it ("" for the first), `number` its position in the chain. Nothing depends on `when`.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    action: Action
-    version: str
-    over: str
-    figures: dict[str, Any]
-    after: str
-    number: int
-    when: str
-
-    def _to_bytes(self) -> bytes:
-        return json.dumps(self.model_dump(), sort_keys=True, indent=1).encode()
-
-    @property
-    def name(self) -> str:
-        """Its number and the start of its digest: the last name in order is the newest decision."""
-        return f"{self.number:06d}-{hashlib.sha256(self._to_bytes()).hexdigest()[:16]}"
 
 
 class Registry:
@@ -77,7 +42,8 @@ class Registry:
 
     def regimes(self) -> list[str]:
         """List the lines that have a version, sorted."""
-        return sorted({key.split("/")[1] for key in self._store.keys("registry") if "/versions/" in key})
+        names = {key.split("/")[1] for key in self._store.keys("registry") if "/versions/" in key}
+        return sorted(name for name in names if _NAME.fullmatch(name))
 
     def register(self, regime: str, model: Artifact, facts: Mapping[str, Any]) -> Version:
         """Make a model a version of a line; registering it again returns the version it has.
@@ -93,9 +59,11 @@ class Registry:
         Raises:
             StoreError: If the model is not in the store, or the line's name cannot be one.
         """
-        registered = self._version(regime, model.sha256[:12])
-        if registered:
-            return registered
+        try:
+            if registered := self._version(regime, model.sha256[:12]):
+                return registered
+        except Damaged:  # made again by this
+            pass
         if not self._store.has(model):
             raise StoreError(
                 f"store {self._store.url}: {model.name} ({model.key}) is missing; train it again"
@@ -103,14 +71,14 @@ class Registry:
         version = Version(
             regime=regime, name=model.sha256[:12], model=model, facts=dict(facts), registered=_now()
         )
-        record = json.dumps(version.model_dump(), sort_keys=True, indent=1)
-        self._store.write(self._key(regime, "versions", version.name), record.encode())
+        write_record(
+            self._store, self._key(regime, "versions", version.name), version.model_dump(mode="json")
+        )
         return version
 
     def versions(self, regime: str) -> list[Version]:
         """List all versions of a line in the order of their registration."""
-        keys = self._store.keys(self._key(regime, "versions"))
-        versions = [self._version(regime, key.rpartition("/")[2].removesuffix(".json")) for key in keys]
+        versions = [self._version(regime, name) for name in self._version_names(regime)]
         return sorted((one for one in versions if one), key=lambda one: (one.registered, one.name))
 
     def find(self, regime: str, prefix: str) -> Version:
@@ -119,7 +87,7 @@ class Registry:
         Raises:
             StoreError: If not exactly one does; the message has the names there are.
         """
-        names = [version.name for version in self.versions(regime)]
+        names = self._version_names(regime)
         matches = [name for name in names if name.startswith(prefix)] if prefix else []
         version = self._version(regime, matches[0]) if len(matches) == 1 else None
         if version is None:
@@ -150,28 +118,40 @@ class Registry:
 
         Raises:
             Overtaken: If `over` is not the champion any more.
-            StoreError: If there is no such version.
+            StoreError: If there is no such version, or its model is not whole in the store.
         """
-        return self._decide("promote", regime, self.find(regime, version).name, figures, over)
+        return self._decide("promote", self._find_whole(regime, version), figures, over)
 
     def keep(
         self, regime: str, version: str, figures: Mapping[str, Any], *, over: str | None = None
     ) -> Decision:
         """Record that a challenger was compared and refused; arguments and errors are those of `promote`."""
-        return self._decide("keep", regime, self.find(regime, version).name, figures, over)
+        return self._decide("keep", self.find(regime, version), figures, over)
 
     def rollback(self, regime: str, why: str) -> Decision:
         """Return to the champion before the present one.
 
         Raises:
-            StoreError: If there was none.
+            StoreError: If there was none, or its model is not whole in the store any more.
         """
         champions = _champions(self.history(regime))
         if len(champions) < 2:
             raise StoreError(
                 f"store {self._store.url}: {regime} has no earlier champion to return to; promote a version"
             )
-        return self._decide("rollback", regime, champions[-2], {"why": why}, champions[-1])
+        return self._decide("rollback", self._find_whole(regime, champions[-2]), {"why": why}, champions[-1])
+
+    def frozen_test(self, regime: str) -> frozenset[str] | None:
+        """Read the participants on whom the models of a line are compared; errors as `read_frozen_test`."""
+        return read_frozen_test(self._store, self.frozen_test_key(regime))
+
+    def freeze_test(self, regime: str, participants: Collection[str]) -> None:
+        """Record the participants on whom the models of a line are compared, one at least."""
+        write_record(self._store, self.frozen_test_key(regime), sorted(participants))
+
+    def frozen_test_key(self, regime: str) -> str:
+        """Where the frozen test part of a line lies."""
+        return f"{self._key(regime, 'frozen-test')}.json"
 
     def history(self, regime: str) -> list[Decision]:
         """List the decisions that count, oldest first."""
@@ -184,8 +164,9 @@ class Registry:
         return [self._decision(regime, name) for name in self._decision_names(regime) if name not in counted]
 
     def _decide(
-        self, action: Action, regime: str, version: str, figures: Mapping[str, Any], over: str | None
+        self, action: Action, version: Version, figures: Mapping[str, Any], over: str | None
     ) -> Decision:
+        regime = version.regime
         while True:  # a round fails only if another writer's succeeded, so this ends
             history = self.history(regime)
             champions = _champions(history)
@@ -197,16 +178,19 @@ class Registry:
                 )
             decision = Decision(
                 action=action,
-                version=version,
+                version=version.name,
                 over=champion,
                 figures=dict(figures),
                 after=history[-1].name if history else "",
                 number=len(history) + 1,
                 when=_now(),
+                model=version.model,
             )
-            self._store.write(self._key(regime, "decisions", decision.name), decision._to_bytes())
+            write_record(
+                self._store, self._key(regime, "decisions", decision.name), decision.model_dump(mode="json")
+            )
             newest = max([decision.name, *self._decision_names(regime)])
-            self._store.write(self._newest_key(regime), newest.encode())
+            self._store.write(self._newest_key(regime), seal(self._newest_key(regime), newest))
             if decision in self._chain(regime, newest):
                 return decision
 
@@ -220,32 +204,85 @@ class Registry:
     def _decision_names(self, regime: str) -> list[str]:
         """The names of all decisions in order; a listing may lag, so the newest has a record of its own."""
         keys = self._store.keys(self._key(regime, "decisions"))
-        newest = self._store.read(self._newest_key(regime))
         names = {key.rpartition("/")[2].removesuffix(".json") for key in keys}
-        return sorted(names | ({newest.decode()} if newest else set()))
+        return sorted({name for name in names if _DECISION.fullmatch(name)} | self._newest(regime))
+
+    def _newest(self, regime: str) -> set[str]:
+        """What the record of the newest decision says; nothing where it is damaged: the listing has it."""
+        key = self._newest_key(regime)
+        data = self._store.read(key)
+        try:
+            newest = None if data is None else unseal(key, data)
+        except Unproven:  # an earlier version wrote the bare name
+            newest = (data or b"").decode(errors="replace")
+            if _is_decision(newest) and self._store.read(self._key(regime, "decisions", newest)) is None:
+                return set()
+        return {newest} if _is_decision(newest) else set()
 
     def _newest_key(self, regime: str) -> str:
         return self._key(regime, "newest") + ".txt"
 
     def _decision(self, regime: str, name: str) -> Decision:
         key = self._key(regime, "decisions", name)
-        data = self._store.read(key)
-        decision = Decision.model_validate_json(data) if data else None
-        if decision is None or decision.name != name:
-            state = "damaged" if decision else "missing"
+        value = read_record(self._store, key)
+        if value is None:
             raise StoreError(
-                f"store {self._store.url}: {key} is {state}; restore it from a copy of the store"
+                f"store {self._store.url}: {key} is missing; restore it from a backup of the store"
             )
+        try:
+            decision = Decision.model_validate(value)
+        except ValidationError:
+            raise Damaged(self._store, key) from None
+        if decision.name != name:
+            raise Damaged(self._store, key)
         return decision
 
     def _version(self, regime: str, name: str) -> Version | None:
-        data = self._store.read(self._key(regime, "versions", name))
-        return Version.model_validate_json(data) if data else None
+        key = self._key(regime, "versions", name)
+        value = read_record(self._store, key)
+        if value is None:
+            return None
+        try:
+            version = Version.model_validate(value)
+        except ValidationError:
+            raise Damaged(self._store, key) from None
+        if (version.regime, version.name) != (regime, name) or not version.model.sha256.startswith(name):
+            raise Damaged(self._store, key)
+        return version
+
+    def _version_names(self, regime: str) -> list[str]:
+        keys = self._store.keys(self._key(regime, "versions"))
+        names = [key.rpartition("/")[2].removesuffix(".json") for key in keys]
+        return [name for name in names if _VERSION.fullmatch(name)]
+
+    def _find_whole(self, regime: str, prefix: str) -> Version:
+        """Find a version, whose model must be whole in the store."""
+        version = self.find(regime, prefix)
+        if absent := missing_files(self._store, version.model):
+            raise StoreError(
+                f"store {self._store.url}: {absent[0].name} of version {version.name} of {regime} "
+                f"({absent[0].key}) is missing; restore it from a backup, or choose another version"
+            )
+        return version
 
     def _key(self, regime: str, kind: str, name: str = "") -> str:
         if not _NAME.fullmatch(regime):
             raise StoreError(f"{regime!r} is no name for a line of models; use letters, digits, '-' and '.'")
         return f"registry/{regime}/{kind}" + (f"/{name}.json" if name else "")
+
+
+def read_frozen_test(store: Store, key: str) -> frozenset[str] | None:
+    """Read the participants that `Registry.freeze_test` recorded; None before they are chosen.
+
+    Raises:
+        StoreError: If they were chosen and cannot be read: nobody may choose others.
+    """
+    value = read_record(store, key)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+        raise Damaged(store, key)
+    return frozenset(value)
 
 
 def _champions(history: list[Decision]) -> list[str]:
@@ -254,9 +291,13 @@ def _champions(history: list[Decision]) -> list[str]:
     for decision in history:
         if decision.action == "promote":
             champions.append(decision.version)
-        elif decision.action == "rollback":
+        elif decision.action == "rollback" and champions:
             champions.pop()
     return champions
+
+
+def _is_decision(name: object) -> bool:
+    return isinstance(name, str) and bool(_DECISION.fullmatch(name))
 
 
 def _now() -> str:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
-from jsl_core.storage.interface import Store
+from jsl_core.storage.interface import Store, check_key
+from jsl_core.storage.memo import named_in
 from jsl_core.system.files import TEMPORARY
 
-__all__ = ["checkout", "put_tree", "tree_files"]
+__all__ = ["checkout", "missing_files", "put_tree", "tree_files"]
+
+_CHECKED: set[Path] = set()  # the folders whose files this process has read and found whole
 
 
 def put_tree(store: Store, folder: Path, name: str) -> Artifact:
@@ -30,12 +33,22 @@ def tree_files(store: Store, tree: Artifact) -> dict[str, Artifact]:
     Raises:
         StoreError: If the artifact is no manifest.
     """
-    files = json.loads(store.get(tree)).get("tree")
-    if files is None:
+    try:
+        files = json.loads(store.get(tree))["tree"]
+        return {check_key(path, store.url): Artifact.model_validate(file) for path, file in files.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise StoreError(
             f"store {store.url}: {tree.name} ({tree.key}) is no folder's manifest; name a dataset or a model"
-        )
-    return {path: Artifact.model_validate(file) for path, file in files.items()}
+        ) from None
+
+
+def missing_files(store: Store, tree: Artifact) -> list[Artifact]:
+    """Return what of a tree is not stored: the manifest itself, or files that it names.
+
+    Raises:
+        StoreError: If the manifest is damaged.
+    """
+    return store.missing([tree]) or store.missing(named_in(store.get(tree)))
 
 
 def checkout(store: Store, tree: Artifact, cache: Path) -> Path:
@@ -51,7 +64,9 @@ def checkout(store: Store, tree: Artifact, cache: Path) -> Path:
     """
     target = cache / tree.sha256
     if target.is_dir():
-        return target
+        if _is_whole(store, tree, target):
+            return target
+        shutil.rmtree(target, ignore_errors=True)
     cache.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=cache, prefix=TEMPORARY))
     try:
@@ -64,4 +79,18 @@ def checkout(store: Store, tree: Artifact, cache: Path) -> Path:
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    _CHECKED.add(target)
     return target
+
+
+def _is_whole(store: Store, tree: Artifact, folder: Path) -> bool:
+    """Whether every file of a tree that was checked out earlier has its bytes still; read once a process."""
+    if folder not in _CHECKED:
+        for path, file in tree_files(store, tree).items():
+            try:
+                if Artifact.of_file(folder / path).sha256 != file.sha256:
+                    return False
+            except OSError:
+                return False
+        _CHECKED.add(folder)
+    return True

@@ -175,12 +175,17 @@ def test_processes_that_decide_at_once_leave_one_history_and_lose_nothing(
     assert champion(registry) == registry.history(LINE)[-1].version
 
 
-def test_a_changed_record_is_reported(store: FolderStore, registry: Registry, models: list[Version]) -> None:
+def test_a_changed_decision_is_read_from_its_copy_and_reported_where_that_is_changed_too(
+    store: FolderStore, registry: Registry, models: list[Version]
+) -> None:
     decision = registry.promote(LINE, models[0].name, {"auc": 0.7})
-    path = store.root / f"registry/{LINE}/decisions/{decision.name}.json"
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps(record | {"figures": {"auc": 0.9}}))
-    with pytest.raises(StoreError, match="is damaged"):
+    key = f"registry/{LINE}/decisions/{decision.name}.json"
+    for place in (key, f"copies/{key}"):
+        path = store.root / place
+        path.write_bytes(path.read_bytes().replace(b"0.7", b"0.9"))
+        if place == key:
+            assert registry.history(LINE) == [decision]
+    with pytest.raises(StoreError, match=rf"{key} is damaged; restore it from a backup"):
         registry.champion(LINE)
 
 
