@@ -5,17 +5,17 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.orchestration.begin_run import begin_run
 from flows.prepare import PreparedDataset, prepare
 from flows.train import train_on_pool
-from jsl_core.cohort import GRADE, PROGRESSION, read_cohort
-from jsl_core.config import PipelineSettings, PresetChoice, apply_preset
-from jsl_core.errors import BadSettings
+from jsl_core.config import PipelineSettings, PresetChoice, apply_preset, list_origins
 from jsl_core.storage import Artifact
 from jsl_core.storage.registry import Decision
 from tasks.caching import Placement
 from tasks.evaluate import evaluate
-from tasks.publish import Published, publish
+from tasks.publish import Published, publish, publish_targets
 from tasks.report import report
+from tasks.run_history import run_folder
 
 __all__ = ["ingest_truth", "pipeline", "publish_run"]
 
@@ -29,9 +29,10 @@ def pipeline(settings: PipelineSettings, preset: PresetChoice = "none") -> Publi
         preset: A recipe for all settings; what you change from its default goes before it.
     """
     settings = apply_preset(settings, preset)
+    begin_run(settings)
     placement = Placement.of(settings)
+    run_folder(publish_targets(placement.open(), settings.publish), settings.name)
     truth = ingest_truth(settings, placement)
-    _check_labels(settings)
     prepared = prepare(settings)
     models = train_on_pool(prepared.dataset, settings)
     figures = evaluate(prepared.dataset, models, truth, settings.evaluate, placement)
@@ -66,23 +67,15 @@ def publish_run(
         settings.without_locations(),
         placement,
         decision=decision.model_dump(mode="json") if decision else None,
+        origins=[
+            (each.name, str(each.value), each.source, each.instead_of) for each in list_origins(settings)
+        ],
     )
     return publish(prepared.dataset, models, prepared.gathered, figures, page, settings, placement)
-
-
-def _check_labels(settings: PipelineSettings) -> None:
-    """Check that the table has a column for everything to be learned, before any scan is touched."""
-    columns = {"kl": GRADE, "jsl": PROGRESSION}
-    training = settings.training
-    needs = [columns[head] for regime in training.regimes_to_train() for head in training.heads_of(regime)]
-    if settings.cohort:
-        read_cohort(Path(settings.cohort), needs=list(dict.fromkeys(needs)))
 
 
 def ingest_truth(settings: PipelineSettings, placement: Placement) -> Artifact | None:
     """Store the known truth of a phantom cohort; returns None for real films."""
     if not settings.truth:
         return None
-    if not Path(settings.truth).is_file():
-        raise BadSettings(f"truth {settings.truth}: no such file; leave it empty for real films")
     return placement.open().put_file(Path(settings.truth))

@@ -14,6 +14,7 @@ from jsl_core.scoring import crop_settings_for
 from tasks.caching import Placement
 from tasks.fetch import list_all
 from tasks.gather import gather
+from tasks.run_history import run_folder
 from tasks.score import field_of_view, put_models
 from tasks.score import score as score_joints
 
@@ -41,7 +42,8 @@ def score(settings: ScoreSettings) -> str:
     buckets = assign_buckets(list_all(pipeline_settings, placement), placement.open())
     gathered = gather(*prepare_joints(buckets, pipeline_settings, placement), placement)
     scores = score_joints(gathered.joints, gathered.rejected, models, factors, settings.predict, placement)
-    scores_url = placement.open().publish(scores, f"runs/{settings.name}/scores.csv")
+    store = placement.open()
+    scores_url = store.publish(scores, f"{run_folder([store], settings.name)}/scores.csv")
     markdown = f"{gathered.scans} scans, {gathered.failed} rejected. Scores: {scores_url}"
     create_markdown_artifact(markdown, key="scores", description="What the models say of these films")
     return scores_url

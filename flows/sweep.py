@@ -1,7 +1,6 @@
 """Many trainings with other settings, judged on the validation knees."""
 
 import json
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,12 @@ from prefect.artifacts import create_image_artifact, create_table_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict
 
+from flows.orchestration.begin_run import begin_run
 from flows.orchestration.deployment_runs import run_deployment_and_wait, runs_from_deployment
 from flows.prepare import prepare
 from flows.train import train_regimes
 from jsl_core.config import PipelineSettings, PresetChoice, SweepSettings, apply_preset
+from jsl_core.config.pipeline import location_names
 from jsl_core.config.sweep import Values, trials_of
 from jsl_core.config.toml import to_toml
 from jsl_core.errors import JslError
@@ -21,6 +22,7 @@ from jsl_core.evaluation.report.data_uri import data_uri
 from jsl_core.evaluation.report.trials import draw_trials, rank_trials, winning_trial
 from jsl_core.storage import Artifact, Store, tree_files
 from tasks.caching import Placement
+from tasks.run_history import run_folder
 
 __all__ = ["SweepResult", "sweep"]
 
@@ -48,6 +50,7 @@ def sweep(
         preset: A recipe for all settings; what you change from its default goes before it.
     """
     settings = apply_preset(settings, preset)
+    begin_run(settings)
     trials = trials_of(settings, search)
     # Prepared once for all trials that only train differently: the second time it is cached.
     datasets = [prepare(chosen).dataset for _, chosen in trials]
@@ -119,7 +122,7 @@ def _publish(
 ) -> SweepResult:
     table = rank_trials(rows)
     store = Placement.of(settings).open()
-    folder = f"runs/{date.today():%Y-%m-%d}-{settings.name}-sweep"
+    folder = run_folder([store], f"{settings.name}-sweep")
     url = f"{store.url}/{folder}"
     store.write(f"{folder}/trials.csv", table.to_csv(index=False).encode())
     create_table_artifact(json.loads(table.to_json(orient="records")), key="trials", description="Best first")
@@ -137,6 +140,5 @@ def _winner_toml(winner: PipelineSettings, settings: PipelineSettings) -> str:
     """The winner's settings as a file for `jsl run`, with all regimes again."""
     regimes = {"regimes": settings.training.regimes, "baseline": settings.training.baseline}
     winner = winner.model_copy(update={"training": winner.training.model_copy(update=regimes)})
-    places = {"scans", "cohort", "films", "truth", "store", "work", "publish", "jobs"}
-    values = winner.model_dump(mode="json", exclude=places)
+    values = winner.model_dump(mode="json", exclude={*location_names(), "sources"})
     return "# The sweep's best settings; scans, cohort and store are yours to add.\n" + to_toml(values)

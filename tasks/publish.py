@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import date
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from pydantic import BaseModel, ConfigDict
@@ -11,14 +10,16 @@ from jsl_core import __version__
 from jsl_core.config import PipelineSettings
 from jsl_core.evaluation.report.data_uri import data_uri
 from jsl_core.evaluation.report.overview import format_overview, overview_rows
+from jsl_core.imaging.names import DistinctNames, encode_name
 from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact, Store, open_store, publish_all, tree_files
+from jsl_core.storage.run_folders import describe_run, point_to_latest
 from tasks.caching import Placement, stage
 from tasks.gather import Gathered
 from tasks.onnx import as_onnx
-from tasks.run_history import record_end
+from tasks.run_history import record_end, run_folder
 
-__all__ = ["Published", "publish"]
+__all__ = ["Published", "publish", "publish_targets"]
 
 
 class Published(BaseModel):
@@ -39,26 +40,44 @@ def publish(
     settings: PipelineSettings,
     placement: Placement,
 ) -> Published:
-    """Copy a run's results to `runs/`, `models/` and `datasets/`, and show them on the run's page."""
+    """Copy a run's results to `runs/`, `models/`, `datasets/` and `joints/`, and show them on its page."""
     store = placement.open()
-    run = f"runs/{date.today():%Y-%m-%d}-{settings.name}"
-    files = {
-        f"{run}/metrics.json": figures,
-        f"{run}/report.html": page,
-        **_keyed_files(store, dataset, f"datasets/{dataset.sha256[:12]}", only={"table.csv", "rejected.csv"}),
+    targets = publish_targets(store, settings.publish)
+    run = run_folder(targets, settings.name)
+    folders = {run: {"metrics.json": figures, "report.html": page}}
+    tables = tree_files(store, dataset)
+    folders[f"datasets/{dataset.sha256[:12]}"] = {
+        name: tables[name] for name in ("table.csv", "rejected.csv")
     }
+    joints = ""
     if gathered:
-        files[f"{run}/rejected.csv"] = gathered.rejected
-        for row in read_rows(store, [gathered.joints]):
-            files[f"{run}/joints/{row['ID']}.png"] = Artifact.model_validate(row["png"])
+        folders[run]["rejected.csv"] = gathered.rejected
+        joints = f"joints/{gathered.joints.sha256[:12]}"  # the same for every run on the same films
+        distinct = DistinctNames()
+        folders[joints] = {
+            distinct(f"{encode_name(row['ID'])}.png"): Artifact.model_validate(row["png"])
+            for row in read_rows(store, [gathered.joints])
+        }
     for name, model in models.items():
-        where = f"models/{name}/{model.sha256[:12]}"
-        files |= _keyed_files(store, model, where)
-        files |= {f"{where}/{name}": file for name, file in as_onnx(model, placement).items()}
-    for target in map(open_store, dict.fromkeys((store.url, settings.publish or store.url))):
-        target.write(f"{run}/settings.json", settings.model_dump_json(indent=1).encode())
-        publish_all(store, target, files, f"{run}/published.json")
-    where = f"{target.url}/{run}/report.html"
+        folders[f"models/{name}/{model.sha256[:12]}"] = {
+            **tree_files(store, model),
+            **as_onnx(model, placement),
+        }
+    contents = {
+        "dataset": f"datasets/{dataset.sha256[:12]}",
+        "joints": joints,
+        "models": {name: f"models/{name}/{model.sha256[:12]}" for name, model in models.items()},
+        "report": f"{run}/report.html",
+    }
+    shown = settings.without_locations() if settings.pseudonymise else settings  # folders may name people
+    for target in targets:
+        for folder, files in folders.items():
+            keys = {f"{folder}/{name}": file for name, file in files.items()}
+            publish_all(store, target, keys, f"{folder}/published.json")
+        target.write(f"{run}/settings.json", shown.model_dump_json(indent=1).encode())
+        describe_run(target, run, contents)
+        point_to_latest(target, run)
+    where = f"{targets[-1].url}/{run}/report.html"
     summary = json.loads(store.get(figures))
     origin = (
         f"Made of dataset {dataset.sha256[:12]} by JSL {__version__}; more: jsl lineage {page.sha256[:12]}"
@@ -84,9 +103,7 @@ def auc_picture(figures: Artifact, placement: Placement) -> Artifact:
     return store.put(draw_forest_png(json.loads(store.get(figures))), "auc.png")
 
 
-def _keyed_files(store: Store, tree: Artifact, key: str, only: set[str] | None = None) -> dict[str, Artifact]:
-    return {
-        f"{key}/{path}": file
-        for path, file in tree_files(store, tree).items()
-        if only is None or path in only
-    }
+def publish_targets(store: Store, publish: str) -> list[Store]:
+    """The run's own store, and the one that it publishes to besides."""
+    other = open_store(publish or store.url)
+    return [store] if other.url == store.url else [store, other]

@@ -17,6 +17,7 @@ from jsl_core.evaluation.report.content import ReportContent, SaliencyExample, S
 from jsl_core.imaging import decode_png
 from jsl_core.scans.rows import Row, read_rows
 from jsl_core.storage import Artifact, Store, checkout, tree_files
+from jsl_core.system.spreadsheet import read_csv
 from tasks.caching import Placement, stage
 from tasks.gather import Gathered
 from tasks.progress import Progress
@@ -39,8 +40,12 @@ def report(
     settings: PipelineSettings,
     placement: Placement,
     decision: dict[str, Any] | None = None,
+    origins: list[tuple[str, str, str, str]] | None = None,
 ) -> Artifact:
-    """The page of one run; `films` and `halves` are the tables of the convert and the split stage."""
+    """The page of one run; `films` and `halves` are the tables of the convert and the split stage.
+
+    `origins` says where the settings that are not at their defaults came from.
+    """
     from jsl_core.evaluation.report.page import write_report
 
     store = placement.open()
@@ -54,7 +59,7 @@ def report(
         phantom=summary["best_attainable"] is not None,
         figures=summary,
         table=packed.table,
-        settings=settings.model_dump(mode="json"),
+        settings=settings.model_dump(mode="json", exclude={"sources"}),
         versions={"JSL": __version__, "dataset": packed.digest},
         histories=dict(_histories(store, models)),
         scans=gathered.scans if gathered else None,
@@ -65,6 +70,7 @@ def report(
         joint_space_share=share,
         lineage=list(_lineage(dataset, models, figures, films, halves, gathered)),
         decision=decision,
+        origins=origins or [],
     )
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "report.html")
@@ -103,7 +109,7 @@ def _histories(store: Store, models: Mapping[str, Artifact]) -> Iterator[tuple[s
 def _rejected(store: Store, dataset: Artifact, gathered: Gathered | None) -> pd.DataFrame:
     """The scans and knees that fell out on the way, and the rows and joints that found no partner."""
     tables = [tree_files(store, dataset)["rejected.csv"], *([gathered.rejected] if gathered else [])]
-    return pd.concat([pd.read_csv(io.BytesIO(store.get(table)), dtype=str) for table in tables])
+    return pd.concat([read_csv(io.BytesIO(store.get(table))) for table in tables])
 
 
 def _stages(store: Store, films: list[Artifact], halves: list[Artifact], gathered: Gathered) -> Stages | None:
@@ -163,7 +169,7 @@ def _gallery(
     folder = checkout(store, models[name], placement.folder("trees"))
     if (folder / "fold-1").is_dir():  # of a cross-validation the first model, on its own test knees
         folder = folder / "fold-1"
-    predictions = pd.read_csv(folder / "predictions.csv", dtype={"participant": str})
+    predictions = read_csv(folder / "predictions.csv")
     predictions = predictions[predictions["split"] == summary["part"]]
     bundle = ModelBundle.load(folder)
     examples = build_gallery(name, bundle, packed, predictions, settings.saliency, settings.gallery)

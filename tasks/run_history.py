@@ -2,20 +2,24 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import lru_cache
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from prefect import runtime
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
 
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, Store, open_store
 from jsl_core.storage.history import History, Step
 from jsl_core.storage.lineage import Lineage, as_mermaid
+from jsl_core.storage.run_folders import claim_run_folder
 
-__all__ = ["record_end", "record_step_of_run"]
+__all__ = ["record_end", "record_step_of_run", "run_folder"]
 
 _HEARTBEAT_SECONDS = 60.0
 _MOST_UNANSWERED = 60  # heartbeats without an answer of the server after which the run has ended with it
@@ -37,9 +41,35 @@ def record_end(store: Store, made: Artifact) -> None:
         create_markdown_artifact(f"```mermaid\n{picture}\n```", key="lineage", description="From the scans")
 
 
+def run_folder(stores: Sequence[Store], name: str) -> str:
+    """The folder of the run that this is called in, such as `runs/20261130T115200Z-run`.
+
+    It follows from the start of the run, which a retry does not change, and not from the clock.
+
+    Args:
+        stores: All places that the run publishes to.
+        name: Its name in the settings.
+    """
+    if not runtime.flow_run.id:
+        return claim_run_folder(stores, str(uuid4()), datetime.now(UTC), name)
+    run = _root_flow_run(runtime.flow_run.id)
+    started = run.start_time or run.expected_start_time or datetime.now(UTC)
+    return claim_run_folder(stores, str(run.id), started, name)
+
+
 @lru_cache(maxsize=64)
 def _root_run(flow_run: str, url: str) -> str:
     """The id of the run at the root of a flow run, which is recorded the first time."""
+    run = _root_flow_run(flow_run)
+    with get_client(sync_client=True) as client:
+        flow = client.read_flow(run.flow_id)
+    History(open_store(url)).begin(str(run.id), run.name, flow.name)
+    _heartbeat_thread(run.id, url)
+    return str(run.id)
+
+
+@lru_cache(maxsize=64)
+def _root_flow_run(flow_run: str) -> FlowRun:
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(flow_run))
         while run.parent_task_run_id:
@@ -47,10 +77,7 @@ def _root_run(flow_run: str, url: str) -> str:
             if parent.flow_run_id is None:
                 break
             run = client.read_flow_run(parent.flow_run_id)
-        flow = client.read_flow(run.flow_id)
-    History(open_store(url)).begin(str(run.id), run.name, flow.name)
-    _heartbeat_thread(run.id, url)
-    return str(run.id)
+    return run
 
 
 @lru_cache(maxsize=64)

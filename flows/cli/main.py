@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
-from flows.cli.commands import bench, detection, imaging, models, oai, pipeline, scoring, store, sweep
+from flows.cli.commands import bench, check, cohort, detection, imaging, models, oai, pipeline, scoring, store, sweep
 from flows.cli.error_lines import error_line
 from flows.cli.options import expand_words
 from jsl_core import __version__
@@ -26,11 +26,13 @@ app = App(
 app.command(pipeline.demo)
 app.command(pipeline.run)
 app.command(pipeline.train)
+app.command(check.check)
 app.command(pipeline.phantom)
 app.command(sweep.sweep)
 app.command(scoring.evaluate)
 app.command(scoring.score)
 app.command(oai.oai)
+app.command(cohort.cohort)
 app.command(imaging.convert)
 app.command(imaging.split)
 app.command(detection.crop)

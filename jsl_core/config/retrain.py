@@ -11,6 +11,7 @@ from jsl_core.config.base import Settings
 from jsl_core.config.load import read_toml, settings_from_table
 from jsl_core.config.messages import describe_validation_error
 from jsl_core.config.pipeline import PipelineSettings
+from jsl_core.config.sources import Preset
 from jsl_core.config.tables import read_table
 from jsl_core.config.training import Regime
 from jsl_core.errors import BadSettings
@@ -57,19 +58,22 @@ class Lab:
     rule: RetrainSettings
 
 
-def load_lab(file: Path | None, options: Mapping[str, Any] | None = None) -> Lab:
+def load_lab(
+    file: Path | None, options: Mapping[str, Any] | None = None, preset: Preset | None = None
+) -> Lab:
     """Load a run's TOML file with the tables `[watch]` and `[retrain]`, each of which may be missing.
 
     Args:
         file: The TOML file; None for the defaults.
         options: Tables of settings that go above the file.
+        preset: As for `load_pipeline`.
 
     Raises:
         BadSettings: As for `load_pipeline`.
     """
     table = read_toml(file) if file else {}
     parts = {name: table.pop(name, {}) for name in ("watch", "retrain")}
-    settings = settings_from_table(table, None, options, file)
+    settings = settings_from_table(table, preset, options, file)
     where, folder = (f"{file}: ", file.parent) if file else ("", Path())
     try:
         return Lab(

@@ -15,6 +15,7 @@ from typing import IO
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact, sha256_of
 from jsl_core.storage.interface import check_key
+from jsl_core.storage.set_aside import set_aside
 from jsl_core.system.files import TEMPORARY, write_atomically
 
 __all__ = ["TOP_FOLDERS", "FolderStore"]
@@ -69,7 +70,7 @@ class FolderStore:
         if data is None:
             raise self._missing(artifact)
         if Artifact.of_bytes(data, artifact.name).sha256 != artifact.sha256:
-            raise self._damaged(artifact)
+            raise self._set_aside(artifact)
         return data
 
     def fetch(self, artifact: Artifact, destination: Path) -> Path:
@@ -82,7 +83,7 @@ class FolderStore:
         with source, write_atomically(destination) as target:
             digest, _ = sha256_of(_Tee(source, target))
             if digest != artifact.sha256:
-                raise self._damaged(artifact)
+                raise self._set_aside(artifact)
         return destination
 
     def has(self, artifact: Artifact) -> bool:
@@ -149,6 +150,26 @@ class FolderStore:
         except OSError as error:
             raise StoreError(f"{path}: cannot be removed ({error.strerror}); mend its permissions") from error
 
+    def move(self, key: str, new_key: str) -> None:
+        target = self._path(new_key)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                os.replace(self._path(key), target)
+        except OSError as error:
+            raise StoreError(
+                f"{self._path(key)}: cannot be moved ({error.strerror}); mend its permissions"
+            ) from error
+
+    def digest(self, key: str) -> str | None:
+        try:
+            with self._path(key).open("rb") as file:
+                return sha256_of(file)[0]
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unreadable(key, error) from error
+
     def remove_abandoned(self, seconds: float) -> int:
         now, count = time.time(), 0
         for folder in TOP_FOLDERS:
@@ -180,14 +201,12 @@ class FolderStore:
         what = f"{artifact.name} ({artifact.key})"
         return StoreError(f"store {self.root}: {what} is missing; run again to make it")
 
+    def _set_aside(self, artifact: Artifact) -> StoreError:
+        return set_aside(self, artifact, f"store {self.root}: {artifact.name} ({artifact.key})")
+
     def _unreadable(self, key: str, error: OSError) -> StoreError:
         what = f"cannot be read ({error.strerror}); mend its permissions, or the disk or share it lies on"
         return StoreError(f"store {self.root}: {key} {what}")
-
-    def _damaged(self, artifact: Artifact) -> StoreError:
-        return StoreError(
-            f"store {self.root}: {artifact.name} ({artifact.key}) is damaged; delete that file and run again"
-        )
 
 
 class _Tee:

@@ -5,11 +5,11 @@ import os
 from pathlib import Path
 
 from jsl_core.errors import StoreError
-from jsl_core.storage.folder import FolderStore
+from jsl_core.storage.folder import TOP_FOLDERS, FolderStore
 from jsl_core.storage.interface import Store
 from jsl_core.system.paths import expand_path
 
-__all__ = ["open_store"]
+__all__ = ["open_existing_store", "open_store"]
 
 
 def open_store(url: str) -> Store:
@@ -36,6 +36,28 @@ def open_store(url: str) -> Store:
             f"store {kind}://…: only a folder, file:// or s3://bucket/prefix can be a store; use one of these"
         )
     return FolderStore(Path(url))
+
+
+def open_existing_store(url: str) -> Store:
+    """Open a store to ask what is in it; nothing is made.
+
+    Args:
+        url: As for `open_store`.
+
+    Raises:
+        StoreError: If there is no such folder, or it holds nothing that a run stores.
+    """
+    store = open_store(url)
+    if isinstance(store, FolderStore):
+        if not store.root.is_dir():
+            raise StoreError(
+                f"store {store.url}: there is no such folder; name the store of your runs (--store)"
+            )
+        if not any((store.root / name).is_dir() for name in TOP_FOLDERS):
+            raise StoreError(
+                f"store {store.url}: no run has stored anything here; name the store of your runs"
+            )
+    return store
 
 
 @functools.lru_cache(maxsize=8)

@@ -150,6 +150,10 @@ def content(table: pd.DataFrame, figures: dict[str, Any]) -> ReportContent:
         ],
         joint_space_share={"multitask": 0.31},
         lineage=[("scans", "83 films", ""), ("pack", "dataset.json", "0123456789ab")],
+        origins=[
+            ("pack.size", "96", "file", "112 (preset demo)"),
+            ("training.kl.lr", "0.003", "preset demo", ""),
+        ],
     )
 
 
@@ -311,3 +315,8 @@ def test_a_retraining_tells_what_it_decided_and_by_which_figures(
     assert "-0.050" in page.source
     assert "[-0.100 to +0.000]" in page.source
     assert "the same 60 knees of 30 participants" in page.source
+
+
+def test_the_page_says_where_each_setting_came_from(page: Page) -> None:
+    assert "Setting Value From In place of pack.size 96 file 112 (preset demo)" in page.text
+    assert "training.kl.lr 0.003 preset demo" in page.text

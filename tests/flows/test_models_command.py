@@ -82,5 +82,33 @@ def test_what_is_not_there_is_one_line(
 
 
 def test_an_empty_registry_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results").mkdir()
     assert jsl("models", "list", "--store", str(tmp_path)) == 1
     assert "no models are registered" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("models", "list"),
+        ("models", "show", "kl"),
+        ("models", "promote", "kl", "3f", "--why", "x"),
+        ("lineage", "3fa2"),
+        ("why", "latest", "train"),
+        ("diff", "3fa2c0", "3fa2c1"),
+        ("gc", "--keep-last", "3"),
+        ("link", "latest"),
+    ],
+    ids=" ".join,
+)
+def test_a_store_that_is_not_there_is_told_and_not_made(
+    tmp_path: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "nosuch"
+    assert jsl(*command, "--store", str(store)) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"jsl: store {store}: there is no such folder; ")
+    assert not store.exists()
+    store.mkdir()
+    assert jsl(*command, "--store", str(store)) == 1
+    assert f"store {store}: no run has stored anything here; " in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The whole pipeline on a small phantom cohort: what is done once is not done again."""
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -94,10 +95,13 @@ def test_the_report_is_published_with_what_belongs_to_it(
 ) -> None:
     folder = Path(first.report).parent
     assert "<html" in Path(first.report).read_text(encoding="utf-8")
-    assert {"metrics.json", "rejected.csv", "settings.json", "joints"} <= {
+    assert {"metrics.json", "rejected.csv", "settings.json", "run.json"} <= {
         path.name for path in folder.iterdir()
     }
-    assert len(list((folder / "joints").glob("*.png"))) >= 40
+    about = json.loads((folder / "run.json").read_text())
+    assert len(list(Path(settings.store, about["joints"]).glob("*.png"))) >= 40
+    assert Path(settings.store, about["models"]["jsl-joint-frozen"], "model.safetensors").is_file()
+    assert Path(settings.store, about["dataset"], "table.csv").is_file()
     assert list(Path(settings.store, "models", "jsl-joint-frozen").glob("*/model.safetensors"))
     assert "CNN frozen" in first.table
 
@@ -108,7 +112,33 @@ def test_a_second_run_is_cached_in_every_stage(settings: PipelineSettings, first
     assert {name for name, _ in states} == STAGES
     assert {state for _, state in states} == {"Cached"}
     assert memos(settings) == done
-    assert published == first
+    assert published.table == first.table
+
+
+def test_every_run_has_a_folder_of_its_own_named_by_its_start_in_utc(
+    settings: PipelineSettings, first: Published
+) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    second, _ = run(settings)
+    old, new = (Path(published.report).parent.name for published in (first, second))
+    assert old < new
+    assert new.endswith("-demo")
+    started = datetime.strptime(new.removesuffix("-demo"), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    assert before <= started <= datetime.now(UTC)
+    assert Path(first.report).is_file()
+    latest = json.loads(Path(settings.store, "runs", "latest.json").read_text())
+    assert Path(settings.store, latest["report"]) == Path(second.report)
+
+
+def test_the_report_says_where_settings_came_from(settings: PipelineSettings, first: Published) -> None:
+    page = Path(first.report).read_text(encoding="utf-8")
+    rows = re.findall(
+        r'<tr><th scope="row">([^<]*)</th><td>([^<]*)</td><td>([^<]*)</td><td>([^<]*)</td></tr>', page
+    )
+    origins = {name: rest for name, *rest in rows}
+    assert origins["pack.size"] == ["64", "option", "112 (preset demo)"]
+    assert origins["training.kl.lr"] == ["0.003", "preset demo", ""]
+    assert str(settings.store) not in page
 
 
 def test_a_changed_setting_runs_what_depends_on_it_and_nothing_else(

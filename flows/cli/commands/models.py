@@ -80,10 +80,10 @@ def rollback(regime: str, *, why: str, store: str = _STORE) -> None:
 
 
 def _registry(store: str) -> "Registry":
-    from jsl_core.storage import open_store
+    from jsl_core.storage import open_existing_store
     from jsl_core.storage.registry import Registry
 
-    return Registry(open_store(store))
+    return Registry(open_existing_store(store))
 
 
 def _decision_line(decision: "Decision") -> str:

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+from flows.cli.commands.check import check_before_run
 from flows.cli.commands.oai import oai as make_table
 from flows.cli.options import Flat, RunOptions
 from flows.cli.terminal import Bars
 from flows.server.embedded import embedded_prefect
 from jsl_core.config import PhantomSettings, PipelineSettings, Preset, Regime, load_pipeline
-from jsl_core.storage import open_store, work_folder
+from jsl_core.storage import work_folder
 
 __all__ = ["demo", "phantom", "run", "train"]
 
@@ -20,7 +21,7 @@ def demo(folder: Path = Path("jsl-demo"), *, settings: Annotated[RunOptions | No
         folder: Where the phantom films, the store and the report go.
     """
     options = {"store": str(folder / "store")} | _explicit_options(settings)
-    run_settings = _load_settings(None, "demo", options)
+    run_settings = load_pipeline(None, "demo", options)
     films = PhantomSettings(patients=120, seed=0, long_side=(900, 1300))
     cohort = folder / "phantom"
     phantom(cohort, settings=films)
@@ -47,7 +48,7 @@ def run(
         oai: A release of the Osteoarthritis Initiative: the table and the films are found in it.
         preset: The settings to start from; `preset = "…"` in the file does the same.
     """
-    run_settings = _load_settings(file, preset, _explicit_options(settings))
+    run_settings = load_pipeline(file, preset, _explicit_options(settings))
     if oai:
         table = work_folder(run_settings.store, run_settings.work) / "oai" / "JSL.csv"
         make_table(oai, table)
@@ -71,7 +72,7 @@ def train(
     """
     options = _explicit_options(settings)
     options.setdefault("training", {})["regimes"] = (regime,)
-    _run(_load_settings(None, preset, options))
+    _run(load_pipeline(None, preset, options))
 
 
 def phantom(
@@ -99,15 +100,8 @@ def _explicit_options(settings: PipelineSettings | None) -> dict[str, Any]:
     return settings.model_dump(exclude_unset=True) if settings else {}
 
 
-def _load_settings(file: Path | None, preset: Preset | None, options: dict[str, Any]) -> PipelineSettings:
-    """Load the settings and check that their stores can be used, which will keep hours of work."""
-    settings = load_pipeline(file, preset, options)
-    for url in filter(None, (settings.store, settings.publish)):
-        open_store(url).check()
-    return settings
-
-
 def _run(settings: PipelineSettings) -> None:
+    check_before_run(settings)
     home = work_folder(settings.store, settings.work) / "prefect"
     with Bars() as bars, bars.follow_tasks(), embedded_prefect(home, "flows.pipeline"):
         # Prefect reads its environment when it is imported.

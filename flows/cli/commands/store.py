@@ -3,7 +3,8 @@
 from typing import Literal
 
 from jsl_core.errors import StoreError
-from jsl_core.storage import Artifact, Store, checkout, open_store, work_folder
+from jsl_core.storage import Artifact, Store, checkout, open_existing_store, work_folder
+from jsl_core.storage.run_folders import resolve_latest
 
 __all__ = ["diff", "gc", "lineage", "link", "why"]
 
@@ -20,7 +21,7 @@ def lineage(sha: str, *, store: str = _STORE, format: Literal["text", "mermaid"]
     """
     from jsl_core.storage.lineage import Lineage, as_mermaid, as_text
 
-    node = Lineage(open_store(store)).trace(sha.lower())
+    node = Lineage(open_existing_store(store)).trace(sha.lower())
     print(as_mermaid(node) if format == "mermaid" else as_text(node))
 
 
@@ -34,7 +35,7 @@ def why(run: str, task: str, *, store: str = _STORE) -> None:
     """
     from jsl_core.storage.cache_miss import explain_misses
 
-    print("\n".join(explain_misses(open_store(store), run, task)))
+    print("\n".join(explain_misses(open_existing_store(store), run, task)))
 
 
 def link(key: str, *, store: str = _STORE) -> None:
@@ -43,11 +44,12 @@ def link(key: str, *, store: str = _STORE) -> None:
     Anyone who has the link can read that object, and nothing else.
 
     Args:
-        key: As published, such as runs/2026-01-31-run/report.html, or with the store's URL before it.
+        key: As published, such as runs/20260131T080000Z-run/report.html, or with the store's URL before it;
+            latest for the newest run's report, runs/latest/metrics.json for another of its files.
         store: Folder, or s3://bucket/prefix.
     """
-    opened = open_store(store)
-    key = key.removeprefix(f"{opened.url}/")
+    opened = open_existing_store(store)
+    key = resolve_latest(opened, key.removeprefix(f"{opened.url}/"))
     folder, _, _ = key.rpartition("/")
     if key not in opened.keys(folder):
         raise StoreError(f"store {opened.url}: there is no {key}; name a published object")
@@ -65,7 +67,7 @@ def diff(old: str, new: str, *, store: str = _STORE) -> None:
     from jsl_core.dataset import PackedDataset
     from jsl_core.dataset.difference import compare_datasets
 
-    opened = open_store(store)
+    opened = open_existing_store(store)
     trees = work_folder(store) / "trees"
     both = [PackedDataset.load(checkout(opened, _find_dataset(opened, start), trees)) for start in (old, new)]
     changes = compare_datasets(*both)
@@ -86,7 +88,7 @@ def gc(*, keep_last: int, store: str = _STORE, dry_run: bool = False) -> None:
 
     if keep_last < 1:
         raise StoreError(f"--keep-last {keep_last} keeps no run; give 1 or more")
-    opened = open_store(store)
+    opened = open_existing_store(store)
     garbage = find_garbage(opened, keep_last) if dry_run else collect_garbage(opened, keep_last)
     if dry_run:
         print("\n".join(garbage.keys))

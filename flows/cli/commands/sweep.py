@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
+from flows.cli.commands.check import check_before_run
 from flows.cli.options import Flat, RunOptions
 from flows.cli.terminal import Bars
 from flows.server.embedded import embedded_prefect
 from jsl_core.config import Preset, load_sweep
-from jsl_core.storage import open_store, work_folder
+from jsl_core.storage import work_folder
 
 __all__ = ["sweep"]
 
@@ -27,7 +28,7 @@ def sweep(
     """
     options = settings.model_dump(exclude_unset=True) if settings else {}
     run_settings, search = load_sweep(file, preset, options)
-    open_store(run_settings.store).check()
+    check_before_run(run_settings)
     home = work_folder(run_settings.store, run_settings.work) / "prefect"
     with Bars() as bars, bars.follow_tasks(), embedded_prefect(home, "flows.sweep"):
         # Prefect reads its environment when it is imported.

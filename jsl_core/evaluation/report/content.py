@@ -67,7 +67,8 @@ class ReportContent:
     model, where it was measured.
     `decision` is a retraining's decision on its model, as the registry keeps it.
     `lineage` are the steps from the scans to this page: stage, what it made, the start of that's digest.
-    `settings` is JSON, `versions` names what made the report and from which dataset.
+    `settings` is JSON, `origins` has those that are not at their default: name, value, where it came from and
+    what it stands in place of; `versions` names what made the report and from which dataset.
     """
 
     name: str
@@ -86,3 +87,4 @@ class ReportContent:
     joint_space_share: Mapping[str, float] = field(default_factory=dict)
     lineage: Sequence[tuple[str, str, str]] = ()
     decision: Mapping[str, Any] | None = None
+    origins: Sequence[tuple[str, str, str, str]] = ()

@@ -94,6 +94,7 @@ def _render_tables(content: ReportContent) -> dict[str, Any]:
         "subgroups": tables.tabulate_subgroups(progression),
         "reasons": tables.tabulate_reasons(content.rejected),
         "rejected": tables.tabulate_rejected(content.rejected),
+        "origins": [["Setting", "Value", "From", "In place of"], *map(list, content.origins)],
     }
 
 
