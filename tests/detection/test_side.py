@@ -115,14 +115,13 @@ def test_a_box_beyond_the_film_repeats_its_edge(reader: SideReader, films: list[
 
 
 @pytest.mark.slow
-def test_a_short_training_tells_phantom_knees_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    crops = phantom_crops(24, 5)
-    short = SideTrainSettings(phantoms=0, epochs=2, pictures_per_epoch=64, batch=16, precision="fp32")
-    whole = train_side(crops, crops[:8], short, tmp_path / "whole")
+def test_a_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    crops = phantom_crops(6, 5)
+    short = SideTrainSettings(phantoms=0, epochs=2, pictures_per_epoch=16, batch=8, precision="fp32")
+    whole = train_side(crops, crops[:2], short, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        train_side(crops, crops[:8], short, tmp_path / "parts", interrupt)
-    (tmp_path / "parts" / "checkpoint.pt").exists()
-    parts = train_side(crops, crops[:8], short, tmp_path / "parts")
+        train_side(crops, crops[:2], short, tmp_path / "parts", interrupt)
+    parts = train_side(crops, crops[:2], short, tmp_path / "parts")
     pixels = [crop.pixels for crop in crops]
     assert whole.read(pixels) == parts.read(pixels)
 

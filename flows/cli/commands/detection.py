@@ -2,13 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App
 
 from flows.cli.options import Flat
 from flows.cli.terminal import Bars
 from jsl_core.config import CropSettings, DetectorTrainSettings, SideTrainSettings
+
+if TYPE_CHECKING:
+    from jsl_core.detection.training.side_metrics import SideAccuracy
 
 __all__ = ["crop", "detector", "evaluate", "evaluate_side", "export", "train", "train_side"]
 
@@ -148,12 +151,21 @@ def evaluate_side(
     reader = SideReader.load(Path(weights) if weights else SHIPPED_SIDE)
     known = read_side_crops(crops, split)
     for name, view in VIEWS.items():
-        result = measure_side(known, reader.read([view(crop.pixels) for crop in known]))
-        print(
-            f"{name:<26}{result.knees} knees of {result.participants} participants  unknown {result.unknown}  "
-            f"wrong {result.wrong}  right {100 * result.accuracy:.2f} % of those decided "
-            f"({100 * result.low:.2f} to {100 * result.high:.2f})"
-        )
+        readings = reader.read([view(crop.pixels) for crop in known])
+        print(_describe_accuracy(name, measure_side(known, readings)))
+    readings = reader.read([crop.pixels for crop in known])
+    for grade in sorted({crop.grade for crop in known} - {""}):
+        chosen = [pair for pair in zip(known, readings, strict=True) if pair[0].grade == grade]
+        print(_describe_accuracy(f"KL {grade}", measure_side(*zip(*chosen, strict=True))))
+
+
+def _describe_accuracy(name: str, result: "SideAccuracy") -> str:
+    right, low, high = (100 * share for share in (result.accuracy, result.low, result.high))
+    return (
+        f"{name:<26}{result.knees} knees of {result.participants} participants  "
+        f"unknown {result.unknown}  wrong {result.wrong}  "
+        f"right {right:.2f} % of those decided ({low:.2f} to {high:.2f})"
+    )
 
 
 def _print_epoch(row: dict[str, float]) -> None:

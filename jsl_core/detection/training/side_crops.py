@@ -19,12 +19,14 @@ __all__ = ["SideCrop", "read_side_crops"]
 class SideCrop:
     """A joint crop of known side: uint8 S×S as it is displayed, not mirrored.
 
-    `side` is 1 for a right knee, 2 for a left one; `knee` is its ID, participant and side.
+    `side` is 1 for a right knee, 2 for a left one; `knee` is its ID, participant and side; `grade` is its KL
+    grade as the table has it, "" where it has none.
     """
 
     knee: str
     side: int
     pixels: NDArray[np.uint8]
+    grade: str = ""
 
     @property
     def participant(self) -> str:
@@ -41,7 +43,7 @@ def read_side_crops(cohort: Path, split: str) -> list[SideCrop]:
     """Read the joint crops of one part of a cohort table; a knee's ID ends in `_1` (right) or `_2` (left).
 
     Args:
-        cohort: CSV file with the columns `ID`, `Img_path` (relative to it) and `split`.
+        cohort: CSV file with the columns `ID`, `Img_path` (relative to it), `split`; also `BL_KL_grade`.
         split: `train`, `val`, `test` and whatever else its column `split` holds. A table's `train` has one
             participant in ten, chosen by a digest of the name, set apart as `threshold`.
 
@@ -50,15 +52,16 @@ def read_side_crops(cohort: Path, split: str) -> list[SideCrop]:
         DetectorError: Where a crop cannot be read.
     """
     table = read_crop_table(cohort)
+    grades = table.get("BL_KL_grade", table["ID"].map(lambda _: "")).fillna("")
     crops = []
-    for knee, path, part in zip(table["ID"], table["Img_path"], table["split"], strict=True):
+    for knee, path, part, grade in zip(table["ID"], table["Img_path"], table["split"], grades, strict=True):
         participant, _, side = knee.rpartition("_")
         if side not in ("1", "2"):
             raise BadTable(f"{cohort.name}: the ID {knee} names no side; it should end in _1 or _2")
         if part == "train" and _is_set_apart(participant):
             part = "threshold"
         if part == split:
-            crops.append(SideCrop(knee, int(side), read_grey(cohort.parent / path)))
+            crops.append(SideCrop(knee, int(side), read_grey(cohort.parent / path), grade))
     if not crops:
         raise BadTable(f"{cohort.name} has no knee of split {split}; training a side network needs some")
     return crops

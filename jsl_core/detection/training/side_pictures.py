@@ -19,6 +19,7 @@ __all__ = ["NO_ANSWER", "KneePicture", "draw_knee", "make_phantom_knees"]
 CANVAS = 2 * INPUT_SIZE  # marks, noise and JPEG are drawn at twice the input's size
 PHANTOM_SIDE = 224  # pixels of a phantom knee's picture
 PHANTOM_PLATEAUS = 1.75  # tibial plateaus that it is wide
+BEND = 0.02  # of the canvas
 PLATEAUS = (1.0, 1.75)  # range of the width of what the network is shown; the joint box is 1.45 wide
 
 Pixels = NDArray[np.uint8]
@@ -153,9 +154,19 @@ def _cut(knee: KneePicture, rng: np.random.Generator) -> tuple[Pixels, NDArray[n
         knee.pixels, matrix, (CANVAS, CANVAS), flags=cv2.INTER_LINEAR, borderMode=border,
         borderValue=float(rng.integers(0, 256)),
     )  # fmt: skip
+    canvas = _bend(canvas, rng) if rng.random() < 0.5 else canvas
     side = BOX_SIDE / width * CANVAS
     corner = aim - np.array([0.5, JOINT_LINE]) * side
     return canvas, np.array([[*corner, *(corner + side)]], np.float32)
+
+
+def _bend(canvas: Pixels, rng: np.random.Generator) -> Pixels:
+    """Shift the parts of a canvas against one another, smoothly: knees differ in shape and stance."""
+    shifts = rng.normal(0, BEND * CANVAS, (5, 5, 2)).astype(np.float32)
+    field = cv2.resize(shifts, (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
+    grid = np.arange(CANVAS, dtype=np.float32)
+    columns, rows = field[..., 0] + grid, field[..., 1] + grid[:, None]
+    return np.asarray(cv2.remap(canvas, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _finish(canvas: Pixels, box: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
