@@ -88,6 +88,12 @@ class CachingStore:
     def delete(self, key: str) -> None:
         self._remote.delete(key)
 
+    def move(self, key: str, new_key: str) -> None:
+        self._remote.move(key, new_key)
+
+    def digest(self, key: str) -> str | None:
+        return self._remote.digest(key)
+
     def remove_abandoned(self, seconds: float) -> int:
         return self._remote.remove_abandoned(seconds)
 

@@ -1,34 +1,46 @@
-"""Removal of what no kept run needs; never while a run is at work, as what it will need is not yet known."""
+"""Removal of what no kept run needs; never while a run is at work, as what it will need is not yet known.
 
-import json
-from collections.abc import Iterable
+What is removed lies in the trash for a day.
+"""
+
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from jsl_core.errors import StoreError
-from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.gc_lock import hold_gc_lock
 from jsl_core.storage.history import History, Run
 from jsl_core.storage.interface import Store
 from jsl_core.storage.memo import artifacts_in
-from jsl_core.storage.registry import Registry
+from jsl_core.storage.needed import find_needed
+from jsl_core.storage.proof import Unproven, unseal
+from jsl_core.storage.trash import Trash
 
-__all__ = ["Garbage", "collect_garbage", "find_garbage"]
+__all__ = ["Garbage", "collect_garbage", "empty_trash", "find_garbage", "undo_collection"]
 
 _GRACE = 24 * 3600.0  # seconds; what is younger may belong to a run that has not yet recorded it
 _RESUMABLE = 14 * 24 * 3600.0  # seconds since its last step in which a run without an end may go on
 _REQUESTS = 16  # at a time
 _BATCH = 256  # objects removed between two checks whether a run has begun
+_NAMED = 5  # records that a message names
 
 
 @dataclass(frozen=True)
 class Garbage:
-    """Keys to remove, in this order, their `size` in bytes, the runs that go with them, and the others."""
+    """What may be removed.
+
+    Attributes:
+        keys: In this order.
+        size: Of all of them, in bytes.
+        removed_runs: The runs that go with them.
+        kept_runs: The other runs.
+        unreadable: Keys of records that may name something needed and cannot be read: nothing may be removed.
+    """
 
     keys: tuple[str, ...]
     size: int
     removed_runs: tuple[Run, ...]
     kept_runs: tuple[Run, ...]
+    unreadable: tuple[str, ...] = ()
 
     @property
     def running(self) -> tuple[Run, ...]:
@@ -54,20 +66,17 @@ def find_garbage(store: Store, keep_last: int, grace: float = _GRACE) -> Garbage
     newest = [run for run in runs if run.ended][:keep_last]
     kept_runs = [run for run in runs if run in newest or (not run.ended and run.age < _RESUMABLE)]
     removed_runs = [run for run in runs if run not in kept_runs]
-    steps = history.steps(kept_runs)
-    roots = [one for step in steps.values() for one in step.inputs]
-    roots += [one for results in history.results(steps).values() for one in results]
-    roots += _registered_artifacts(store)
-    needed = _needed_digests(store, roots)
+    needed = find_needed(store, kept_runs)
     old = [
         (key, size)
         for kind in ("results", "memo", "archives", "cas")  # what names others goes before what it names
         for key, size, age in store.sizes(kind)
         if age > grace
     ]
-    needed_keys = {f"results/{key}" for key in steps} | {f"cas/{digest[:2]}/{digest}" for digest in needed}
-    needed_keys |= {f"archives/{digest[:2]}/{digest}.zip" for digest in needed}
-    needed_keys |= _needed_memos(store, [key for key, _ in old if key.startswith("memo/")], needed)
+    needed_keys = {f"results/{key}" for run in kept_runs for key in run.keys}
+    needed_keys |= {f"cas/{digest[:2]}/{digest}" for digest in needed.digests}
+    needed_keys |= {f"archives/{digest[:2]}/{digest}.zip" for digest in needed.digests}
+    needed_keys |= _needed_memos(store, [key for key, _ in old if key.startswith("memo/")], needed.digests)
     garbage = [(key, size) for key, size in old if key not in needed_keys]
     garbage += [(key, size) for run in removed_runs for key, size, _ in store.sizes(f"history/{run.id}")]
     return Garbage(
@@ -75,11 +84,14 @@ def find_garbage(store: Store, keep_last: int, grace: float = _GRACE) -> Garbage
         size=sum(size for _, size in garbage),
         removed_runs=tuple(removed_runs),
         kept_runs=tuple(kept_runs),
+        unreadable=needed.unreadable,
     )
 
 
 def collect_garbage(store: Store, keep_last: int) -> Garbage:
-    """Find garbage and remove it. One that is killed leaves whole results or misses, and can be repeated.
+    """Find garbage and move it to the trash, and delete for good what lies there for a day.
+
+    One that is killed leaves whole results or misses, and can be repeated.
 
     Args:
         store: The store.
@@ -89,21 +101,56 @@ def collect_garbage(store: Store, keep_last: int) -> Garbage:
         What was removed.
 
     Raises:
-        StoreError: If a run is at work, or begins meanwhile; what is left then stays as it was.
+        StoreError: If a record that may name something needed cannot be read, or a run is at work, or begins
+            meanwhile; what is left then stays as it was.
     """
     with hold_gc_lock(store) as renew:
         garbage = find_garbage(store, keep_last)
+        _refuse_on_doubt(store, garbage)
         known = {run.id for run in (*garbage.removed_runs, *garbage.kept_runs)}
+        trash = Trash(store)
+        _refuse_beside_runs(store, known)
+        throw_away = trash.begin() if garbage.keys else None
         for kind in dict.fromkeys(key.partition("/")[0] for key in garbage.keys):
             keys = [key for key in garbage.keys if key.startswith(f"{kind}/")]
             for start in range(0, len(keys), _BATCH):
                 renew()
                 _refuse_beside_runs(store, known)
-                with ThreadPoolExecutor(_REQUESTS) as pool:
-                    list(pool.map(store.delete, keys[start : start + _BATCH]))
+                if throw_away:
+                    throw_away(keys[start : start + _BATCH])
         _refuse_beside_runs(store, known)
+        renew()
+        trash.empty()
         store.remove_abandoned(_GRACE)
     return garbage
+
+
+def undo_collection(store: Store) -> int:
+    """Bring back what the last collection moved to the trash; returns how many objects.
+
+    Raises:
+        StoreError: If the trash is empty.
+    """
+    with hold_gc_lock(store):
+        return Trash(store).undo()
+
+
+def empty_trash(store: Store) -> tuple[int, int]:
+    """Delete for good all that lies in the trash; returns the objects and their bytes."""
+    with hold_gc_lock(store):
+        return Trash(store).empty(older_than=0.0)
+
+
+def _refuse_on_doubt(store: Store, garbage: Garbage) -> None:
+    if garbage.unreadable:
+        count = len(garbage.unreadable)
+        named = ", ".join(garbage.unreadable[:_NAMED]) + (
+            f" and {count - _NAMED} more" if count > _NAMED else ""
+        )
+        raise StoreError(
+            f"store {store.url}: nothing is removed, as {count} records that may name what is needed cannot "
+            f"be read: {named}; run jsl verify {store.url} --mend, or restore them from a backup"
+        )
 
 
 def _refuse_beside_runs(store: Store, known: set[str]) -> None:
@@ -114,37 +161,16 @@ def _refuse_beside_runs(store: Store, known: set[str]) -> None:
         )
 
 
-def _registered_artifacts(store: Store) -> list[Artifact]:
-    registry = Registry(store)
-    return [
-        one
-        for regime in registry.regimes()
-        for version in registry.versions(regime)
-        for one in artifacts_in(version.model_dump(mode="json"))
-    ]
-
-
-def _needed_digests(store: Store, roots: Iterable[Artifact]) -> set[str]:
-    """The digests of the roots and of all that they name, directly or in a table or manifest."""
-    needed: set[str] = set()
-    layer = {one.sha256: one for one in roots}
-    with ThreadPoolExecutor(_REQUESTS) as pool:
-        while layer:
-            needed |= layer.keys()
-            tables = [one for one in layer.values() if one.name.endswith(".json")]
-            absent = {one.sha256 for one in store.missing(tables)}
-            stored = [one for one in tables if one.sha256 not in absent]
-            named = artifacts_in([json.loads(data) for data in pool.map(store.get, stored)])
-            layer = {one.sha256: one for one in named if one.sha256 not in needed}
-    return needed
-
-
-def _needed_memos(store: Store, keys: list[str], needed: set[str]) -> set[str]:
+def _needed_memos(store: Store, keys: list[str], needed: frozenset[str]) -> set[str]:
     """The memos all of whose artifacts stay; those without any, of rejected scans, are small and stay too."""
     with ThreadPoolExecutor(_REQUESTS) as pool:
         contents = zip(keys, pool.map(store.read, keys), strict=True)
-        return {
-            key
-            for key, data in contents
-            if data and all(one.sha256 in needed for one in artifacts_in(json.loads(data)))
-        }
+        return {key for key, data in contents if data and _names_only(key, data, needed)}
+
+
+def _names_only(key: str, data: bytes, needed: frozenset[str]) -> bool:
+    """Whether a memo is whole and names nothing but what is needed; a damaged one is used by nobody."""
+    try:
+        return all(one.sha256 in needed for one in artifacts_in(unseal(key, data)))
+    except Unproven:
+        return False

@@ -34,11 +34,14 @@ class Store(Protocol):
         ...
 
     def get(self, artifact: Artifact) -> bytes:
-        """Return the artifact's bytes, checked against its digest; StoreError if missing or damaged."""
+        """Return the artifact's bytes, checked against its digest; StoreError if missing or damaged.
+
+        A damaged object is set aside, below `damaged/`, and so is missing from then on.
+        """
         ...
 
     def fetch(self, artifact: Artifact, destination: Path) -> Path:
-        """Copy the artifact's bytes, checked, to a file, and return its path; StoreError as for `get`."""
+        """Copy the artifact's bytes, checked, to a file, and return its path; errors as for `get`."""
         ...
 
     def has(self, artifact: Artifact) -> bool:
@@ -83,6 +86,14 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove an object; removing one that is not there is no error."""
+        ...
+
+    def move(self, key: str, new_key: str) -> None:
+        """Move an object to another key, replacing what is there; one that is not there stays away."""
+        ...
+
+    def digest(self, key: str) -> str | None:
+        """Read an object in pieces and return the SHA-256 of its bytes; None where there is none."""
         ...
 
     def remove_abandoned(self, seconds: float) -> int:

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.interface import Store
-from jsl_core.storage.kept_twice import Damaged, read_record, write_record
+from jsl_core.storage.kept_twice import COPIES, Damaged, copy_key, read_record, write_record
+from jsl_core.storage.memo import artifacts_in
 from jsl_core.storage.proof import Unproven, seal, unseal
 from jsl_core.storage.registry_records import Action, Decision, Version
 from jsl_core.storage.tree import missing_files
@@ -162,6 +163,28 @@ class Registry:
         """List decisions that were written but do not count, as another writer's came first."""
         counted = {decision.name for decision in self.history(regime)}
         return [self._decision(regime, name) for name in self._decision_names(regime) if name not in counted]
+
+    def protected(self) -> tuple[list[Artifact], list[str]]:
+        """Find all artifacts that versions and decisions name, and the keys of records that are damaged."""
+        keys = {key.removeprefix(f"{COPIES}/") for key in self._store.keys(f"{COPIES}/registry")}
+        artifacts: list[Artifact] = []
+        unreadable: list[str] = []
+        for key in sorted(keys | set(self._store.keys("registry"))):
+            try:
+                artifacts += artifacts_in(self._read_either(key))
+            except (StoreError, ValueError):
+                if not key.endswith("/newest.txt"):  # the listing says the same
+                    unreadable.append(key)
+        return artifacts, unreadable
+
+    def _read_either(self, key: str) -> Any:
+        """A record, or its copy where that is all there is. Raises ValueError or StoreError."""
+        value = read_record(self._store, key) if self._store.read(key) else None
+        value = value or unseal(key, self._store.read(copy_key(key)) or b"")
+        for kind, model in (("versions", Version), ("decisions", Decision)):
+            if f"/{kind}/" in key:
+                model.model_validate(value)
+        return value
 
     def _decide(
         self, action: Action, version: Version, figures: Mapping[str, Any], over: str | None

@@ -73,8 +73,21 @@ def test_a_damaged_object_is_named_and_never_returned(any_store: Store, tmp_path
         any_store.fetch(artifact, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     if size == 4:
-        with pytest.raises(StoreError, match="is damaged"):
+        any_store.write(artifact.key, b"x" * size)
+        with pytest.raises(StoreError, match="is damaged and was set aside; run again"):
             any_store.get(artifact)
+        assert not any_store.has(artifact)
+        assert any_store.get(any_store.put(b"k" * size, "knee.png")) == b"k" * size
+        assert [any_store.read(key) for key in any_store.keys("damaged")] == [b"x" * size] * 2
+
+
+def test_an_object_is_moved_and_read_in_pieces(any_store: Store) -> None:
+    any_store.write("a/b", b"knee")
+    assert any_store.digest("a/b") == Artifact.of_bytes(b"knee", "").sha256
+    any_store.move("a/b", "trash/a/b")
+    any_store.move("a/none", "trash/a/none")
+    assert (any_store.read("a/b"), any_store.read("trash/a/b")) == (None, b"knee")
+    assert any_store.digest("a/b") is None
 
 
 def test_readable_keys_are_replaced_read_and_listed(any_store: Store) -> None:

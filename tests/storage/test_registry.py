@@ -1,6 +1,5 @@
 """The registry: one champion whom all readers agree on, and every decision with what it rests on."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator

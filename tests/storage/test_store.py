@@ -53,6 +53,7 @@ def test_a_damaged_object_is_named_and_never_returned(store: FolderStore, tmp_pa
     (store.root / artifact.key).write_bytes(b"kn\0e")
     with pytest.raises(StoreError, match=r"knee\.png .* is damaged"):
         store.get(artifact)
+    store.write(artifact.key, b"kn\0e")
     with pytest.raises(StoreError, match="is damaged"):
         store.fetch(artifact, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()

@@ -21,6 +21,7 @@ from jsl_core.storage.s3.errors import NotAnS3Server, ObjectNotFound
 from jsl_core.storage.s3.object_index import ListingPage, ObjectIndex
 from jsl_core.storage.s3.retries import with_retries
 from jsl_core.storage.s3.server_check import check_server
+from jsl_core.storage.set_aside import set_aside
 from jsl_core.system.files import write_atomically
 
 __all__ = ["S3Store"]
@@ -95,7 +96,7 @@ class S3Store:
                 raise self._missing(artifact)
             if Artifact.of_bytes(data, artifact.name).sha256 == artifact.sha256:
                 return data
-        raise self._damaged(artifact)
+        raise self._set_aside(artifact)
 
     def fetch(self, artifact: Artifact, destination: Path) -> Path:
         with write_atomically(destination) as file:
@@ -108,7 +109,7 @@ class S3Store:
                 raise self._missing(artifact) from None
             file.seek(0)
             if sha256_of(file) != (artifact.sha256, artifact.size):
-                raise self._damaged(artifact)
+                raise self._set_aside(artifact)
         return destination
 
     def has(self, artifact: Artifact) -> bool:
@@ -146,13 +147,9 @@ class S3Store:
         return data if "ContentRange" in answer else data[start : start + length]
 
     def publish(self, artifact: Artifact, key: str) -> str:
-        source = {"Bucket": self._location.bucket, "Key": self._full_key(artifact.key)}
         extra = {"MetadataDirective": "REPLACE", "ContentType": _content_type(key)}
         try:
-            if artifact.size <= _LARGEST_COPY:
-                self._retry(lambda: self._request("copy_object", key, CopySource=source, **extra), key)
-            else:
-                self._retry(lambda: self._copy_in_parts(source, key, extra), key)
+            self._copy(artifact.key, artifact.size, key, extra)
         except ObjectNotFound:
             raise self._missing(artifact) from None
         return f"{self.url}/{key}"
@@ -174,6 +171,20 @@ class S3Store:
     def delete(self, key: str) -> None:
         self._index.remove(key)
         self._retry(lambda: self._request("delete_object", key), key)
+
+    def move(self, key: str, new_key: str) -> None:
+        try:
+            answer = self._retry(lambda: self._request("head_object", key), key)
+            self._copy(key, answer["ContentLength"], new_key, {})
+        except ObjectNotFound:
+            return
+        self.delete(key)
+
+    def digest(self, key: str) -> str | None:
+        try:
+            return self._retry(lambda: sha256_of(self._request("get_object", key)["Body"])[0], key)
+        except ObjectNotFound:
+            return None
 
     def remove_abandoned(self, seconds: float) -> int:
         pages = self._client.get_paginator("list_multipart_uploads")
@@ -211,6 +222,13 @@ class S3Store:
                     manager.upload(file, self._location.bucket, self._full_key(key), extra).result()
                 except KeyError:  # the upload's number, or a part's tag
                     raise NotAnS3Server from None
+
+    def _copy(self, key: str, size: int, new_key: str, extra: dict[str, str]) -> None:
+        source = {"Bucket": self._location.bucket, "Key": self._full_key(key)}
+        if size <= _LARGEST_COPY:
+            self._retry(lambda: self._request("copy_object", new_key, CopySource=source, **extra), new_key)
+        else:
+            self._retry(lambda: self._copy_in_parts(source, new_key, extra), new_key)
 
     def _copy_in_parts(self, source: dict[str, str], key: str, extra: dict[str, str]) -> None:
         with create_transfer_manager(self._client, _TRANSFER) as manager:
@@ -267,12 +285,11 @@ class S3Store:
     def _full_key(self, key: str) -> str:
         return self._location.prefix + check_key(key, self.url)
 
+    def _set_aside(self, artifact: Artifact) -> StoreError:
+        return set_aside(self, artifact, f"store {self._location.describe(artifact.key)}: {artifact.name}")
+
     def _missing(self, artifact: Artifact) -> StoreError:
         what = f"{artifact.name} is missing; run again to make it"
-        return StoreError(f"store {self._location.describe(artifact.key)}: {what}")
-
-    def _damaged(self, artifact: Artifact) -> StoreError:
-        what = f"{artifact.name} is damaged; delete that object and run again"
         return StoreError(f"store {self._location.describe(artifact.key)}: {what}")
 
 
