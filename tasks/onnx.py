@@ -19,7 +19,7 @@ def as_onnx(model: Artifact, placement: Placement) -> dict[str, Artifact]:
     store = placement.open()
     if "model.safetensors" not in tree_files(store, model) or find_spec("onnx") is None:
         return {}
-    memo = Memo(store, f"onnx {code_key(as_onnx).digest}")
+    memo = Memo(store, f"onnx {code_key(as_onnx, placement.exact_versions).digest}")
     known = memo.get(model.sha256)
     if known is None:
         from jsl_core.learning.model import ModelBundle

@@ -1,6 +1,7 @@
 """What every stage's settings share, and what of them a result depends on."""
 
 import hashlib
+import stat
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -40,9 +41,11 @@ class FileContent:
 
     Attributes:
         words: Values that name no file, such as `none`.
+        inside: Of a folder only this file counts; blank for all.
     """
 
     words: tuple[str, ...] = ()
+    inside: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,24 +91,29 @@ def keyed_settings(settings: BaseModel) -> dict[str, Any]:
             packages = settings.packages_of(name) if isinstance(settings, Settings) else ()
             values[name] = {value: versions_of(packages)} if packages else value
         elif mark and value:
-            values[name] = _content_of(Path(value))
+            values[name] = _content_of(Path(value), mark.inside)
     return values
 
 
-def _content_of(path: Path) -> Any:
+def _content_of(path: Path, inside: str) -> Any:
     """SHA-256 of a file, or of each file in a folder by name; the path itself where there is nothing."""
     try:
+        if path.is_dir() and inside:
+            return {"sha256": _digest(path / inside)}
         if path.is_dir():
             return {file.name: {"sha256": _digest(file)} for file in sorted(path.iterdir()) if file.is_file()}
         return {"sha256": _digest(path)}
     except FileNotFoundError:
         return str(path)  # what needs it says so
-    except OSError as error:
-        raise BadSettings(f"{path}: cannot be read ({error.strerror}); mend its permissions") from None
+    except (OSError, ValueError) as error:  # ValueError of a null character
+        cause = error.strerror if isinstance(error, OSError) else error
+        raise BadSettings(f"{str(path)[:200]}: cannot be read ({cause}); name a file") from None
 
 
 def _digest(file: Path) -> str:
     about = file.stat()
+    if not stat.S_ISREG(about.st_mode):  # reading a pipe or a device need never end
+        raise BadSettings(f"{file}: is no file; name one")
     stamp = (about.st_size, about.st_ino, about.st_mtime_ns, about.st_ctime_ns)
     return _digest_of(file, stamp)
 

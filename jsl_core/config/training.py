@@ -31,6 +31,13 @@ _PACKAGED = re.compile(r"timm/(?:tf_)?efficientnet_lite([0-4])")  # see learning
 _FACTORS = ("factors", "scale_factors")
 
 
+_Weights = Annotated[
+    str,
+    FileContent(words=("none", "imagenet"), inside="model.safetensors"),
+    AfterValidator(expand_path),
+]
+
+
 class RegimeSettings(Settings):
     """How one regime is trained."""
 
@@ -123,7 +130,7 @@ class TrainingSettings(Settings):
     channels: Literal[1, 3] = Field(
         1, title="Channels", description="Show the network one grey channel, or three equal ones (the seed)."
     )
-    weights: Annotated[str, FileContent(words=("none", "imagenet")), AfterValidator(expand_path)] = Field(
+    weights: _Weights = Field(
         "none",
         title="Initial weights",
         description="none, imagenet (downloaded, or from an installed package), or the path of a file or "

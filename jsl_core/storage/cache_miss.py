@@ -1,5 +1,6 @@
 """Why a step ran again: which part of its key is another one than in the runs before."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -83,17 +84,23 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tup
 
 def _parameter_changes(parameter: str, old: Any, new: Any) -> Iterator[str]:
     name = parameter.removeprefix("settings.")
-    before, after = artifacts_in(old), artifacts_in(new)
-    if before or after:
-        yield from _input_changes(name, before, after)
-    elif _is_content(old) and _is_content(new):
+    if _is_content(old) and _is_content(new):
         digests = f"{old['sha256'][:_SHOWN]} → {new['sha256'][:_SHOWN]}"
         yield f"setting {name}: the file that it names holds something else ({digests})"
+    elif _are_artifacts(old) or _are_artifacts(new):
+        yield from _input_changes(name, artifacts_in(old), artifacts_in(new))
     elif isinstance(old, dict) and isinstance(new, dict) and not (_is_content(old) or _is_content(new)):
         for part, one, other in _differences(old, new):
             yield from _parameter_changes(f"{parameter}.{part}", one, other)
     else:
-        yield f"setting {name}: {_shown(old)} → {_shown(new)}"
+        yield f"setting {name}: {_describe(old)} → {_describe(new)}"
+
+
+def _are_artifacts(value: Any) -> bool:
+    """Whether a parameter is an artifact, or a list of them, perhaps of lists."""
+    if isinstance(value, list):
+        return bool(value) and all(map(_are_artifacts, value))
+    return isinstance(value, dict) and value.keys() == Artifact.model_fields.keys()
 
 
 def _is_content(value: Any) -> bool:
@@ -101,16 +108,40 @@ def _is_content(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {"sha256"}
 
 
-def _shown(value: Any) -> str:
-    return f"a file ({value['sha256'][:_SHOWN]})" if _is_content(value) else repr(value)
+def _describe(value: Any) -> str:
+    """A setting's value for a person: what `keyed_settings` made of files and packages in words."""
+    if _is_content(value):
+        return f"a file ({value['sha256'][:_SHOWN]})"
+    if isinstance(value, dict) and value and all(map(_is_content, value.values())):
+        return f"a folder ({len(value)} files)"
+    if isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), dict):
+        word, packages = next(iter(value.items()))
+        return f"{word!r} ({', '.join(f'{name} {version}' for name, version in packages.items())})"
+    return "nothing" if value is None else repr(value)
 
 
 def _input_changes(name: str, before: list[Artifact], after: list[Artifact]) -> Iterator[str]:
-    old, new = {one.name: one.sha256 for one in before}, {one.name: one.sha256 for one in after}
-    added, removed = new.keys() - old.keys(), old.keys() - new.keys()
-    changed = {one for one in old.keys() & new.keys() if old[one] != new[one]}
-    for one in sorted(changed)[:_NAMED]:
-        yield f"input {name}: {one} changed ({old[one][:_SHOWN]} → {new[one][:_SHOWN]})"
-    for what, names in (("added", added), ("removed", removed), ("changed", changed)):
-        if names and (what != "changed" or len(names) > _NAMED):
-            yield f"input {name}: {len(names)} {what}, such as {sorted(names)[0]}"
+    """What became of the inputs of a parameter; several may have the same name, as the buckets' tables."""
+    old, new = _digests_by_name(before), _digests_by_name(after)
+    changed, added, removed = [], [], []
+    for one in sorted(old.keys() | new.keys()):
+        lost, gained = sorted((old[one] - new[one]).elements()), sorted((new[one] - old[one]).elements())
+        pairs = zip(lost, gained, strict=False)
+        changed += [f"{one} changed ({was[:_SHOWN]} → {now[:_SHOWN]})" for was, now in pairs]
+        added += [one] * (len(gained) - len(lost))
+        removed += [one] * (len(lost) - len(gained))
+    yield from (f"input {name}: {change}" for change in changed[:_NAMED])
+    if len(changed) > _NAMED:
+        yield f"input {name}: {len(changed) - _NAMED} more changed"
+    for what, names in (("added", added), ("removed", removed)):
+        if names:
+            yield f"input {name}: {len(names)} {what}, such as {names[0]}"
+    if not (changed or added or removed):
+        yield f"input {name}: the same in another order"
+
+
+def _digests_by_name(artifacts: list[Artifact]) -> defaultdict[str, Counter[str]]:
+    digests: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for artifact in artifacts:
+        digests[artifact.name][artifact.sha256] += 1
+    return digests

@@ -19,6 +19,7 @@ EXEMPT: Mapping[str, str] = {
     "jsl_core.system.files": "how bytes get to a disk",
     "jsl_core.system.import_closure": "makes keys",
     "jsl_core.system.library_versions": "makes keys",
+    "jsl_core.system.source_code": "makes keys",
     "jsl_core.system.locking": "who waits for whom",
     "jsl_core.system.progress": "what a person sees meanwhile",
     "tasks.cache_key": "makes keys",

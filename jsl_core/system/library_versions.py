@@ -1,5 +1,6 @@
 """The versions of other people's packages, as far as they reach results."""
 
+import platform
 from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
@@ -40,8 +41,12 @@ _COUNTED = {
     "zlib_ng": 0,
 }
 
-# Imported by a library, not by us, where they are installed: a film that none can decode is rejected.
-_PLUGINS = {"pydicom": ("pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle")}
+# Libraries take these where they are installed; no line of ours imports them.
+_PLUGINS = {
+    "cv2": ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),  # the same package
+    "pydicom": ("pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "pyjpegls"),
+    "sklearn": ("scipy",),  # its solvers
+}
 
 
 def library_versions(packages: Iterable[str], exact: bool = False) -> dict[str, str]:
@@ -49,12 +54,13 @@ def library_versions(packages: Iterable[str], exact: bool = False) -> dict[str, 
 
     Args:
         packages: The names under which they are imported.
-        exact: Count whole versions, of all packages, with the build that follows a plus (`2.9.0+cpu`).
+        exact: Count whole versions, of all packages and of Python, with builds (`2.9.0+cpu`).
 
     Returns:
         The version of each distribution as far as it counts; `absent` where it is not installed.
     """
-    versions: dict[str, str] = {}
+    # Between two versions of Python sums of floats differ in the last bit, which no figure shows.
+    versions = {"python": platform.python_version()} if exact else {}
     for package in sorted(packages):
         count = _COUNTED.get(package, 2)
         if count or exact:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from multiprocessing.connection import Connection, wait
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Generic, TypeVar
 
 from jsl_core.errors import BadScan
@@ -141,10 +141,10 @@ class _Worker:
         # Forking this process would copy the locks its threads hold; the fork server has no threads, and has
         # imported what `work` needs, so that replacing a worker is cheap.
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([_module_of(work)])
+        context.set_forkserver_preload(_modules_of(work))
         self.pipe, child_end = context.Pipe()
         self._process = context.Process(target=_run_worker, args=(child_end, work, seconds), daemon=True)
-        with nullcontext() if _module_of(work) == "__main__" else _without_main_module():
+        with nullcontext() if "__main__" in _modules_of(work) else _without_main_module():
             self._process.start()
         child_end.close()
         self.number = -1
@@ -196,10 +196,12 @@ def _without_main_module() -> Iterator[None]:
             sys.modules["__main__"] = main
 
 
-def _module_of(work: Callable[..., Any]) -> str:
-    while isinstance(work, partial):
-        work = work.func
-    return work.__module__
+def _modules_of(work: Callable[..., Any]) -> list[str]:
+    """The modules of a function and of the functions that are bound to its parameters."""
+    if not isinstance(work, partial):
+        return [work.__module__]
+    bound = [value for value in work.keywords.values() if isinstance(value, partial | FunctionType)]
+    return [*_modules_of(work.func), *(module for value in bound for module in _modules_of(value))]
 
 
 def _run_worker(pipe: Connection, work: Callable[[Any], Any], seconds: float | None) -> None:

@@ -143,6 +143,36 @@ def test_why_names_the_package_the_file_and_the_setting_that_changed(store: Fold
     assert setting == "  setting score: 0.25 → 0.5"
 
 
+def test_why_names_inputs_of_one_name_order_and_plain_values(store: FolderStore) -> None:
+    def record(run: str, **parameters: Any) -> list[str]:
+        History(store).begin(run, run, "prepare")
+        step = {"stage": "gather", "digest": run, "code": {}, "parameters": parameters}
+        History(store).record_step(run, Step.model_validate(step))
+        changes = explain_misses(store, run, "gather")[1:]
+        age(store, 1)
+        return changes
+
+    one, two, other = (
+        Artifact.of_bytes(data, "converted.json").model_dump() for data in (b"one", b"two", b"other")
+    )
+    record("r1", tables=[one, two], settings={"weights": "none", "cfg": {"a.cfg": {"sha256": "a"}}})
+    same = {"weights": "none", "cfg": {"a.cfg": {"sha256": "a"}}}
+    digests = f"{two['sha256'][:12]} → {other['sha256'][:12]}"
+    assert record("r2", tables=[one, other], settings=same) == [
+        f"  input tables: converted.json changed ({digests})"
+    ]
+    assert record("r3", tables=[other, one], settings=same) == ["  input tables: the same in another order"]
+    assert record("r4", tables=[other, one, two], settings=same) == [
+        "  input tables: 1 added, such as converted.json"
+    ]
+    assert record(
+        "r5", tables=[other, one, two], settings=same | {"weights": {"imagenet": {"timm-x": "1.0"}}}
+    ) == ["  setting weights: 'none' → 'imagenet' (timm-x 1.0)"]
+    gathered = {"joints": one, "scans": 3}
+    record("r6", gathered=gathered)
+    assert record("r7", gathered=gathered | {"scans": 4}) == ["  setting gathered.scans: 3 → 4"]
+
+
 def test_garbage_is_what_no_kept_run_reaches_and_no_run_in_progress_needs(store: FolderStore) -> None:
     old = pipeline(store, "old", code="a")
     History(store).end("old")
