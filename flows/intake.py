@@ -26,6 +26,7 @@ from tasks.caching import Placement
 from tasks.champion import predict, size_of
 from tasks.fetch import fetch_scans
 from tasks.gather import Gathered, gather
+from tasks.healing import heal_damage
 from tasks.pack import pack
 from tasks.unlabelled import unlabelled
 
@@ -42,6 +43,7 @@ class IntakeResult(BaseModel):
 
 
 @flow(name="intake", task_runner=TASK_RUNNER, persist_result=False)
+@heal_damage
 def intake(
     batch: Artifact,
     number: int,

@@ -13,6 +13,7 @@ from jsl_core.storage import Artifact
 from jsl_core.storage.registry import Decision
 from tasks.caching import Placement
 from tasks.evaluate import evaluate
+from tasks.healing import heal_damage
 from tasks.publish import Published, publish, publish_targets
 from tasks.report import report
 from tasks.run_history import run_folder
@@ -21,6 +22,7 @@ __all__ = ["ingest_truth", "pipeline", "publish_run"]
 
 
 @flow(name="pipeline", persist_result=False)
+@heal_damage
 def pipeline(settings: PipelineSettings, preset: PresetChoice = "none") -> Published:
     """Prepare the scans, train the regimes, evaluate them, and publish the report and the models.
 

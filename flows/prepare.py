@@ -20,6 +20,7 @@ from tasks.caching import Placement
 from tasks.cohort import read_run_cohort
 from tasks.fetch import list_all
 from tasks.gather import Gathered, gather
+from tasks.healing import heal_damage
 from tasks.pack import pack, pack_images
 from tasks.run_history import run_folder
 from tasks.run_page import show_preparation
@@ -40,6 +41,7 @@ class PreparedDataset(BaseModel):
 
 
 @flow(name="prepare", task_runner=TASK_RUNNER, persist_result=False)
+@heal_damage
 def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: str = "") -> PreparedDataset:
     """Convert, split and crop every scan, and pack the joints that the table names.
 

@@ -13,6 +13,7 @@ from jsl_core.storage.registry import Decision, Overtaken, Registry, Version
 from tasks.caching import Placement
 from tasks.champion import decide, freeze, predict, size_of
 from tasks.evaluate import evaluate
+from tasks.healing import heal_damage
 from tasks.publish import publish_targets
 from tasks.run_history import run_folder
 
@@ -29,6 +30,7 @@ class RetrainResult(BaseModel):
 
 
 @flow(name="retrain", persist_result=False)
+@heal_damage
 def retrain(
     settings: PipelineSettings, preset: PresetChoice = "none", rule: RetrainSettings = RetrainSettings()
 ) -> RetrainResult:

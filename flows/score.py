@@ -14,6 +14,7 @@ from jsl_core.scoring import crop_settings_for
 from tasks.caching import Placement
 from tasks.fetch import list_all
 from tasks.gather import gather
+from tasks.healing import heal_damage
 from tasks.run_history import run_folder
 from tasks.score import field_of_view, put_models
 from tasks.score import score as score_joints
@@ -22,6 +23,7 @@ __all__ = ["score"]
 
 
 @flow(name="score", task_runner=TASK_RUNNER, persist_result=False)
+@heal_damage
 def score(settings: ScoreSettings) -> str:
     """Find the joints in films and score them.
 

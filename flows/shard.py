@@ -8,12 +8,14 @@ from jsl_core.config import PipelineSettings
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.fetch import fetch_scans
+from tasks.healing import heal_damage
 from tasks.lists import get_list
 
 __all__ = ["shard"]
 
 
 @flow(name="shard", task_runner=TASK_RUNNER, persist_result=False)
+@heal_damage
 def shard(buckets: Artifact, settings: PipelineSettings) -> int:
     """Find the joints in some buckets of scans, for a run of prepare on another worker.
 

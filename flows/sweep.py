@@ -22,6 +22,7 @@ from jsl_core.evaluation.report.data_uri import data_uri
 from jsl_core.evaluation.report.trials import draw_trials, rank_trials, winning_trial
 from jsl_core.storage import Artifact, Store, tree_files
 from tasks.caching import Placement
+from tasks.healing import heal_damage
 from tasks.run_history import run_folder
 
 __all__ = ["SweepResult", "sweep"]
@@ -37,6 +38,7 @@ class SweepResult(BaseModel):
 
 
 @flow(name="sweep", persist_result=False)
+@heal_damage
 def sweep(
     settings: PipelineSettings, search: SweepSettings = SweepSettings(), preset: PresetChoice = "none"
 ) -> SweepResult:

@@ -6,6 +6,7 @@ from flows.orchestration.deployment_runs import run_deployment_and_wait, runs_fr
 from jsl_core.config import PipelineSettings, PresetChoice, TrainingSettings, apply_preset
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
+from tasks.healing import heal_damage
 from tasks.train import gather_folds, train, train_on_risk_factors
 
 __all__ = ["train_models", "train_on_pool", "train_regimes"]
@@ -21,6 +22,7 @@ def train_on_pool(dataset: Artifact, settings: PipelineSettings) -> dict[str, Ar
 
 
 @flow(name="train")  # on a server with pools its result is stored, for the run that started it
+@heal_damage
 def train_models(
     dataset: Artifact, settings: PipelineSettings, preset: PresetChoice = "none"
 ) -> dict[str, Artifact]:

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict
 
 from jsl_core.config import DetectorTrainSettings
 from jsl_core.storage import tree_files
+from tasks.healing import heal_damage
 from tasks.train_detector import FilmPlacement, fit_detector, list_films
 
 __all__ = ["TrainedDetector", "train_detector"]
@@ -21,6 +22,7 @@ class TrainedDetector(BaseModel):
 
 
 @flow(name="train-detector", persist_result=False)
+@heal_damage
 def train_detector(
     settings: DetectorTrainSettings, store: str = "jsl-store", work: str = ""
 ) -> TrainedDetector:

@@ -23,14 +23,16 @@ from jsl_core.errors import StoreError
 from jsl_core.imaging.names import Pseudonyms
 from jsl_core.imaging.pseudonym_key import load_pseudonyms
 from jsl_core.landing import scan_folder
+from jsl_core.scans.rows import TRANSIENT
 from jsl_core.storage import Artifact, Store, digest_of, open_store, work_folder
 from jsl_core.storage.memo import named_in
+from jsl_core.storage.open import forget_stores
 from jsl_core.storage.proof import Unproven
 from jsl_core.storage.results import read_result, result_artifacts, write_result
 from tasks.cache_key import record_key, step_of
 from tasks.run_history import record_step_of_run
 
-__all__ = ["Placement", "ResultsOnStore", "results_block", "stage", "stage_key"]
+__all__ = ["Placement", "ResultsOnStore", "forget_results", "results_block", "stage", "stage_key"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -118,6 +120,12 @@ def results_block(url: str) -> ResultsOnStore:
         return block
 
 
+def forget_results() -> None:
+    """Look again, in this process, for results and artifacts that were known to be whole."""
+    _whole_record.cache_clear()
+    forget_stores()
+
+
 def stage(name: str, *, version: int) -> Callable[[Callable[P, R]], Task[P, R]]:
     """A task whose result is cached across runs and machines, as long as nothing that it depends on changes.
 
@@ -189,4 +197,17 @@ def _check_whole(store: Store, named: list[Artifact], path: str) -> None:
             raise StoreError(f"store {store.url}: result {path} names {artifact.key}, which is gone")
         # Records and manifests name artifacts in their turn.
         tables = [store.get(artifact) for artifact in named if artifact.name.endswith(".json")]
+        if any(_tries_again(table) for table in tables):
+            raise StoreError(f"store {store.url}: result {path} has scans to try again")
         named = [one for table in tables for one in named_in(table)]
+
+
+def _tries_again(table: bytes) -> bool:
+    """Whether a table has a row whose reason says something about the machine: the next run may do better."""
+    try:
+        rows = json.loads(table)
+    except (ValueError, RecursionError):  # a damaged one names no artifact, either
+        return False
+    return isinstance(rows, list) and any(
+        isinstance(row, dict) and row.get("reason") in TRANSIENT for row in rows
+    )

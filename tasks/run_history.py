@@ -19,7 +19,7 @@ from jsl_core.storage.history import History, Step
 from jsl_core.storage.lineage import Lineage, as_mermaid
 from jsl_core.storage.run_folders import claim_run_folder
 
-__all__ = ["record_end", "record_step_of_run", "run_folder"]
+__all__ = ["record_end", "record_step_of_run", "root_run_id", "run_folder"]
 
 _HEARTBEAT_SECONDS = 60.0
 _MOST_UNANSWERED = 60  # heartbeats without an answer of the server after which the run has ended with it
@@ -55,6 +55,11 @@ def run_folder(stores: Sequence[Store], name: str) -> str:
     run = _root_flow_run(runtime.flow_run.id)
     started = run.start_time or run.expected_start_time or datetime.now(UTC)
     return claim_run_folder(stores, str(run.id), started, name)
+
+
+def root_run_id() -> str | None:
+    """The id by which the history knows the run that this is called in; None outside of any."""
+    return str(_root_flow_run(runtime.flow_run.id).id) if runtime.flow_run.id else None
 
 
 @lru_cache(maxsize=64)

@@ -22,18 +22,10 @@ __all__ = ["TOP_FOLDERS", "FolderStore"]
 
 _CHUNK = 1 << 20  # bytes copied at a time
 TOP_FOLDERS = (
-    "archives",
-    "cas",
-    "datasets",
-    "history",
-    "joints",
-    "memo",
-    "models",
-    "registry",
-    "results",
-    "runs",
+    *("archives", "cas", "copies", "damaged", "datasets", "history", "joints", "landing", "memo", "models"),
+    *("registry", "results", "runs", "scans", "trash"),
 )
-_DURABLE = ("registry", "landing")  # what nothing could make again
+_DURABLE = ("copies/", "landing/", "registry/")  # what nothing could make again after a power cut
 
 
 class FolderStore:
@@ -155,6 +147,7 @@ class FolderStore:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):
+                os.utime(self._path(key))  # its age is that of the move, as in a bucket
                 os.replace(self._path(key), target)
         except OSError as error:
             raise StoreError(

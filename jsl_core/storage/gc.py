@@ -15,7 +15,7 @@ from jsl_core.storage.needed import find_needed
 from jsl_core.storage.proof import Unproven, unseal
 from jsl_core.storage.trash import Trash
 
-__all__ = ["Garbage", "collect_garbage", "empty_trash", "find_garbage", "undo_collection"]
+__all__ = ["Garbage", "collect_garbage", "empty_trash_of", "find_garbage", "undo_collection"]
 
 _GRACE = 24 * 3600.0  # seconds; what is younger may belong to a run that has not yet recorded it
 _RESUMABLE = 14 * 24 * 3600.0  # seconds since its last step in which a run without an end may go on
@@ -135,7 +135,7 @@ def undo_collection(store: Store) -> int:
         return Trash(store).undo()
 
 
-def empty_trash(store: Store) -> tuple[int, int]:
+def empty_trash_of(store: Store) -> tuple[int, int]:
     """Delete for good all that lies in the trash; returns the objects and their bytes."""
     with hold_gc_lock(store):
         return Trash(store).empty(older_than=0.0)

@@ -9,7 +9,7 @@ from jsl_core.storage.folder import TOP_FOLDERS, FolderStore
 from jsl_core.storage.interface import Store
 from jsl_core.system.paths import expand_path
 
-__all__ = ["open_existing_store", "open_store"]
+__all__ = ["forget_stores", "open_existing_store", "open_store"]
 
 
 def open_store(url: str) -> Store:
@@ -58,6 +58,11 @@ def open_existing_store(url: str) -> Store:
                 f"store {store.url}: no run has stored anything here; name the store of your runs"
             )
     return store
+
+
+def forget_stores() -> None:
+    """Open buckets anew from now on: what was listed, and known to be stored, may have gone."""
+    _open_bucket.cache_clear()
 
 
 @functools.lru_cache(maxsize=8)

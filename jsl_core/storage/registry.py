@@ -240,7 +240,7 @@ class Registry:
             newest = (data or b"").decode(errors="replace")
             if _is_decision(newest) and self._store.read(self._key(regime, "decisions", newest)) is None:
                 return set()
-        return {newest} if _is_decision(newest) else set()
+        return {str(newest)} if _is_decision(newest) else set()
 
     def _newest_key(self, regime: str) -> str:
         return self._key(regime, "newest") + ".txt"

@@ -1,20 +1,24 @@
 """Damaged objects are set aside, so that they count as missing and are made again."""
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
 
-if TYPE_CHECKING:
-    from jsl_core.storage.interface import Store
-
 __all__ = ["DAMAGED", "set_aside"]
+
+
+class _Movable(Protocol):
+    """A store, as far as it moves objects."""
+
+    def move(self, key: str, new_key: str) -> None: ...
+
 
 DAMAGED = "damaged"  # the folder of what was set aside; `jsl verify --mend` clears it
 
 
-def set_aside(store: "Store", artifact: Artifact, what: str) -> StoreError:
+def set_aside(store: _Movable, artifact: Artifact, what: str) -> StoreError:
     """Move an object whose bytes are not the artifact's out of the way.
 
     Args:

@@ -1,4 +1,4 @@
-"""`jsl lineage`, `why`, `diff`, `link`, `gc`: questions about the runs of a store, and its cleaning."""
+"""`jsl lineage`, `why`, `diff`, `link`, `gc`, `verify`: questions to a store, its cleaning and mending."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, Store, checkout, open_existing_store, work_folder
 from jsl_core.storage.run_folders import resolve_latest
 
-__all__ = ["diff", "gc", "lineage", "link", "why"]
+__all__ = ["diff", "gc", "lineage", "link", "verify", "why"]
 
 _STORE = "jsl-store"
 
@@ -76,29 +76,73 @@ def diff(old: str, new: str, *, store: str = _STORE) -> None:
     print(changes.to_csv(index=False) if len(changes) else "The same knees, labels and pixels.")
 
 
-def gc(*, keep_last: int, store: str = _STORE, dry_run: bool = False) -> None:
+def gc(
+    *,
+    keep_last: int = 0,
+    store: str = _STORE,
+    dry_run: bool = False,
+    undo: bool = False,
+    empty_trash: bool = False,
+) -> None:
     """Remove what neither the last runs, nor runs in progress, nor registered models need; not beside a run.
+
+    What is removed lies in the store's trash until gc runs again after a day or later.
 
     Args:
         keep_last: How many finished runs to keep whole; all others can be made again from the scans.
         store: Folder, or s3://bucket/prefix.
         dry_run: Only tell what would go.
+        undo: Bring back what was removed last, instead.
+        empty_trash: Delete for good what lies in the trash, instead.
     """
-    from jsl_core.storage.gc import collect_garbage, find_garbage
+    from jsl_core.storage.gc import collect_garbage, empty_trash_of, find_garbage, undo_collection
 
+    opened = open_existing_store(store)
+    if undo:
+        print(f"{undo_collection(opened)} objects are back in store {opened.url}")
+        return
+    if empty_trash:
+        count, size = empty_trash_of(opened)
+        print(f"{count} objects, {size / 1e6:.1f} MB, of the trash are deleted")
+        return
     if keep_last < 1:
         raise StoreError(f"--keep-last {keep_last} keeps no run; give 1 or more")
-    opened = open_existing_store(store)
     garbage = find_garbage(opened, keep_last) if dry_run else collect_garbage(opened, keep_last)
     if dry_run:
         print("\n".join(garbage.keys))
-    done = "would be removed" if dry_run else "removed"
+    done = "would be moved to the trash" if dry_run else "moved to the trash (jsl gc --undo brings them back)"
     print(
         f"{len(garbage.keys)} objects, {garbage.size / 1e6:.1f} MB, of {len(garbage.removed_runs)} runs "
         f"{done}; {len(garbage.kept_runs)} runs kept"
     )
     for run in garbage.running:
         print(f"Not now: run {run} is at work, and may need what earlier runs made.")
+    for key in garbage.unreadable:
+        print(f"Not now: {key} may name what is needed and cannot be read.")
+
+
+def verify(store: str, /, *, mend: bool = False) -> None:
+    """Check every object and record of a store against what proves it.
+
+    Args:
+        store: Folder, or s3://bucket/prefix; all of it is read.
+        mend: Take away what can be made again, and restore what is kept twice.
+    """
+    from flows.cli.terminal import Bars
+    from jsl_core.storage.verify import verify_store
+
+    opened = open_existing_store(store)
+    with Bars() as bars:
+        findings = verify_store(opened, mend, bars.callback("verify"))
+    for finding in findings:
+        print(finding)
+    lasting = [finding for finding in findings if not (mend and finding.remedy)]
+    if lasting:
+        what = "cannot be mended" if mend else "are not as they were written"
+        what_to_do = "restore them from a backup" if mend else "run jsl verify with --mend"
+        raise StoreError(f"store {opened.url}: {len(lasting)} objects {what}; {what_to_do}")
+    mended = f"{len(findings)} objects mended" if findings else "everything is as it was written"
+    print(f"store {opened.url}: {mended}")
 
 
 def _find_dataset(store: Store, start: str) -> Artifact:
