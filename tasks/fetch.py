@@ -8,6 +8,7 @@ from jsl_core.config import PipelineSettings
 from jsl_core.landing import is_bucket_url, scan_folder
 from jsl_core.scans.listing import list_scans
 from jsl_core.storage import Artifact, digest_of
+from jsl_core.system.code_key import code_key
 from tasks.caching import Placement
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def list_all(settings: PipelineSettings, placement: Placement) -> list[Artifact]
     """All scans by their content, lying where the stages read them."""
     if is_bucket_url(settings.scans):
         _bucket(settings, placement).download_all()
-    ledger = placement.folder("digests", f"{digest_of(placement.scans)[:12]}.json")
+    ledger = placement.folder("digests", f"{digest_of([placement.scans, code_key(list_scans).digest])[:12]}.json")
     films = Path(settings.films) if settings.films else None
     return list_scans(Path(placement.scans), ledger, films, placement.pseudonyms())
 

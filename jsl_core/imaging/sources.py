@@ -56,7 +56,7 @@ class ScanFile:
             raise BadScan("too_large", f"the file has {self.size >> 20} MiB, more than {limit >> 20}")
         try:
             return _unpacked(self._bytes(), limit)
-        except BadScan:
+        except (BadScan, MemoryError):
             raise
         except RuntimeError:  # zipfile's for encryption; NotImplementedError for one it does not know
             raise BadScan(
@@ -64,7 +64,7 @@ class ScanFile:
             ) from None
         except OSError as error:
             reason = error.strerror or "damaged"
-            raise BadScan("undecodable", f"the file cannot be read ({reason}); copy it again") from None
+            raise BadScan("unreadable", f"the file cannot be read ({reason}); copy it again") from None
         except Exception:  # zipfile and tarfile raise anything at all on damaged archives
             raise BadScan("undecodable", "the file cannot be read from its disk or archive") from None
 
@@ -96,7 +96,7 @@ def read_scan(source: Path, name: str) -> bytes:
         path, inner = found
         scan = _scan_in_archive(path, inner) if inner else _plain(path, name)
     if scan is None:
-        raise BadScan("undecodable", "the file has gone since the scans were listed; run again")
+        raise BadScan("changed", "the file has gone since the scans were listed; run again")
     return scan.read()
 
 

@@ -14,13 +14,22 @@ from jsl_core.errors import BadScan
 from jsl_core.storage import Artifact, Memo, Store
 from jsl_core.system.spreadsheet import format_csv
 
-__all__ = ["Row", "accepted", "map_with_memo", "read_rows", "rejected_table", "rejection", "write_rows"]
+__all__ = [
+    "TRANSIENT",
+    "Row",
+    "accepted",
+    "map_with_memo",
+    "read_rows",
+    "rejected_table",
+    "rejection",
+    "write_rows",
+]
 
 Row = dict[str, Any]
 Outcome = list[Row] | BadScan
 
-# Reasons that say something about the machine rather than the scan are not remembered.
-_TRANSIENT = {"changed", "timeout", "worker_killed"}
+# Reasons that say something about the machine, not about the scan: the next run tries again.
+TRANSIENT = frozenset({"changed", "out_of_memory", "timeout", "unreadable", "worker_killed"})
 
 
 def rejection(item: Row, error: BadScan) -> Row:
@@ -58,7 +67,7 @@ def _remember(
 ) -> Iterator[list[Row]]:
     for item, outcome in zip(items, outcomes, strict=True):
         rows = [rejection(item, outcome)] if isinstance(outcome, BadScan) else outcome
-        if not any(row.get("reason") in _TRANSIENT for row in rows):
+        if not any(row.get("reason") in TRANSIENT for row in rows):
             memo.put(item, rows)
         progress(1)
         yield rows

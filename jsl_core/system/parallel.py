@@ -74,11 +74,13 @@ def parallel_map(
 
 
 def _call(work: Callable[[T], R], item: T) -> R | BadScan:
-    """The outcome of one item."""
+    """The outcome of one item; no memory for it is one, too."""
     try:
         return work(item)
     except BadScan as error:
         return error
+    except MemoryError:
+        return BadScan("out_of_memory", "there was not enough memory for it; give more, or use fewer jobs")
 
 
 class _WorkerPool(Generic[T, R]):

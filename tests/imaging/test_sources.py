@@ -255,4 +255,4 @@ def test_a_packed_bomb_is_too_large(tmp_path: Path) -> None:
 def test_names_that_lead_out_of_the_source_are_not_read(tmp_path: Path) -> None:
     write(tmp_path, {"scans/own.dcm": FILM, "secret": b"secret"})
     for name in ("../secret", str(tmp_path / "secret")):
-        assert reason(tmp_path / "scans", name).startswith("undecodable: the file has gone")
+        assert reason(tmp_path / "scans", name).startswith("changed: the file has gone")

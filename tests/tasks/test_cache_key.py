@@ -252,7 +252,8 @@ def test_every_setting_that_names_a_file_of_a_stage_is_marked() -> None:
 
 def test_a_decorated_function_has_the_key_of_the_function_and_not_of_its_decorator() -> None:
     key = code_key(encode)
-    assert {"jsl_core.learning.regimes.prediction", "jsl_core.learning.model.networks"} <= key.code.keys()
+    own = "jsl_core.learning.regimes.prediction:encode"
+    assert {own, "jsl_core.learning.model.networks"} <= key.code.keys()
 
 
 def test_a_function_defined_in_a_test_has_the_key_of_what_it_calls() -> None:

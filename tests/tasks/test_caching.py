@@ -1,9 +1,10 @@
 """A stage's result is reused exactly when what made it is the same and what it names is there."""
 
+import json
 from pathlib import Path
 
 import pytest
-from prefect import flow
+from prefect import Task, flow
 from prefect.client.schemas.objects import State
 
 from jsl_core.storage import Artifact
@@ -86,3 +87,21 @@ def test_a_deleted_artifact_behind_a_manifest_is_made_again(place: Placement) ->
     assert listed().name == "Cached"
     Path(place.store, Artifact.of_bytes(b"inner", "").key).unlink()
     assert listed().name == "Completed"
+
+
+def test_a_table_with_a_scan_that_had_no_time_is_made_again_and_one_with_a_bad_scan_is_not(
+    place: Placement,
+) -> None:
+    for reason, second in (("timeout", "Completed"), ("undecodable", "Cached")):
+
+        @stage(f"rows of {reason}", version=1)
+        def rows(reason: str, place: Placement) -> Artifact:
+            table = json.dumps([{"file": "1000001.dcm", "reason": reason, "sentence": "…"}])
+            return place.open().put(table.encode(), "converted.json")
+
+        @flow(persist_result=False, result_storage=results_block(place.store))
+        def converting(task: Task[..., Artifact], reason: str) -> State[Artifact]:
+            return task(reason, place, return_state=True)
+
+        assert converting(rows, reason).name == "Completed"
+        assert converting(rows, reason).name == second
