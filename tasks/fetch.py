@@ -21,7 +21,8 @@ def list_all(settings: PipelineSettings, placement: Placement) -> list[Artifact]
     """All scans by their content, lying where the stages read them."""
     if is_bucket_url(settings.scans):
         _bucket(settings, placement).download_all()
-    ledger = placement.folder("digests", f"{digest_of([placement.scans, code_key(list_scans).digest])[:12]}.json")
+    key = digest_of([placement.scans, code_key(list_scans).digest])
+    ledger = placement.folder("digests", f"{key[:12]}.json")
     films = Path(settings.films) if settings.films else None
     return list_scans(Path(placement.scans), ledger, films, placement.pseudonyms())
 
