@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-from prefect import flow
+from prefect import flow, runtime
 from pydantic import BaseModel, ConfigDict
 
+from flows.orchestration.begin_run import begin_run
 from flows.orchestration.idle_workers import prepare_on_idle_workers
 from flows.orchestration.joints import prepare_joints, resize_joints
 from flows.orchestration.task_runners import TASK_RUNNER
@@ -21,7 +22,7 @@ from tasks.cohort import read_run_cohort
 from tasks.fetch import list_all
 from tasks.gather import Gathered, gather
 from tasks.healing import heal_damage
-from tasks.pack import pack, pack_images
+from tasks.pack import list_images, pack, pack_images
 from tasks.run_history import run_folder
 from tasks.run_page import show_preparation
 
@@ -51,6 +52,8 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
         frozen: Key of the store that lists the test participants, as retrain keeps it; empty for none.
     """
     settings = apply_preset(settings, preset)
+    if not runtime.flow_run.parent_flow_run_id:  # else its parent has begun the run
+        begin_run(settings)
     placement = Placement.of(settings)
     cohort = _ingest_table(settings, frozen, placement)
     if not settings.scans:
@@ -88,9 +91,7 @@ def _list_images(settings: PipelineSettings, placement: Placement) -> Artifact:
     """The digests of the crops that the table names: the packed dataset depends on them."""
     table = read_cohort(Path(settings.cohort), needs=["Img_path"])
     refuse_missing_pictures(table, Path(placement.scans), settings.max_rejected)
-    paths = [Path(placement.scans, path) for path in table["Img_path"] if path]
-    digests = [Artifact.of_file(path).sha256 if path.is_file() else "" for path in paths]
-    return placement.open().put(json.dumps(digests).encode(), "images.json")
+    return list_images(list(table["Img_path"]), placement)
 
 
 def _stop_if_too_many_failed(gathered: Gathered, settings: PipelineSettings, placement: Placement) -> None:

@@ -1,7 +1,8 @@
 """Stage 5: joints and the cohort table to one training set."""
 
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from jsl_core.cohort.persons import normalise_knee
 from jsl_core.config import PackSettings
 from jsl_core.dataset import pack as pack_joints
 from jsl_core.dataset import pack_from_paths, read_crop
-from jsl_core.errors import BadScan
+from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging import Image
 from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact, put_tree
@@ -19,7 +20,14 @@ from tasks.cohort import read_run_cohort
 from tasks.fit import Fitted
 from tasks.progress import Progress
 
-__all__ = ["pack", "pack_images"]
+__all__ = ["list_images", "pack", "pack_images"]
+
+
+def list_images(paths: Sequence[str], placement: Placement) -> Artifact:
+    """The digests of the crops that a table names, blank for one that is not there."""
+    files = [Path(placement.scans, path) for path in paths if path]
+    digests = [Artifact.of_file(file).sha256 if file.is_file() else "" for file in files]
+    return placement.open().put(json.dumps(digests).encode(), "images.json")
 
 
 @stage("pack", version=2)
@@ -68,7 +76,13 @@ def _read_named_crops(placement: Placement, base: Path) -> Iterator[tuple[str, I
 
 @stage("pack", version=1)
 def pack_images(images: Artifact, cohort: Artifact, settings: PackSettings, placement: Placement) -> Artifact:
-    """The packed dataset of crops on disk, found by the table's `Img_path`; `images` lists their digests."""
+    """The packed dataset of crops on disk, found by the table's `Img_path`.
+
+    `images` lists their digests, as `list_images` found them.
+
+    Raises:
+        JslError: Where a crop is another by now.
+    """
     store = placement.open()
     with tempfile.TemporaryDirectory() as folder:
         needs = () if placement.pseudonymise else ("Img_path",)
@@ -78,4 +92,7 @@ def pack_images(images: Artifact, cohort: Artifact, settings: PackSettings, plac
             pack_joints(_read_named_crops(placement, base), table, settings, dataset)
         else:
             pack_from_paths(table, base, settings, dataset)
-        return put_tree(store, Path(folder, "dataset"), "dataset.json")
+        paths = read_cohort(Path(placement.cohort), ["Img_path"]) if placement.pseudonymise else table
+        if list_images(list(paths["Img_path"]), placement).sha256 != images.sha256:
+            raise JslError("crops that the cohort table names changed while they were read; run again")
+        return put_tree(store, dataset, "dataset.json")

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.comparisons import compare_grades, compare_models
 from jsl_core.evaluation.report.content import ReportContent, SaliencyExample, StagedKnee, Stages
 from jsl_core.evaluation.report.page import write_report
+from jsl_core.evaluation.report.style import draw_svg
 from jsl_core.evaluation.summary import evaluate_predictions
 
 KNEES, SIZE = 160, 32
@@ -320,3 +322,12 @@ def test_a_retraining_tells_what_it_decided_and_by_which_figures(
 def test_the_page_says_where_each_setting_came_from(page: Page) -> None:
     assert "Setting Value From In place of pack.size 96 file 112 (preset demo)" in page.text
     assert "training.kl.lr 0.003 preset demo" in page.text
+
+
+def test_a_matplotlibrc_of_the_user_changes_no_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw() -> str:
+        return draw_svg(2, 2, lambda axes: axes.plot([0, 1], [0, 1]))
+
+    before = draw()
+    monkeypatch.setitem(matplotlib.rcParams, "axes.facecolor", "red")
+    assert draw() == before

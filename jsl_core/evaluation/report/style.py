@@ -1,10 +1,11 @@
 """The style of every chart: legible in print and safe for the colour-blind."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -59,6 +60,15 @@ _STYLE: Any = {
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
+@contextmanager
+def _own_style() -> Iterator[None]:
+    """Draw in this style alone: a matplotlibrc of the user's or of the current folder changes no chart."""
+    with rc_context():
+        rcdefaults()
+        rcParams.update(_STYLE)
+        yield
+
+
 def colour_of(model: str) -> str:
     """The colour of a model, the same in every chart."""
     return _COLOURS.get(model, INK)
@@ -73,7 +83,7 @@ def draw_svg(width: float, height: float, *paints: Paint) -> str:
         paints: Each draws one chart on its axes.
     """
     file = io.StringIO()
-    with rc_context(_STYLE):
+    with _own_style():
         undated = {"Date": None, "Creator": None}
         _figure(width, height, paints).savefig(file, format="svg", metadata=undated, transparent=True)
     svg = file.getvalue().replace("'DejaVu Sans'", _FONTS)  # the reader's own font, as in the page around it
@@ -83,7 +93,7 @@ def draw_svg(width: float, height: float, *paints: Paint) -> str:
 def draw_png(width: float, height: float, *paints: Paint) -> bytes:
     """As `draw_svg`, as the bytes of a PNG file on white."""
     data = io.BytesIO()
-    with rc_context(_STYLE):
+    with _own_style():
         figure = _figure(width, height, paints)
         figure.savefig(data, format="png", dpi=160, facecolor="white", metadata={"Software": None})
     return data.getvalue()
