@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from prefect.artifacts import create_markdown_artifact
 
+from jsl_core.cohort.splits import held_out_participants
 from jsl_core.config import RetrainSettings
 from jsl_core.errors import BundleError, JslError
 from jsl_core.storage import Artifact, Store, checkout, tree_files
@@ -22,7 +23,10 @@ __all__ = ["decide", "freeze", "predict", "size_of"]
 
 
 def freeze(tree: Artifact, regime: str, placement: Placement) -> frozenset[str]:
-    """The frozen test participants of a line; chosen once, as the test part of a dataset or of a model's."""
+    """The frozen test participants of a line; chosen once, as the test part of a dataset or of a model's.
+
+    Of a model that was trained on one knee of a participant, the other knee is no test.
+    """
     store = placement.open()
     registry = Registry(store)
     participants = registry.frozen_test(regime)
@@ -30,10 +34,11 @@ def freeze(tree: Artifact, regime: str, placement: Placement) -> frozenset[str]:
         files = tree_files(store, tree)
         table = store.get(files.get("predictions.csv") or files["table.csv"])
         rows = read_csv(io.BytesIO(table))
-        participants = frozenset(rows.loc[rows["split"] == "test", "participant"])
+        participants = held_out_participants(rows)
         if not participants:
             raise JslError(
-                "no participant is in the test part, so models cannot be compared; raise pack.test"
+                "no participant is in the test part with all knees, so models cannot be compared; raise "
+                "pack.test, and split by participant"
             )
         registry.freeze_test(regime, participants)
     return participants

@@ -1,7 +1,5 @@
 """A cohort table from folders of pictures: one folder per KL grade, below folders per split or not."""
 
-import csv
-import io
 import os
 import re
 from collections import Counter
@@ -17,6 +15,7 @@ from jsl_core.cohort.persons import parse_knee
 from jsl_core.cohort.pictures import refuse_equal_files
 from jsl_core.cohort.table import normalise_split
 from jsl_core.errors import BadTable
+from jsl_core.system.spreadsheet import format_csv
 
 __all__ = ["PictureFolder", "read_picture_folder"]
 
@@ -43,12 +42,8 @@ class PictureFolder:
 
     def to_csv(self) -> bytes:
         """The cohort table as a CSV file."""
-        text = io.StringIO()
         columns = ["ID", GRADE, *(["split"] if self.table["split"].ne("").any() else []), "Img_path"]
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(self.table[columns].itertuples(index=False, name=None))
-        return text.getvalue().encode("utf-8", "surrogateescape")
+        return format_csv(self.table[columns]).encode("utf-8", "surrogateescape")
 
 
 def read_picture_folder(folder: Path, beside: Path, skip: Collection[str] = ()) -> PictureFolder:

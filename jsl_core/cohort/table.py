@@ -13,6 +13,7 @@ from jsl_core.cohort.columns import SPLITS
 from jsl_core.cohort.identity import identify_knees, refuse_doubtful_persons
 from jsl_core.cohort.pictures import refuse_shared_pictures
 from jsl_core.errors import BadTable
+from jsl_core.system.spreadsheet import unescape_cell
 
 __all__ = ["check_cohort_cells", "normalise_split", "read_cohort"]
 
@@ -96,7 +97,7 @@ def _read_splits(cells: Cells, place: int | None, any_split: bool) -> list[str]:
 def _read_paths(cells: Cells, place: int | None) -> list[str]:
     if place is None:
         return [""] * len(cells.rows)
-    return ["" if is_missing(cell) else cell.strip() for cell in cells.column(place)]
+    return ["" if is_missing(cell) else unescape_cell(cell).strip() for cell in cells.column(place)]
 
 
 def _read_numbers(cells: Cells, column: str, place: int | None) -> list[float]:

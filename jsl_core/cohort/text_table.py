@@ -95,8 +95,13 @@ def split_rows(text: str, name: str) -> TextRows:
 
 
 def _parse(text: str, separator: str) -> Iterator[list[str]]:
-    lines = io.StringIO(text, newline="")
-    return csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t", strict=True)
+    blank_before_quotation = f'{separator} "' in text  # which by RFC 4180 would be part of the cell
+    return csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=separator,
+        skipinitialspace=blank_before_quotation,
+        strict=True,
+    )
 
 
 def _find_separator(text: str, name: str) -> str:

@@ -6,14 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
 
-import pandas as pd
-
+from jsl_core.cohort.cells import read_cells
 from jsl_core.errors import BadScan, BadTable, JslError
 from jsl_core.imaging import Pseudonyms, ScanFile, read_scan, walk_scans
 from jsl_core.scans.digests import FileDigests
 from jsl_core.storage import Artifact
 from jsl_core.system.archives import IN_ARCHIVE
-from jsl_core.system.spreadsheet import unescape_table
+from jsl_core.system.spreadsheet import unescape_cell
 
 __all__ = ["accepted_films", "list_scans", "names_behind", "scan_artifact"]
 
@@ -97,10 +96,10 @@ def accepted_films(films: Path) -> list[str]:
     Raises:
         BadTable: If it cannot be read.
     """
-    try:
-        table = unescape_table(pd.read_csv(films, dtype=str, keep_default_na=False))
-        reasons = table.get("reason", pd.Series("", index=table.index))
-        return list(table.loc[reasons == "", "file"])
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise BadTable(f"films {films}: not a CSV table with a column file ({reason}); mend it") from None
+    cells = read_cells(films, ("file",))
+    files, reasons = cells.places_of("file"), cells.places_of("reason")
+    if len(files) != 1 or len(reasons) > 1:
+        raise BadTable(
+            f"films {films}: not a table with one column file and at most one reason; give the list of films"
+        )
+    return [unescape_cell(row[files[0]]) for row in cells.rows if not (reasons and row[reasons[0]].strip())]

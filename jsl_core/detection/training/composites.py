@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from jsl_core.cohort import read_cohort
 from jsl_core.detection.training.films import BoxedImage, read_grey
 from jsl_core.detection.training.limbs import Limb, LimbShape
 from jsl_core.errors import BadTable
@@ -173,18 +174,17 @@ def list_crop_files(cohort: Path) -> list[Path]:
 
 
 def read_crop_table(cohort: Path) -> pd.DataFrame:
-    """Read `ID`, `Img_path` and `split`, as text, of the rows of a cohort table that have all three.
+    """Read `ID`, `Img_path`, `split` and, where known, `BL_KL_grade` of a cohort table's rows, as text.
 
     Raises:
         BadTable: Where the table cannot be read or a column is missing.
     """
-    try:
-        table = pd.read_csv(cohort, dtype=str)
-    except (OSError, ValueError) as error:
-        raise BadTable(f"{cohort.name} cannot be read as a cohort table; check the path") from error
-    if missing := [column for column in ("ID", "Img_path", "split") if column not in table.columns]:
-        raise BadTable(f"{cohort.name} lacks the column {', '.join(missing)}, which composites need; add it")
-    return table.dropna(subset=["ID", "Img_path", "split"])
+    table = read_cohort(cohort, needs=["split"], any_split=True)
+    if table["Img_path"].eq("").all():
+        raise BadTable(f"{cohort.name}: no column Img_path, or a blank one, which composites need; add it")
+    grades = ["" if math.isnan(grade) else f"{grade:g}" for grade in table["BL_KL_grade"]]
+    table = table[["ID", "Img_path", "split"]].assign(BL_KL_grade=grades)
+    return table[(table[["Img_path", "split"]] != "").all(axis=1)].reset_index(drop=True)
 
 
 def _mirror_left_knee(pixels: NDArray[np.uint8], knee: str) -> NDArray[np.uint8]:

@@ -52,12 +52,9 @@ def read_side_crops(cohort: Path, split: str) -> list[SideCrop]:
         DetectorError: Where a crop cannot be read.
     """
     table = read_crop_table(cohort)
-    grades = table.get("BL_KL_grade", table["ID"].map(lambda _: "")).fillna("")
     crops = []
-    for knee, path, part, grade in zip(table["ID"], table["Img_path"], table["split"], grades, strict=True):
+    for knee, path, part, grade in table[["ID", "Img_path", "split", "BL_KL_grade"]].itertuples(index=False):
         participant, _, side = knee.rpartition("_")
-        if side not in ("1", "2"):
-            raise BadTable(f"{cohort.name}: the ID {knee} names no side; it should end in _1 or _2")
         if part == "train" and _is_set_apart(participant):
             part = "threshold"
         if part == split:
