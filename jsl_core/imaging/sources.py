@@ -25,10 +25,11 @@ _UNREAD = (".7z", ".rar", ".zst", ".iso", ".lzh", ".cab")  # archives of kinds t
 
 
 class _Unpacker(Protocol):
-    eof: bool
-    unused_data: bytes
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, /, max_length: int) -> bytes: ...
 
 
 _UNPACKERS: dict[bytes, Callable[[], _Unpacker]] = {
@@ -236,16 +237,16 @@ def _why_not_walked(folder: Path) -> str:
 
 def _unpacked(data: bytes, limit: int) -> bytes:
     """The bytes of a file, unpacked if it is one that was packed alone."""
-    parts, rest = [], data
+    plain, rest = b"", data
     while start := next((start for start in _UNPACKERS if rest.startswith(start)), None):
         unpacker = _UNPACKERS[start]()
         try:
-            parts.append(unpacker.decompress(rest, limit + 1 - sum(map(len, parts))))
+            plain += unpacker.decompress(rest, max_length=limit + 1 - len(plain))
         except (zlib.error, OSError, lzma.LZMAError):
             raise BadScan("undecodable", "the packed file is damaged; copy it again") from None
-        if sum(map(len, parts)) > limit:
+        if len(plain) > limit:
             raise BadScan("too_large", f"the file unpacks to more than {limit >> 20} MiB")
         if not unpacker.eof:
             raise BadScan("truncated", "the packed file ends too soon; copy it again")
         rest = unpacker.unused_data
-    return b"".join(parts) or data
+    return plain or data

@@ -132,4 +132,5 @@ def _can_be_a_file(name: str) -> bool:
 
 
 def _encoded(name: str) -> str:
-    return "/".join(encode_name(part) for part in name.split("/"))
+    """An object's name as a file's that lies in the folder."""
+    return "/".join(encode_name(part) if part else "_" for part in name.split("/"))

@@ -1,4 +1,4 @@
-"""Headers and streams as writers have made them, each film read as its picture is, or named for what it is."""
+"""Headers and streams as writers have made them: films are read as they are, other files named."""
 
 import io
 from pathlib import Path

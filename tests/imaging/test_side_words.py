@@ -10,28 +10,30 @@ from jsl_core.imaging.tags import laterality_of
 FILM = stored(legs(60, 80), 12)
 
 RIGHT = """
-    Right knee AP|RT KNEE|Knee Rt.|RKNEE|KNEE_R|KneeRight|RightKnee|R KNEE 2 VIEWS|Knie re.|Knie a.p. re|KNIE RECHTS
-    |Rechtes Kniegelenk|Kniegelenk re. a.p.|Röntgen rechtes Knie|Rechterknie|rechter knie staand|Knie r.
-    |Genou D|Genou droit face|GENOU DT|genou drte|Genou D. de face|ginocchio dx|GINOCCHIO DESTRO|RX ginocchio D
-    |Ginocchio dx in carico|rodilla derecha|RODILLA DCHA|Rodilla der.|RX RODILLA D AP|rodilla dcha sin carga
-    |joelho direito|JOELHO D|Joelho dir.|Knä dx|höger knä
+    Right knee AP|RT KNEE|Knee Rt.|RKNEE|KNEE_R|KneeRight|RightKnee|R KNEE 2 VIEWS|Knie re.|Knie a.p. re
+    |KNIE RECHTS|Rechtes Kniegelenk|Kniegelenk re. a.p.|Röntgen rechtes Knie|Rechterknie
+    |rechter knie staand|Knie r.|Genou D|Genou droit face|GENOU DT|genou drte|Genou D. de face
+    |ginocchio dx|GINOCCHIO DESTRO|RX ginocchio D|Ginocchio dx in carico|rodilla derecha|RODILLA DCHA
+    |Rodilla der.|RX RODILLA D AP|rodilla dcha sin carga|joelho direito|JOELHO D|Joelho dir.|Knä dx
+    |höger knä
 """
 LEFT = """
-    Left knee AP|LT KNEE|LKNEE|KNEE LT|Knee, L|KneeLeft|LeftKnee|KNEE_L_PA|Knie li.|Knie li|KNIE LINKS|Linkes Kniegelenk
-    |linker knie|Linkerknie|Knie l.|Genou G|Genou gauche|GENOU G FACE|genou gche|ginocchio sx|GINOCCHIO SINISTRO
-    |Ginocchio sin.|ginocchio S|rodilla izquierda|RODILLA IZQ|Rodilla izda|RX RODILLA I|joelho esquerdo|JOELHO ESQ
-    |RX JOELHO E|joelho esq. AP|knä sin|vänster knä
+    Left knee AP|LT KNEE|LKNEE|KNEE LT|Knee, L|KneeLeft|LeftKnee|KNEE_L_PA|Knie li.|Knie li|KNIE LINKS
+    |Linkes Kniegelenk|linker knie|Linkerknie|Knie l.|Genou G|Genou gauche|GENOU G FACE|genou gche
+    |ginocchio sx|GINOCCHIO SINISTRO|Ginocchio sin.|ginocchio S|rodilla izquierda|RODILLA IZQ
+    |Rodilla izda|RX RODILLA I|joelho esquerdo|JOELHO ESQ|RX JOELHO E|joelho esq. AP|knä sin|vänster knä
 """
 BOTH = """
-    Bilateral PA Fixed Flexion Knee|Knees|BILAT KNEES|Both knees standing|Knie beidseits|Knie bds.|Knie bds a.p.
-    |Knie re. + li.|beide Knie|beide knieën|Knie beiderzijds|Knie R/L|re/li|R+L KNEE|Genoux|Genoux face|Genou D/G
-    |genou bilatéral|ginocchia|ginocchio dx/sx|entrambe le ginocchia|ambas rodillas|rodillas AP|RODILLA D/I
-    |joelhos|joelho D e E|ambos os joelhos|KNEE BIL|Right and left knee
+    Bilateral PA Fixed Flexion Knee|Knees|BILAT KNEES|Both knees standing|Knie beidseits|Knie bds.
+    |Knie bds a.p.|Knie re. + li.|beide Knie|beide knieën|Knie beiderzijds|Knie R/L|re/li|R+L KNEE|Genoux
+    |Genoux face|Genou D/G|genou bilatéral|ginocchia|ginocchio dx/sx|entrambe le ginocchia|ambas rodillas
+    |rodillas AP|RODILLA D/I|joelhos|joelho D e E|ambos os joelhos|KNEE BIL|Right and left knee
 """
 SILENT = """
-    |Knee|KNEE AP|DX KNEE|DX Knee AP standing|Knie in beiden Ebenen|Knie a.p. der Patientin|both views|Knee re-take
-    |RE: knee pain|genou de l'enfant|RX d'un genou|Rodilla sin carga|rodilla en carga|joelho AP e perfil
-    |ginocchio in carico|L5|Knee L1|Rosenberg|Knee 2 views|Sx: knee pain|kneeling view|PA flexion|genou face et profil
+    |Knee|KNEE AP|DX KNEE|DX Knee AP standing|Knie in beiden Ebenen|Knie a.p. der Patientin|both views
+    |Knee re-take|RE: knee pain|genou de l'enfant|RX d'un genou|Rodilla sin carga|rodilla en carga
+    |joelho AP e perfil|ginocchio in carico|L5|Knee L1|Rosenberg|Knee 2 views|Sx: knee pain|kneeling view
+    |PA flexion|genou face et profil
 """
 
 

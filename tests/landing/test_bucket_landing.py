@@ -79,10 +79,24 @@ def test_an_object_replaced_between_look_and_read_waits(bucket: Any, tmp_path: P
     assert landing.files() == []
 
 
-def test_folders_markers_and_names_that_lead_elsewhere_are_no_scans(bucket: Any, tmp_path: Path) -> None:
-    for name in ("", "folder/", "../../etc/passwd", "/abs", ".part-1", "a/.hidden/b", "good.dcm"):
+def test_folders_markers_and_what_is_still_copied_are_no_scans(bucket: Any, tmp_path: Path) -> None:
+    for name in ("", "folder/", ".part-1", "a/.hidden/b", "good.dcm"):
         put(bucket, name, b"x")
     assert [file.name for file in open_landing(URL, tmp_path).files()] == ["good.dcm"]
+
+
+def test_names_that_no_file_can_have_are_encoded_and_lead_nowhere_else(bucket: Any, tmp_path: Path) -> None:
+    names = ("../../etc/passwd", "/abs", "a//b.dcm", "bell\x07.dcm", "n" * 300, "c", "c/d.dcm", "good.dcm")
+    for number, name in enumerate(names):
+        put(bucket, name, f"{number}".encode())
+    landing = open_landing(URL, tmp_path / "work")
+    files = landing.files()
+    assert {file.name for file in files if len(file.name) < 200} == {
+        "%2E%2E/%2E%2E/etc/passwd", "_/abs", "a/_/b.dcm", "bell%07.dcm", "c~", "c/d.dcm", "good.dcm",
+    }  # fmt: skip
+    digests = [scan.sha256 for file in files for scan in landing.scans(file) or ()]
+    assert sorted(digests) == sorted(Artifact.of_bytes(f"{n}".encode(), "").sha256 for n in range(len(names)))
+    assert {path.name for path in tmp_path.iterdir()} == {"work"}
 
 
 def test_the_mirror_shows_what_the_bucket_has(bucket: Any, tmp_path: Path) -> None:

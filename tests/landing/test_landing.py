@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from jsl_core.errors import JslError
-from jsl_core.landing import Batch, FolderLanding, Ledger, stable_files, take_new_files
+from jsl_core.errors import BadScan, JslError
+from jsl_core.imaging import Pseudonyms, read_scan, walk_scans
+from jsl_core.landing import Batch, FolderLanding, Ledger, open_landing, stable_files, take_new_files
+from jsl_core.scans.listing import names_behind
 from jsl_core.storage import Artifact, open_store
 
 
@@ -209,6 +211,49 @@ def test_an_archive_brings_all_its_scans_and_a_hidden_file_none(folder_and_store
         "deep/films.zip!/one.dcm",
         "deep/films.zip!/two.dcm",
     }
+
+
+def test_what_is_no_file_lands_as_a_scan_that_cannot_be_read(folder_and_store: tuple[Path, Path]) -> None:
+    folder, _ = folder_and_store
+    folder.mkdir(exist_ok=True)
+    (folder / "dangling.dcm").symlink_to("gone.dcm")
+    os.mkfifo(folder / "pipe")
+    (folder / "circle").symlink_to(folder)
+    Path(os.fsdecode(os.fsencode(folder) + b"/M\xfcller.dcm")).write_bytes(b"film")
+    landing = FolderLanding(folder)
+    files = landing.files()
+    assert [file.name for file in files] == ["M\\xfcller.dcm", "circle", "dangling.dcm", "pipe"]
+    assert [[scan.name for scan in landing.scans(file) or ()] for file in files] == [
+        [file.name] for file in files
+    ]
+    for name in ("circle", "dangling.dcm", "pipe"):
+        with pytest.raises(BadScan) as caught:
+            read_scan(folder, name)
+        assert caught.value.code == "not_a_file"
+    (folder / "gone.dcm").write_bytes(b"here now")
+    assert files[2] not in landing.files(), "a link whose file has come is another file"
+
+
+def test_with_pseudonyms_the_ledger_names_no_file(folder_and_store: tuple[Path, Path]) -> None:
+    folder, store = folder_and_store
+    folder.mkdir(exist_ok=True)
+    (folder / "QZX.dcm").write_bytes(b"film")
+    with zipfile.ZipFile(folder / "QZX.zip", "w") as archive:
+        archive.writestr("QZX/film.dcm", b"another")
+    pseudonyms, server = Pseudonyms(b"k" * 16), FakeServer()
+    landing = open_landing(str(folder), folder, pseudonyms)
+    ledger = Ledger(open_store(str(store)), landing)
+    take_new_files(landing, ledger, stable_files(landing, 0), server.claim, server.announce)
+    (batch,) = ledger.entries()
+    names = {scan.name for scan in walk_scans(folder)}
+    assert {scan.name for scan in batch.scans} == {pseudonyms(name) for name in names}
+    assert names_behind(folder, pseudonyms, [scan.name for scan in batch.scans]) == {
+        pseudonyms(name): name for name in names
+    }
+    left = [path for path in store.rglob("*") if path.is_file()]
+    assert left
+    assert not [path for path in left if b"QZX" in path.read_bytes() or "QZX" in str(path)]
+    assert take_new_files(landing, ledger, stable_files(landing, 0), server.claim, server.announce) == []
 
 
 def test_a_place_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
