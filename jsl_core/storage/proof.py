@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-__all__ = ["Unproven", "seal", "unseal"]
+__all__ = ["Unproven", "proves_itself", "seal", "unseal", "with_proof"]
 
 _HEAD = re.compile(rb'\{"proof": "([0-9a-f]{64})",\n "record": ')
 _TAIL = b"}\n"
@@ -56,6 +56,20 @@ def unseal(key: str, data: bytes, *, or_plain: bool = False) -> Any:
     except (ValueError, RecursionError):
         pass
     raise Unproven(f"{key} is damaged")
+
+
+def with_proof(record: dict[str, Any]) -> dict[str, Any]:
+    """Add a field `proof` to a JSON object that people read: the digest of all its other fields."""
+    return record | {"proof": _digest(record)}
+
+
+def proves_itself(record: dict[str, Any]) -> bool:
+    """Whether a JSON object has all its fields as `with_proof` saw them."""
+    return record.get("proof") == _digest({name: record[name] for name in record if name != "proof"})
+
+
+def _digest(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(json.loads(json.dumps(record)), sort_keys=True).encode()).hexdigest()
 
 
 def _proof(key: str, text: bytes) -> bytes:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from jsl_core.config import TrainingSettings
 from jsl_core.errors import BundleError
@@ -17,6 +18,7 @@ from jsl_core.learning.model.baseline import BaselineBundle
 from jsl_core.learning.model.ensemble import Ensemble, validation_risks
 from jsl_core.learning.model.record import BundleRecord
 from jsl_core.learning.regimes import TrainingJob, gather_folds, train_regime, train_risk_factors
+from jsl_core.storage.proof import with_proof
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +32,12 @@ def trained(dataset: Path, fast: TrainingSettings, tmp_path_factory: pytest.Temp
 
 
 def copy_with_record(bundle: Path, folder: Path, edit: Callable[[dict[str, Any]], object]) -> Path:
-    """A copy of a bundle whose record was edited."""
+    """A copy of a bundle whose record was written otherwise, with a proof of that."""
     shutil.copytree(bundle, folder)
     record = json.loads((folder / "bundle.json").read_text())
     edit(record)
-    (folder / "bundle.json").write_text(json.dumps(record))
+    proof = record.pop("proof", None)
+    (folder / "bundle.json").write_text(json.dumps(with_proof(record) if proof else record))
     return folder
 
 
@@ -88,7 +91,21 @@ def test_a_field_of_the_baseline_s_record_that_is_missing_is_named(
         (lambda record: record["network"].update(heads=[]), "the network has no heads"),
         (lambda record: record["network"].update(inputs=3), "takes 3 risk factors, not the 0 named"),
         (lambda record: record["temperature"].pop("kl"), "temperature lacks kl"),
-        (lambda record: record["temperature"].update(kl=0), "temperature.kl: Input should be greater than 0"),
+        (lambda record: record["temperature"].update(kl=0), "temperature.kl: Input should be greater than"),
+        (lambda record: record["temperature"].update(kl=-1), "temperature.kl: Input should be greater than"),
+        (lambda record: record["temperature"].update(jsl=float("inf")), "temperature.jsl: Input should be"),
+        (lambda record: record["temperature"].update(jsl=float("nan")), "temperature.jsl: Input should be"),
+        (lambda record: record["thresholds"].update(jsl=7.0), "thresholds.jsl: Input should be less than"),
+        (lambda record: record.update(version="99.0"), "made by JSL 99.0, this is"),
+        (lambda record: record.update(version="new"), "'new' is no version of JSL"),
+        (
+            lambda record: record["network"].update(normalise="imagenet"),
+            "answers to a known image are not those",
+        ),
+        (
+            lambda record: record["network"].update(band=[0.25, 0.75]),
+            "answers to a known image are not those",
+        ),
         (lambda record: record.update(prior_shift=float("nan")), "prior_shift: "),
         (lambda record: record["thresholds"].clear(), "thresholds lack jsl"),
         (lambda record: record.update(mm_per_pixel="wide"), "mm_per_pixel: "),
@@ -131,18 +148,84 @@ def test_risk_factors_that_do_not_fit_the_model_are_one_line(
     assert reason in read_error(copy_with_record(trained / "risk-factors", tmp_path / "bundle", edit))
 
 
-def test_weights_of_a_baseline_that_are_incomplete_are_one_line(trained: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(trained / "risk-factors", tmp_path / "bundle")
-    weights = BaselineBundle.load(folder).coefficients
-    save_file({"coefficients": weights}, folder / "model.safetensors")
+def unproven(record: dict[str, Any]) -> None:
+    """Make a record one of the versions before there were proofs."""
+    for field in ("files", "probe", "proof"):
+        record.pop(field, None)
+
+
+@pytest.mark.parametrize("scale", [np.nan, np.inf, 1e30])
+def test_weights_of_a_baseline_that_are_incomplete_or_beyond_measure_are_one_line(
+    trained: Path, tmp_path: Path, scale: float
+) -> None:
+    folder = copy_with_record(trained / "risk-factors", tmp_path / "bundle", unproven)
+    baseline = BaselineBundle.load(folder)
+    save_file({"coefficients": baseline.coefficients}, folder / "model.safetensors")
     assert "model.safetensors is of another model" in read_error(folder)
+    weights = {"coefficients": scale * baseline.coefficients, "intercept": np.array([baseline.intercept])}
+    save_file(weights, folder / "model.safetensors")
+    assert "not finite, or beyond all measure" in read_error(folder)
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e30])
+def test_a_network_with_one_weight_that_is_none_scores_nobody(
+    trained: Path, tmp_path: Path, value: float
+) -> None:
+    folder = copy_with_record(trained / "multitask", tmp_path / "bundle", unproven)
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name, weight in weights.items() if weight.ndim == 4)
+    weights[name] = weights[name].copy()
+    weights[name].flat[3] = value
+    save_file(weights, folder / "model.safetensors")
+    assert f"{name} holds weights" in read_error(folder)
+    shutil.copy(trained / "multitask" / "bundle.json", folder)
+    assert read_error(folder) == "model.safetensors is damaged or of another model; copy it again"
+
+
+def test_a_changed_record_or_file_is_one_line(trained: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(trained / "multitask", tmp_path / "bundle")
+    text = (folder / "bundle.json").read_text()
+    record = json.loads(text)
+    threshold = json.dumps(record["thresholds"]["jsl"])
+    (folder / "bundle.json").write_text(text.replace(threshold, "0.5"))
+    assert read_error(folder) == "bundle.json is not as it was written; copy it again"
+    (folder / "bundle.json").write_text(text)
+    (folder / "predictions.csv").write_text("ID\n1\n")
+    assert read_error(folder) == "predictions.csv is damaged or of another model; copy it again"
+    (folder / "predictions.csv").unlink()
+    assert Ensemble.load([folder], "cpu").members[0].predictions.empty
+
+
+def test_a_bundle_in_which_any_byte_changed_is_one_line_or_scores_as_before(
+    trained: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(7)
+    table = pd.DataFrame({"side": [1, 2]})
+    images = rng.integers(0, 255, (2, 32, 32), np.uint8)
+    before = ModelBundle.load(trained / "multitask").predict(images, table)
+    for number in range(60):
+        name = ("bundle.json", "model.safetensors")[number % 2]
+        folder = shutil.copytree(trained / "multitask", tmp_path / f"bundle-{number}")
+        data = bytearray((folder / name).read_bytes())
+        place = int(rng.integers(len(data)))
+        if number % 3:
+            data[place] ^= 1 << int(rng.integers(8))
+        else:
+            del data[place : place + int(rng.integers(1, 200))]
+        (folder / name).write_bytes(data)
+        try:
+            after = ModelBundle.load(folder).predict(images, table)
+        except BundleError:
+            continue
+        assert name == "bundle.json"  # between its tokens
+        pd.testing.assert_frame_equal(after, before)
 
 
 @pytest.mark.parametrize("text", ["", "ID\n1\n", "ID,split,JSL_Prog,jsl_risk\n1,val,yes,high\n"])
 def test_an_ensemble_does_without_the_predictions_of_a_bundle_where_they_are_damaged(
     trained: Path, tmp_path: Path, text: str
 ) -> None:
-    folder = shutil.copytree(trained / "multitask", tmp_path / "bundle")
+    folder = copy_with_record(trained / "multitask", tmp_path / "bundle", unproven)
     (folder / "predictions.csv").write_text(text)
     ensemble = Ensemble.load([folder, trained / "multitask"], "cpu")
     own = [member.bundle.thresholds["jsl"] for member in ensemble.members]
@@ -153,6 +236,7 @@ def test_an_ensemble_does_without_the_predictions_of_a_bundle_where_they_are_dam
 
 def test_a_record_of_an_earlier_version_is_read(trained: Path, tmp_path: Path) -> None:
     def edit(record: dict[str, Any]) -> None:
+        unproven(record)
         for field in ("flip", "mm_per_pixel", "version"):
             record.pop(field)
         record["network"].pop("band")

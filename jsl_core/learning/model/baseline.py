@@ -11,9 +11,11 @@ from jsl_core.cohort.columns import RISK
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.calibration import sigmoid
-from jsl_core.learning.model.record import BundleRecord
+from jsl_core.learning.model.record import WEIGHTS, BundleRecord
 
 __all__ = ["BaselineBundle"]
+
+_LARGEST = 1e4  # log odds per standard deviation of a factor, far beyond what any data gives
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ class BaselineBundle:
             raise BundleError(
                 f"{folder}: bundle.json: factors: a model without a network needs some; train it again"
             )
+        record.check_file(folder, WEIGHTS)
         try:
-            weights = load_file(folder / "model.safetensors")
+            weights = load_file(folder / WEIGHTS)
         except Exception as error:  # missing or truncated
             raise BundleError(f"{folder}: model.safetensors is damaged; train it again") from error
         if not weights:
@@ -60,6 +63,11 @@ class BaselineBundle:
         shapes = {name: values.shape for name, values in weights.items()}
         if shapes != {"coefficients": (len(record.factors.names),), "intercept": (1,)}:
             raise BundleError(f"{folder}: model.safetensors is of another model; train it again")
+        if not all(np.isfinite(each).all() and (np.abs(each) < _LARGEST).all() for each in weights.values()):
+            raise BundleError(
+                f"{folder}: model.safetensors holds weights that are not finite, or beyond all measure; "
+                "train it again"
+            )
         return cls(
             regime=record.regime,
             factors=record.factors,

@@ -15,7 +15,8 @@ from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError, JslError
 from jsl_core.learning.model.calibration import sigmoid, softmax
 from jsl_core.learning.model.networks import KneeNetwork, NetworkSpec
-from jsl_core.learning.model.record import FORMAT, BundleRecord, NetworkRecord, write_json
+from jsl_core.learning.model.probe import ask_probe, judge_network
+from jsl_core.learning.model.record import FORMAT, WEIGHTS, BundleRecord, NetworkRecord, write_bundle_json
 from jsl_core.learning.model.tensors import to_float
 from jsl_core.system.files import replace_atomically
 
@@ -62,10 +63,13 @@ class ModelBundle:
         return self.network.spec.size
 
     def save(self, folder: Path) -> None:
-        """Write `model.safetensors` and, last, `bundle.json`; the same model gives the same bytes."""
+        """Write `model.safetensors` and, last, `bundle.json`; the same model gives the same bytes.
+
+        The record has the digest of the folder's `predictions.csv`, which is to be written before.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         state = {key: tensor.cpu().contiguous() for key, tensor in self.network.state_dict().items()}
-        with replace_atomically(folder / "model.safetensors") as temporary:
+        with replace_atomically(folder / WEIGHTS) as temporary:
             save_file(state, temporary)
         record = {
             "format": FORMAT,
@@ -83,26 +87,31 @@ class ModelBundle:
             "flip": self.flip,
             "mm_per_pixel": self.mm_per_pixel,
             "version": self.version,
+            "probe": ask_probe(self.network),
         }
-        write_json(folder / "bundle.json", record)
+        write_bundle_json(folder, record)
 
     @classmethod
     def load(cls, folder: Path) -> "ModelBundle":
         """The bundle in a folder, in evaluation mode on the CPU.
 
         Raises:
-            BundleError: It is no bundle, damaged, of another format, or has no network.
+            BundleError: It is no bundle, damaged, of another format, has no network, or one that does not
+                answer a known input as it did when it was saved.
         """
         if (record := BundleRecord.read(folder)).network is None:
             raise BundleError(f"{folder}: a {record.regime} bundle has no network; name an image model")
         record = NetworkRecord.read(folder)
+        record.check_file(folder, WEIGHTS)
         network = _build_network(record.network, folder)
         try:
-            network.load_state_dict(load_file(folder / "model.safetensors"))
+            network.load_state_dict(load_file(folder / WEIGHTS))
         except Exception as error:  # missing, truncated, or another network's
             raise BundleError(
                 f"{folder}: model.safetensors is damaged or of another network; copy it again"
             ) from error
+        if wrong := judge_network(network, record.probe):
+            raise BundleError(f"{folder}: {WEIGHTS}: {wrong}; copy the bundle again, or train it again")
         return cls(
             regime=record.regime,
             network=network.eval(),

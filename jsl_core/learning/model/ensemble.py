@@ -16,7 +16,7 @@ from jsl_core.errors import BadTable, BundleError
 from jsl_core.learning.model.baseline import BaselineBundle
 from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.calibration import best_threshold
-from jsl_core.learning.model.record import BundleRecord
+from jsl_core.learning.model.record import PREDICTIONS, BundleRecord
 from jsl_core.system.spreadsheet import read_csv
 from jsl_core.training.device import pick_device
 
@@ -175,9 +175,11 @@ def _model_folders(folder: Path) -> list[Path]:
 
 
 def _load_member(folder: Path, name: str) -> Member:
-    has_network = BundleRecord.read(folder).network is not None
-    bundle = ModelBundle.load(folder) if has_network else BaselineBundle.load(folder)
-    return Member(name, bundle, _read_predictions(folder / "predictions.csv"))
+    record = BundleRecord.read(folder)
+    bundle = ModelBundle.load(folder) if record.network is not None else BaselineBundle.load(folder)
+    if (folder / PREDICTIONS).exists():  # the threshold of several models depends on them
+        record.check_file(folder, PREDICTIONS)
+    return Member(name, bundle, _read_predictions(folder / PREDICTIONS))
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:

@@ -1,28 +1,54 @@
-"""`bundle.json`: what a bundle says of its model, checked field by field as it is read."""
+"""`bundle.json`: what a bundle says of its model, checked field by field as it is read.
+
+It ends with a proof, the digest of its other fields, and has the digests of the files that scores depend on.
+Bundles of earlier versions have neither: of them the fields are checked.
+"""
 
 import json
+import math
+import re
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     FiniteFloat,
-    PositiveFloat,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
+from jsl_core import __version__
 from jsl_core.cohort.columns import FACTORS, GRADE
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.networks import NetworkSpec
+from jsl_core.storage.artifact import Artifact
+from jsl_core.storage.proof import proves_itself, with_proof
 from jsl_core.system.files import write_atomically
 
-__all__ = ["FORMAT", "BundleRecord", "NetworkRecord", "write_json"]
+__all__ = [
+    "FORMAT",
+    "PREDICTIONS",
+    "WEIGHTS",
+    "BundleRecord",
+    "NetworkRecord",
+    "write_bundle_json",
+    "write_json",
+]
 
 FORMAT = 1
+WEIGHTS, PREDICTIONS = "model.safetensors", "predictions.csv"  # the files that scores depend on
+
+_PROVEN = ("files", "probe", "proof")  # fields of a record that proves itself
+_VERSION = re.compile(r"(\d+)\.(\d+)")
+# What training can give: temperatures are sought in 0.25…8, shifts are log odds of a prevalence.
+_Temperature = Annotated[float, Field(ge=0.01, le=100)]
+_LogOdds = Annotated[float, Field(ge=-50, le=50)]
+_Risk = Annotated[float, Field(ge=0, le=1)]
+_Millimetres = Annotated[float, Field(gt=0, le=10)]
 
 
 class BundleRecord(BaseModel):
@@ -33,10 +59,12 @@ class BundleRecord(BaseModel):
     regime: str
     network: NetworkSpec | None
     factors: FactorEncoder | None
-    thresholds: dict[str, FiniteFloat]
+    thresholds: dict[str, _Risk]
     dataset: str
     settings: dict[str, Any]
     folds: int = Field(0, ge=0)
+    files: dict[str, str] = {}
+    version: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -57,12 +85,43 @@ class BundleRecord(BaseModel):
                 f"{folder}: bundle format {fields.get('format')!r}, not {FORMAT}; train it again"
             )
         try:
-            return cls.model_validate_json(text)
+            record = cls.model_validate_json(text)
+            if record.network is not None:
+                NetworkRecord.model_validate_json(text)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ": ".join([str(folder), "bundle.json", *filter(None, [".".join(map(str, first["loc"]))])])
             reason = first["msg"].removeprefix("Value error, ")
             raise BundleError(f"{where}: {reason}; train it again") from error
+        if fields.keys() & set(_PROVEN) and not proves_itself(fields):
+            raise BundleError(f"{folder}: bundle.json is not as it was written; copy it again")
+        return record
+
+    def check_file(self, folder: Path, name: str) -> None:
+        """Check that a file of the bundle is the one that was saved, as far as the record says.
+
+        Raises:
+            BundleError: It is another, or missing.
+        """
+        if name not in self.files:
+            return
+        try:
+            digest = Artifact.of_file(folder / name).sha256
+        except OSError:
+            raise BundleError(f"{folder}: {name} is missing; copy the bundle again") from None
+        if digest != self.files[name]:
+            raise BundleError(f"{folder}: {name} is damaged or of another model; copy it again")
+
+    @field_validator("version")
+    @classmethod
+    def _check_version(cls, version: str) -> str:
+        if version:
+            numbers = _VERSION.match(version)
+            if numbers is None:
+                raise ValueError(f"{version!r} is no version of JSL")
+            if tuple(map(int, numbers.groups())) > tuple(map(int, __version__.split(".")[:2])):
+                raise ValueError(f"made by JSL {version}, this is {__version__}: install that version, or")
+        return version
 
     @model_validator(mode="after")
     def _check_factors(self) -> Self:
@@ -72,6 +131,10 @@ class BundleRecord(BaseModel):
                 raise ValueError(f"there is no risk factor {unknown[0]!r}")
             if any(len(part) != len(columns) for part in vars(self.factors).values()):
                 raise ValueError("the risk factors have not one fill, mean and scale each")
+            if not all(map(math.isfinite, (*self.factors.fill, *self.factors.mean, *self.factors.scale))):
+                raise ValueError("a risk factor's fill, mean or scale is not finite")
+            if not all(scale > 0 for scale in self.factors.scale):
+                raise ValueError("a risk factor's scale is not above 0")
         return self
 
 
@@ -80,13 +143,13 @@ class NetworkRecord(BundleRecord):
 
     network: NetworkSpec
     mirror_left: bool
-    temperature: dict[str, PositiveFloat]
-    prior_shift: FiniteFloat
+    temperature: dict[str, _Temperature]
+    prior_shift: _LogOdds
     parent: str
     # Earlier bundles lack these three.
     flip: bool = False
-    mm_per_pixel: PositiveFloat | None = None
-    version: str = ""
+    mm_per_pixel: _Millimetres | None = None
+    probe: dict[str, list[list[FiniteFloat]]] | None = None
 
     @model_validator(mode="after")
     def _check_heads(self) -> Self:
@@ -101,6 +164,16 @@ class NetworkRecord(BundleRecord):
         if inputs != self.network.inputs:
             raise ValueError(f"the network takes {self.network.inputs} risk factors, not the {inputs} named")
         return self
+
+
+def write_bundle_json(folder: Path, record: dict[str, Any]) -> None:
+    """Write a bundle's record, which is written last, with the digests of its files and its proof."""
+    files = {
+        name: Artifact.of_file(folder / name).sha256
+        for name in (WEIGHTS, PREDICTIONS)
+        if (folder / name).is_file()
+    }
+    write_json(folder / "bundle.json", with_proof(record | {"files": files}))
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BundleError
-from jsl_core.learning.model.record import FORMAT, BundleRecord, write_json
+from jsl_core.learning.model.record import FORMAT, BundleRecord, write_bundle_json
 from jsl_core.learning.regimes.outputs import write_scores
 from jsl_core.system.spreadsheet import read_csv
 
@@ -55,7 +55,7 @@ def gather_folds(folders: Sequence[Path], dataset: Path, out: Path) -> None:
         "thresholds": thresholds,
         "dataset": packed.digest,
     }
-    write_json(out / "bundle.json", record)
+    write_bundle_json(out, record)
 
 
 def _out_of_fold(rows: pd.DataFrame) -> pd.DataFrame:

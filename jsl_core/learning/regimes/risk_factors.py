@@ -14,7 +14,7 @@ from jsl_core.config import TrainingSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings
 from jsl_core.learning.model.calibration import best_threshold
-from jsl_core.learning.model.record import FORMAT, write_json
+from jsl_core.learning.model.record import FORMAT, write_bundle_json
 from jsl_core.learning.regimes.labels import check_labels
 from jsl_core.learning.regimes.outputs import predictions_table, write_scores
 from jsl_core.system.files import replace_atomically
@@ -82,4 +82,4 @@ def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fol
         "dataset": packed.digest,
         "settings": settings.model_dump(mode="json"),
     }
-    write_json(out / "bundle.json", record)
+    write_bundle_json(out, record)

@@ -110,8 +110,8 @@ def train_regime(
         flip=flip,
         mm_per_pixel=_common_scale(packed.table),
     )
-    bundle.save(job.out)
     write_outputs(job.out, bundle, packed, logits, history)
+    bundle.save(job.out)  # last: it has the digests of the others
 
 
 def _build_trainer(
