@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from jsl_core.config import CropSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging import Image, decode_png, encode_png
+from jsl_core.imaging.names import encode_name
 from jsl_core.scans.rows import Outcome, Row, accepted, map_with_memo, read_rows, write_rows
 from jsl_core.storage import Artifact, Memo, Store, artifacts_in
 from tasks.caching import Placement, stage, stage_key
@@ -17,6 +18,10 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import: a run says before that tha
 __all__ = ["crop"]
 
 _BATCH = 16
+_FROM_KNEE = (
+    *("file", "ID", "participant", "side", "side_from", "polarity_from", "joints_seen", "note"),
+    "spacing_mm",
+)
 
 
 @stage("crop", version=1)
@@ -53,8 +58,8 @@ def _joint(
         return error
     x1, y1, x2, y2 = joint.box
     return [
-        {key: knee[key] for key in ("file", "ID", "participant", "side", "spacing_mm")}
+        {key: knee[key] for key in _FROM_KNEE}
         | {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "score": joint.score}
         | {"padded": joint.padded, "ambiguous": joint.ambiguous}
-        | {"png": store.put(encode_png(joint.pixels), f"{knee['ID']}.png").model_dump()}
+        | {"png": store.put(encode_png(joint.pixels), f"{encode_name(knee['ID'])}.png").model_dump()}
     ]

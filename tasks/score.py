@@ -5,8 +5,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
 from jsl_core.cohort import read_cohort
 from jsl_core.config import PredictSettings
 from jsl_core.errors import BundleError
@@ -15,12 +13,13 @@ from jsl_core.learning.model.ensemble import Ensemble
 from jsl_core.scans.rows import Row, read_rows
 from jsl_core.scoring import JointCrop, encode_scores, score_crops
 from jsl_core.storage import Artifact, Store, checkout, put_tree
+from jsl_core.system.spreadsheet import read_csv
 from tasks.caching import Placement, stage
 from tasks.progress import Progress
 
 __all__ = ["field_of_view", "put_models", "score"]
 
-_NAMES = ("file", "participant", "ID", "side")
+_NAMES = ("file", "participant", "ID", "side", "side_from", "polarity_from", "note")
 
 
 def put_models(models: tuple[str, ...], placement: Placement) -> list[Artifact]:
@@ -68,7 +67,7 @@ def score(
     table = None
     if factors:
         with tempfile.TemporaryDirectory() as folder:
-            table = read_cohort(store.fetch(factors, Path(folder, factors.name)))
+            table = read_cohort(store.fetch(factors, Path(folder, factors.name)), any_split=True)
     ensemble.check_factors(table, "factors")
 
     def knees() -> Iterator[JointCrop | Row]:
@@ -76,7 +75,7 @@ def score(
             pixels = decode_png(store.get(Artifact.model_validate(row["png"])))
             yield JointCrop(**{name: row[name] for name in _NAMES}, pixels=pixels)
             progress.step()
-        rejects = pd.read_csv(io.BytesIO(store.get(rejected)), dtype=str, keep_default_na=False)
+        rejects = read_csv(io.BytesIO(store.get(rejected))).fillna("")
         yield from ({str(name): value for name, value in row.items()} for row in rejects.to_dict("records"))
 
     return store.put(encode_scores(score_crops(ensemble, knees(), table, settings.flip)), "scores.csv")

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from jsl_core.config import CropSettings
 from jsl_core.detection.detector import Detection
-from jsl_core.detection.knee_pairing import pair_knees
 from jsl_core.errors import BadScan
 
-__all__ = ["Joint", "crop_film_joints", "crop_joint"]
+__all__ = ["Box", "Joint", "choose_joint", "crop_at", "crop_joint"]
 
 EDGE = 1.0  # pixels from the image's border within which a box is taken to be cut by it
 AMBIGUOUS = 0.5  # a second joint of more than this share of the first one's merit makes the choice ambiguous
@@ -47,13 +46,31 @@ def crop_joint(
 ) -> Joint:
     """Crop the one joint of a split knee's image.
 
-    Of several boxes the best by score and position is taken: a split knee's joint is near the middle.
-
     Args:
         image: uint8 H×W.
         detections: Of this image, in its pixels.
         spacing_mm: Mm per pixel, which a crop in millimetres needs; without it the squared box is used.
         settings: Shape and margin of the crop.
+
+    Raises:
+        BadScan: `no_joint` where there is no detection.
+    """
+    best, ambiguous = choose_joint(image, detections, settings)
+    return crop_at(image, best, spacing_mm, settings, ambiguous)
+
+
+def choose_joint(
+    image: NDArray[np.uint8], detections: Sequence[Detection], settings: CropSettings
+) -> tuple[Detection, bool]:
+    """Choose the best of several boxes by score and position: a split knee's joint is near the middle.
+
+    Args:
+        image: uint8 H×W.
+        detections: Of this image, in its pixels.
+        settings: The score that they had to reach.
+
+    Returns:
+        The detection, and whether another one was nearly as likely to be the joint.
 
     Raises:
         BadScan: `no_joint` where there is no detection.
@@ -65,34 +82,7 @@ def crop_joint(
     order = sorted(range(len(detections)), key=lambda index: -merits[index])
     best = detections[order[0]]
     ambiguous = len(order) > 1 and merits[order[1]] > AMBIGUOUS * merits[order[0]]
-    return _crop_at(image, best, spacing_mm, settings, ambiguous)
-
-
-def crop_film_joints(
-    image: NDArray[np.uint8],
-    detections: Sequence[Detection],
-    spacing_mm: float | None,
-    settings: CropSettings,
-) -> list[Joint]:
-    """Crop the joints of an unsplit film: the best two boxes that can be two knees', left on the film first.
-
-    A third box nearly as good as the second makes both ambiguous.
-
-    Args:
-        image: uint8 H×W.
-        detections: Of this film, in its pixels, best first.
-        spacing_mm: Mm per pixel, as for `crop_joint`.
-        settings: Shape and margin of the crops.
-
-    Raises:
-        BadScan: `no_joint` where there is no detection.
-    """
-    if not detections:
-        raise BadScan("no_joint", f"no knee joint was found with a score of {settings.score:g} or more")
-    best, *others = pair_knees(detections)
-    ambiguous = len(others) > 1 and others[1].score > AMBIGUOUS * others[0].score
-    knees = sorted([best, *others[:1]], key=lambda detection: detection.x1)
-    return [_crop_at(image, knee, spacing_mm, settings, ambiguous) for knee in knees]
+    return best, ambiguous
 
 
 def _centrality(detection: Detection, width: int, height: int) -> float:
@@ -102,13 +92,14 @@ def _centrality(detection: Detection, width: int, height: int) -> float:
     return 1 - max(abs(dx), abs(dy)) / 2
 
 
-def _crop_at(
+def crop_at(
     image: NDArray[np.uint8],
     detection: Detection,
     spacing_mm: float | None,
     settings: CropSettings,
-    ambiguous: bool,
+    ambiguous: bool = False,
 ) -> Joint:
+    """Crop one joint; arguments as of `crop_joint`."""
     height, width = image.shape
     box = _crop_box(detection, (width, height), spacing_mm, settings)
     x1, y1, x2, y2 = math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])

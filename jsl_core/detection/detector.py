@@ -53,7 +53,11 @@ class Detector:
         self.network, self.engine, self.resize = network, engine, resize
 
     def boxes(
-        self, images: Sequence[NDArray[np.unsignedinteger]], score: float, nms_iou: float = 0.5
+        self,
+        images: Sequence[NDArray[np.unsignedinteger]],
+        score: float,
+        nms_iou: float = 0.5,
+        size: tuple[int, int] | None = None,
     ) -> list[tuple[Boxes, NDArray[np.float32]]]:
         """Find the joints of images, all in one batch.
 
@@ -61,13 +65,15 @@ class Detector:
             images: Grey, uint8 or uint16, each H×W of any size.
             score: The least score of a box, 0…1.
             nms_iou: Of boxes that overlap by more than this only the best remains.
+            size: Width and height to which images are resized, multiples of 32; None: the network's own.
 
         Returns:
             Per image boxes N×4 (x1, y1, x2, y2 in its pixels, clipped to it) and scores N, best first.
         """
         if not images:
             return []
-        inputs = [resize_to_input(to_eight_bits(image), self.network.size, self.resize) for image in images]
+        size = size or self.network.size
+        inputs = [resize_to_input(to_eight_bits(image), size, self.resize) for image in images]
         boxes, scores = decode(self.engine(np.stack([canvas for canvas, _ in inputs])), self.network.heads)
         results = []
         for image, (_, transform), box, value in zip(

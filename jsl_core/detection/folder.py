@@ -2,9 +2,8 @@
 
 import io
 import multiprocessing
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
@@ -16,21 +15,23 @@ import torch
 from numpy.typing import NDArray
 
 from jsl_core.config import ConvertSettings, CropSettings
-from jsl_core.detection.crop import Joint, crop_film_joints, crop_joint
+from jsl_core.detection.crop import Box, Joint, crop_at
 from jsl_core.detection.detector import JointDetector
+from jsl_core.detection.look import look_at_film
+from jsl_core.detection.picture_knees import knee_of_picture, knees_of_film
 from jsl_core.detection.resize import to_eight_bits
 from jsl_core.errors import BadScan
 from jsl_core.imaging import ScanRecord, convert_scan, decode_png, encode_png, read_scan
 from jsl_core.imaging.folder_run import FolderRun, Progress, Row
+from jsl_core.imaging.names import encode_name
+from jsl_core.imaging.split import to_conventional
 
 __all__ = ["CropJob", "crop_folder"]
 
-_COLUMNS = ["file", "ID", "side", "x1", "y1", "x2", "y2", "score", "reason"]
+_COLUMNS = ["file", "ID", "side", "side_from", "x1", "y1", "x2", "y2", "score", "polarity_from", "reason"]
 _OF_CROP = ["x1", "y1", "x2", "y2", "score"]  # columns that are blank where there is no crop
 _NO_PICTURE = frozenset({".csv", ".json", ".txt", ".md", ".html"})
 _PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"II*\0", b"MM\0*")  # also WebP, BMP, TIFF
-_KNEE = re.compile(r"(?P<participant>.+)_(?P<side>[12])$")
-_RIGHT, _LEFT = 1, 2
 _OVERLAY = "overlay"
 
 
@@ -57,8 +58,8 @@ def crop_folder(
 
     Returns:
         What `boxes.csv` holds: a row a joint or rejected file with file, ID, side (1 right, 2 left, blank if
-        unknown), the box (x1, y1, x2, y2) of the crop in pixels of the source image, score, and why
-        there is no crop. Of joints of one ID the first is used.
+        unknown) and what tells it, the box (x1, y1, x2, y2) of the crop in pixels of the source image, score,
+        whose word the polarity is, and why there is no crop. Of joints of one ID the first is used.
 
     Raises:
         JslError: If `src` holds no pictures or nothing can be written.
@@ -86,40 +87,78 @@ def _as_text(table: pd.DataFrame) -> Iterator[Row]:
 def _crop_file(item: tuple[str, None], *, fresh: bool, run: FolderRun, job: CropJob) -> list[Row]:
     """The rows of one picture, its crops staged as PNG and, last, its overlay as JPEG."""
     file, _ = item
-    image, spacing, scan = _read(read_scan(run.source, file), file)
-    detections = _detector(job.settings).detect([image])[0]
+    image, scan = _read(read_scan(run.source, file), file)
+    detections = _detector(job.settings, job.full_film).detect([image])[0]
     if job.full_film:
-        joints = crop_film_joints(image, detections, spacing, job.settings)
+        scan, image, knees = knees_of_film(image, scan, detections)
     else:
-        joints = [crop_joint(image, detections, spacing, job.settings)]
+        scan, image, knees = knee_of_picture(image, scan, detections, job.settings)
+    spacing = scan.spacing_mm and scan.spacing_mm[1]
+    film = to_conventional(image, scan)
     rows: list[Row] = []
-    for joint, (name, side) in zip(joints, _names(file, joints, scan, job.full_film), strict=True):
-        x1, y1, x2, y2 = joint.box
-        row: Row = {"ID": name, "png": f"{name}.png", "side": side, "score": joint.score}
+    joints: list[Joint] = []
+    for knee in knees:
+        names: Row = {"ID": knee.ID, "side": knee.side, "side_from": knee.side_from}
+        if knee.detection is None:
+            reason = BadScan("no_joint", "no knee joint was found on this leg")
+            rows.append({"file": file} | names | {"reason": reason.code, "sentence": str(reason)})
+            continue
+        joint = crop_at(film, knee.detection, spacing, job.settings)
+        x1, y1, x2, y2 = box = _as_stored(joint.box, scan, image.shape)
+        joints.append(replace(joint, box=box))
+        row = names | {"png": f"{encode_name(knee.ID)}.png", "score": joint.score}
+        row |= {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "polarity_from": scan.polarity_from}
         png = encode_png(joint.pixels, None if spacing is None else (spacing, spacing))
-        rows.append(run.stage(file, row | {"x1": x1, "y1": y1, "x2": x2, "y2": y2}, png))
+        rows.append(run.stage(file, row, png))
     if job.overlay:
         row = {_OVERLAY: True, "png": f"{_OVERLAY}/{_stem(file)}.jpg"}
         rows.append(run.stage(file, row, _draw_overlay(image, joints)))
     return rows
 
 
+def _as_stored(box: Box, scan: ScanRecord, size: tuple[int, ...]) -> Box:
+    """A box of the conventional display in the pixels of the picture as stored."""
+    height, width = size
+    x1, y1, x2, y2 = box
+    if scan.flipped:
+        x1, x2 = width - x2, width - x1
+    if scan.upside_down:
+        y1, y2 = height - y2, height - y1
+    return x1, y1, x2, y2
+
+
 @cache
-def _detector(settings: CropSettings) -> JointDetector:
+def _detector(settings: CropSettings, full_film: bool) -> JointDetector:
+    """The detector; of an unsplit film all its boxes count."""
     if multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)  # the processes are the parallelism
-    return JointDetector.load(settings)
+    detector = JointDetector.load(settings)
+    detector.one_film = detector.one_film and not full_film
+    return detector
 
 
-def _read(data: bytes, file: str) -> tuple[NDArray[np.uint8], float | None, ScanRecord | None]:
-    """A picture, its mm per pixel where known, and a DICOM file's record."""
-    if data.startswith(_PICTURE_STARTS) and data[128:132] != b"DICM":
-        pixels = decode_png(data)
-        if pixels.dtype not in (np.uint8, np.uint16):
-            raise BadScan("undecodable", "the picture holds no grey levels of 8 or 16 bits")
-        return pixels, _spacing(data), None
-    scan, png = convert_scan(data, file, ConvertSettings(any_view=True))
-    return decode_png(png), _spacing(png), scan
+def _read(data: bytes, file: str) -> tuple[NDArray[np.unsignedinteger], ScanRecord]:
+    """A picture as stored, and what is known of it; the participant is a file's name where no tag says."""
+    if not data.startswith(_PICTURE_STARTS) or data[128:132] == b"DICM":
+        scan, png = convert_scan(data, file, ConvertSettings(any_view=True), look_at_film)
+        spacing = _spacing(png)
+        known = {"spacing_mm": spacing and (spacing, spacing), "participant": scan.participant or _stem(file)}
+        return decode_png(png), scan.model_copy(update=known)
+    pixels = decode_png(data)
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise BadScan("undecodable", "the picture holds no grey levels of 8 or 16 bits")
+    spacing = _spacing(data)
+    return pixels, ScanRecord(
+        file=file,
+        participant=_stem(file),
+        spacing_mm=spacing and (spacing, spacing),
+        spacing_source="none",
+        width=pixels.shape[1],
+        height=pixels.shape[0],
+        bits=8 * pixels.dtype.itemsize,
+        photometric="",
+        transfer_syntax="",
+    )
 
 
 def _spacing(picture: bytes) -> float | None:
@@ -127,24 +166,6 @@ def _spacing(picture: bytes) -> float | None:
     dpi = PIL.Image.open(io.BytesIO(picture)).info.get("dpi", (0, 0))
     spacing = 25.4 / float(dpi[0]) if dpi[0] else 0.0
     return spacing if 0.05 <= spacing <= 0.25 else None
-
-
-def _names(
-    file: str, joints: list[Joint], scan: ScanRecord | None, full_film: bool
-) -> Iterator[tuple[str, int | None]]:
-    """The ID and side of each joint, left on the film first."""
-    stem = scan.participant if scan and scan.participant else _stem(file)
-    knee = _KNEE.match(stem)
-    if len(joints) == 2:
-        sides = (_LEFT, _RIGHT) if scan and scan.flipped else (_RIGHT, _LEFT)
-        yield from ((f"{stem}_{side}", side) for side in sides)
-    elif knee and not full_film:
-        yield stem, int(knee["side"])
-    elif scan and scan.laterality in ("R", "L"):
-        side = _RIGHT if scan.laterality == "R" else _LEFT
-        yield f"{stem}_{side}", side
-    else:
-        yield stem, None
 
 
 def _stem(file: str) -> str:

@@ -34,7 +34,7 @@ from jsl_core.imaging.tags import (
 )
 from jsl_core.imaging.voi import Window, modality_values, voi_of
 
-__all__ = ["read_radiograph"]
+__all__ = ["read_participant", "read_radiograph"]
 
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # the element's tag, little endian
 
@@ -68,15 +68,27 @@ def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[
             laterality=laterality,
             flipped=orientation.startswith("R"),
             upside_down=orientation.endswith("H"),
+            oriented=orientation[:1] in ("L", "R"),
+            polarity_from="header",
             pixels=pixel_digest(radiograph.codes, radiograph.histogram),
         ), radiograph
+
+
+def read_participant(data: bytes, name: str, settings: ConvertSettings) -> str:
+    """Check a DICOM file by its header, and tell whose film it is; its picture is not decoded.
+
+    Raises:
+        BadScan: With a reason of the quality gate.
+    """
+    with silence_libraries():
+        ds = _parse(data, settings)
+        check_header(ds, settings)
+        return participant_of(ds, name)
 
 
 def _parse(data: bytes, settings: ConvertSettings) -> Dataset:
     if data[128:132] != b"DICM" and not _may_lack_preamble(data):
         raise BadScan("not_dicom", "the file is no DICOM file")
-    try:
-        ds = _inflate(data, settings) or pydicom.dcmread(io.BytesIO(data), force=True)
     ds = _read(data, settings)
     if "PixelData" not in ds and data.count(_PIXEL_DATA) > _count_icons(ds):
         ds = _read(end_fragments(data), settings)
@@ -87,6 +99,8 @@ def _parse(data: bytes, settings: ConvertSettings) -> Dataset:
 
 
 def _read(data: bytes, settings: ConvertSettings) -> Dataset:
+    try:
+        ds = _inflate(data, settings) or pydicom.dcmread(io.BytesIO(data), force=True)
         text(ds.file_meta, "MediaStorageSOPClassUID")
         repair_transfer_syntax(ds)
     except BadScan:
@@ -98,16 +112,16 @@ def _read(data: bytes, settings: ConvertSettings) -> Dataset:
     return ds
 
 
-def _may_lack_preamble(data: bytes) -> bool:
-    """A DICOM file without preamble begins with an element of group 2 or 8, in either byte order."""
 def _count_icons(ds: Dataset) -> int:
-    """The pictures within a dataset that are none of its own, such as the icon of a film (PS3.3 C.7.6.1.1.6)."""
+    """The pictures in sequences, which are no film: icons (PS3.3 C.7.6.1.1.6)."""
     try:
         return sum(element.tag == 0x7FE00010 for element in ds.iterall())
     except Exception:  # damaged elements
         return 0
 
 
+def _may_lack_preamble(data: bytes) -> bool:
+    """A DICOM file without preamble begins with an element of group 2 or 8, in either byte order."""
     return data[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08") and len(data) > 8
 
 

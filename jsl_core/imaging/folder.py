@@ -11,8 +11,10 @@ from pathlib import Path
 from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.errors import BadTable
 from jsl_core.imaging.folder_run import FolderRun, Progress, Row, write_table
+from jsl_core.imaging.look import Look
 from jsl_core.imaging.names import Pseudonyms, encode_name, output_names
 from jsl_core.imaging.stages import convert_scan, split_scan
+from jsl_core.system.code_key import code_key
 from jsl_core.system.spreadsheet import unescape_cell
 
 __all__ = ["convert_folder", "split_folder", "write_mapping"]
@@ -20,9 +22,25 @@ __all__ = ["convert_folder", "split_folder", "write_mapping"]
 _SCANS, _KNEES, _REJECTED = "scans.csv", "knees.csv", "rejected.csv"
 _SCAN_COLUMNS = (
     *("file", "png", "participant", "view", "spacing_mm", "spacing_source", "width", "height", "bits"),
-    *("photometric", "transfer_syntax", "reason"),
+    *("photometric", "transfer_syntax", "polarity_from", "joints_seen", "note", "reason"),
 )
-_KNEE_COLUMNS = ("file", "ID", "side", "x1", "y1", "x2", "y2", "how", "reason")
+_KNEE_COLUMNS = (
+    *(
+        "file",
+        "ID",
+        "side",
+        "side_from",
+        "x1",
+        "y1",
+        "x2",
+        "y2",
+        "how",
+        "polarity_from",
+        "joints_seen",
+        "note",
+    ),
+    "reason",
+)
 _REJECTED_COLUMNS = ("file", "ID", "reason", "sentence")
 
 
@@ -30,12 +48,15 @@ def convert_folder(
     source: Path,
     target: Path,
     settings: ConvertSettings,
+    look: Look,
     *,
     jobs: int = 0,
     pseudonyms: Pseudonyms | None = None,
     progress: Progress = lambda done, total: None,
 ) -> list[Row]:
     """Convert every scan below `source` to a PNG below `target`, with `scans.csv` and `rejected.csv`.
+
+    Each picture is looked at with `look`, as of `convert_scan`.
 
     Returns:
         A row per scan; one that cannot be used has a `reason`, a `sentence` and no PNG.
@@ -47,7 +68,7 @@ def convert_folder(
     files = run.list_files()
     pngs = [f"{pseudonyms(file)}.png" for file in files] if pseudonyms else output_names(files)
     rows = run.process(
-        partial(_convert, run=run, settings=settings),
+        partial(_convert, run=run, settings=settings, look=look),
         dict(zip(files, pngs, strict=True)),
         jobs=jobs,
         seconds_per_file=settings.seconds_per_scan,
@@ -63,6 +84,7 @@ def split_folder(
     target: Path,
     split: SplitSettings,
     convert: ConvertSettings,
+    look: Look,
     *,
     jobs: int = 0,
     pseudonyms: Pseudonyms | None = None,
@@ -84,7 +106,7 @@ def split_folder(
     facts = _read_scans(source / _SCANS)
     files = run.list_files(skip=lambda file: bool(facts) and file in (_SCANS, _REJECTED))
     rows = run.process(
-        partial(_split, run=run, split=split, convert=convert),
+        partial(_split, run=run, split=split, convert=convert, look=look),
         {file: facts.get(file, {}) for file in files},
         jobs=jobs,
         seconds_per_file=convert.seconds_per_scan,
@@ -102,16 +124,19 @@ def write_mapping(path: Path, rows: Iterable[Row]) -> None:
     write_table(path, ["pseudonym", "name"], table, mode=0o600)
 
 
-def _convert(item: tuple[str, str], *, fresh: bool, run: FolderRun, settings: ConvertSettings) -> list[Row]:
+def _convert(
+    item: tuple[str, str], *, fresh: bool, run: FolderRun, settings: ConvertSettings, look: Look
+) -> list[Row]:
     file, png = item
 
     def make(data: bytes) -> list[tuple[Row, bytes]]:
-        record, picture = convert_scan(data, file, settings)
+        record, picture = convert_scan(data, file, settings, look)
         spacing = " ".join(f"{mm:g}" for mm in dict.fromkeys(record.spacing_mm or ()))
-        own = {"png": png, "view": record.words, "spacing_mm": spacing}
-        return [(record.model_dump() | own, picture)]
+        own = {"png": png, "view": record.words, "spacing_mm": spacing, "joints_seen": record.joints_seen}
+        return [(record.model_dump(exclude={"look"}) | own, picture)]
 
-    return run.make_or_recall(file, [item, settings.model_dump(mode="json")], make, fresh=fresh)
+    key = [item, settings.model_dump(mode="json"), code_key(look).digest]
+    return run.make_or_recall(file, key, make, fresh=fresh)
 
 
 def _split(
@@ -121,11 +146,12 @@ def _split(
     run: FolderRun,
     split: SplitSettings,
     convert: ConvertSettings,
+    look: Look,
 ) -> list[Row]:
     file, facts = item
 
     def make(data: bytes) -> list[tuple[Row, bytes]]:
-        record, knees = split_scan(data, file, facts, convert, split)
+        record, knees = split_scan(data, file, facts, convert, split, look)
         rows = []
         for knee, picture in knees:
             name = f"{run.alias(record.participant)}_{knee.side}"
@@ -133,7 +159,7 @@ def _split(
             rows.append((knee.model_dump() | own, picture))
         return rows
 
-    settings = [split.model_dump(mode="json"), convert.model_dump(mode="json")]
+    settings = [split.model_dump(mode="json"), convert.model_dump(mode="json"), code_key(look).digest]
     return run.make_or_recall(file, [file, dict(facts), settings], make, fresh=fresh)
 
 

@@ -43,8 +43,14 @@ class LegValley:
     single_leg: bool
 
 
-def find_leg_valley(image: npt.NDArray) -> LegValley:
-    """Find the valley on a film, HxW uint8 or uint16, bone bright."""
+def find_leg_valley(image: npt.NDArray, between: tuple[float, float] | None = None) -> LegValley:
+    """Find the valley on a film.
+
+    Args:
+        image: HxW uint8 or uint16, bone bright.
+        between: The columns between which alone it is looked for, those of two joints; then there is one even
+            where it is shallow.
+    """
     rows = _middle_rows(_shrink(image))
     # Of a leg that is much darker than the other one the roots of the grey levels show more.
     contrasts = [contrast for power in (1.0, 0.5) if (contrast := _contrast(rows**power)) is not None]
@@ -57,9 +63,14 @@ def find_leg_valley(image: npt.NDArray) -> LegValley:
         for sheared in profiles
         for shear, profile in zip(_SHEARS, sheared, strict=True)
     ]
+    if between is not None:
+        first = min(max(int(between[0] * _WIDTH / image.shape[1]), 1), _WIDTH - 2)
+        last = min(max(int(between[1] * _WIDTH / image.shape[1]), first), _WIDTH - 2)
+        for depth in depths:
+            depth[:first] = depth[last + 1 :] = 0
     best = max(depths, key=lambda depth: float(depth.max()))
     at, depth = _middle_of_peak(best), float(best.max())
-    if depth >= _DEPTH:
+    if depth >= _DEPTH or (between is not None and depth > 0):
         return LegValley((at + 0.5) * image.shape[1] / _WIDTH, depth, False)
     return LegValley(None, depth, all(_is_single_leg(sheared[_UPRIGHT]) for sheared in profiles))
 

@@ -6,7 +6,7 @@ from pydicom import Dataset
 
 from jsl_core.imaging.tags import is_grey, photometric_of, text
 
-__all__ = ["invert", "is_inverted"]
+__all__ = ["invert", "is_inverted", "negative_of"]
 
 
 def is_inverted(ds: Dataset) -> bool:
@@ -26,3 +26,8 @@ def is_inverted(ds: Dataset) -> bool:
 def invert(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Invert display values of 0…1, after the values of interest were chosen (PS3.4 N.2)."""
     return 1 - values
+
+
+def negative_of(image: npt.NDArray) -> npt.NDArray:
+    """The negative of an HxW uint8 or uint16 picture."""
+    return np.asarray(np.iinfo(image.dtype).max - image)

@@ -4,13 +4,17 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["HowSplit", "KneeRecord", "Laterality", "ScanRecord"]
+from jsl_core.imaging.look import FilmLook
+
+__all__ = ["HowSplit", "KneeRecord", "Laterality", "PolarityFrom", "ScanRecord", "SideFrom"]
 
 Laterality = Literal["R", "L", "B", ""]
-HowSplit = Literal["valley", "half", "single"]
+HowSplit = Literal["valley", "between", "half", "single"]
+SideFrom = Literal["tag", "position", "anatomy", "name", ""]
+PolarityFrom = Literal["header", "picture", ""]
 
 _KNEES = {"R": "right", "L": "left", "B": "bilateral"}
-_FLIPPED, _UPSIDE_DOWN = "flipped", "upside-down"
+_FLIPPED, _UPSIDE_DOWN, _ORIENTED = "flipped", "upside-down", "oriented"
 
 
 class ScanRecord(BaseModel):
@@ -18,8 +22,11 @@ class ScanRecord(BaseModel):
 
     `view` is the projection, PA or AP, blank where the header is silent. `spacing_mm` is (between rows,
     between columns). `laterality` is B for both knees and blank where no tag says; `flipped` means that by
-    the tags the patient's right is on the right of the picture, `upside_down` that the feet are up. `pixels`
-    is the digest of the pixels as stored, the same under any file name.
+    the tags the patient's right is on the right of the picture, `upside_down` that the feet are up,
+    `oriented` that tags say either or neither. `pixels` is the digest of the pixels as stored, the same
+    under any file name. `look` is what the picture shows, None where nobody looked. `polarity_from` tells
+    whose word it is that bone is bright: the picture's where a film was turned, blank where nothing says.
+    `note` tells in fixed words what was done against the header.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,12 +44,25 @@ class ScanRecord(BaseModel):
     laterality: Laterality = ""
     flipped: bool = False
     upside_down: bool = False
+    oriented: bool = False
     pixels: str = ""
+    polarity_from: PolarityFrom = ""
+    note: str = ""
+    look: FilmLook | None = None
+
+    @property
+    def joints_seen(self) -> int | None:
+        """How many knee joints were found on the film; None where nobody looked."""
+        return None if self.look is None else len(self.look.joints) + self.look.others
 
     @property
     def words(self) -> str:
         """What the film shows, as a table says it: `PA bilateral`, `AP right flipped`."""
-        orientation = (_FLIPPED if self.flipped else "", _UPSIDE_DOWN if self.upside_down else "")
+        orientation = [
+            word for word, told in ((_FLIPPED, self.flipped), (_UPSIDE_DOWN, self.upside_down)) if told
+        ]
+        if self.oriented and not orientation:
+            orientation = [_ORIENTED]
         return " ".join(part for part in (self.view, _KNEES.get(self.laterality, ""), *orientation) if part)
 
     @classmethod
@@ -56,6 +76,7 @@ class ScanRecord(BaseModel):
             laterality=laterality,
             flipped=_FLIPPED in parts,
             upside_down=_UPSIDE_DOWN in parts,
+            oriented=bool({_FLIPPED, _UPSIDE_DOWN, _ORIENTED} & set(parts)),
             **fields,
         )
 
@@ -63,7 +84,9 @@ class ScanRecord(BaseModel):
 class KneeRecord(BaseModel):
     """One knee of a film: side 1 is right, 2 left; the box is (x1, y1, x2, y2) in the film's pixels.
 
-    `spacing_mm` is one number, and None too where a film's pixels are not square.
+    `side_from` tells what the side was taken from: a tag, the place on a conventional film, or the anatomy.
+    `polarity_from`, `joints_seen` and `note` are the film's. `spacing_mm` is one number, and None too where a
+    film's pixels are not square.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,3 +101,7 @@ class KneeRecord(BaseModel):
     y2: int
     how: HowSplit
     spacing_mm: float | None
+    side_from: SideFrom = ""
+    polarity_from: PolarityFrom = ""
+    joints_seen: int | None = None
+    note: str = ""

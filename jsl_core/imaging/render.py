@@ -10,7 +10,7 @@ from jsl_core.imaging.polarity import invert
 from jsl_core.imaging.radiograph import Radiograph, quantiles
 from jsl_core.imaging.voi import Window
 
-__all__ = ["render"]
+__all__ = ["render", "window_shows"]
 
 _TAILS = (0.005, 0.995)  # of the percentile window
 _FLAT = 16 / 256  # a window that shows the film in fewer of 256 grey levels is no use
@@ -24,9 +24,9 @@ def render(
 
     The film's own VOI is used unless it leaves the film flat, else a window of the film's percentiles.
     """
-    voi = radiograph.voi if window == "dicom" else None
-    grey = None if voi is None else voi(radiograph.values)
-    if grey is None or _is_flat(radiograph, grey):
+    if window == "dicom" and radiograph.voi and window_shows(radiograph):
+        grey = radiograph.voi(radiograph.values)
+    else:
         grey = percentile_window(radiograph)(radiograph.values)
     if radiograph.inverted:
         grey = invert(grey)
@@ -51,6 +51,9 @@ def percentile_window(radiograph: Radiograph) -> Window:
     return Window((low + high) / 2, max(high - low, 1e-6), "LINEAR_EXACT")
 
 
-def _is_flat(radiograph: Radiograph, grey: npt.NDArray[np.float64]) -> bool:
-    low, high = quantiles(grey, radiograph.counts, 0.01, 0.99)
-    return high - low < _FLAT
+def window_shows(radiograph: Radiograph) -> bool:
+    """Whether the film has values of interest of its own, and they do not leave it flat."""
+    if radiograph.voi is None:
+        return False
+    low, high = quantiles(radiograph.voi(radiograph.values), radiograph.counts, 0.01, 0.99)
+    return high - low >= _FLAT

@@ -93,7 +93,10 @@ def voi_of(ds: Dataset, *, signed: bool) -> Voi:
     table = _table(ds, "VOILUTSequence", signed=signed)
     if table is not None:
         first, entries, bits = table
-        return Table(first, np.minimum(entries / ((1 << bits) - 1), 1.0))
+        top = (1 << bits) - 1
+        if entries.max() <= top // 2:  # entries of 13 bits under a descriptor of 16, as CR films have them
+            top = max(int(entries.max()), 1)
+        return Table(first, np.minimum(entries / top, 1.0))
     function = text(ds, "VOILUTFunction").upper() or "LINEAR"
     if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
         function = "LINEAR"

@@ -11,6 +11,7 @@ import pandas as pd
 from jsl_core.config import ConvertSettings, CropSettings, SplitSettings
 from jsl_core.dataset import read_crop
 from jsl_core.detection import Detection, JointDetector, crop_joint
+from jsl_core.detection.look import look_at_film
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging import Image, decode_png, read_scan, walk_scans
 from jsl_core.imaging.stages import split_scan
@@ -21,6 +22,8 @@ from jsl_core.system.parallel import parallel_map
 __all__ = ["crop_joints", "crop_settings_for", "crops_from_scans", "crops_from_table"]
 
 _BATCH = 16
+_NAMES = ("file", "ID", "participant", "side")
+_SOURCES = ("side_from", "polarity_from", "note")  # how it is known, and what was done against the header
 
 
 def crops_from_scans(
@@ -100,7 +103,7 @@ def crop_joints(
     """Detect and cut the joints of knees.
 
     Args:
-        knees: Rows of the split stage with file, ID, participant, side and spacing_mm.
+        knees: Rows of the split stage.
         images: The knees' images, uint8 H×W each.
         detector: Finds the joints.
         settings: How joints are cut.
@@ -110,7 +113,7 @@ def crop_joints(
         A joint crop for each knee, or a row with the reason why there is none.
     """
     for knee, image, boxes in zip(knees, images, detector.detect(images), strict=True):
-        names = {key: knee[key] for key in ("file", "ID", "participant", "side")}
+        names = {key: knee[key] for key in (*_NAMES, *_SOURCES)}
         scaled = [_scale_box(box, field) for box in boxes]
         try:
             joint = crop_joint(image, scaled, knee["spacing_mm"], settings)
@@ -132,7 +135,7 @@ def crop_settings_for(settings: CropSettings, field_mm: float | None) -> CropSet
 
 def _split_into_knees(file: str, source: Path, convert: ConvertSettings, split: SplitSettings) -> list[Row]:
     """Convert and split one film: the rows of its knees, each with its picture under `png`."""
-    _, knees = split_scan(read_scan(source, file), file, {}, convert, split)
+    _, knees = split_scan(read_scan(source, file), file, {}, convert, split, look_at_film)
     return [knee.model_dump() | {"png": png} for knee, png in knees]
 
 

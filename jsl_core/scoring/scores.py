@@ -1,6 +1,5 @@
 """Scores of joint crops: one row each, with a reason instead where a knee cannot be scored."""
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,10 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jsl_core.cohort.columns import GRADE_PROBABILITIES, RISK, RISK_INTERVAL
+from jsl_core.cohort.persons import normalise_knee
 from jsl_core.errors import BadScan
 from jsl_core.learning.model.calibration import called_grades
 from jsl_core.learning.model.ensemble import Ensemble
 from jsl_core.scans.rows import Row, rejection
+from jsl_core.system.spreadsheet import format_csv
 
 __all__ = ["COLUMNS", "JointCrop", "encode_scores", "score_crops"]
 
@@ -22,7 +23,7 @@ COLUMNS = (
     *("participant", "ID", "side"),
     *GRADE_PROBABILITIES,
     *("kl_grade", "kl_expected", RISK, *RISK_INTERVAL, "progresses"),
-    *("file", "reason", "sentence"),
+    *("file", "side_from", "polarity_from", "note", "reason", "sentence"),
 )
 
 _BATCH = 64
@@ -33,7 +34,7 @@ class JointCrop:
     """One joint ready to be scored.
 
     `pixels` are uint8 H×W as on the film, `file` the film or picture it was cut from, `side` 1 for right and
-    2 for left.
+    2 for left. `side_from`, `polarity_from` and `note` are those of the split stage.
     """
 
     file: str
@@ -41,11 +42,15 @@ class JointCrop:
     ID: str
     side: int
     pixels: NDArray[np.uint8] = field(repr=False, compare=False)
+    side_from: str = ""
+    polarity_from: str = ""
+    note: str = ""
 
     @property
     def names(self) -> Row:
-        """The columns that identify it: participant, ID, side and file."""
-        return {"participant": self.participant, "ID": self.ID, "side": self.side, "file": self.file}
+        """The columns that tell which knee it is, and how that is known."""
+        names = ("participant", "ID", "side", "file", "side_from", "polarity_from", "note")
+        return {name: getattr(self, name) for name in names}
 
 
 def score_crops(
@@ -92,12 +97,8 @@ def score_crops(
 
 def encode_scores(rows: Iterable[Row]) -> bytes:
     """Write the rows of `score_crops` as `scores.csv`, with empty cells where no model predicts a column."""
-    text = io.StringIO()
     cells = ({name: _format_cell(value) for name, value in row.items()} for row in rows)
-    pd.DataFrame(list(cells), dtype=object).reindex(columns=COLUMNS).to_csv(
-        text, index=False, lineterminator="\n"
-    )
-    return text.getvalue().encode()
+    return format_csv(pd.DataFrame(list(cells), dtype=object).reindex(columns=COLUMNS)).encode()
 
 
 def _format_cell(value: Any) -> Any:
@@ -106,10 +107,10 @@ def _format_cell(value: Any) -> Any:
 
 def _reject(crop: JointCrop, factors: pd.DataFrame | None, file_of: dict[str, str]) -> Row | None:
     """The row of a crop that is not scored, or None; `file_of` collects the first file of each knee."""
-    first = file_of.setdefault(crop.ID, crop.file)
+    first = file_of.setdefault(normalise_knee(crop.ID), crop.file)
     if first != crop.file:
         return rejection(crop.names, BadScan("duplicate", f"{first} already gave this knee, which is scored"))
-    if factors is not None and crop.ID not in factors.index:
+    if factors is not None and normalise_knee(crop.ID) not in factors.index:
         sentence = "the table of risk factors has no row for this knee; add one"
         return rejection(crop.names, BadScan("no_row", sentence))
     return None
@@ -119,7 +120,7 @@ def _join_factors(crops: Sequence[JointCrop], factors: pd.DataFrame | None) -> p
     """A row per crop, with the columns of the table of factors where there is one."""
     table = pd.DataFrame([crop.names for crop in crops])
     if factors is not None:
-        columns = factors.reindex([crop.ID for crop in crops]).reset_index(drop=True)
+        columns = factors.reindex([normalise_knee(crop.ID) for crop in crops]).reset_index(drop=True)
         table = table.join(columns.drop(columns=[column for column in columns if column in table]))
     return table
 
@@ -135,5 +136,9 @@ def _score_batch(
         scores["kl_expected"] = grades @ np.arange(len(GRADE_PROBABILITIES))
     if RISK in scores and ensemble.threshold is not None:
         scores["progresses"] = (scores[RISK] >= ensemble.threshold).astype(int)
-    for crop, row in zip(crops, scores.to_dict("records"), strict=True):
-        yield crop.names | {str(name): value for name, value in row.items()}
+    finite = np.isfinite(scores.to_numpy(float)).all(axis=1)
+    for crop, row, is_finite in zip(crops, scores.to_dict("records"), finite, strict=True):
+        if is_finite:
+            yield crop.names | {str(name): value for name, value in row.items()}
+        else:
+            yield rejection(crop.names, BadScan("not_finite", "the models give this joint no finite score"))

@@ -17,6 +17,7 @@ from mutations import mutated, whole_files
 from results import bars, keep, options, show
 
 from jsl_core.config import ConvertSettings
+from jsl_core.detection.look import look_at_film
 from jsl_core.imaging import convert_folder
 
 
@@ -36,7 +37,7 @@ def main() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(mutated(number, chosen.seed, files))
         settings = ConvertSettings(min_side=16, any_view=True, seconds_per_scan=10)
-        rows = convert_folder(scans, Path(folder, "out"), settings)
+        rows = convert_folder(scans, Path(folder, "out"), settings, look_at_film)
         seconds = time.monotonic() - started
     reasons = Counter(row["reason"] or "converted" for row in rows).most_common()
     show(("outcome", "files"), reasons)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from jsl_core.config import CropSettings, PhantomSettings
-from jsl_core.detection import Detection, crop_film_joints, crop_joint
+from jsl_core.detection import Detection, crop_joint
 from jsl_core.detection.folder import CropJob, crop_folder
 from jsl_core.detection.knee_pairing import pair_knees
 from jsl_core.detection.training.metrics import iou_matrix
@@ -88,17 +88,6 @@ def test_of_several_boxes_the_central_one_wins_and_a_close_second_is_recorded() 
     assert not crop_joint(IMAGE, [middle, Detection(0, 0, 20, 20, 0.3)], None, CropSettings()).ambiguous
 
 
-def test_a_full_film_gives_two_joints_left_on_the_film_first() -> None:
-    right, left = Detection(5, 30, 35, 60, 0.7), Detection(45, 32, 75, 62, 0.9)
-    joints = crop_film_joints(IMAGE, [left, right], None, CropSettings(margin_px=0, box="predicted"))
-    assert [joint.box for joint in joints] == [right.box, left.box]
-
-
-def test_a_box_above_another_is_no_second_joint() -> None:
-    joint, patella = Detection(20, 50, 60, 90, 0.9), Detection(25, 5, 55, 35, 0.6)
-    assert len(crop_film_joints(IMAGE, [joint, patella], None, CropSettings())) == 1
-
-
 @pytest.mark.parametrize(
     ("other", "plausible"),
     [
@@ -137,7 +126,9 @@ def test_a_folder_gives_crops_a_table_and_overlays(tmp_path: Path) -> None:
     (source / "notes.txt").write_text("no picture")
     table = crop_folder(source, CropJob(target, CropSettings(), overlay=True), jobs=1)
     written = pd.read_csv(target / "boxes.csv")
-    assert list(written.columns) == ["file", "ID", "side", "x1", "y1", "x2", "y2", "score", "reason"]
+    assert list(written.columns) == [
+        *("file", "ID", "side", "side_from", "x1", "y1", "x2", "y2", "score", "polarity_from", "reason")
+    ]
     assert dict(zip(table["file"], table["reason"], strict=True)) == {
         "1000001_2.png": "no_joint",
         "1000002_1.png": "undecodable",

@@ -19,6 +19,7 @@ from films import as_bytes, dicom, legs, save, stored
 from mutations import mutated, whole_files
 
 from jsl_core.config import ConvertSettings, SplitSettings
+from jsl_core.detection.look import look_at_film
 from jsl_core.errors import BadScan, BadTable, JslError
 from jsl_core.imaging import (
     Pseudonyms,
@@ -33,9 +34,10 @@ from jsl_core.imaging import (
 from jsl_core.imaging.names import output_names
 
 SCANS = (
-    "file,png,participant,view,spacing_mm,spacing_source,width,height,bits,photometric,transfer_syntax,reason"
+    "file,png,participant,view,spacing_mm,spacing_source,width,height,bits,photometric,transfer_syntax,"
+    "polarity_from,joints_seen,note,reason"
 )
-KNEES = "file,ID,side,x1,y1,x2,y2,how,reason"
+KNEES = "file,ID,side,side_from,x1,y1,x2,y2,how,polarity_from,joints_seen,note,reason"
 SETTINGS = ConvertSettings(min_side=64)
 
 
@@ -69,7 +71,7 @@ def scans(tmp_path: Path) -> Path:
 
 def test_convert_keeps_folders_and_stems_and_lists_every_file(scans: Path, tmp_path: Path) -> None:
     target = tmp_path / "png"
-    convert_folder(scans, target, SETTINGS, jobs=2)
+    convert_folder(scans, target, SETTINGS, look_at_film, jobs=2)
     assert (target / "scans.csv").read_text().splitlines()[0] == SCANS
     rows = {row["file"]: row for row in table(target / "scans.csv")}
     assert {file: row["reason"] for file, row in rows.items()} == {
@@ -97,18 +99,18 @@ def test_a_second_run_does_nothing_and_a_changed_scan_costs_one(
     scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "png"
-    first = convert_folder(scans, target, SETTINGS, jobs=2)
+    first = convert_folder(scans, target, SETTINGS, look_at_film, jobs=2)
     before = states(target)
     done: list[str] = []
     convert = folder.convert_scan
     monkeypatch.setattr(folder, "convert_scan", lambda *all: done.append(all[1]) or convert(*all))
     monkeypatch.setattr(folder_run, "parallel_map", _map_in_process)
-    assert convert_folder(scans, target, SETTINGS) == first
+    assert convert_folder(scans, target, SETTINGS, look_at_film) == first
     assert done == []
     assert states(target) == before
     save(film(9), scans / "b" / "1.2.840.77")
     (target / "a" / "001.png").unlink()
-    convert_folder(scans, target, SETTINGS)
+    convert_folder(scans, target, SETTINGS, look_at_film)
     assert done == ["b/1.2.840.77", "a/001"]
     assert set(states(target)) == set(before)
 
@@ -124,9 +126,9 @@ def _map_in_process(work, items, jobs, seconds):  # type: ignore[no-untyped-def]
 def test_split_of_dicom_and_of_its_pngs_give_the_same_knees(scans: Path, tmp_path: Path) -> None:
     shutil.rmtree(scans / "b")
     direct, png, later = tmp_path / "direct", tmp_path / "png", tmp_path / "later"
-    split_folder(scans, direct, SplitSettings(), SETTINGS, jobs=2)
-    convert_folder(scans, png, SETTINGS, jobs=2)
-    split_folder(png, later, SplitSettings(), SETTINGS, jobs=2)
+    split_folder(scans, direct, SplitSettings(), SETTINGS, look_at_film, jobs=2)
+    convert_folder(scans, png, SETTINGS, look_at_film, jobs=2)
+    split_folder(png, later, SplitSettings(), SETTINGS, look_at_film, jobs=2)
     assert (direct / "knees.csv").read_text().splitlines()[0] == KNEES
     names = sorted(path.name for path in direct.glob("*.png"))
     assert names == [f"{1000000 + n}_{side}.png" for n in (1, 2, 6) for side in (1, 2)]
@@ -145,7 +147,9 @@ def test_of_two_films_of_one_knee_the_first_is_kept(tmp_path: Path) -> None:
     other = film(2)
     other.PatientID = "1000001"
     save(other, tmp_path / "scans" / "2.dcm")
-    rows = split_folder(tmp_path / "scans", tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
+    rows = split_folder(
+        tmp_path / "scans", tmp_path / "knees", SplitSettings(), SETTINGS, look_at_film, jobs=1
+    )
     assert [(row["file"], row["reason"]) for row in rows] == [
         ("1.dcm", ""), ("1.dcm", ""), ("2.dcm", "duplicate"), ("2.dcm", "duplicate"),
     ]  # fmt: skip
@@ -175,7 +179,13 @@ def test_pseudonyms_name_files_and_participants_and_the_mapping_says_whom(
     shutil.rmtree(scans / "b")
     target = tmp_path / "knees"
     rows = split_folder(
-        scans, target, SplitSettings(), SETTINGS, jobs=2, pseudonyms=Pseudonyms(b"k" * 16, reveal=True)
+        scans,
+        target,
+        SplitSettings(),
+        SETTINGS,
+        look_at_film,
+        jobs=2,
+        pseudonyms=Pseudonyms(b"k" * 16, reveal=True),
     )
     write_mapping(tmp_path / "mapping.csv", rows)
     names = {row["name"] for row in table(tmp_path / "mapping.csv")}
@@ -187,12 +197,18 @@ def test_pseudonyms_name_files_and_participants_and_the_mapping_says_whom(
     everything = "".join(path.read_text() for path in files) + str(list(target.rglob("*")))
     assert not any(name in everything for name in names)
     once_more = split_folder(
-        scans, target, SplitSettings(), SETTINGS, jobs=2, pseudonyms=Pseudonyms(b"k" * 16, reveal=True)
+        scans,
+        target,
+        SplitSettings(),
+        SETTINGS,
+        look_at_film,
+        jobs=2,
+        pseudonyms=Pseudonyms(b"k" * 16, reveal=True),
     )
     write_mapping(tmp_path / "mapping.csv", once_more)
     assert (tmp_path / "mapping.csv").read_bytes() == mapping
     again = split_folder(
-        scans, tmp_path / "other", SplitSettings(), SETTINGS, pseudonyms=Pseudonyms(b"x" * 16)
+        scans, tmp_path / "other", SplitSettings(), SETTINGS, look_at_film, pseudonyms=Pseudonyms(b"x" * 16)
     )
     assert {row["file"] for row in again}.isdisjoint(row["file"] for row in rows)
     assert all("stand_for" not in row for row in again)
@@ -201,14 +217,14 @@ def test_pseudonyms_name_files_and_participants_and_the_mapping_says_whom(
 def test_a_target_that_is_a_file_is_one_clear_line(scans: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(JslError, match="is a file; name a folder"):
-        convert_folder(scans, tmp_path / "file", SETTINGS)
+        convert_folder(scans, tmp_path / "file", SETTINGS, look_at_film)
 
 
 def test_missing_and_empty_sources_are_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for source in ("empty", "missing"):
         with pytest.raises(JslError, match=source) as caught:
-            convert_folder(tmp_path / source, tmp_path / "png", SETTINGS)
+            convert_folder(tmp_path / source, tmp_path / "png", SETTINGS, look_at_film)
         assert "\n" not in str(caught.value)
 
 
@@ -221,7 +237,7 @@ def test_a_table_of_scans_that_cannot_be_read_is_one_clear_line(content: bytes, 
     save(film(1), tmp_path / "scans" / "1.dcm")
     (tmp_path / "scans" / "scans.csv").write_bytes(content)
     with pytest.raises(BadTable, match=r"scans\.csv: cannot be read .*; mend it") as caught:
-        split_folder(tmp_path / "scans", tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
+        split_folder(tmp_path / "scans", tmp_path / "knees", SplitSettings(), SETTINGS, look_at_film, jobs=1)
     assert "\n" not in str(caught.value)
 
 
@@ -235,16 +251,18 @@ def test_a_table_of_scans_that_may_not_be_read_is_one_clear_line(
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(BadTable, match=r"scans\.csv: cannot be read \(Permission denied\); mend it"):
-        split_folder(tmp_path, tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
+        split_folder(tmp_path, tmp_path / "knees", SplitSettings(), SETTINGS, look_at_film, jobs=1)
 
 
 def test_a_folder_named_like_the_table_of_scans_is_a_folder(tmp_path: Path) -> None:
     save(film(1), tmp_path / "scans" / "scans.csv" / "1.dcm")
-    rows = split_folder(tmp_path / "scans", tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
+    rows = split_folder(
+        tmp_path / "scans", tmp_path / "knees", SplitSettings(), SETTINGS, look_at_film, jobs=1
+    )
     assert [row["ID"] for row in rows] == ["1000001_1", "1000001_2"]
     (tmp_path / "pngs" / "scans.csv").mkdir(parents=True)
     with pytest.raises(JslError, match=r"scans\.csv: is a folder or a device; name a file"):
-        convert_folder(tmp_path / "scans", tmp_path / "pngs", SETTINGS, jobs=1)
+        convert_folder(tmp_path / "scans", tmp_path / "pngs", SETTINGS, look_at_film, jobs=1)
 
 
 @pytest.mark.parametrize(
@@ -262,20 +280,22 @@ def test_a_row_of_scans_that_is_amiss_costs_no_more_than_its_film(
 ) -> None:
     (tmp_path / "film.png").write_bytes(encode_png(stored(legs(90, 120, seed=1), 8).astype(np.uint8)))
     (tmp_path / "scans.csv").write_text(f"{SCANS}\n{row}\n")
-    rows = split_folder(tmp_path, tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
+    rows = split_folder(tmp_path, tmp_path / "knees", SplitSettings(), SETTINGS, look_at_film, jobs=1)
     assert {row["reason"] for row in rows} == {reason}
 
 
 def test_a_source_of_tables_alone_is_empty(tmp_path: Path) -> None:
     (tmp_path / "scans.csv").write_text(f"{SCANS}\n1.dcm,film.png\n")
     with pytest.raises(JslError, match="there are no films"):
-        split_folder(tmp_path, tmp_path / "knees", SplitSettings(), SETTINGS, jobs=1)
+        split_folder(tmp_path, tmp_path / "knees", SplitSettings(), SETTINGS, look_at_film, jobs=1)
 
 
 def test_two_knees_of_the_same_pixels_are_both_written(tmp_path: Path) -> None:
     knee = legs(90, 60, seed=1)
     save(dicom(stored(np.hstack([knee, knee]), 12), bits=12, PatientID="1000001"), tmp_path / "a" / "1.dcm")
-    rows = split_folder(tmp_path / "a", tmp_path / "knees", SplitSettings(at="half"), SETTINGS, jobs=1)
+    rows = split_folder(
+        tmp_path / "a", tmp_path / "knees", SplitSettings(at="half"), SETTINGS, look_at_film, jobs=1
+    )
     assert [row["reason"] for row in rows] == ["", ""]
     assert len({(tmp_path / "knees" / row["png"]).read_bytes() for row in rows}) == 1
 
@@ -285,7 +305,7 @@ def test_mutated_files_are_converted_or_rejected_with_a_reason(tmp_path: Path) -
     for number in range(150):
         (tmp_path / f"film{number}.dcm").write_bytes(mutated(number, 7, files))
     settings = ConvertSettings(min_side=16, any_view=True, seconds_per_scan=300)
-    rows = convert_folder(tmp_path, tmp_path / "png", settings, jobs=2)
+    rows = convert_folder(tmp_path, tmp_path / "png", settings, look_at_film, jobs=2)
     assert len(rows) == 150
     for row in rows:
         assert row["reason"] or (tmp_path / "png" / row["png"]).is_file()
@@ -306,7 +326,7 @@ def test_a_killed_run_leaves_nothing_half_written_and_is_taken_up(tmp_path: Path
     for path in (tmp_path / "png").rglob("*.png"):
         decode_png(path.read_bytes())
     assert not (tmp_path / "png" / "scans.csv").exists() or len(table(tmp_path / "png" / "scans.csv")) == 24
-    rows = convert_folder(tmp_path / "scans", tmp_path / "png", SETTINGS, jobs=2)
+    rows = convert_folder(tmp_path / "scans", tmp_path / "png", SETTINGS, look_at_film, jobs=2)
     assert [row["reason"] for row in rows] == [""] * 24
     assert len(list((tmp_path / "png").glob("*.png"))) == 24
 
@@ -315,7 +335,8 @@ _RUN = """
 import sys
 from pathlib import Path
 from jsl_core.config import ConvertSettings
+from jsl_core.detection.look import look_at_film
 from jsl_core.imaging import convert_folder
 if __name__ == "__main__":
-    convert_folder(Path(sys.argv[1]), Path(sys.argv[2]), ConvertSettings(min_side=64), jobs=2)
+    convert_folder(Path(sys.argv[1]), Path(sys.argv[2]), ConvertSettings(min_side=64), look_at_film, jobs=2)
 """

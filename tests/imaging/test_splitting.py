@@ -9,25 +9,28 @@ import pytest
 from films import as_bytes, dicom, legs, stored
 
 from jsl_core.config import ConvertSettings, PhantomSettings, SplitSettings
+from jsl_core.detection.look import look_at_film
 from jsl_core.errors import BadScan
 from jsl_core.imaging import KneeRecord, ScanRecord, convert_scan, decode_png, encode_png, split_film
 from jsl_core.phantom import make_film
 from jsl_core.phantom.film import BOX_SIDE
 
 BOTH = SplitSettings()
-ORIENTATION_FIELDS = {"view", "laterality", "flipped", "upside_down"}
+ORIENTATION_FIELDS = {"view", "laterality", "flipped", "upside_down", "oriented"}
 
 
 def film(**tags: Any) -> tuple[ScanRecord, np.ndarray]:
     pixels = tags.pop("pixels", stored(legs(), 12))
     window = {"WindowCenter": 2048, "WindowWidth": 4096}
     record, png = convert_scan(
-        as_bytes(dicom(pixels, bits=12, **window, **tags)), "film.dcm", ConvertSettings()
+        as_bytes(dicom(pixels, bits=12, **window, **tags)), "film.dcm", ConvertSettings(), look_at_film
     )
     return record, decode_png(png)
 
 
 def split(record: ScanRecord, image: np.ndarray, settings: SplitSettings = BOTH) -> list[KneeRecord]:
+    """The knees of another picture under the same header."""
+    record = record.model_copy(update={"look": look_at_film(image)})
     return [knee for knee, _ in split_film(encode_png(image), record, settings)]
 
 
@@ -120,10 +123,11 @@ def test_half_is_the_blind_middle() -> None:
     assert (right.x1, right.x2, left.x1, left.x2, right.how) == (0, 200, 200, 400, "half")
 
 
-def test_a_film_without_a_valley_is_halved_and_says_so() -> None:
+def test_a_film_without_a_joint_is_a_reason_and_the_seed_halves_it() -> None:
     record, _ = film()
     blur = np.tile(np.linspace(40, 200, 400).astype(np.uint8), (300, 1))
-    assert {knee.how for knee in split(record, blur)} == {"half"}
+    assert reason(record, blur) == "no_joint"
+    assert {knee.how for knee in split(record, blur, SplitSettings(at="half"))} == {"half"}
 
 
 def test_a_film_flipped_by_its_tags_is_flipped_back() -> None:

@@ -93,8 +93,14 @@ def place_on_canvas(
     return BoxedImage(canvas, visible[share >= VISIBLE].astype(np.float32)), inside == 0
 
 
-def vary_exposure(film: BoxedImage, rng: np.random.Generator) -> BoxedImage:
-    """Give a film marks, another exposure and window; at random invert, blur, add noise, code as JPEG."""
+def vary_exposure(film: BoxedImage, rng: np.random.Generator, inverted: float = 0.15) -> BoxedImage:
+    """Give a film marks, another exposure and window; at random blur it, add noise, code as JPEG.
+
+    Args:
+        film: A film with its boxes.
+        rng: Decides all that is random.
+        inverted: Share of films that are inverted.
+    """
     pixels = film.pixels.astype(np.float32)
     if rng.random() < 0.6:
         pixels = 255 * (pixels / 255).clip(0, 1) ** np.float32(np.exp(rng.normal(0, 0.45)))
@@ -119,7 +125,7 @@ def vary_exposure(film: BoxedImage, rng: np.random.Generator) -> BoxedImage:
         coded = cv2.createCLAHE(float(rng.uniform(1.5, 5)), (int(rng.integers(2, 9)),) * 2).apply(coded)
     if rng.random() < 0.15:
         coded = _through_jpeg(coded, int(rng.integers(15, 70)))
-    if rng.random() < 0.15:
+    if rng.random() < inverted:
         coded = cv2.bitwise_not(coded)
     return BoxedImage(coded, film.boxes)
 

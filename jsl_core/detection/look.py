@@ -1,0 +1,150 @@
+"""Looks at a film: which joints it shows, of which side, bone bright or dark, upright or on its head."""
+
+import multiprocessing
+from collections.abc import Sequence
+from functools import cache
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from jsl_core.config import CropSettings
+from jsl_core.detection.detector import Detection, Detector, JointDetector
+from jsl_core.detection.knee_pairing import pair_knees
+from jsl_core.detection.pose import PoseReader
+from jsl_core.detection.resize import to_eight_bits
+from jsl_core.detection.side import SideReader
+from jsl_core.imaging.look import FilmLook, SeenJoint
+
+__all__ = ["FilmReader", "describe_joints", "look_at_film"]
+
+SMALL, LARGE = (256, 256), (416, 416)  # inputs of a first and of a closer look
+LIKELY = 0.25  # score from which on a box may be a joint
+CERTAIN = 0.6  # score from which on a joint is counted where it does not fit the others
+UPRIGHT = 0.8  # score on a turned film from which on the film is said to lie turned
+ROOM = 0.7  # of a joint's box: a strip beside it that is wider may show another knee
+CLEAR = 2.5  # summed log-odds from which on the joints' answer is believed
+
+Grey = NDArray[np.unsignedinteger]
+
+
+def look_at_film(image: Grey) -> FilmLook:
+    """Look at a whole film, uint8 or uint16 H×W, with the shipped networks."""
+    return _shipped().look(image)
+
+
+def describe_joints(image: Grey, detections: Sequence[Detection]) -> FilmLook:
+    """Read joints that were found already on an image, uint8 or uint16 H×W; `detections` best first."""
+    return _shipped().describe(to_eight_bits(image), detections)
+
+
+class FilmReader:
+    """Reads films with a detector, and with networks for polarity, stand and side of the joints it finds."""
+
+    def __init__(self, detector: Detector, pose: PoseReader, side: SideReader) -> None:
+        self.detector, self.pose, self.side = detector, pose, side
+
+    def look(self, image: Grey) -> FilmLook:
+        """Look at a film at low resolution, and closer where that leaves a joint in doubt.
+
+        Args:
+            image: Grey, uint8 or uint16 H×W.
+
+        Returns:
+            What it shows, in its pixels.
+        """
+        pixels = to_eight_bits(image)
+        found = self._detect(pixels, SMALL) or self._detect(pixels, LARGE)
+        if not found:
+            return FilmLook(stands=self._stand_of_turned(pixels))
+        if len(pair_knees(found)) == 1:
+            found = _best_first([*found, *self._beside(pixels, found[0])])
+        return self.describe(pixels, found)
+
+    def describe(self, pixels: NDArray[np.uint8], found: Sequence[Detection]) -> FilmLook:
+        """Read the joints that were found on a film.
+
+        Args:
+            pixels: uint8 H×W.
+            found: The joints in its pixels, best first.
+        """
+        knees = sorted(pair_knees(found), key=lambda knee: knee.x1)
+        if not knees:
+            return FilmLook()
+        others = [joint for joint in found if joint not in knees and joint.score >= CERTAIN]
+        poses = self.pose.read(pixels, [knee.box for knee in knees])
+        bright = sum(pose.bright for pose in poses)
+        upright = sum(pose.upright for pose in poses)
+        stands: Literal["upright", "on its head", ""] = (
+            "upright" if upright >= CLEAR else "on its head" if upright <= -CLEAR else ""
+        )
+        return FilmLook(
+            joints=tuple(
+                _seen(knee, side)
+                for knee, side in zip(knees, self._sides(pixels, knees, stands), strict=True)
+            ),
+            others=sum(_seen(joint).is_whole for joint in others),
+            bone="bright" if bright >= CLEAR else "dark" if bright <= -CLEAR else "",
+            stands=stands,
+        )
+
+    def _detect(self, pixels: NDArray[np.uint8], size: tuple[int, int]) -> list[Detection]:
+        """All boxes on an image, best first."""
+        ((boxes, scores),) = self.detector.boxes([pixels], LIKELY, size=size)
+        rows = zip(boxes.tolist(), scores.tolist(), strict=True)
+        return [Detection(x1, y1, x2, y2, score) for (x1, y1, x2, y2), score in rows]
+
+    def _beside(self, pixels: NDArray[np.uint8], joint: Detection) -> list[Detection]:
+        """Joints in the strips left and right of one, where there is room for another knee."""
+        width = pixels.shape[1]
+        least = ROOM * (joint.x2 - joint.x1)
+        found = []
+        for first, last in ((0, int(joint.x1)), (int(joint.x2), width)):
+            if last - first >= least:
+                strip = np.ascontiguousarray(pixels[:, first:last])
+                found += [
+                    Detection(box.x1 + first, box.y1, box.x2 + first, box.y2, box.score)
+                    for box in self._detect(strip, SMALL)
+                ]
+        return found
+
+    def _stand_of_turned(self, pixels: NDArray[np.uint8]) -> Literal["on its head", "on its side", ""]:
+        """How a film lies on which no joint is found until it is turned."""
+        best = {}
+        for quarter in (1, 2, 3):
+            turned = np.ascontiguousarray(np.rot90(pixels, quarter))
+            found = self._detect(turned, SMALL)
+            if found and found[0].score >= UPRIGHT and self.describe(turned, found).stands == "upright":
+                best[quarter] = found[0].score
+        if not best:
+            return ""
+        return "on its head" if max(best, key=lambda quarter: best[quarter]) == 2 else "on its side"
+
+    def _sides(
+        self, pixels: NDArray[np.uint8], knees: Sequence[Detection], stands: str
+    ) -> list[Literal[1, 2] | None]:
+        """The side of each knee; of a film on its head as after a half turn."""
+        if stands != "on its head":
+            return [reading.side for reading in self.side.read_boxes(pixels, [knee.box for knee in knees])]
+        height, width = pixels.shape
+        boxes = [(width - knee.x2, height - knee.y2, width - knee.x1, height - knee.y1) for knee in knees]
+        turned = np.ascontiguousarray(pixels[::-1, ::-1])
+        return [reading.side for reading in self.side.read_boxes(turned, boxes)]
+
+
+def _seen(joint: Detection, side: Literal[1, 2] | None = None) -> SeenJoint:
+    return SeenJoint(x1=joint.x1, y1=joint.y1, x2=joint.x2, y2=joint.y2, score=joint.score, side=side)
+
+
+def _best_first(detections: Sequence[Detection]) -> list[Detection]:
+    return sorted(detections, key=lambda detection: -detection.score)
+
+
+@cache
+def _shipped() -> FilmReader:
+    """The shipped networks, loaded once a process, on the CPU: a film a worker at a time."""
+    if multiprocessing.parent_process() is not None:
+        torch.set_num_threads(1)  # the processes are the parallelism
+    detector = JointDetector.load(CropSettings(), "cpu").detector
+    return FilmReader(detector, PoseReader.load(), SideReader.load())
