@@ -20,7 +20,7 @@ from jsl_core.storage import open_store
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["POOLS", "PREFECT_FILE", "QUEUES", "RESULTS", "Pool", "deploy"]
+__all__ = ["POOLS", "PREFECT_FILE", "QUEUES", "RESULTS", "Pool", "deploy", "lab_prefect_file"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _create_pool(pool: Pool, client: "SyncPrefectClient") -> None:
 
 def _run_prefect_deploy(lab: Lab) -> None:
     """Pass the file to `prefect deploy`, which knows its format; raises JslError with its last line."""
-    with _lab_prefect_file(lab) as file:
+    with lab_prefect_file(lab) as file:
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
         done = subprocess.run(
             [*command, "--prefect-file", str(file)],
@@ -119,7 +119,7 @@ def _run_prefect_deploy(lab: Lab) -> None:
 
 
 @contextmanager
-def _lab_prefect_file(lab: Lab) -> Iterator[Path]:
+def lab_prefect_file(lab: Lab) -> Iterator[Path]:
     """Yield a copy of prefect.yaml with the lab's settings as parameters, and the schedules on."""
     content = yaml.safe_load(PREFECT_FILE.read_text())
     lab_parameters = {

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from prefect.flows import Flow, load_flow_from_entrypoint
 
-from deployments.apply import POOLS, PREFECT_FILE, QUEUES, RESULTS
-from jsl_core.config import PipelineSettings
+from deployments.apply import POOLS, PREFECT_FILE, QUEUES, RESULTS, lab_prefect_file
+from jsl_core.config import PipelineSettings, apply_preset, load_lab, pipeline_preset
 from tasks.caching import ResultsOnStore
 
 DOCKER = Path(__file__).parents[2] / "docker"
@@ -120,3 +120,27 @@ def _variables(settings: Any) -> set[str]:
         if hasattr(field.annotation, "model_fields"):
             found |= _variables(field.annotation)
     return found
+
+
+def test_a_lab_s_form_that_chooses_another_preset_gets_all_of_it(tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_text(
+        'preset = "demo"\nname = "lab"\nscans = "landing"\ncohort = "knees.csv"\npack.val = 0.2\n'
+    )
+    with lab_prefect_file(load_lab(tmp_path / "lab.toml", {"store": str(tmp_path / "store")})) as file:
+        offers = yaml.safe_load(file.read_text())["deployments"]
+    best = pipeline_preset("best")
+    for offer in offers:
+        if "preset" not in load_flow_from_entrypoint(offer["entrypoint"]).parameters.properties:
+            continue
+        form = PipelineSettings.model_validate(offer["parameters"]["settings"])  # what the form starts from
+        assert form.pack.size == pipeline_preset("demo").pack.size
+        chosen = apply_preset(PipelineSettings.model_validate(form.model_dump(mode="json")), "best")
+        assert chosen.training == best.training
+        assert (chosen.pack.size, chosen.pack.val, chosen.name) == (best.pack.size, 0.2, "lab")
+        assert chosen.scans == str(tmp_path / "landing")
+
+
+def test_schedules_go_by_utc_as_the_names_of_runs_do() -> None:
+    schedules = [schedule for offer in OFFERS for schedule in offer.get("schedules", [])]
+    assert schedules
+    assert {schedule["timezone"] for schedule in schedules} == {"UTC"}

@@ -14,6 +14,7 @@ from jsl_core.storage.gc_lock import hold_gc_lock
 from jsl_core.storage.history import History
 from tasks import run_history
 from tasks.caching import Placement, results_block, stage
+from tasks.run_history import run_folder
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
@@ -71,3 +72,33 @@ def test_a_run_reads_no_result_beside_a_removal(tmp_path: Path) -> None:
         assert [each.at_work for each in History(store).runs()] == [True]
     run.join()
     assert list(store.keys("results"))
+
+
+class DiesOnceError(Exception):
+    """What kills a run's first attempt."""
+
+
+@flow(persist_result=False, retries=1)
+def publishing(url: str, record: str) -> str:
+    store = FolderStore(Path(url))
+    with Path(record).open("a") as file:
+        print(run_folder([store], "lab"), file=file)
+    if len(Path(record).read_text().split()) == 1:
+        time.sleep(1.1)  # the clock has gone on to another second
+        raise DiesOnceError
+    return inner(url)
+
+
+@flow(persist_result=False)
+def inner(url: str) -> str:
+    """A subflow of its run publishes where its run does."""
+    return run_folder([FolderStore(Path(url))], "lab")
+
+
+def test_a_run_that_is_tried_again_has_the_same_folder_and_another_run_its_own(tmp_path: Path) -> None:
+    record = tmp_path / "attempts"
+    folder = publishing(str(tmp_path), str(record))
+    assert record.read_text().split() == [folder, folder]
+    others = [inner(str(tmp_path)) for _ in range(3)]
+    assert len({folder, *others}) == 4
+    assert sorted(others) == others
