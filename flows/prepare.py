@@ -18,7 +18,7 @@ from jsl_core.scans.buckets import assign_buckets
 from jsl_core.storage import Artifact, tree_files
 from jsl_core.storage.registry import read_frozen_test
 from tasks.caching import Placement
-from tasks.cohort import read_run_cohort
+from tasks.cohort import read_run_cohort, without_names
 from tasks.fetch import list_all
 from tasks.gather import Gathered, gather
 from tasks.healing import heal_damage
@@ -55,9 +55,11 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
     if not runtime.flow_run.parent_flow_run_id:  # else its parent has begun the run
         begin_run(settings)
     placement = Placement.of(settings)
-    cohort = _ingest_table(settings, frozen, placement)
+    with without_names(placement):
+        cohort = _ingest_table(settings, frozen, placement)
     if not settings.scans:
-        images = _list_images(settings, placement)
+        with without_names(placement):
+            images = _list_images(settings, placement)
         dataset = pack_images(images, cohort, settings.pack, placement)
         _stop_if_too_many_pictures_failed(dataset, settings, placement)
         return PreparedDataset(dataset=dataset)

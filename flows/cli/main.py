@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
-from flows.cli.commands import bench, check, cohort, detection, imaging, models, oai, pipeline, scoring, store, sweep
+from flows.cli.commands import (
+    bench,
+    check,
+    cohort,
+    detection,
+    imaging,
+    models,
+    oai,
+    pipeline,
+    scoring,
+    store,
+    sweep,
+)
 from flows.cli.error_lines import error_line
 from flows.cli.options import expand_words
 from jsl_core import __version__
@@ -44,6 +56,7 @@ app.command(store.why)
 app.command(store.diff)
 app.command(store.gc)
 app.command(store.link)
+app.command(store.verify)
 app.command("deployments.apply:deploy", name="deploy", help="Apply the deployments to a Prefect server.")
 app.command("deployments.up:up", name="up", help="Start a server with its UI, workers and the deployments.")
 

@@ -12,7 +12,7 @@ from typing import Any
 from jsl_core.errors import StoreError
 from jsl_core.storage.interface import Store
 
-__all__ = ["claim_run_folder", "describe_run", "point_to_latest", "resolve_latest"]
+__all__ = ["claim_run_folder", "describe_run", "point_to_latest", "resolve_latest", "run_in_folder"]
 
 LATEST = "runs/latest.json"
 
@@ -87,6 +87,12 @@ def resolve_latest(store: Store, key: str) -> str:
     if "run" not in record:
         raise StoreError(f"store {store.url}: no run has published a report yet; name a published object")
     return "/".join([record["run"], *(parts[1:] or ["report.html"])])
+
+
+def run_in_folder(store: Store, name: str) -> str:
+    """The id of the run whose folder has this name, with or without `runs/`; empty where there is none."""
+    folder = name.removeprefix("runs/").strip("/")
+    return str(_read(store, f"runs/{folder}/run.json").get("id", "")) if folder else ""
 
 
 def _claim(store: Store, folder: str, record: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, Store, checkout, open_existing_store, work_folder
-from jsl_core.storage.run_folders import resolve_latest
+from jsl_core.storage.run_folders import resolve_latest, run_in_folder
 
 __all__ = ["diff", "gc", "lineage", "link", "verify", "why"]
 
@@ -29,13 +29,14 @@ def why(run: str, task: str, *, store: str = _STORE) -> None:
     """Print which part of a task's key changed since the runs before, so that it ran again.
 
     Args:
-        run: A run by its name or id, or how one begins; `latest` for the newest.
+        run: A run by its name or id, or how one begins, or by its folder's name; `latest` for the newest.
         task: convert, split, crop, gather, pack, train, evaluate, report, …
         store: Folder, or s3://bucket/prefix.
     """
     from jsl_core.storage.cache_miss import explain_misses
 
-    print("\n".join(explain_misses(open_existing_store(store), run, task)))
+    opened = open_existing_store(store)
+    print("\n".join(explain_misses(opened, run_in_folder(opened, run) or run, task)))
 
 
 def link(key: str, *, store: str = _STORE) -> None:
