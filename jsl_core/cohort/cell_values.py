@@ -5,7 +5,7 @@ import re
 from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.cohort.persons import clean_text
 
-__all__ = ["describe_bad_value", "is_missing", "parse_number"]
+__all__ = ["describe_bad_value", "is_missing", "is_missing_word", "parse_number"]
 
 _CODES: dict[str, tuple[int, ...]] = {
     "Sex": (1, 2),
@@ -17,27 +17,12 @@ _CODES: dict[str, tuple[int, ...]] = {
 _RANGES: dict[str, tuple[float, float]] = {"Age": (0, 120), "BMI": (5, 120), "Alignment_degree": (-60, 60)}
 
 # What pandas, R, SPSS, SQL and spreadsheets write for no value, in any case.
-_MISSING = frozenset(
-    (
-        "",
-        "na",
-        "n/a",
-        "<na>",
-        "nan",
-        "-nan",
-        "null",
-        "none",
-        "#n/a",
-        "#na",
-        "#n/a n/a",
-        "1.#ind",
-        "-1.#ind",
-        "1.#qnan",
-    )
-)
-_MISSING_CODE = re.compile(
-    r"\.(\D.*)?", re.DOTALL
-)  # `.`, `.P` or `.: Missing Form`, as SAS and the OAI write
+_MISSING = {
+    *("", ".", "na", "n/a", "<na>", "#n/a", "#na", "#n/a n/a", "null", "none"),
+    *("nan", "-nan", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+}
+# `.`, `.P` or `.: Missing Form`, as SAS and the OAI write
+_MISSING_CODE = re.compile(r"\.[a-z_]?\s*(:.*)?", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 
@@ -45,7 +30,12 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE | re.ASCI
 def is_missing(cell: str) -> bool:
     """Whether a cell stands for no value: blank, NA, NaN, NULL, None, #N/A, or a dot and a letter's code."""
     text = clean_text(cell)
-    return text.casefold() in _MISSING or bool(_MISSING_CODE.fullmatch(text))
+    return is_missing_word(text) or bool(_MISSING_CODE.fullmatch(text))
+
+
+def is_missing_word(cell: str) -> bool:
+    """As `is_missing`, without codes behind a dot: `../knee.png` is a path."""
+    return cell.strip().casefold() in _MISSING
 
 
 def parse_number(cell: str) -> float | None:

@@ -171,13 +171,13 @@ def _refuse_uneven(
     number, row = uneven[0]
     same = Counter(len(cells) for _, cells in uneven)[len(row)]
     alike = ", as every row" if same == total > 1 else f", as {same - 1} more" if same > 1 else ""
-    cells = " · ".join(_shorten(cell) for cell in row[:_SHOWN_CELLS]) + (
-        " …" if len(row) > _SHOWN_CELLS else ""
-    )
-    problem = f"{name}, row {number}{alike}: {len(row)} cells under {len(header)} names: {cells}"
+    cells = " · ".join([*map(_shorten, row[:_SHOWN_CELLS]), *(["…"] if len(row) > _SHOWN_CELLS else [])])
+    count = f"{len(row)} cell{'s' * (len(row) != 1)} under {len(header)} names"
+    problem = f"{name}, row {number}{alike}: {count}: {cells}"
     if len(row) < len(header):
-        rest = ", ".join(header[len(row) :])
-        raise BadTable(f"{problem}; {rest} has none, so give each row all its separators")
+        rest = header[len(row) :]
+        left = f"{', '.join(rest)} {'has' if len(rest) == 1 else 'have'} none"
+        raise BadTable(f"{problem}; {left}, so give each row all its separators")
     example = next(_decimal_commas(header, row, measured), "") if separator == "," else ""
     likely = f", such as {example}" if example else ""
     raise BadTable(f"{problem}; quote cells that hold a separator{likely}")

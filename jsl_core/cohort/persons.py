@@ -47,14 +47,13 @@ def clean_text(text: str) -> str:
     """
     if text.isascii() and text.isalnum():
         return text
+    if formula := _FORMULA_TEXT.fullmatch(text.strip()):
+        text = formula[1]
     text = unicodedata.normalize("NFKC", text.strip(_QUOTES + " \t\r\n")).translate(_HYPHENS)
     text = "".join(
         letter for letter in text if letter.isspace() or unicodedata.category(letter) not in _INVISIBLE
     )
-    text = " ".join(text.split())
-    if formula := _FORMULA_TEXT.fullmatch(text):
-        text = formula[1]
-    return text.strip(_QUOTES + " ")
+    return " ".join(text.split()).strip(_QUOTES + " ")
 
 
 def normalise_participant(text: str) -> str:

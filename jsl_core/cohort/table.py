@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from jsl_core.cohort.cell_values import describe_bad_value, is_missing, parse_number
+from jsl_core.cohort.cell_values import describe_bad_value, is_missing, is_missing_word, parse_number
 from jsl_core.cohort.cells import Cells, read_cells
 from jsl_core.cohort.column_synonyms import KEY_NAMES, NUMBERS, find_columns
 from jsl_core.cohort.columns import SPLITS
@@ -97,7 +97,7 @@ def _read_splits(cells: Cells, place: int | None, any_split: bool) -> list[str]:
 def _read_paths(cells: Cells, place: int | None) -> list[str]:
     if place is None:
         return [""] * len(cells.rows)
-    return ["" if is_missing(cell) else unescape_cell(cell).strip() for cell in cells.column(place)]
+    return ["" if is_missing_word(cell) else unescape_cell(cell).strip() for cell in cells.column(place)]
 
 
 def _read_numbers(cells: Cells, column: str, place: int | None) -> list[float]:

@@ -64,7 +64,10 @@ def test_only_the_id_is_needed_unless_more_is_asked_for(tmp_path: Path) -> None:
         (GOOD.replace(",3,1", ",3,2"), "row 3: JSL_Prog is 2"),
         (GOOD.replace("61,2", "61,female"), "row 2: Sex is 'female'; give a number"),
         (GOOD.replace("27.5,0", "275,0"), "row 2: BMI is 275; it must lie between"),
-        (GOOD.replace("1000001_2", "1000001_1"), "row 3: ID is '1000001_1', as in row 2; keep one row per knee"),
+        (
+            GOOD.replace("1000001_2", "1000001_1"),
+            "row 3: ID is '1000001_1', as in row 2; keep one row per knee",
+        ),
         (GOOD.replace("1000001_2", "1000001_3"), r"ID is '1000001_3'; it must be <participant>_1"),
         (GOOD.replace("1000001_2", ""), "row 3: ID is ''"),
     ],

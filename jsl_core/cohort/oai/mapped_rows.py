@@ -1,6 +1,7 @@
 """The knees of another cohort's table and their values, as its mapping file says that they read."""
 
 import re
+from collections import abc
 from collections.abc import Iterator
 
 from jsl_core.cohort.cell_values import describe_bad_value, is_missing, parse_number
@@ -116,7 +117,7 @@ class MappedRows:
         return value
 
 
-def _look_up(codes: dict[str, int], text: str) -> int | None:
+def _look_up(codes: abc.Mapping[str, int], text: str) -> int | None:
     """The code of a cell; `1.0` is that of `1`."""
     return codes.get(text, codes.get(_canonical(text)))
 
