@@ -11,12 +11,16 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS
+from jsl_core.cohort.persons import normalise_knee, parse_knee, person_key
+from jsl_core.cohort.pictures import refuse_equal_pictures
 from jsl_core.cohort.splits import assign_splits
 from jsl_core.config import PackSettings
 from jsl_core.dataset.crops import fit_crop, read_crop
 from jsl_core.dataset.packed import FORMAT, check_table
 from jsl_core.errors import BadScan, BadTable
+from jsl_core.storage.proof import with_proof
 from jsl_core.system.files import TEMPORARY, replace_atomically, write_atomically
+from jsl_core.system.spreadsheet import format_csv
 
 __all__ = ["pack", "pack_from_paths"]
 
@@ -30,10 +34,11 @@ def pack(
 ) -> None:
     """Write `images.npy`, `table.csv`, `rejected.csv` and, last, `dataset.json` into the folder `dst`.
 
-    A row without a crop and a crop without a row become rows of `rejected.csv` (ID, reason, sentence).
+    A row without a crop and a crop without a row become rows of `rejected.csv` (ID, reason, sentence), and so
+    do knees whose crops have the same pixels: whose they are is not known.
 
     Args:
-        joints: Crops by knee ID, uint8 H×W of any size.
+        joints: Crops by knee ID, in any spelling of `normalise_knee`, uint8 H×W of any size.
         table: As `read_cohort` returns it.
         settings: Size of the crops, shares and seed of the splits.
         dst: The dataset's folder, made where it is missing.
@@ -43,12 +48,17 @@ def pack(
         BadTable: Where nothing is left, or a row is not one that `read_cohort` lets through.
     """
     pairs = joints.items() if isinstance(joints, Mapping) else iter(joints)
-    _pack(((name, crop, None) for name, crop in pairs), table, settings, dst, spacing or {})
+    _pack(((name, crop, None) for name, crop in pairs), table, settings, dst, spacing or {}, from_scans=True)
 
 
 def pack_from_paths(table: pd.DataFrame, base: Path, settings: PackSettings, dst: Path) -> None:
-    """Pack crops from image files, `Img_path` of each row, relative to `base`; otherwise as `pack`."""
-    _pack(_read_crops(table, base), table, settings, dst, {})
+    """Pack crops from image files, `Img_path` of each row, relative to `base`; otherwise as `pack`.
+
+    Raises:
+        BadTable: As `pack`, and where pictures of several knees have the same pixels, which the table's owner
+            has to mend.
+    """
+    _pack(_read_crops(table, base), table, settings, dst, {}, from_scans=False)
 
 
 def _read_crops(table: pd.DataFrame, base: Path) -> Iterator[tuple[str, np.ndarray | None, BadScan | None]]:
@@ -65,15 +75,23 @@ def _pack(
     settings: PackSettings,
     dst: Path,
     spacing: Mapping[str, float],
+    *,
+    from_scans: bool,
 ) -> None:
     dst.mkdir(parents=True, exist_ok=True)
+    unsorted = table
     table = table.sort_values("ID").reset_index(drop=True)
     row_of = {name: row for row, name in enumerate(table["ID"])}
+    pixels: dict[str, bytes] = {}
     scratch = dst / f"{TEMPORARY}{os.getpid()}.npy"
     shape = (len(table), settings.size, settings.size)
     try:
         crops = np.lib.format.open_memmap(scratch, "w+", np.uint8, shape)
-        packed, rejected = _fill_crops(crops, joints, row_of, settings.size, spacing)
+        packed, rejected = _fill_crops(crops, joints, row_of, settings.size, spacing, pixels)
+        if from_scans:
+            _reject_equal_crops(pixels, packed, rejected)
+        else:
+            refuse_equal_pictures(unsorted, [pixels.get(name) for name in unsorted["ID"]], "the cohort table")
         for name in sorted(row_of.keys() - packed.keys() - rejected.keys()):
             rejected[name] = BadScan("no_image", "no joint crop belongs to this row of the table")
         keep = table["ID"].isin(packed).to_numpy()
@@ -90,11 +108,11 @@ def _pack(
     table = assign_splits(table[keep].reset_index(drop=True), settings)
     table["mm_per_pixel"] = table["ID"].map(packed).round(6)
     check_table(table, "the cohort table")
-    text = table.to_csv(index=False)
+    text = format_csv(table)
     _write(dst / "table.csv", text)
     reasons = [(name, bad.code, str(bad)) for name, bad in sorted(rejected.items())]
     rejected_table = pd.DataFrame(reasons, columns=["ID", "reason", "sentence"])
-    _write(dst / "rejected.csv", rejected_table.to_csv(index=False))
+    _write(dst / "rejected.csv", format_csv(rejected_table))
     digest = hashlib.sha256(images.data)
     digest.update(text.encode())
     record = {
@@ -107,7 +125,7 @@ def _pack(
         "rejected": len(rejected),
         "digest": digest.hexdigest(),
     }
-    _write(dst / "dataset.json", json.dumps(record, indent=1) + "\n")
+    _write(dst / "dataset.json", json.dumps(with_proof(record), indent=1) + "\n")
 
 
 def _fill_crops(
@@ -116,19 +134,52 @@ def _fill_crops(
     row_of: Mapping[str, int],
     size: int,
     spacing: Mapping[str, float],
+    pixels: dict[str, bytes],
 ) -> tuple[dict[str, float], dict[str, BadScan]]:
-    """Fill `crops`; returns mm per pixel of the packed knees and the reasons of the rejected ones, by ID."""
+    """Fill `crops`, and `pixels` with the digest of each crop as it came.
+
+    Returns:
+        Mm per pixel of the packed knees and the reasons of the rejected ones, by ID.
+    """
     packed: dict[str, float] = {}
     rejected: dict[str, BadScan] = {}
+    alike = {_doubtful_key(knee): knee for knee in row_of}
     for name, crop, bad in joints:
-        if name not in row_of:
-            rejected[name] = BadScan("no_row", "the cohort table has no row for this knee")
+        knee = normalise_knee(name)
+        if knee not in row_of:
+            other = alike.get(_doubtful_key(knee))
+            hint = f", but one for {other}; if they are one person, write them alike" if other else ""
+            rejected[name] = BadScan("no_row", f"the cohort table has no row for this knee{hint}")
+        elif knee in packed:
+            rejected[name] = BadScan("duplicate", f"another crop of knee {knee} came first, which is used")
         elif crop is None:
-            rejected[name] = bad or BadScan("no_image", "no joint crop for this knee")
+            rejected[knee] = bad or BadScan("no_image", "no joint crop for this knee")
         else:
-            crops[row_of[name]] = fit_crop(crop, size)
-            packed[name] = spacing.get(name, math.nan) * crop.shape[1] / size
+            crops[row_of[knee]] = fit_crop(crop, size)
+            packed[knee] = spacing.get(name, math.nan) * crop.shape[1] / size
+            pixels[knee] = hashlib.sha256(repr(crop.shape).encode() + crop.tobytes()).digest()
     return packed, rejected
+
+
+def _doubtful_key(knee: str) -> tuple[str, int]:
+    """What knees have in common that may be one, as `person_key` does for participants."""
+    participant, side = parse_knee(knee) or (knee, 0)
+    return person_key(participant), side
+
+
+def _reject_equal_crops(
+    pixels: Mapping[str, bytes], packed: dict[str, float], rejected: dict[str, BadScan]
+) -> None:
+    """Move knees whose crops have the same pixels from `packed` to `rejected`."""
+    knees_of: dict[bytes, list[str]] = {}
+    for knee, digest in pixels.items():
+        knees_of.setdefault(digest, []).append(knee)
+    for knees in knees_of.values():
+        for knee in knees if len(knees) > 1 else ():
+            other = next(name for name in knees if name != knee)
+            sentence = f"its joint has the same pixels as that of {other}; whose it is is not known"
+            rejected[knee] = BadScan("duplicate", sentence)
+            del packed[knee]
 
 
 def _count_labels(rows: pd.DataFrame) -> dict[str, object]:

@@ -12,6 +12,7 @@ from flows.cli.options import Flat, Nested
 from flows.cli.terminal import Bars
 from jsl_core.config import ConvertSettings, CropSettings, EvaluateSettings, PredictSettings, SplitSettings
 from jsl_core.errors import BadSettings, JslError
+from jsl_core.system.spreadsheet import format_csv
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, which the other commands need not wait for
     import pandas as pd
@@ -25,7 +26,6 @@ __all__ = ["evaluate", "score"]
 Several = Parameter(consume_multiple=True, negative="")
 
 _FIELD = Number(gt=0.3, lte=2)
-_TABLES = (".csv", ".tsv", ".txt")
 
 
 def score(
@@ -46,7 +46,8 @@ def score(
     """Score knees: DICOM films in, a table of KL probabilities and progression risks out.
 
     Args:
-        scans: Folder, zip or tar archive of films, or a table of joint crops (CSV with ID and Img_path).
+        scans: Folder, zip or tar archive of films, or a table of joint crops (CSV, .xlsx or .parquet with
+            ID and Img_path).
         model: Model bundles; several are averaged.
         factors: Cohort table with the risk factors, for models that need them.
         out: The table to write: one row per knee, or per film that gave none, with its reason.
@@ -57,7 +58,7 @@ def score(
             this project's crops, 0.86 for models of crops as tight as 1.25 plateau widths.
         jobs: Worker processes; 0 for one per processor core.
     """
-    from jsl_core.cohort import read_cohort
+    from jsl_core.cohort import TABLE_SUFFIXES, read_cohort
     from jsl_core.learning.model.ensemble import Ensemble
     from jsl_core.scoring import (
         crop_settings_for,
@@ -69,13 +70,13 @@ def score(
     from jsl_core.system.files import write_atomically
 
     ensemble = Ensemble.load(model, predict.device)
-    table = read_cohort(factors) if factors else None
+    table = read_cohort(factors, any_split=True) if factors else None
     ensemble.check_factors(table, f"--factors {factors or 'TABLE'}")
     folder = out.with_name(f"{out.stem}_overlays")
     write_overlays = _overlay_writer(ensemble, folder, saliency) if overlay else _write_nothing
     with Bars() as bars:
-        if scans.suffix.lower() in _TABLES:
-            crops = read_cohort(scans, needs=["Img_path"], synonyms=True)
+        if scans.suffix.lower() in TABLE_SUFFIXES:
+            crops = read_cohort(scans, needs=["Img_path"], any_split=True)
             knees = crops_from_table(crops, scans.parent, bars.callback("crops"))
         else:
             view = crop_settings_for(crop, ensemble.field_mm)
@@ -132,7 +133,7 @@ def evaluate(
     from jsl_core.system.files import write_atomically
 
     ensemble = Ensemble.load(bundles, predict.device)
-    table = read_cohort(cohort, needs=[] if scans else ["Img_path"], synonyms=True)
+    table = read_cohort(cohort, needs=[] if scans else ["Img_path"], any_split=True)
     rows, part = select_split(table, split)
     with Bars() as bars:
         if scans:
@@ -158,7 +159,7 @@ def evaluate(
             file.write((json.dumps(figures, indent=1, allow_nan=False) + "\n").encode())
     if predictions:
         with write_atomically(predictions) as file:
-            content = prediction_table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+            content = format_csv(prediction_table, float_format="%.9g")
             file.write(content.encode())
     print(f"{cohort.name}, {part}: {format_figures(figures)}")
 
@@ -167,6 +168,7 @@ def _overlay_writer(
     ensemble: "Ensemble", folder: Path, method: "SaliencyMethod"
 ) -> "Callable[[Sequence[JointCrop], pd.DataFrame], None]":
     """A function that writes the overlays of a batch of scored knees."""
+    from jsl_core.imaging.names import encode_name
     from jsl_core.scoring.overlays import encode_overlays
     from jsl_core.system.files import write_atomically
 
@@ -178,7 +180,7 @@ def _overlay_writer(
         overlays = encode_overlays(bundle, [crop.pixels for crop in crops], table, method)
         for crop, files in zip(crops, overlays, strict=True):
             for ending, data in zip((".png", ".npy"), files, strict=True):
-                with write_atomically(folder / f"{crop.ID}{ending}") as file:
+                with write_atomically(folder / f"{encode_name(crop.ID)}{ending}") as file:
                     file.write(data)
 
     return write
