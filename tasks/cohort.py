@@ -1,14 +1,33 @@
 """The cohort table as a run's stages see it: participants by their pseudonyms where the run has these."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
 from jsl_core.cohort import read_cohort
+from jsl_core.errors import BadTable
 from tasks.caching import Placement
 
-__all__ = ["read_run_cohort"]
+__all__ = ["read_run_cohort", "without_names"]
+
+
+@contextmanager
+def without_names(placement: Placement) -> Iterator[None]:
+    """Keep back what an error of the cohort table names where a run has pseudonyms: Prefect keeps messages.
+
+    Raises:
+        BadTable: As it was raised within, or in words that name nobody.
+    """
+    try:
+        yield
+    except BadTable:
+        if not placement.pseudonymise:
+            raise
+        raise BadTable(
+            "cohort: the table cannot be used, for reasons that may name people; see them with jsl check"
+        ) from None
 
 
 def read_run_cohort(path: Path, placement: Placement, needs: Sequence[str] = ()) -> pd.DataFrame:

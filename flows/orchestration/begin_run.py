@@ -4,12 +4,17 @@ from prefect import get_run_logger
 
 from jsl_core.check import check_run, raise_first
 from jsl_core.config import PipelineSettings, describe_overrides
+from jsl_core.errors import BadSettings, BadTable, BundleError, DetectorError, JslError, StoreError
 
 __all__ = ["begin_run"]
+
+_MAY_NAME = "for reasons that may name files or participants; see them with jsl check"
 
 
 def begin_run(settings: PipelineSettings) -> None:
     """Log which settings went before others and what will be missing, and stop what cannot end well.
+
+    With pseudonyms nothing is named.
 
     Args:
         settings: The run's, with its preset applied.
@@ -20,5 +25,15 @@ def begin_run(settings: PipelineSettings) -> None:
     logger = get_run_logger()
     for line in describe_overrides(settings):
         logger.info(line)
-    for finding in raise_first(check_run(settings, "files")):
-        logger.warning(str(finding))
+    try:
+        thins = [str(finding) for finding in raise_first(check_run(settings, "files"))]
+    except (BadSettings, BundleError, DetectorError, StoreError):
+        raise
+    except JslError:
+        if not settings.pseudonymise:  # Prefect keeps messages and logs
+            raise
+        raise BadTable(f"cohort: the table or what it names stops the run, {_MAY_NAME}") from None
+    if thins and settings.pseudonymise:
+        thins = [f"thins: {len(thins)} findings, {_MAY_NAME}"]
+    for line in thins:
+        logger.warning(line)

@@ -71,7 +71,11 @@ def _map_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFram
     texts = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
     return table.assign(
         **{
-            str(name): table[name].map(lambda cell: change(cell) if isinstance(cell, str) else cell)
+            str(name): pd.Series(
+                [change(cell) if isinstance(cell, str) else cell for cell in table[name]],
+                index=table.index,
+                dtype=table[name].dtype,
+            )
             for name in texts
         }
     )
