@@ -11,6 +11,7 @@ import pandas as pd
 from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS
 from jsl_core.cohort.splits import assign_folds
 from jsl_core.errors import BadTable
+from jsl_core.storage.proof import proves_itself
 from jsl_core.system.spreadsheet import read_csv
 
 __all__ = ["FORMAT", "PackedDataset", "check_table"]
@@ -49,23 +50,30 @@ class PackedDataset:
 
     @classmethod
     def load(cls, folder: Path) -> "PackedDataset":
-        """Open a packed dataset; the images stay on disk until they are used.
+        """Open a packed dataset, whose every byte is read and checked; the images stay on disk.
 
         Raises:
-            BadTable: Where the folder is no packed dataset, one of another version, or edited to nonsense.
+            BadTable: Where the folder is no packed dataset, one of another version, or not as it was packed.
         """
         try:
             record = json.loads((folder / "dataset.json").read_text())
             images = np.load(folder / "images.npy", mmap_mode="c")
             table = read_csv(folder / "table.csv")
             version = record.get("format")
-        except (OSError, EOFError, ValueError, AttributeError) as error:
+        except (OSError, EOFError, ValueError, AttributeError, RecursionError) as error:
             raise BadTable(f"{folder}: not a packed dataset; make one with the pack stage") from error
         if version != FORMAT:
             raise BadTable(f"{folder}: packed by another version of the program; pack it again")
-        if not len(images) == len(table) == record["knees"]:
+        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 3:
+            raise BadTable(f"{folder}: images.npy holds no crops; pack it again")
+        if not len(images) == len(table) == record.get("knees"):
             raise BadTable(f"{folder}: {len(images)} images but {len(table)} rows; pack it again")
         check_table(table, folder / "table.csv")
+        digest = hashlib.sha256(images.data)
+        digest.update((folder / "table.csv").read_bytes())
+        proven = "proof" not in record or proves_itself(record)  # earlier versions wrote none
+        if not proven or digest.hexdigest() != record.get("digest") or "given" not in record:
+            raise BadTable(f"{folder}: is not as it was packed; copy it again, or pack it again")
         return cls(images, table.fillna({"Img_path": ""}), record["digest"], "test" in record["given"])
 
     def fold(self, number: int, folds: int) -> "PackedDataset":

@@ -31,6 +31,7 @@ __all__ = ["FolderRun", "Progress", "Row", "write_table"]
 Row = dict[str, Any]
 Progress = Callable[[int, int], None]
 Outcome = list[Row] | BadScan
+_SEEN_AT_ONCE = {"not_dicom"}  # reasons that cost less to find again than to remember
 _REVEALED = "stand_for"  # a row's pseudonyms and the names behind them
 
 
@@ -138,7 +139,8 @@ class FolderRun:
             rows = [self.stage(file, row, picture) for row, picture in make(data)]
         except BadScan as error:
             rows = self._rows_of(file, error)
-        memo.put(item, [{key: row[key] for key in row if key != _REVEALED} for row in rows])
+        if any(row["reason"] not in _SEEN_AT_ONCE for row in rows):
+            memo.put(item, [{key: row[key] for key in row if key != _REVEALED} for row in rows])
         return rows
 
     def stage(self, file: str, row: Row, picture: bytes) -> Row:

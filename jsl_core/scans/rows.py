@@ -30,6 +30,8 @@ Outcome = list[Row] | BadScan
 
 # Reasons that say something about the machine, not about the scan: the next run tries again.
 TRANSIENT = frozenset({"changed", "out_of_memory", "timeout", "unreadable", "worker_killed"})
+# Reasons that cost less to find again than to remember: thousands of stray files leave no record each.
+_SEEN_AT_ONCE = frozenset({"not_dicom"})
 
 
 def rejection(item: Row, error: BadScan) -> Row:
@@ -67,7 +69,7 @@ def _remember(
 ) -> Iterator[list[Row]]:
     for item, outcome in zip(items, outcomes, strict=True):
         rows = [rejection(item, outcome)] if isinstance(outcome, BadScan) else outcome
-        if not any(row.get("reason") in TRANSIENT for row in rows):
+        if not any(row.get("reason") in TRANSIENT | _SEEN_AT_ONCE for row in rows):
             memo.put(item, rows)
         progress(1)
         yield rows

@@ -11,10 +11,13 @@ import json
 import re
 from typing import Any
 
-__all__ = ["Unproven", "proves_itself", "seal", "unseal", "with_proof"]
+__all__ = ["Unproven", "proves_itself", "seal", "seal_bytes", "unseal", "unseal_bytes", "with_proof"]
 
 _HEAD = re.compile(rb'\{"proof": "([0-9a-f]{64})",\n "record": ')
 _TAIL = b"}\n"
+_MARK = b"jsl-sealed-bytes"  # before the SHA-256 of all that is before it
+_DIGEST = -hashlib.sha256().digest_size
+_CONTENT = _DIGEST - len(_MARK)
 _FIELDS = frozenset({"proof", "record"})
 
 
@@ -56,6 +59,19 @@ def unseal(key: str, data: bytes, *, or_plain: bool = False) -> Any:
     except (ValueError, RecursionError):
         pass
     raise Unproven(f"{key} is damaged")
+
+
+def seal_bytes(data: bytes) -> bytes:
+    """Bytes of any kind with a mark and their digest at the end."""
+    return b"".join((data, _MARK, hashlib.sha256(data).digest()))
+
+
+def unseal_bytes(data: bytes) -> bytes:
+    """The bytes that `seal_bytes` was given. Raises Unproven."""
+    content, mark, digest = data[:_CONTENT], data[_CONTENT:_DIGEST], data[_DIGEST:]
+    if mark != _MARK or hashlib.sha256(content).digest() != digest:
+        raise Unproven("the bytes are not those that were written")
+    return content
 
 
 def with_proof(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """The state of an unfinished training run, written after each epoch."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from jsl_core.errors import JslError
-from jsl_core.system.files import replace_atomically
+from jsl_core.storage.proof import seal_bytes, unseal_bytes
+from jsl_core.system.files import write_atomically
 
 __all__ = ["Checkpoint"]
 
@@ -29,8 +31,10 @@ class Checkpoint:
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with replace_atomically(self._path) as temporary:
-            torch.save({"key": self._key, **state}, temporary)
+        data = io.BytesIO()
+        torch.save({"key": self._key, **state}, data)
+        with write_atomically(self._path) as file:
+            file.write(seal_bytes(data.getvalue()))
 
     def load(self) -> dict[str, Any] | None:
         """The last state of this very run, on the CPU, or None.
@@ -41,7 +45,8 @@ class Checkpoint:
         if self._path is None or not self._path.exists():
             return None
         try:
-            state: dict[str, Any] = torch.load(self._path, map_location="cpu", weights_only=True)
+            content = unseal_bytes(self._path.read_bytes())
+            state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
             key = state.get("key")
         except Exception as error:  # the reader has many ways to dislike a file
             if self._error is not None:

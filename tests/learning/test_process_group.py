@@ -15,6 +15,8 @@ from jsl_core.learning.__main__ import main
 from jsl_core.learning.regimes import EpochReport, TrainingJob, ddp_worker, train_on_all_gpus, train_regime
 from jsl_core.system.import_closure import import_closure
 
+from .conftest import pack_edited
+
 # Without what depends on the process: batch statistics, dropout and random augmentation.
 SETTINGS = TrainingSettings(
     backbone="squeezenet1_1",
@@ -29,13 +31,9 @@ SETTINGS = TrainingSettings(
 @pytest.mark.slow
 def test_two_processes_learn_what_one_learns(dataset: Path, tmp_path: Path) -> None:
     # Some knees lack a label: the mean over a batch is not the mean of its parts' means.
-    packed = tmp_path / "packed"
-    packed.mkdir()
-    for name in ("images.npy", "dataset.json"):
-        (packed / name).symlink_to(dataset / name)
     table = pd.read_csv(dataset / "table.csv", dtype={"participant": str})
     table.loc[::3, "JSL_Prog"] = float("nan")
-    table.to_csv(packed / "table.csv", index=False)
+    packed = pack_edited(dataset, tmp_path / "packed", table)
     (tmp_path / "settings.json").write_text(SETTINGS.model_dump_json())
     settings = ["--settings", tmp_path / "settings.json", "--regimes", "multitask", "risk-factors"]
     assert main(list(map(str, [packed, tmp_path / "one", *settings]))) == 0

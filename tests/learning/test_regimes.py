@@ -29,6 +29,8 @@ from jsl_core.learning.regimes.prediction import encode
 from jsl_core.learning.regimes.trainer import Trainer
 from jsl_core.training.checkpoint import Checkpoint
 
+from .conftest import pack_edited
+
 BUNDLE = {"model.safetensors", "bundle.json", "metrics.json", "card.md", "history.csv", "predictions.csv"}
 
 
@@ -238,12 +240,8 @@ def test_the_baseline_without_images_has_a_bundle_s_shape(
 
 def copy_with_columns(dataset: Path, folder: Path, **columns: object) -> Path:
     """A copy of the dataset whose table has other columns."""
-    folder.mkdir()
-    for name in ("images.npy", "dataset.json"):
-        (folder / name).symlink_to(dataset / name)
     table = pd.read_csv(dataset / "table.csv", dtype={"participant": str})
-    table.assign(**columns).to_csv(folder / "table.csv", index=False)
-    return folder
+    return pack_edited(dataset, folder, table.assign(**columns))
 
 
 def test_labels_of_one_kind_are_one_clear_line(dataset: Path, fast: TrainingSettings, tmp_path: Path) -> None:

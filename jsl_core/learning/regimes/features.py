@@ -4,13 +4,14 @@ import hashlib
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 
 from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes.prediction import encode
+from jsl_core.storage.proof import seal_bytes, unseal_bytes
 from jsl_core.system.code_key import code_key
-from jsl_core.system.files import replace_atomically
+from jsl_core.system.files import write_atomically
 
 __all__ = ["cached_features"]
 
@@ -34,14 +35,13 @@ def cached_features(
     rows = torch.arange(len(data.images), device=data.images.device)
     if folder is None:
         return encode(network, data, rows)
-    path = folder / f"{_cache_key(network, data, dataset)}.safetensors"
+    path = folder / f"{_cache_key(network, data, dataset)}.sealed"
     try:
-        return load_file(path)["features"].to(rows.device)
-    except Exception:  # absent or truncated: costs time, never correctness
+        return load(unseal_bytes(path.read_bytes()))["features"].to(rows.device)
+    except Exception:  # absent or damaged: costs time, never correctness
         features = encode(network, data, rows)
-    folder.mkdir(parents=True, exist_ok=True)
-    with replace_atomically(path) as temporary:
-        save_file({"features": features.cpu()}, temporary)
+    with write_atomically(path) as file:
+        file.write(seal_bytes(save({"features": features.cpu()})))
     return features
 
 
