@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from jsl_core.config.base import Location, Place, Settings, marked_fields
+from jsl_core.config.base import InputFile, Location, Place, Settings, marked_fields
 from jsl_core.system.paths import expand_path
 
 __all__ = ["FILES", "DetectorTrainSettings", "SideTrainSettings"]
@@ -65,7 +65,10 @@ class SideTrainSettings(Settings):
     phantoms: int = Field(
         150, ge=0, title="Phantom films", description="Their knees are learnt from as well."
     )
-    epochs: int = Field(40, ge=1, title="Epochs")
+    start: InputFile = Field(
+        "", title="Start from", description="Another training's side.safetensors; empty: from nothing."
+    )
+    epochs: int = Field(16, ge=1, title="Epochs")
     pictures_per_epoch: int = Field(
         6000, ge=1, title="Pictures an epoch", description="Drawn anew each time."
     )

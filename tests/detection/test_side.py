@@ -43,12 +43,12 @@ def test_knees_of_phantoms_are_told_and_a_mirrored_film_turns_them_round(
         pixels = shown.astype(dtype) * (1 if dtype is np.uint8 else 257)
         width = pixels.shape[1]
         mirrored = {side: (width - x2, y1, width - x1, y2) for side, (x1, y1, x2, y2) in film.boxes.items()}
-        told = sides(reader, pixels, film.boxes)
+        answers = sides(reader, pixels, film.boxes)
         turned = sides(reader, np.ascontiguousarray(pixels[:, ::-1]), mirrored)
-        assert turned == [side and 3 - side for side in told]
-        knees += len(told)
-        right += sum(side == truth for side, truth in zip(told, film.boxes, strict=True))
-        wrong += sum(side == 3 - truth for side, truth in zip(told, film.boxes, strict=True))
+        assert turned == [side and 3 - side for side in answers]
+        knees += len(answers)
+        right += sum(side == truth for side, truth in zip(answers, film.boxes, strict=True))
+        wrong += sum(side == 3 - truth for side, truth in zip(answers, film.boxes, strict=True))
     assert wrong == 0
     assert right >= 0.8 * knees
 
@@ -83,15 +83,15 @@ def test_a_picture_of_no_knee_is_unknown(reader: SideReader) -> None:
 
 
 def test_knees_upside_down_are_hardly_ever_told(reader: SideReader, films: list[PhantomFilm]) -> None:
-    told = []
+    answers = []
     for film in films:
         height, width = film.display.shape
         boxes = {
             side: (width - x2, height - y2, width - x1, height - y1)
             for side, (x1, y1, x2, y2) in film.boxes.items()
         }
-        told += sides(reader, np.ascontiguousarray(film.display[::-1, ::-1]), boxes)
-    assert sum(side is not None for side in told) <= 0.2 * len(told)
+        answers += sides(reader, np.ascontiguousarray(film.display[::-1, ::-1]), boxes)
+    assert sum(side is not None for side in answers) <= 0.2 * len(answers)
 
 
 def test_letters_beside_the_joint_do_not_decide(reader: SideReader, films: list[PhantomFilm]) -> None:

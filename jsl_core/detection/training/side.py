@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from jsl_core.config import SideTrainSettings
-from jsl_core.detection.side import SideReader, save_side
+from jsl_core.config import SideTrainSettings, keyed_settings
+from jsl_core.detection.side import SideReader, load_side, save_side
 from jsl_core.detection.side_network import SideNetwork, make_side_engine
 from jsl_core.detection.training.side_crops import SideCrop
 from jsl_core.detection.training.side_metrics import choose_scale
@@ -63,19 +63,21 @@ def train_side(
         The reader with the averaged weights.
 
     Raises:
-        DetectorError: There is nothing to learn from, or the checkpoint is damaged or of other settings.
+        DetectorError: There is nothing to learn from, the network to start from cannot be used, or the
+            checkpoint is damaged or of other settings.
         BadSettings: A GPU is asked for where there is none.
     """
     folder.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
     device = pick_device(settings.device)
     torch.manual_seed(settings.seed)
-    recipe = settings.model_copy(update={"device": "auto"}).model_dump(mode="json")
+    recipe = keyed_settings(settings.model_copy(update={"device": "auto"}))
     checkpoint = Checkpoint(
         folder / "checkpoint.pt", json.dumps([recipe, [crop.knee for crop in crops]]), DetectorError
     )
     draw = _Sampler([crop.as_right() for crop in crops], make_phantom_knees(settings.phantoms, settings.seed))
-    network = SideNetwork().to(device).to(memory_format=torch.channels_last)
+    network = load_side(Path(settings.start))[0] if settings.start else SideNetwork()
+    network = network.to(device).to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(decay_groups(network.parameters(), settings.weight_decay), lr=settings.lr)
     history: list[dict[str, float]] = []

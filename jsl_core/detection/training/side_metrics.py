@@ -133,9 +133,9 @@ def choose_scale(engine: SideEngine, crops: Sequence[SideCrop], seed: int = 0) -
     """
     rng = np.random.default_rng([seed, 0])
     knees = [crop.as_right() for crop in crops]
-    drawn = _logits(engine, [draw_knee(knee, rng) for knee in knees for _ in range(DRAWN_PER_KNEE)])
+    logits = _logits(engine, [draw_knee(knee, rng) for knee in knees for _ in range(DRAWN_PER_KNEE)])
     temperatures = np.exp(np.linspace(math.log(0.5), math.log(8), 60))
-    losses = [np.logaddexp(0, -drawn / temperature).mean() for temperature in temperatures]
+    losses = [np.logaddexp(0, -logits / temperature).mean() for temperature in temperatures]
     temperature = float(temperatures[int(np.argmin(losses))])
 
     towards = np.array([1 if crop.side == 1 else -1 for crop in crops])

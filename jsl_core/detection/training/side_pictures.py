@@ -131,9 +131,9 @@ def _add_limb(knee: KneePicture, rng: np.random.Generator) -> KneePicture:
     negative = (
         pixels[:, [0, -1]].mean() > pixels.mean() + 10
     )  # tissue beside the bone is brighter than the bone
-    drawn = limb.draw(255 - pixels if negative else pixels, (size, size), air)
+    whole = limb.draw(255 - pixels if negative else pixels, (size, size), air)
     line = 0.5 + (knee.joint_line - centre) * side / size
-    return KneePicture(drawn.clip(0, 255).astype(np.uint8), 1 / PLATEAUS[1], line)
+    return KneePicture(whole.clip(0, 255).astype(np.uint8), 1 / PLATEAUS[1], line)
 
 
 def _cut(knee: KneePicture, rng: np.random.Generator) -> tuple[Pixels, NDArray[np.float32]]:
@@ -180,7 +180,7 @@ def _finish(canvas: Pixels, box: NDArray[np.float32], rng: np.random.Generator) 
 
 
 def _cover(picture: NDArray[np.float32], rng: np.random.Generator) -> None:
-    """Cover the frame, single edges or a block, in place: the answer should come from the bone."""
+    """Cover the frame, single edges or a block, in place: the answer should come from the bone, all of it."""
     level = float(rng.choice([0.0, 255.0, float(picture.mean()), rng.uniform(0, 255)]))
     if rng.random() < 0.25:
         rim = int(CANVAS * rng.uniform(0.03, 0.2))
@@ -192,7 +192,8 @@ def _cover(picture: NDArray[np.float32], rng: np.random.Generator) -> None:
             rim = int(CANVAS * rng.uniform(0.03, 0.25))
             edge = (np.s_[:rim], np.s_[-rim:], np.s_[:, :rim], np.s_[:, -rim:])[int(rng.integers(4))]
             picture[edge] = level
-    if rng.random() < 0.2:
-        width, height = (int(CANVAS * rng.uniform(0.05, 0.3)) for _ in range(2))
+    if rng.random() < 0.4:  # no part of the knee is always there, not even the joint line
+        width, height = int(CANVAS * rng.uniform(0.05, 0.9)), int(CANVAS * rng.uniform(0.05, 0.35))
         x, y = int(rng.integers(0, CANVAS - width)), int(rng.integers(0, CANVAS - height))
-        picture[y : y + height, x : x + width] = level
+        block = np.s_[y : y + height, x : x + width]
+        picture[block] = cv2.GaussianBlur(picture, (0, 0), 12)[block] if rng.random() < 0.5 else level
