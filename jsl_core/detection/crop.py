@@ -14,6 +14,7 @@ from jsl_core.errors import BadScan
 __all__ = ["Box", "Joint", "choose_joint", "crop_at", "crop_joint"]
 
 EDGE = 1.0  # pixels from the image's border within which a box is taken to be cut by it
+VISIBLE = 0.6  # width over height of a joint's box, below which too little of it is shown
 AMBIGUOUS = 0.5  # a second joint of more than this share of the first one's merit makes the choice ambiguous
 
 Box = tuple[float, float, float, float]
@@ -53,7 +54,7 @@ def crop_joint(
         settings: Shape and margin of the crop.
 
     Raises:
-        BadScan: `no_joint` where there is no detection.
+        BadScan: `no_joint` where there is no detection, `cut_off` as of `crop_at`.
     """
     best, ambiguous = choose_joint(image, detections, settings)
     return crop_at(image, best, spacing_mm, settings, ambiguous)
@@ -99,8 +100,14 @@ def crop_at(
     settings: CropSettings,
     ambiguous: bool = False,
 ) -> Joint:
-    """Crop one joint; arguments as of `crop_joint`."""
+    """Crop one joint; arguments as of `crop_joint`.
+
+    Raises:
+        BadScan: `cut_off` where the image shows too little of it from left to right.
+    """
     height, width = image.shape
+    if detection.x2 - detection.x1 < VISIBLE * (detection.y2 - detection.y1):
+        raise BadScan("cut_off", "the film's edge cuts the joint; less than 0.6 of it is left")
     box = _crop_box(detection, (width, height), spacing_mm, settings)
     x1, y1, x2, y2 = math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])
     padded = x1 < 0 or y1 < 0 or x2 > width or y2 > height

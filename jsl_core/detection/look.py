@@ -14,7 +14,7 @@ from jsl_core.detection.detector import Detection, Detector, JointDetector
 from jsl_core.detection.knee_pairing import pair_knees
 from jsl_core.detection.pose import PoseReader
 from jsl_core.detection.resize import to_eight_bits
-from jsl_core.detection.side import SideReader
+from jsl_core.detection.side import SideReader, SideReading
 from jsl_core.imaging.look import FilmLook, SeenJoint
 
 __all__ = ["FilmReader", "describe_joints", "look_at_film"]
@@ -23,6 +23,8 @@ SMALL, LARGE = (256, 256), (416, 416)  # inputs of a first and of a closer look
 LIKELY = 0.25  # score from which on a box may be a joint
 CERTAIN = 0.6  # score from which on a joint is counted where it does not fit the others
 UPRIGHT = 0.8  # score on a turned film from which on the film is said to lie turned
+USUAL = 0.9  # score that upright joints have, nearly all of them
+DIFFERENT = 0.08  # difference of scores before and after a half turn that tells which is upright
 ROOM = 0.7  # of a joint's box: a strip beside it that is wider may show another knee
 CLEAR = 2.5  # summed log-odds from which on the joints' answer is believed
 
@@ -76,18 +78,28 @@ class FilmReader:
         poses = self.pose.read(pixels, [knee.box for knee in knees])
         bright = sum(pose.bright for pose in poses)
         upright = sum(pose.upright for pose in poses)
+        if abs(upright) < CLEAR or max(knee.score for knee in knees) < USUAL:
+            upright = self._compare_with_turned(pixels, found) or upright
         stands: Literal["upright", "on its head", ""] = (
             "upright" if upright >= CLEAR else "on its head" if upright <= -CLEAR else ""
         )
         return FilmLook(
             joints=tuple(
-                _seen(knee, side)
-                for knee, side in zip(knees, self._sides(pixels, knees, stands), strict=True)
+                _seen(knee, reading)
+                for knee, reading in zip(knees, self._sides(pixels, knees, stands), strict=True)
             ),
             others=sum(_seen(joint).is_whole for joint in others),
             bone="bright" if bright >= CLEAR else "dark" if bright <= -CLEAR else "",
             stands=stands,
         )
+
+    def _compare_with_turned(self, pixels: NDArray[np.uint8], found: Sequence[Detection]) -> float:
+        """How a film stands by how surely joints are found before and after a half turn; 0 for no answer."""
+        turned = self._detect(np.ascontiguousarray(pixels[::-1, ::-1]), SMALL)
+        plain, other = found[0].score, turned[0].score if turned else 0.0
+        if max(plain, other) < USUAL or abs(plain - other) < DIFFERENT:
+            return 0.0
+        return CLEAR if plain > other else -CLEAR
 
     def _detect(self, pixels: NDArray[np.uint8], size: tuple[int, int]) -> list[Detection]:
         """All boxes on an image, best first."""
@@ -121,20 +133,25 @@ class FilmReader:
             return ""
         return "on its head" if max(best, key=lambda quarter: best[quarter]) == 2 else "on its side"
 
-    def _sides(
-        self, pixels: NDArray[np.uint8], knees: Sequence[Detection], stands: str
-    ) -> list[Literal[1, 2] | None]:
+    def _sides(self, pixels: NDArray[np.uint8], knees: Sequence[Detection], stands: str) -> list[SideReading]:
         """The side of each knee; of a film on its head as after a half turn."""
         if stands != "on its head":
-            return [reading.side for reading in self.side.read_boxes(pixels, [knee.box for knee in knees])]
+            return self.side.read_boxes(pixels, [knee.box for knee in knees])
         height, width = pixels.shape
         boxes = [(width - knee.x2, height - knee.y2, width - knee.x1, height - knee.y1) for knee in knees]
-        turned = np.ascontiguousarray(pixels[::-1, ::-1])
-        return [reading.side for reading in self.side.read_boxes(turned, boxes)]
+        return self.side.read_boxes(np.ascontiguousarray(pixels[::-1, ::-1]), boxes)
 
 
-def _seen(joint: Detection, side: Literal[1, 2] | None = None) -> SeenJoint:
-    return SeenJoint(x1=joint.x1, y1=joint.y1, x2=joint.x2, y2=joint.y2, score=joint.score, side=side)
+def _seen(joint: Detection, reading: SideReading = SideReading(0.5, None)) -> SeenJoint:
+    return SeenJoint(
+        x1=joint.x1,
+        y1=joint.y1,
+        x2=joint.x2,
+        y2=joint.y2,
+        score=joint.score,
+        side=reading.side,
+        right=reading.right,
+    )
 
 
 def _best_first(detections: Sequence[Detection]) -> list[Detection]:

@@ -12,14 +12,15 @@ from pydantic import BaseModel, ConfigDict
 
 __all__ = ["FilmLook", "Look", "SeenJoint", "joint_contrast"]
 
+DENIED = 0.3  # probability of a side by the anatomy, below which no tag is believed that says so
 WHOLE = 0.75  # width over height of a joint's box, below which the film's edge cuts it
 
 
 class SeenJoint(BaseModel):
     """A knee joint that was found on a film: its box in the film's pixels as stored, x right, y down.
 
-    `score` is the detector's, 0…1; `side` what the anatomy says, 1 right and 2 left, of the picture as it is
-    stored, None where it is in doubt.
+    `score` is the detector's, 0…1; `side` what the anatomy clearly says, 1 right and 2 left, of the picture
+    as it is stored, None where it is in doubt; `right` the probability 0…1 of a right knee.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,11 +31,16 @@ class SeenJoint(BaseModel):
     y2: float
     score: float
     side: Literal[1, 2] | None = None
+    right: float = 0.5
 
     @property
     def is_whole(self) -> bool:
         """Whether the film shows all of it."""
         return self.x2 - self.x1 >= WHOLE * (self.y2 - self.y1)
+
+    def denies(self, side: Literal[1, 2]) -> bool:
+        """Whether the anatomy speaks against a side that a tag or the place on the film says."""
+        return (self.right if side == 1 else 1 - self.right) < DENIED
 
 
 class FilmLook(BaseModel):

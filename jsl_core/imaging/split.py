@@ -140,10 +140,15 @@ def _display_joints(look: FilmLook, scan: ScanRecord, size: tuple[int, ...]) -> 
     for joint in look.joints:
         x1, x2 = (width - joint.x2, width - joint.x1) if scan.flipped else (joint.x1, joint.x2)
         y1, y2 = (height - joint.y2, height - joint.y1) if scan.upside_down else (joint.y1, joint.y2)
-        side = joint.side if readable else None
-        if side and mirrored:
-            side = _LEFT if side == _RIGHT else _RIGHT
-        joints.append(joint.model_copy(update={"x1": x1, "x2": x2, "y1": y1, "y2": y2, "side": side}))
+        place: dict[str, object] = {"x1": x1, "x2": x2, "y1": y1, "y2": y2}
+        if not readable:
+            place |= {"side": None, "right": 0.5}
+        elif mirrored:
+            place |= {
+                "side": joint.side and (_LEFT if joint.side == _RIGHT else _RIGHT),
+                "right": 1 - joint.right,
+            }
+        joints.append(joint.model_copy(update=place))
     return sorted(joints, key=lambda joint: joint.x1)
 
 
@@ -157,7 +162,7 @@ def _pair(film: npt.NDArray, scan: ScanRecord, left: SeenJoint, right: SeenJoint
         columns = (0, column) if whole[0] is left else (column, film.shape[1])
         return [replace(_single_knee(film, scan, whole[0]), columns=columns)]
     for joint, side in ((left, _RIGHT), (right, _LEFT)):
-        if joint.side not in (None, side):
+        if joint.denies(side):
             shown = "two right knees" if side == _LEFT else "two left knees"
             raise BadScan("unknown_side", f"by their anatomy {shown} lie side by side; give each film a file")
     return _cut(film.shape[1], column, how, "tag" if scan.oriented else "position", left, right)
@@ -192,7 +197,7 @@ def _one_of_two(film: npt.NDArray, scan: ScanRecord, joint: SeenJoint, column: i
         raise BadScan("unknown_side", "the header names one knee, the film has two legs; mend Laterality")
     is_left = joint.x1 + joint.x2 < 2 * column
     expected = _RIGHT if is_left else _LEFT
-    if joint.side != expected and (joint.side is not None or scan.laterality != "B"):
+    if joint.denies(expected) or (joint.side is None and scan.laterality != "B"):
         raise BadScan("unknown_side", "one joint on two legs, and its anatomy does not tell which it is")
     joints = (joint, None) if is_left else (None, joint)
     return _cut(film.shape[1], column, "valley", "tag" if scan.oriented else "position", *joints)
@@ -209,11 +214,12 @@ def _side_of(scan: ScanRecord, joint: SeenJoint) -> tuple[Side, SideFrom]:
         raise BadScan("one_knee_expected_two", "the header says both knees and the film shows one")
     if scan.laterality:
         tagged = _RIGHT if scan.laterality == "R" else _LEFT
-        if joint.side not in (None, tagged):
+        if joint.denies(tagged):
+            other = _WORDS[_LEFT if tagged == _RIGHT else _RIGHT]
             raise BadScan(
                 "unknown_side",
-                f"named {_WORDS[tagged]}, and {_WORDS[joint.side]} by its anatomy: the name is wrong or the "
-                "film is mirrored; mend ImageLaterality or PatientOrientation",
+                f"named {_WORDS[tagged]}, and {other} by its anatomy: the name is wrong or the film is "
+                "mirrored; mend ImageLaterality or PatientOrientation",
             )
         return tagged, "tag"
     if joint.side is None:
