@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from jsl_core.cohort import read_cohort
 from jsl_core.config import PackSettings
 from jsl_core.dataset import PackedDataset, pack, pack_from_paths
 from jsl_core.errors import BadTable
@@ -41,6 +42,43 @@ def test_knees_without_crop_and_crops_without_row_become_rejected_rows(tmp_path:
     rejected = pd.read_csv(tmp_path / "rejected.csv").set_index("ID")["reason"]
     assert rejected.to_dict() == {"1000002_1": "no_image", "1000009_1": "no_row"}
     assert json.loads((tmp_path / "dataset.json").read_text())["knees"] == 5
+
+
+def test_joints_of_the_same_pixels_are_nobodys(tmp_path: Path) -> None:
+    joints, table = draw_cohort(4)
+    joints["1000003_2"] = joints["1000001_1"].copy()
+    pack(joints, table, PackSettings(size=SIZE), tmp_path)
+    rejected = pd.read_csv(tmp_path / "rejected.csv").set_index("ID")
+    assert rejected["reason"].to_dict() == {"1000001_1": "duplicate", "1000003_2": "duplicate"}
+    assert "1000003_2" in rejected.loc["1000001_1", "sentence"]
+    assert len(PackedDataset.load(tmp_path).images) == 6
+
+
+def test_joints_find_their_row_however_they_are_named(tmp_path: Path) -> None:
+    joints, table = draw_cohort(3)
+    films = {f"{name[:4]} {name[4:7]}.0{name[7:]}": crop for name, crop in joints.items()}
+    films["01000002_1"] = films["1000003_1"] = np.ascontiguousarray(joints["1000002_1"].T)
+    pack(films, table, PackSettings(size=SIZE), tmp_path)
+    packed = PackedDataset.load(tmp_path)
+    assert list(packed.table["ID"]) == sorted(joints)
+    np.testing.assert_array_equal(packed.images[4], joints["1000003_1"])
+    rejected = pd.read_csv(tmp_path / "rejected.csv", dtype=str).set_index("ID")
+    assert rejected["reason"].to_dict() == {"01000002_1": "no_row", "1000003_1": "duplicate"}
+    assert "but one for 1000002_1; if they are one person, write them alike" in rejected.iloc[0]["sentence"]
+
+
+def test_one_picture_under_several_knees_is_refused_with_its_rows(tmp_path: Path) -> None:
+    joints, table = draw_cohort(3)
+    table["Img_path"] = [f"{name}.png" for name in table["ID"]]
+    for name in table["ID"]:
+        Image.fromarray(joints[name]).save(tmp_path / f"{name}.png")
+    table.loc[4, "Img_path"] = "copy.tif"  # another file, another format, the same pixels
+    Image.fromarray(joints["1000001_2"]).save(tmp_path / "copy.tif")
+    table.drop(columns=["participant", "side"]).to_csv(tmp_path / "t.csv", index=False)
+    read = read_cohort(tmp_path / "t.csv", needs=["Img_path"])
+    with pytest.raises(BadTable, match=r"rows 3 and 6: knees 1000001_2, 1000003_1 share one picture"):
+        pack_from_paths(read, tmp_path, PackSettings(size=SIZE), tmp_path / "out")
+    assert not (tmp_path / "out" / "dataset.json").exists()
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
@@ -92,7 +130,13 @@ def test_a_damaged_dataset_is_one_clear_line(tmp_path: Path, name: str, content:
 def test_the_packed_table_has_the_mm_per_pixel(tmp_path: Path) -> None:
     _, table = draw_cohort(1)
     crop = np.zeros((300, 300), np.uint8)
-    pack({"1000001_1": crop, "1000001_2": crop + 1}, table, PackSettings(size=60), tmp_path, {"1000001_1": 0.14})
+    pack(
+        {"1000001_1": crop, "1000001_2": crop + 1},
+        table,
+        PackSettings(size=60),
+        tmp_path,
+        {"1000001_1": 0.14},
+    )
     spacing = PackedDataset.load(tmp_path).table["mm_per_pixel"]
     assert spacing[0] == pytest.approx(0.7)
     assert np.isnan(spacing[1])

@@ -1,7 +1,8 @@
-"""`jsl score` predicts for knees what training predicted for them; `jsl evaluate` measures it as scikit-learn does."""
+"""`jsl score` predicts for knees what training did; `jsl evaluate` measures that as scikit-learn does."""
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,11 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, cohen_kappa_score, roc_auc_score
 
 from flows.cli.main import main
+from jsl_core.cohort import read_cohort
+from jsl_core.config import EvaluateSettings
 from jsl_core.learning.model.calibration import called_grades
+from jsl_core.learning.model.ensemble import Ensemble
+from jsl_core.scoring import crops_from_table, evaluate_ensemble
 
 GRADES = [f"kl_{grade}" for grade in range(5)]
 
@@ -71,6 +76,46 @@ def test_knees_a_model_has_learned_from_are_a_warning(
     assert "its figures mean little" in capsys.readouterr().out
     assert jsl("evaluate", lab / "a", "--cohort", lab / "cohort.csv") == 0
     assert "mean little" not in capsys.readouterr().out
+
+
+def test_the_warning_is_of_persons_whichever_knee_was_learned_and_however_they_are_written(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(lab / "cohort.csv")
+    learned = table[table["split"] == "train"].head(2)  # both knees of one participant, alone in this table
+    other = table[table["split"] == "test"].head(4)
+    rows = pd.concat([learned, other]).drop(columns="split")
+    rows["Img_path"] = [str(lab / path) for path in rows["Img_path"]]
+    rows["ID"] = [f"0{name[:-2]}.0 {'right' if name.endswith('1') else 'left'}" for name in rows["ID"]]
+    rows.to_csv(tmp_path / "others.csv", index=False, sep=";", encoding="utf-16")
+    assert jsl("evaluate", lab / "a", "--cohort", tmp_path / "others.csv", "--json", tmp_path / "f.json") == 0
+    figures = json.loads((tmp_path / "f.json").read_text())["models"]["a"]
+    assert (figures["participants_trained_on"], figures["trained_on"]) == (1, 2)
+    assert "a was trained on 1 of these participants, who have 2 of these knees" in capsys.readouterr().out
+
+
+def test_a_person_is_known_by_the_other_knee(lab: Path) -> None:
+    ensemble = Ensemble.load([lab / "a"])
+    [member] = ensemble.members
+    left = member.predictions[member.predictions["ID"].str.endswith("_2")]
+    ensemble = replace(ensemble, members=(replace(member, predictions=left),))
+    table = read_cohort(lab / "cohort.csv")
+    right = table[(table["side"] == 1) & (table["split"] == "train")].reset_index(drop=True)
+    figures, _ = evaluate_ensemble(
+        ensemble, crops_from_table(right, lab), right, EvaluateSettings(bootstrap=50)
+    )
+    assert figures["models"]["a"]["trained_on"] == len(right) > 10
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "parquet"])
+def test_a_workbook_of_crops_is_scored_as_the_table(lab: Path, tmp_path: Path, ending: str) -> None:
+    table = pd.read_csv(lab / "cohort.csv").head(3)
+    table["Img_path"] = [str(lab / path) for path in table["Img_path"]]
+    writer = {"xlsx": table.to_excel, "parquet": table.to_parquet}[ending]
+    writer(tmp_path / f"three.{ending}", index=False)
+    words = ["score", tmp_path / f"three.{ending}", "--model", lab / "a", "--out", tmp_path / "s.csv"]
+    assert jsl(*words) == 0
+    assert list(read(tmp_path / "s.csv")["ID"]) == list(table["ID"])
 
 
 def test_an_unreadable_crop_is_a_row_with_its_reason(lab: Path, tmp_path: Path) -> None:

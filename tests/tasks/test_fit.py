@@ -75,7 +75,8 @@ def test_a_dataset_from_buckets_is_that_of_the_joints(
     pack_directly(without, read_cohort(cohort), SETTINGS, tmp_path / "direct", spacing)
     one, other = PackedDataset.load(packed), PackedDataset.load(tmp_path / "direct")
     assert one.digest == other.digest
-    assert one.table["mm_per_pixel"].notna().sum() == 11
+    assert not {names[5], names[20]} & set(one.table["ID"])  # whose the joint is is not known
+    assert one.table["mm_per_pixel"].notna().sum() == 10
     assert np.array_equal(one.images, other.images)
 
 

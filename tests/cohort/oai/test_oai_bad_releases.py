@@ -168,6 +168,14 @@ def test_a_table_without_one_of_its_columns_still_gives_the_others(release: Path
     assert cohort.table["BMI"].equals(before["BMI"])
 
 
+def test_a_table_with_two_columns_of_one_name_is_not_used(release: Path) -> None:
+    table = release / _CLINICAL / "AllClinical00.txt"
+    rows = table.read_bytes().replace(b"\r\n", b"\n").splitlines()
+    table.write_bytes(b"\n".join([rows[0] + b"|V00AGE", *(row + b"|50" for row in rows[1:])]))
+    [sentence] = _sentences(_read(release), "unreadable_table")
+    assert "two columns called V00AGE" in sentence
+
+
 def test_a_file_that_ends_within_a_line_is_a_finding_even_if_no_cell_is_missing(release: Path) -> None:
     table = release / _SQ
     table.write_bytes(table.read_bytes()[:-3])

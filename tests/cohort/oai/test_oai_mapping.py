@@ -36,6 +36,7 @@ Age = {column = "age"}
 BL_KL_grade = {column = "kl"}
 JSL_Prog = {column = "outcome", codes = {worse = 1, same = 0}}
 """
+_OWN_LABELS = _LONG.replace(", codes = {worse = 1, same = 0}", "")
 _LONG_TABLE = "patient;knee;age;kl;outcome\nA-1;R;60;2;worse\nA-1;L;60;1;same\nB-2;L;71;3;\n"
 
 
@@ -73,6 +74,13 @@ def test_a_decimal_comma_is_a_decimal_point(tmp_path: Path) -> None:
     assert read["BMI"].to_dict() == {"A-1_1": 27.5, "A-1_2": 60, "B-2_2": 71}
 
 
+def test_codes_may_come_as_decimals_and_ages_keep_theirs(tmp_path: Path) -> None:
+    table = _LONG_TABLE.replace(";60;2", ";61.7;2.0").replace("A-1", "'A-1.0")
+    read = read_mapped(*_write(tmp_path, _LONG, table), OaiSettings()).table.set_index("ID")
+    assert read["Age"].to_dict() == {"A-1.0_1": 61.7, "A-1.0_2": 60, "B-2_2": 71}
+    assert read["BL_KL_grade"].to_dict() == {"A-1.0_1": 2, "A-1.0_2": 1, "B-2_2": 3}
+
+
 @pytest.mark.parametrize(
     ("mapping", "table", "message"),
     [
@@ -84,6 +92,27 @@ def test_a_decimal_comma_is_a_decimal_point(tmp_path: Path) -> None:
         (_LONG.replace("Age =", "Weight ="), _LONG_TABLE, "map.toml: columns.Weight"),
         (_LONG.replace("[columns]", "[columns"), _LONG_TABLE, "map.toml: not a TOML file"),
         (_WIDE, _WIDE_TABLE.replace("61,0", "sixty,0"), "row 2: a cell of V0AGE"),
+        (
+            _LONG,
+            _LONG_TABLE.replace(";60;1", ";60;1.9"),
+            "row 3: kl is 1.9, no BL_KL_grade, and nothing is rounded",
+        ),
+        (_LONG, _LONG_TABLE.replace(";71;3", ";71;2,5"), "row 4: kl is 2,5, no BL_KL_grade"),
+        (_LONG, _LONG_TABLE.replace(";71;3", ";71;0.4"), "row 4: kl is 0.4, no BL_KL_grade"),
+        (_OWN_LABELS, _LONG_TABLE.replace("worse", "0.6"), "row 2: outcome is 0.6, no JSL_Prog"),
+        (_LONG, _LONG_TABLE.replace(";L;71", ";L;71;"), "row 4: 6 cells under 5 names"),
+        (
+            _LONG,
+            _LONG_TABLE.replace("\n", ";2\n").replace("me;2", "me;KL"),
+            "columns 4 and 6 are both called kl",
+        ),
+        (_LONG, _LONG_TABLE.replace("B-2", "a-01"), "rows 2 and 4: A-1 and a-01 may be one person"),
+        (_LONG, _LONG_TABLE.replace("A-1;L", "'A-1 ;R"), "rows 2 and 3: knee A-1_1 is there twice"),
+        (
+            _LONG,
+            _LONG_TABLE.replace(";60;2", ";1,234;2"),
+            "row 2: a cell of age is none of the numbers, '1,234'",
+        ),
         (_LONG, _LONG_TABLE.replace(";60;2", ";inf;2"), "row 2: a cell of age is none of the numbers"),
         (_LONG, "x" * 200_000 + _LONG_TABLE, "not a row of a CSV table"),
         (_LONG.replace('Age = {column = "age"}', "Age = {}"), _LONG_TABLE, "either column, or both"),
