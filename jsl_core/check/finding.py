@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
-from jsl_core.errors import BadScan, JslError
+from jsl_core.errors import JslError
 
 __all__ = ["Finding", "Findings"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,21 @@ class Findings:
         """Add what leaves the run less than it was given."""
         self._add(Finding(error, stops=False))
 
+    def attempt(self, work: Callable[[], T]) -> T | None:
+        """Do something, and return what it gives; an error becomes what stops the run."""
+        try:
+            return work()
+        except JslError as error:
+            self.stop(error)
+            return None
+
     @contextmanager
-    def catch(self, as_error: Callable[[JslError], JslError] = lambda error: error) -> Iterator[None]:
+    def catch(self) -> Iterator[None]:
         """Turn an error within the block into what stops the run."""
         try:
             yield
-        except BadScan:
-            raise
         except JslError as error:
-            self.stop(as_error(error))
+            self.stop(error)
 
     def _add(self, finding: Finding) -> None:
         if str(finding) not in map(str, self.found):

@@ -40,9 +40,8 @@ def check_table(settings: PipelineSettings, findings: Findings, deep: bool) -> p
     training = settings.training
     heads = [head for regime in training.regimes_to_train() for head in training.heads_of(regime)]
     labels = list(dict.fromkeys(_LABELS[head] for head in heads))
-    path, table = Path(settings.cohort), None
-    with findings.catch():
-        table = read_cohort(path, needs=[] if settings.scans else ["Img_path"])
+    path = Path(settings.cohort)
+    table = findings.attempt(lambda: read_cohort(path, needs=[] if settings.scans else ["Img_path"]))
     if table is None:
         return None
     for label in labels:
@@ -121,10 +120,8 @@ def check_scans(
         findings.stop(
             BadSettings(f"scans {folder}: no such folder; give the folder that holds the DICOM files")
         )
-    names = None
-    if settings.films:
-        with findings.catch():
-            names = accepted_films(Path(settings.films))
+    films = settings.films
+    names = findings.attempt(lambda: accepted_films(Path(films))) if films else None
     if not deep or not folder.exists() or (settings.films and names is None):
         return 0
     files = list(islice(walk_scans(folder), _WALKED))

@@ -52,9 +52,8 @@ def describe_run(store: Store, folder: str, contents: Mapping[str, Any]) -> None
         folder: As `claim_run_folder` gave it.
         contents: Keys of the store by what lies there.
     """
-    store.write(
-        f"{folder}/run.json", json.dumps(_read(store, f"{folder}/run.json") | contents, indent=1).encode()
-    )
+    record = {**_read(store, f"{folder}/run.json"), **contents}
+    store.write(f"{folder}/run.json", json.dumps(record, indent=1).encode())
 
 
 def point_to_latest(store: Store, folder: str) -> None:
