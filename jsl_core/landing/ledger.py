@@ -8,13 +8,13 @@ there are or when they die, provided that claiming is atomic; the server's idemp
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from jsl_core.storage import Artifact, Store, digest_of
-from jsl_core.storage.kept_twice import Damaged, read_record, write_record
+from jsl_core.storage.kept_twice import read_record, write_record
 
 __all__ = ["Batch", "LandedFile", "Landing", "Ledger", "stable_files", "take_new_files"]
 
@@ -84,11 +84,10 @@ class Ledger:
             StoreError: If an entry is damaged in both places.
         """
         entries: list[Batch] = []
-        while (value := read_record(self._store, key := self._key(len(entries) + 1))) is not None:
-            try:
-                entries.append(Batch.model_validate(value))
-            except ValidationError:
-                raise Damaged(self._store, key) from None
+        while (
+            batch := read_record(self._store, self._key(len(entries) + 1), Batch.model_validate)
+        ) is not None:
+            entries.append(batch)
         return entries
 
     def write(self, number: int, batch: Batch) -> None:
@@ -105,17 +104,9 @@ class Ledger:
         Raises:
             StoreError: If the record of one is damaged in both places.
         """
-        return list(self._read_joint_tables())
-
-    def _read_joint_tables(self) -> Iterator[Artifact]:
-        for key in self._store.keys(self._joints()):
-            value = read_record(self._store, key)
-            if value is None:
-                continue
-            try:
-                yield Artifact.model_validate(value)
-            except ValidationError:
-                raise Damaged(self._store, key) from None
+        keys = self._store.keys(self._joints())
+        tables = [read_record(self._store, key, Artifact.model_validate) for key in keys]
+        return [table for table in tables if table is not None]
 
     def entry_prefix(self, number: int) -> str:
         """What the keys that belong to an entry begin with."""

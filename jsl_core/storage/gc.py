@@ -3,6 +3,7 @@
 What is removed lies in the trash for a day.
 """
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -138,7 +139,7 @@ def undo_collection(store: Store) -> int:
 def empty_trash_of(store: Store) -> tuple[int, int]:
     """Delete for good all that lies in the trash; returns the objects and their bytes."""
     with hold_gc_lock(store):
-        return Trash(store).empty(older_than=0.0)
+        return Trash(store).empty(older_than=-math.inf)
 
 
 def _refuse_on_doubt(store: Store, garbage: Garbage) -> None:

@@ -1,12 +1,15 @@
 """Records that nothing could make again: each is written twice; where one is damaged the other is read."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.interface import Store
-from jsl_core.storage.proof import Unproven, seal, unseal
+from jsl_core.storage.proof import seal, unseal
 
 __all__ = ["COPIES", "Damaged", "copy_key", "read_record", "write_record"]
+
+T = TypeVar("T")
 
 COPIES = "copies"  # the folder of the second copies
 
@@ -31,10 +34,15 @@ def write_record(store: Store, key: str, value: Any) -> None:
     store.write(key, data)
 
 
-def read_record(store: Store, key: str) -> Any | None:
+def read_record(store: Store, key: str, parse: Callable[[Any], T]) -> T | None:
     """Read a record; its copy where it is damaged; None where there is none.
 
-    A record of an earlier version, which has neither proof nor copy, is returned as it is.
+    A record of an earlier version has neither proof nor copy.
+
+    Args:
+        store: Where it lies.
+        key: Its key.
+        parse: Makes of the JSON value what the record is; ValueError where it is none.
 
     Raises:
         Damaged: If both are.
@@ -43,10 +51,10 @@ def read_record(store: Store, key: str) -> Any | None:
     if data is None:
         return None
     try:
-        return unseal(key, data, or_plain=True)
-    except Unproven:
-        copy = store.read(copy_key(key)) or b""
+        return parse(unseal(key, data, or_plain=True))
+    except ValueError:
+        copy = store.read(copy_key(key))
     try:
-        return unseal(key, copy)
-    except Unproven:
+        return parse(unseal(key, copy or b""))
+    except ValueError:
         raise Damaged(store, key) from None

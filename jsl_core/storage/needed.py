@@ -16,7 +16,7 @@ from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.history import History, Run
 from jsl_core.storage.interface import Store
 from jsl_core.storage.kept_twice import COPIES, read_record
-from jsl_core.storage.memo import artifacts_in, named_in
+from jsl_core.storage.memo import named_in
 from jsl_core.storage.registry import Registry
 
 __all__ = ["Needed", "find_needed", "needed_by_run"]
@@ -101,8 +101,10 @@ def _landed_tables(store: Store, unreadable: list[str]) -> Iterator[Artifact]:
         if "/joints/" not in key:
             continue
         try:
-            yield from artifacts_in(read_record(store, key))
-        except (StoreError, ValueError):
+            table = read_record(store, key, Artifact.model_validate)
+            if table is not None:
+                yield table
+        except StoreError:
             unreadable.append(key)
 
 

@@ -8,11 +8,11 @@ atomic.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
@@ -24,6 +24,8 @@ from jsl_core.storage.registry_records import Action, Decision, Version
 from jsl_core.storage.tree import missing_files
 
 __all__ = ["Decision", "Overtaken", "Registry", "Version", "read_frozen_test"]
+
+R = TypeVar("R", Version, Decision)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION = re.compile(r"[0-9a-f]{12}")
@@ -179,12 +181,11 @@ class Registry:
 
     def _read_either(self, key: str) -> Any:
         """A record, or its copy where that is all there is. Raises ValueError or StoreError."""
-        value = read_record(self._store, key) if self._store.read(key) else None
-        value = value or unseal(key, self._store.read(copy_key(key)) or b"")
-        for kind, model in (("versions", Version), ("decisions", Decision)):
-            if f"/{kind}/" in key:
-                model.model_validate(value)
-        return value
+        parse = next((each for kind, each in _PARSERS.items() if f"/{kind}" in key), _any_value)
+        value = read_record(self._store, key, parse)
+        if value is None:
+            value = parse(unseal(key, self._store.read(copy_key(key)) or b""))
+        return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
     def _decide(
         self, action: Action, version: Version, figures: Mapping[str, Any], over: str | None
@@ -247,31 +248,19 @@ class Registry:
 
     def _decision(self, regime: str, name: str) -> Decision:
         key = self._key(regime, "decisions", name)
-        value = read_record(self._store, key)
-        if value is None:
-            raise StoreError(
-                f"store {self._store.url}: {key} is missing; restore it from a backup of the store"
-            )
-        try:
-            decision = Decision.model_validate(value)
-        except ValidationError:
-            raise Damaged(self._store, key) from None
-        if decision.name != name:
-            raise Damaged(self._store, key)
+        decision = read_record(self._store, key, lambda value: _named(Decision.model_validate(value), name))
+        if decision is None:
+            raise StoreError(f"store {self._store.url}: {key} is missing; restore it from a backup")
         return decision
 
     def _version(self, regime: str, name: str) -> Version | None:
-        key = self._key(regime, "versions", name)
-        value = read_record(self._store, key)
-        if value is None:
-            return None
-        try:
-            version = Version.model_validate(value)
-        except ValidationError:
-            raise Damaged(self._store, key) from None
-        if (version.regime, version.name) != (regime, name) or not version.model.sha256.startswith(name):
-            raise Damaged(self._store, key)
-        return version
+        def parse(value: Any) -> Version:
+            version = _named(Version.model_validate(value), name)
+            if version.regime != regime or not version.model.sha256.startswith(name):
+                raise ValueError(f"no version {name} of {regime}")
+            return version
+
+        return read_record(self._store, self._key(regime, "versions", name), parse)
 
     def _version_names(self, regime: str) -> list[str]:
         keys = self._store.keys(self._key(regime, "versions"))
@@ -300,12 +289,31 @@ def read_frozen_test(store: Store, key: str) -> frozenset[str] | None:
     Raises:
         StoreError: If they were chosen and cannot be read: nobody may choose others.
     """
-    value = read_record(store, key)
-    if value is None:
-        return None
+    return read_record(store, key, _participants)
+
+
+def _participants(value: Any) -> frozenset[str]:
     if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
-        raise Damaged(store, key)
+        raise ValueError("no list of participants")
     return frozenset(value)
+
+
+def _named(record: R, name: str) -> R:
+    """A record if that is its name. Raises ValueError."""
+    if record.name != name:
+        raise ValueError(f"not {name}")
+    return record
+
+
+def _any_value(value: Any) -> Any:
+    return value
+
+
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "versions/": Version.model_validate,
+    "decisions/": Decision.model_validate,
+    "frozen-test.json": lambda value: sorted(_participants(value)),
+}
 
 
 def _champions(history: list[Decision]) -> list[str]:

@@ -35,7 +35,12 @@ def read_result(store: Store, step: str, *, or_plain: bool = False) -> Any | Non
     """
     key = result_key(step)
     data = store.read(key)
-    return None if data is None else unseal(key, data, or_plain=or_plain)
+    if data is None:
+        return None
+    record = unseal(key, data, or_plain=or_plain)
+    if not (isinstance(record, dict) and record):  # what is left of one that was damaged
+        raise Unproven(f"{key} is no result")
+    return record
 
 
 def result_artifacts(record: Any) -> list[Artifact]:

@@ -294,7 +294,8 @@ def test_a_frozen_backbone_encodes_every_knee_once_for_all_heads_that_are_tried(
     forward = KneeNetwork.forward_features
 
     def counted(self: KneeNetwork, images: torch.Tensor) -> torch.Tensor:
-        encoded.append(len(images))
+        if len(images) > 2:  # two are the probe of a bundle that is saved or loaded
+            encoded.append(len(images))
         return forward(self, images)
 
     def frozen(out: str, parent: str = "jsl-image", **regime: float) -> bytes:
