@@ -26,7 +26,7 @@ def without_names(placement: Placement) -> Iterator[None]:
         if not placement.pseudonymise:
             raise
         raise BadTable(
-            "cohort: the table cannot be used, for reasons that may name people; see them with jsl check"
+            "cohort: the table cannot be used, and why may name somebody; see it with jsl check"
         ) from None
 
 

@@ -8,8 +8,6 @@ from jsl_core.errors import BadSettings, BadTable, BundleError, DetectorError, J
 
 __all__ = ["begin_run"]
 
-_MAY_NAME = "for reasons that may name files or participants; see them with jsl check"
-
 
 def begin_run(settings: PipelineSettings) -> None:
     """Log which settings went before others and what will be missing, and stop what cannot end well.
@@ -32,8 +30,10 @@ def begin_run(settings: PipelineSettings) -> None:
     except JslError:
         if not settings.pseudonymise:  # Prefect keeps messages and logs
             raise
-        raise BadTable(f"cohort: the table or what it names stops the run, {_MAY_NAME}") from None
+        raise BadTable(
+            "cohort: the table or what it names stops the run; why may name somebody, see it with jsl check"
+        ) from None
     if thins and settings.pseudonymise:
-        thins = [f"thins: {len(thins)} findings, {_MAY_NAME}"]
+        thins = [f"thins: {len(thins)} findings, which may name somebody; see them with jsl check"]
     for line in thins:
         logger.warning(line)

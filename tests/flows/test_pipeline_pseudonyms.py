@@ -106,7 +106,7 @@ def test_crops_that_a_table_names_are_packed_by_pseudonyms_and_a_bad_table_names
     assert len(packed.table) == len(table) - 1
     assert set(packed.table["Img_path"]) == {""}
     (study / "JSL.csv").write_text((study / "JSL.csv").read_text().replace("/Ü_1,", "/ü_1,", 1))
-    with pytest.raises(BadTable, match="may name files or participants; see them with jsl check") as caught:
+    with pytest.raises(BadTable, match="why may name somebody, see it with jsl check") as caught:
         run(settings)
     assert MARK not in str(caught.value)
     files = [path for path in _left(study) if path.is_file()]
