@@ -63,9 +63,10 @@ def describe_bad_value(column: str, value: float | None) -> str:
     Returns:
         The end of a message; "" where the value is possible.
     """
+    codes = ", ".join(map(str, _CODES.get(column, ())))
     if value is None:
-        return "give a number or a blank"
-    if column in _CODES and value not in _CODES[column]:
-        return f"it must be {', '.join(map(str, _CODES[column]))} or blank"
+        return f"give a number{f', one of {codes},' if codes else ''} or a blank"
+    if codes and value not in _CODES[column]:
+        return f"it must be {codes} or blank"
     low, high = _RANGES.get(column, (value, value))
     return "" if low <= value <= high else f"it must lie between {low} and {high}"

@@ -14,7 +14,16 @@ from jsl_core.errors import BadTable
 
 __all__ = ["TABLE_SUFFIXES", "Cells", "fold_name", "read_cells"]
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".parquet")
+TABLE_SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".xlsx",
+    ".xlsm",
+    ".xls",
+    ".ods",
+    ".parquet",
+)  # the reader refuses some
 
 _FOREIGN = {  # by the bytes a file begins with
     b"\xd0\xcf\x11\xe0": "an old Excel workbook, or one with a password; save it as plain .xlsx, or as CSV",

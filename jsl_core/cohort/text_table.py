@@ -5,6 +5,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from jsl_core.errors import BadTable
@@ -20,7 +21,6 @@ _BOMS = (  # that of UTF-32 begins as one of UTF-16 does
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _LATIN = ("cp1252", "latin-1")  # the first lacks five of the second's control characters
-_NO_TEXT = "not a text table; save it as CSV in UTF-8"
 _DOS_END = "\x1a"  # ends a text file of DOS, and of SAS on it
 # Spreadsheets take this line for a setting and show the header as row 1.
 _SEPARATOR_LINE = re.compile(r'"?sep=(?P<separator>[^\r\n"])"?[,;\t| ]*(\r\n|\r|\n|$)', re.IGNORECASE)
@@ -46,17 +46,14 @@ def decode_text(data: bytes, name: str) -> str:
     """
     bom, encoding = next(((bom, code) for bom, code in _BOMS if data.startswith(bom)), (b"", ""))
     encoding = encoding or _utf_16_without_bom(data)
-    text = ""
-    for candidate in (encoding or "utf-8", *(() if encoding.startswith(("utf-16", "utf-32")) else _LATIN)):
-        try:
+    encodings = [encoding] if encoding.startswith(("utf-16", "utf-32")) else [encoding or "utf-8", *_LATIN]
+    text = None
+    for candidate in encodings:
+        with suppress(UnicodeDecodeError):
             text = data[len(bom) :].decode(candidate)
             break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise BadTable(f"{name}: {_NO_TEXT}")
-    if "\0" in text:
-        raise BadTable(f"{name}: {_NO_TEXT}")
+    if text is None or "\0" in text:
+        raise BadTable(f"{name}: not a text table; save it as CSV in UTF-8")
     return text.rstrip(_DOS_END)
 
 
