@@ -98,7 +98,10 @@ def list_origins(settings: PipelineSettings) -> list[Origin]:
 
 
 def describe_overrides(settings: PipelineSettings) -> list[str]:
-    """Tell in a line each which preset took another's place, and which settings go before the preset."""
+    """Tell in a line each which preset took another's place, and what file, options or form set otherwise.
+
+    A file that changes some of its own preset's settings is no news.
+    """
     sources, lines = settings.sources, []
     if sources.replaced != "none":
         old, new = _values(_defaults(sources.replaced)), _values(_defaults(sources.preset))
@@ -110,12 +113,12 @@ def describe_overrides(settings: PipelineSettings) -> list[str]:
         ]
         lines.append(f"preset {sources.preset} in place of {sources.replaced}: {_listed(changed)}")
     over = [
-        f"{origin.name} {origin.value} ({origin.source}) instead of {origin.instead_of}"
+        f"{origin.name} {origin.value} by {origin.source}, not {origin.instead_of}"
         for origin in list_origins(settings)
-        if origin.instead_of and origin.name != "name"
+        if origin.name != "name" and (lines or origin.instead_of.endswith("(file)")) and origin.instead_of
     ]
     if over:
-        lines.append(f"set before what lies below: {_listed(over)}")
+        lines.append(f"set otherwise: {_listed(over)}")
     return lines
 
 

@@ -99,7 +99,9 @@ def test_a_preset_that_takes_another_s_place_is_told_with_what_it_changed(tmp_pa
     chosen = apply_preset(load_lab(tmp_path / "lab.toml").settings, "best")
     replaced, kept = describe_overrides(chosen)
     assert replaced.startswith("preset best in place of demo: pack.size 224 (112); ")
-    assert "training.kl.batch 24 (file) instead of 32 (preset best)" in kept
+    assert kept == "set otherwise: training.kl.batch 24 by file, not 32 (preset best)"
     by_option = load_pipeline(tmp_path / "lab.toml", preset="best")
     assert describe_overrides(by_option) == [replaced, kept]
-    assert describe_overrides(load_pipeline(preset="demo")) == []
+    assert describe_overrides(load_pipeline(tmp_path / "lab.toml")) == []
+    over_file = load_pipeline(tmp_path / "lab.toml", options={"training": {"kl": {"batch": 8}}})
+    assert describe_overrides(over_file) == ["set otherwise: training.kl.batch 8 by option, not 24 (file)"]
