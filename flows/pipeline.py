@@ -69,9 +69,7 @@ def publish_run(
         settings.without_locations(),
         placement,
         decision=decision.model_dump(mode="json") if decision else None,
-        origins=[
-            (each.name, str(each.value), each.source, each.instead_of) for each in list_origins(settings)
-        ],
+        origins=[(each.name, each.value, each.source, each.instead_of) for each in list_origins(settings)],
     )
     return publish(prepared.dataset, models, prepared.gathered, figures, page, settings, placement)
 

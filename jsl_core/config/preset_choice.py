@@ -1,5 +1,6 @@
 """The choice of a preset in a flow's form, and what became of each setting."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -32,13 +33,13 @@ class Origin:
 
     Attributes:
         name: Dotted, as in a TOML file.
-        value: As JSON; of a path the last part.
+        value: As in a TOML file; of a path the last part.
         source: Such as `preset demo`, `file`, `option` or `form`.
         instead_of: What it would be else, such as `224 (preset best)`; empty for the default.
     """
 
     name: str
-    value: Any
+    value: str
     source: str
     instead_of: str
 
@@ -136,9 +137,11 @@ def _values(settings: PipelineSettings) -> dict[str, Any]:
     return flatten_table(settings.model_dump(mode="json", exclude={"sources"}))
 
 
-def _shown(name: str, value: Any) -> Any:
-    """A value for people: of a path the last part, as a report goes to others."""
-    return Path(value).name if name in _PATHS and isinstance(value, str) else value
+def _shown(name: str, value: Any) -> str:
+    """A value as in a TOML file; of a path the last part, as a report goes to others."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    return Path(value).name if name in _PATHS else value
 
 
 _PATHS = {

@@ -114,7 +114,7 @@ def test_a_bucket_gives_what_a_folder_gives_to_two_runs_at_once_and_keeps_no_sec
     assert in_folder.report.startswith(published.url)
     key = in_folder.report.removeprefix(published.url + "/")
     assert published.read(key) == bucket.read(published_run.report.removeprefix(bucket.url + "/"))
-    assert {key.partition("/")[0] for key in published.keys("")} == {"runs", "models", "datasets"}
+    assert {key.partition("/")[0] for key in published.keys("")} == {"runs", "models", "datasets", "joints"}
 
     secret = rclone.secret.encode()
     files = [*tmp_path.rglob("*"), *Path(os.environ["PREFECT_HOME"]).rglob("*")]
