@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import traceback
 from pathlib import Path
 
@@ -14,6 +15,8 @@ __all__ = ["error_line"]
 
 _DEBUG = "run again with --debug"
 _OWN_PACKAGES = ("jsl_core", "tasks", "flows", "deployments")
+_LONG_WORD = re.compile(r"\S{400,}")
+_LONGEST = 1500  # characters
 _REMEDIES = {
     errno.EACCES: "change its permissions or choose another place",
     errno.EPERM: "change its permissions or choose another place",
@@ -37,7 +40,13 @@ def error_line(error: BaseException) -> str:
     """
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
-    return " ".join(_describe(error).split())
+    return _shorten(" ".join(_describe(error).split()))
+
+
+def _shorten(line: str) -> str:
+    """The line without the middle of what no terminal shows, as a cell of 200,000 letters."""
+    line = _LONG_WORD.sub(lambda word: f"{word[0][:100]}…{word[0][-40:]}", line)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 300]} … {line[-297:]}"
 
 
 def _describe(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from flows.cli.commands import bench
 from flows.cli.error_lines import error_line
 from flows.cli.main import main
 from jsl_core.config import PackSettings
+from jsl_core.errors import BadTable
 
 
 def read_missing_file(folder: Path) -> bytes:
@@ -131,3 +132,11 @@ def test_output_that_cannot_be_written_is_one_line() -> None:
     assert done.returncode == 1
     remedy = "free some space and run again (finished work is kept)"
     assert done.stderr == f"jsl: no space left on device; {remedy}\n"
+
+
+@pytest.mark.parametrize("cell", ["x" * 200_000, "knee of the left side, " * 9_000])
+def test_a_cell_of_200000_letters_is_not_echoed_and_the_remedy_stays(cell: str) -> None:
+    line = error_line(BadTable(f"JSL.csv, row 7: side is {cell}; write 1 or 2"))
+    assert len(line) < 1600
+    assert line.startswith("JSL.csv, row 7: side is ")
+    assert line.endswith("; write 1 or 2")
