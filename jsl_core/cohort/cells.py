@@ -181,7 +181,7 @@ def _refuse_uneven(
     same = Counter(len(cells) for _, cells in uneven)[len(row)]
     alike = ", as every row" if same == total > 1 else f", as {same - 1} more" if same > 1 else ""
     cells = " · ".join([*map(_shorten, row[:_SHOWN_CELLS]), *(["…"] if len(row) > _SHOWN_CELLS else [])])
-    count = f"{len(row)} cell{'s' * (len(row) != 1)} under {len(header)} names"
+    count = f"{len(row)} cell{_s(row)} under {len(header)} name{_s(header)}"
     problem = f"{name}, row {number}{alike}: {count}: {cells}"
     if len(row) < len(header):
         rest = header[len(row) :]
@@ -200,6 +200,10 @@ def _decimal_commas(header: list[str], row: list[str], measured: Sequence[str]) 
         halves = [cell.strip() for cell in row[place : place + 2]]
         if len(halves) == 2 and all(half.isdigit() for half in halves):
             yield f"the decimal comma of {header[place]} {','.join(halves)}"
+
+
+def _s(items: Sequence[str]) -> str:
+    return "" if len(items) == 1 else "s"
 
 
 def _shorten(cell: str) -> str:

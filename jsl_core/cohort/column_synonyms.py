@@ -1,5 +1,6 @@
 """Column names that other makers of cohort tables use, and what this project calls them."""
 
+import re
 from collections.abc import Sequence
 
 from jsl_core.cohort.cell_values import parse_number
@@ -23,6 +24,7 @@ _SYNONYMS = {
     GRADE: ("kl", "kl_grade", "klg", "grade", "label", "v00xrkl"),
     PROGRESSION: ("progression", "progressed"),
 }
+_COPY = re.compile(r"(?P<name>.+)\.\d+")
 KEY_NAMES = tuple(name for own in ("ID", "participant") for name in (own, *_SYNONYMS[own]))
 
 
@@ -42,6 +44,8 @@ def find_columns(cells: Cells, needs: Sequence[str] = ()) -> dict[str, int]:
     places: dict[str, int] = {}
     for own, synonyms in _SYNONYMS.items():
         own_places, others = cells.places_of(own), cells.places_of(*synonyms)
+        if renamed := _renamed_copies(cells, [*own_places, *others]):
+            _refuse_rivals(cells, own, sorted([*own_places, *others, *renamed]))
         needed = (
             own not in ("participant", "side") or "ID" not in places
         )  # beside an ID they are only evidence
@@ -82,6 +86,13 @@ def _refuse_rivals(cells: Cells, own: str, places: Sequence[int]) -> None:
         name = cells.header[places[0]]
         raise BadTable(f"{cells.name}: columns {numbers} are both called {name}; keep one")
     raise BadTable(f"{cells.name}: {cells.describe(places)} both stand for {own}; keep or rename one")
+
+
+def _renamed_copies(cells: Cells, places: Sequence[int]) -> list[int]:
+    """Where columns are that pandas or R have called `KL.1`, because there was a `KL` already."""
+    names = {fold_name(cells.header[place]) for place in places}
+    copies = ((place, _COPY.fullmatch(fold_name(name))) for place, name in enumerate(cells.header))
+    return [place for place, match in copies if match and match["name"] in names]
 
 
 def _refuse_disagreement(cells: Cells, own: str, place: int, others: Sequence[int]) -> None:

@@ -88,7 +88,7 @@ def parse_knee(text: str) -> tuple[str, int] | None:
 
     Args:
         text: `<participant>_1` or `_2`, or the participant and R, L, right or left with or without a sign
-            between (`9003126L`, `9003126_R`, `9003126 right`).
+            between (`1000126L`, `1000126_R`, `1000126 right`).
 
     Returns:
         None where it names no side.
@@ -105,8 +105,8 @@ def normalise_knee(text: str) -> str:
     """A knee's ID as `<participant>_<side>`; without a side, what is there.
 
     Examples:
-        >>> normalise_knee("9003126 right")
-        '9003126_1'
+        >>> normalise_knee("1000126 right")
+        '1000126_1'
     """
     knee = parse_knee(text)
     return f"{knee[0]}_{knee[1]}" if knee else normalise_participant(text)

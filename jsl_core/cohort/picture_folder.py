@@ -50,7 +50,7 @@ def read_picture_folder(folder: Path, beside: Path, skip: Collection[str] = ()) 
     """Make a cohort table of pictures in folders `0` to `4`, which lie below folders per split or not.
 
     A grade's folder may say more (`KL2`, `2Mild`), a split's be any word for it (`training`). The name of a
-    picture tells the knee as an ID does: `9003126L.png`.
+    picture tells the knee as an ID does: `1000126L.png`.
 
     Args:
         folder: The folder.

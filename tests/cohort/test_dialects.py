@@ -164,6 +164,10 @@ def test_cells_that_only_a_spreadsheet_shows_are_refused(
             PLAIN.replace("BMI", "grade").replace("BL_KL_grade", "KLG"),
             r"columns 3 \(grade\) and 4 \(KLG\) both",
         ),
+        (
+            PLAIN.replace("BMI", "BL_KL_grade.1"),
+            r"columns 3 \(BL_KL_grade.1\) and 4 \(BL_KL_grade\) both stand",
+        ),
         (PLAIN.replace("Age", "split"), "columns 2 and 5 are both called split"),
     ],
 )
