@@ -258,9 +258,8 @@ class _Check:
 
     def _published(self) -> None:
         """Readable copies against the records of publishing."""
-        for record in self._store.keys("runs"):
-            if not record.endswith("/published.json"):
-                continue
+        keys = [key for folder in ("runs", "joints") for key in self._store.keys(folder)]
+        for record in [key for key in keys if key.endswith("/published.json")]:
             try:
                 digests = dict(json.loads(self._store.read(record) or b""))
             except (ValueError, TypeError, RecursionError):
