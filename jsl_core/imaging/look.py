@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 __all__ = ["FilmLook", "Look", "SeenJoint", "joint_contrast"]
 
 DENIED = 0.3  # probability of a side by the anatomy, below which no tag is believed that says so
+_ENOUGH = 96  # rows and columns of a joint that tell its grey levels
 WHOLE = 0.75  # width over height of a joint's box, below which the film's edge cuts it
 
 
@@ -38,9 +39,9 @@ class SeenJoint(BaseModel):
         """Whether the film shows all of it."""
         return self.x2 - self.x1 >= WHOLE * (self.y2 - self.y1)
 
-    def denies(self, side: Literal[1, 2]) -> bool:
-        """Whether the anatomy speaks against a side that a tag or the place on the film says."""
-        return (self.right if side == 1 else 1 - self.right) < DENIED
+    def denies(self, side: Literal[1, 2], least: float = DENIED) -> bool:
+        """Whether by the anatomy a side that something else says has less than the `least` probability."""
+        return (self.right if side == 1 else 1 - self.right) < least
 
 
 class FilmLook(BaseModel):
@@ -74,7 +75,8 @@ def joint_contrast(image: npt.NDArray, joints: tuple[SeenJoint, ...]) -> float:
     top = float(np.iinfo(image.dtype).max)
     spans = []
     for joint in joints:
-        part = image[int(joint.y1) : int(joint.y2) + 1 : 2, int(joint.x1) : int(joint.x2) + 1 : 2]
+        step = max(int(joint.y2 - joint.y1) // _ENOUGH, 1)
+        part = image[int(joint.y1) : int(joint.y2) + 1 : step, int(joint.x1) : int(joint.x2) + 1 : step]
         low, high = np.percentile(part, (5, 95))
         lost = max(float((part == 0).mean()), float((part == top).mean()))
         spans.append((high - low) / top * (1 - lost))

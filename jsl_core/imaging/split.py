@@ -21,6 +21,7 @@ _WORDS: dict[Side, str] = {_RIGHT: "right", _LEFT: "left"}
 
 _WIDE = 0.95  # width over height from which on a film may show two legs
 _PLAIN = 0.35  # depth of a valley that leaves no doubt
+_SAME_KNEE = 0.1  # probability of its side by the anatomy, below which one of two knees is shown twice
 _SOFT = 0.12  # of a joint's box at either side is flesh: the plateau is 0.69 of it
 
 
@@ -162,7 +163,7 @@ def _pair(film: npt.NDArray, scan: ScanRecord, left: SeenJoint, right: SeenJoint
         columns = (0, column) if whole[0] is left else (column, film.shape[1])
         return [replace(_single_knee(film, scan, whole[0]), columns=columns)]
     for joint, side in ((left, _RIGHT), (right, _LEFT)):
-        if joint.denies(side):
+        if joint.denies(side, _SAME_KNEE):
             shown = "two right knees" if side == _LEFT else "two left knees"
             raise BadScan("unknown_side", f"by their anatomy {shown} lie side by side; give each film a file")
     return _cut(film.shape[1], column, how, "tag" if scan.oriented else "position", left, right)
