@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from jsl_core.cohort import normalise_split
@@ -12,8 +13,8 @@ from jsl_core.errors import BadTable
 from jsl_core.evaluation.comparisons import compare_grades, compare_models
 from jsl_core.evaluation.summary import evaluate_predictions
 from jsl_core.learning.model.ensemble import Ensemble, Member, validation_risks
-from jsl_core.scans.rows import Row
-from jsl_core.scoring.scores import JointCrop
+from jsl_core.scans.rows import Row, rejection
+from jsl_core.scoring.scores import NOT_FINITE, JointCrop, is_finite
 
 __all__ = ["evaluate_ensemble", "select_split"]
 
@@ -63,8 +64,8 @@ def evaluate_ensemble(
     Returns:
         The figures as JSON: `models`, `comparisons`, `grade_comparisons`, `rejected` (rows with a reason),
         and how many knees and participants there are; of each model how many of them are of participants it
-        was trained on (`trained_on`, `participants_trained_on`) or chosen on. And the predictions, with a
-        column `model`.
+        was trained on (`trained_on`, `participants_trained_on`) or chosen on, and whether it says so at all
+        (`training_known`). And the predictions, with a column `model`.
 
     Raises:
         BadTable: If a needed risk factor is missing, or no knee can be scored.
@@ -116,8 +117,14 @@ def _predict(
         each = ensemble.predict_each([crop.pixels for crop in batch], rows, flip)
         if len(each) > 1:
             each[f"ensemble of {len(each)}"] = ensemble.average(each)
+        finite = np.logical_and.reduce([is_finite(columns) for columns in each.values()])
+        rejected.extend(
+            rejection(crop.names, NOT_FINITE) for crop, ok in zip(batch, finite, strict=True) if not ok
+        )
         for name, columns in each.items():
-            parts.setdefault(name, []).append(pd.concat([rows, columns], axis=1))
+            if finite.any():
+                scored = pd.concat([rows, columns], axis=1)[finite]
+                parts.setdefault(name, []).append(scored)
         progress(len(done), len(cohort))
         batch.clear()
 
@@ -143,7 +150,7 @@ def _count_training_persons(members: list[Member], rows: pd.DataFrame) -> dict[s
         known = {person_key((parse_knee(knee) or (knee, 0))[0]) for knee in knees}
         counts[name] = int(persons.isin(known).sum())
         counts[f"participants_{name}"] = int(persons[persons.isin(known)].nunique())
-    return counts
+    return counts | {"training_known": all(len(member.predictions) for member in members)}
 
 
 def _knees_of(member: Member, split: str) -> list[str]:

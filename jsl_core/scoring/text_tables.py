@@ -125,6 +125,8 @@ def _warn_of_training_persons(figures: Mapping[str, Any]) -> list[str]:
     """A warning for every model that was trained or chosen on some of these participants, by any knee."""
     warnings = []
     for name, model in figures["models"].items():
+        if not model["training_known"]:
+            warnings.append(f"{name} does not say whom it was trained on: it has no predictions.csv.")
         if model["trained_on"]:
             warnings.append(
                 f"{name} was trained on {model['participants_trained_on']} of these participants, who have "

@@ -105,6 +105,15 @@ def test_a_person_is_known_by_the_other_knee(lab: Path) -> None:
         ensemble, crops_from_table(right, lab), right, EvaluateSettings(bootstrap=50)
     )
     assert figures["models"]["a"]["trained_on"] == len(right) > 10
+    assert figures["models"]["a"]["training_known"]
+
+
+def test_a_model_that_does_not_say_whom_it_was_trained_on_is_a_warning(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = shutil.copytree(lab / "a", tmp_path / "a", ignore=shutil.ignore_patterns("predictions.csv"))
+    assert jsl("evaluate", bundle, "--cohort", lab / "cohort.csv") == 0
+    assert "a does not say whom it was trained on" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("ending", ["xlsx", "parquet"])
