@@ -17,7 +17,9 @@ from jsl_core.learning.model.ensemble import Ensemble
 from jsl_core.scans.rows import Row, rejection
 from jsl_core.system.spreadsheet import format_csv
 
-__all__ = ["COLUMNS", "JointCrop", "encode_scores", "score_crops"]
+__all__ = ["COLUMNS", "NOT_FINITE", "JointCrop", "encode_scores", "is_finite", "score_crops"]
+
+NOT_FINITE = BadScan("not_finite", "the models give this joint no finite score")
 
 COLUMNS = (
     *("participant", "ID", "side"),
@@ -136,9 +138,13 @@ def _score_batch(
         scores["kl_expected"] = grades @ np.arange(len(GRADE_PROBABILITIES))
     if RISK in scores and ensemble.threshold is not None:
         scores["progresses"] = (scores[RISK] >= ensemble.threshold).astype(int)
-    finite = np.isfinite(scores.to_numpy(float)).all(axis=1)
-    for crop, row, is_finite in zip(crops, scores.to_dict("records"), finite, strict=True):
-        if is_finite:
+    for crop, row, ok in zip(crops, scores.to_dict("records"), is_finite(scores), strict=True):
+        if ok:
             yield crop.names | {str(name): value for name, value in row.items()}
         else:
-            yield rejection(crop.names, BadScan("not_finite", "the models give this joint no finite score"))
+            yield rejection(crop.names, NOT_FINITE)
+
+
+def is_finite(scores: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which of N rows of predictions are numbers throughout, bool N."""
+    return np.isfinite(scores.to_numpy(float)).all(axis=1)

@@ -149,8 +149,8 @@ def _refuse_on_doubt(store: Store, garbage: Garbage) -> None:
             f" and {count - _NAMED} more" if count > _NAMED else ""
         )
         raise StoreError(
-            f"store {store.url}: nothing is removed, as {count} records that may name what is needed cannot "
-            f"be read: {named}; run jsl verify {store.url} --mend, or restore them from a backup"
+            f"store {store.url}: nothing is removed, as what may name something needed cannot be read: "
+            f"{named}; run jsl verify {store.url} --mend, or restore it from a backup"
         )
 
 
