@@ -41,7 +41,7 @@ def check_table(settings: PipelineSettings, findings: Findings, deep: bool) -> p
     heads = [head for regime in training.regimes_to_train() for head in training.heads_of(regime)]
     labels = list(dict.fromkeys(_LABELS[head] for head in heads))
     path = Path(settings.cohort)
-    table = findings.attempt(lambda: read_cohort(path, needs=[] if settings.scans else ["Img_path"]))
+    table = findings.attempt(lambda: _read_table(path, settings))
     if table is None:
         return None
     for label in labels:
@@ -61,6 +61,15 @@ def check_table(settings: PipelineSettings, findings: Findings, deep: bool) -> p
     if not settings.scans:
         _check_pictures(table, path, settings, findings, deep)
     return table
+
+
+def _read_table(path: Path, settings: PipelineSettings) -> pd.DataFrame:
+    try:
+        return read_cohort(path, needs=[] if settings.scans else ["Img_path"])
+    except BadTable as error:
+        if "no column Img_path" in str(error):
+            raise BadTable(f"{error}; or give the folder of the films as scans") from None
+        raise
 
 
 def _check_pictures(

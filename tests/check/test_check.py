@@ -234,3 +234,11 @@ def test_a_run_begins_with_the_check(crops: Path, capsys: pytest.CaptureFixture[
     assert ended.value.code == 1
     assert "6 of 8 Img_path are not there" in line
     assert not (crops / "store").exists()
+
+
+def test_neither_films_nor_pictures_says_that_either_will_do(crops: Path) -> None:
+    table = pd.read_csv(crops / "knees.csv")
+    table.drop(columns="Img_path").to_csv(crops / "knees.csv", index=False)
+    (line,), _ = found("files", **places(crops))
+    assert "no column Img_path" in line
+    assert line.endswith("; or give the folder of the films as scans")
