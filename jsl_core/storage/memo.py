@@ -56,7 +56,9 @@ class Memo:
 
     def get(self, item: Any) -> Any | None:
         """Return the item's result; None where there is none, or an artifact in it is no longer stored."""
-        return self.get_all([item])[0]
+        key = self._key(item)  # without the threads of `get_all`, which take ten times as long as a small file
+        value = _unseal(key, self._store.read(key))
+        return None if value is None or self._store.missing(artifacts_in(value)) else value
 
     def get_all(self, items: Sequence[Any]) -> list[Any | None]:
         """Return the results of many items, as `get` does, with few requests."""
