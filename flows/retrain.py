@@ -64,9 +64,15 @@ def retrain(
 
 def retrain_settings(settings: PipelineSettings, regime: Regime) -> PipelineSettings:
     """Train the champion's regime, too, and without folds: those would train on the frozen test part."""
-    regimes = dict.fromkeys((*settings.training.regimes, regime))
-    training = settings.training.model_copy(update={"regimes": tuple(regimes), "folds": 0})
-    return settings.model_copy(update={"training": training})
+    regimes = tuple(dict.fromkeys((*settings.training.regimes, regime)))
+    training = settings.training.model_copy(update={"regimes": regimes, "folds": 0})
+    changed = {}
+    if regimes != settings.training.regimes:
+        changed["training.regimes"] = list(regimes)
+    if settings.training.folds:
+        changed["training.folds"] = 0
+    sources = settings.sources.model_copy(update={"retrain": changed})
+    return settings.model_copy(update={"training": training, "sources": sources})
 
 
 def _decide_against_champion(

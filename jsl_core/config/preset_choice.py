@@ -78,7 +78,9 @@ def list_origins(settings: PipelineSettings) -> list[Origin]:
             continue
         below = preset[name]
         instead = "" if below == defaults[name] else f"{_shown(name, below)} ({recipe})"
-        if name in sources.options and sources.options[name] == value:
+        if name in sources.retrain and sources.retrain[name] == value:
+            source = "retrain"
+        elif name in sources.options and sources.options[name] == value:
             if name in sources.file and sources.file[name] != value:
                 instead = f"{_shown(name, sources.file[name])} (file)"
             source = "option"

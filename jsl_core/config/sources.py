@@ -26,3 +26,8 @@ class Sources(Settings):
     options: dict[str, Any] = Field(
         {}, title="From options", description="What the command line sets. A record."
     )
+    retrain: dict[str, Any] = Field(
+        {},
+        title="From a retraining",
+        description="What a retraining sets: it trains its champion's regime. A record.",
+    )

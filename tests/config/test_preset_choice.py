@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.retrain import retrain_settings
 from jsl_core.config import (
     PipelineSettings,
     apply_preset,
@@ -105,3 +106,11 @@ def test_a_preset_that_takes_another_s_place_is_told_with_what_it_changed(tmp_pa
     assert describe_overrides(load_pipeline(tmp_path / "lab.toml")) == []
     over_file = load_pipeline(tmp_path / "lab.toml", options={"training": {"kl": {"batch": 8}}})
     assert describe_overrides(over_file) == ["set otherwise: training.kl.batch 8 by option, not 24 (file)"]
+
+
+def test_what_a_retraining_sets_is_not_called_the_form_s(tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_text("training = {regimes = ['kl'], folds = 3}\n")
+    settings = retrain_settings(load_lab(tmp_path / "lab.toml").settings, "multitask")
+    origins = {each.name: each for each in list_origins(settings)}
+    assert settings.training.regimes == ("kl", "multitask")
+    assert origins["training.regimes"].source == "retrain"
