@@ -1,5 +1,7 @@
 """From all labels so far to a challenger, which takes the champion's place if it is not worse."""
 
+from typing import Any
+
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
@@ -66,7 +68,7 @@ def retrain_settings(settings: PipelineSettings, regime: Regime) -> PipelineSett
     """Train the champion's regime, too, and without folds: those would train on the frozen test part."""
     regimes = tuple(dict.fromkeys((*settings.training.regimes, regime)))
     training = settings.training.model_copy(update={"regimes": regimes, "folds": 0})
-    changed = {}
+    changed: dict[str, Any] = {}
     if regimes != settings.training.regimes:
         changed["training.regimes"] = list(regimes)
     if settings.training.folds:
