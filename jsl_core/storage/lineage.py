@@ -93,10 +93,15 @@ class Lineage:
             data = b"" if table in missing else self._store.get(table)
             if prefix.encode() not in data:
                 continue
-            value = json.loads(data)
-            for row in value if isinstance(value, list) else [value]:
+            try:
+                value = json.loads(data)
+                rows = value if isinstance(value, list) else [value]
+                named = [(row, artifacts_in(row)) for row in rows]
+            except (ValueError, RecursionError):  # no table, though it is called one
+                continue
+            for row, artifacts in named:
                 file = row.get("file") if isinstance(row, dict) else None
-                yield from ((one, table, file) for one in artifacts_in(row) if one.sha256.startswith(prefix))
+                yield from ((one, table, file) for one in artifacts if one.sha256.startswith(prefix))
 
     def _node(
         self, artifact: Artifact, part_of: Artifact | None, file: str | None, expanded: set[str]

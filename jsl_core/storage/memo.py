@@ -56,7 +56,7 @@ class Memo:
 
     def get(self, item: Any) -> Any | None:
         """Return the item's result; None where there is none, or an artifact in it is no longer stored."""
-        key = self._key(item)  # without the threads of `get_all`, which take ten times as long as a small file
+        key = self._key(item)  # without the threads of `get_all`, which cost more than reading a file
         value = _unseal(key, self._store.read(key))
         return None if value is None or self._store.missing(artifacts_in(value)) else value
 

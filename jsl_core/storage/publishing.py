@@ -54,7 +54,7 @@ def _read_record(target: Store, record: str) -> dict[str, str]:
     """Digests by key; none where the record is missing or damaged, so that all is copied again."""
     try:
         digests = json.loads(target.read(record) or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return digests if isinstance(digests, dict) else {}
 

@@ -83,7 +83,7 @@ def resolve_latest(store: Store, key: str) -> str:
     if parts[0] != _WORD:
         return key
     record = _read(store, LATEST)
-    if "run" not in record:
+    if not isinstance(record.get("run"), str):
         raise StoreError(f"store {store.url}: no run has published a report yet; name a published object")
     return "/".join([record["run"], *(parts[1:] or ["report.html"])])
 
@@ -110,6 +110,6 @@ def _read(store: Store, key: str) -> dict[str, Any]:
     """A record; an empty one where it is missing or damaged."""
     try:
         record = json.loads(store.read(key) or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}

@@ -12,6 +12,7 @@ from labs import LINE, fill, ledger_of
 from jsl_core.errors import JslError
 from jsl_core.scans.buckets import assign_buckets
 from jsl_core.storage import Artifact, FolderStore, Memo, Registry, tree_files
+from jsl_core.storage.archive import archive_key, read_members, write_archive
 from jsl_core.storage.gc import collect_garbage, find_garbage
 from jsl_core.storage.history import History
 from jsl_core.storage.lineage import Lineage
@@ -126,3 +127,15 @@ def test_questions_to_a_store_full_of_mutants_are_answered_or_refused_in_one_lin
             store.write(key, mutate(data, rng) if rng.random() < 0.3 else data)
         for question in questions:
             answer_or_line(partial(question, store))
+
+
+def test_a_mutated_archive_yields_what_is_whole_and_nothing_else(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    members = {one.sha256: one for one in (store.put(f"crop {number}".encode(), "c") for number in range(5))}
+    table = store.put(b"[]", "cropped.json")
+    write_archive(store, table, members.values())
+    whole, rng = store.read(archive_key(table)) or b"", random.Random(3)
+    for _ in range(300):
+        data = mutate(whole, rng)
+        for member, content in read_members(lambda key, data=data: data, table, members):  # type: ignore[misc]
+            assert content == store.get(member)
