@@ -183,3 +183,28 @@ def test_a_packed_table_edited_to_nonsense_is_one_clear_line(
     edited.to_csv(tmp_path / "table.csv", index=False)
     with pytest.raises(BadTable, match=message):
         PackedDataset.load(tmp_path)
+
+
+def test_a_dataset_in_which_any_byte_changed_is_one_line_or_the_same(tmp_path: Path) -> None:
+    joints, table = draw_cohort(2)
+    pack(joints, table, PackSettings(size=SIZE), tmp_path)
+    before, rng = PackedDataset.load(tmp_path), np.random.default_rng(4)
+    for number in range(90):
+        path = tmp_path / ("dataset.json", "images.npy", "table.csv")[number % 3]
+        whole = path.read_bytes()
+        data = bytearray(whole)
+        place = int(rng.integers(len(data)))
+        if number % 2:
+            data[place] ^= 1 << int(rng.integers(8))
+        else:
+            del data[place : place + int(rng.integers(1, 9))]
+        path.write_bytes(data)
+        try:
+            after = PackedDataset.load(tmp_path)
+        except BadTable:
+            path.write_bytes(whole)
+            continue
+        path.write_bytes(whole)
+        assert (after.digest, after.test_from_table) == (before.digest, before.test_from_table)
+        np.testing.assert_array_equal(after.images, before.images)
+        pd.testing.assert_frame_equal(after.table, before.table)

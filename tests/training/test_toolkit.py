@@ -72,7 +72,9 @@ def test_a_checkpoint_holds_the_last_state_of_its_own_run(tmp_path: Path) -> Non
         checkpoint.save({"epoch": epoch})
     assert checkpoint.load() == {"key": "one", "epoch": 2}
     assert Checkpoint(tmp_path / "runs" / "epoch.pt", "other").load() is None
-    with pytest.raises(DetectorError, match="runs holds a training with other settings or films; choose another"):
+    with pytest.raises(
+        DetectorError, match="runs holds a training with other settings or films; choose another"
+    ):
         Checkpoint(tmp_path / "runs" / "epoch.pt", "other", DetectorError).load()
     Checkpoint(None, "one").save({"epoch": 1})
     assert Checkpoint(None, "one").load() is None
@@ -88,3 +90,16 @@ def test_a_damaged_checkpoint_is_ignored_or_one_line(tmp_path: Path) -> None:
         assert Checkpoint(file, "one").load() is None
         with pytest.raises(DetectorError, match=r"epoch\.pt is damaged; delete it to train from the start$"):
             Checkpoint(file, "one", DetectorError).load()
+
+
+def test_a_checkpoint_in_which_any_byte_changed_is_none(tmp_path: Path) -> None:
+    file, rng = tmp_path / "epoch.pt", np.random.default_rng(2)
+    Checkpoint(file, "one").save({"epoch": 1, "weights": torch.arange(50.0)})
+    whole = file.read_bytes()
+    for _ in range(100):
+        data = bytearray(whole)
+        data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+        file.write_bytes(data)
+        assert Checkpoint(file, "one").load() is None
+    file.write_bytes(whole)
+    assert (Checkpoint(file, "one").load() or {})["epoch"] == 1
