@@ -19,7 +19,7 @@ class PipelineSettings(Settings):
         "run",
         pattern=RUN_NAME,
         title="Name",
-        description="Names the run's folder, runs/<UTC time>-<name> of the store.",
+        description="Names the run's folder. Before it stands the time of the start, in UTC.",
     )
     scans: Place = Field(
         "",

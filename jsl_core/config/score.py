@@ -28,7 +28,7 @@ class ScoreSettings(Settings):
         "score",
         pattern=RUN_NAME,
         title="Name",
-        description="Names the run's folder, runs/<UTC time>-<name> of the store.",
+        description="Names the run's folder. Before it stands the time of the start, in UTC.",
     )
     scans: Place = Field("", title="Scans", description="Folder or archive of films.")
     models: tuple[Place, ...] = Field(
