@@ -26,7 +26,7 @@ CARRIED = {
     "what",
 }
 # Prefect takes these for a cache miss, and nobody sees them.
-UNSEEN = ("result {path} names", "no result {path}")
+UNSEEN = ("result {path} names", "result {path} has scans", "no result {path}")
 
 
 @dataclass(frozen=True)

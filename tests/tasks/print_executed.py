@@ -46,7 +46,7 @@ def executed(stage: str) -> Iterator[None]:
     _EXECUTED[stage] = sorted(module for module in modules if module.split(".")[0] in _ROOMS)
 
 
-def here(work: Callable[[Any], Any], items: Any, **_: Any) -> Iterator[Any]:
+def here(work: Callable[[Any], Any], items: Any, *_: Any, **__: Any) -> Iterator[Any]:
     """Stands in for `parallel_map`: what runs in other processes cannot be watched from this one."""
     return map(work, items)
 
