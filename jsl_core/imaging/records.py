@@ -59,7 +59,7 @@ class ScanRecord(BaseModel):
     def words(self) -> str:
         """What the film shows, as a table says it: `PA bilateral`, `AP right flipped`."""
         orientation = [
-            word for word, told in ((_FLIPPED, self.flipped), (_UPSIDE_DOWN, self.upside_down)) if told
+            word for word, applies in ((_FLIPPED, self.flipped), (_UPSIDE_DOWN, self.upside_down)) if applies
         ]
         if self.oriented and not orientation:
             orientation = [_ORIENTED]

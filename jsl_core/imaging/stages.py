@@ -132,37 +132,37 @@ def _show_joints(
     record: ScanRecord, radiograph: Radiograph, image: npt.NDArray, settings: ConvertSettings, look: Look
 ) -> tuple[ScanRecord, npt.NDArray]:
     """The film so that its joints can be seen, bone bright, and its record with what was seen."""
-    seen = look(image)
-    contrast = joint_contrast(image, seen.joints)  # 0 where no joint is seen
+    film_look = look(image)
+    contrast = joint_contrast(image, film_look.joints)  # 0 where no joint is seen
     own = settings.window == "dicom" and radiograph.voi is not None and not record.note
     if own and contrast < _HIDDEN:
         robust = render(radiograph, "percentile", settings.bits)
-        seen_then = look(robust)
-        if joint_contrast(robust, seen_then.joints) > contrast:
-            image, seen = robust, seen_then
+        robust_look = look(robust)
+        if joint_contrast(robust, robust_look.joints) > contrast:
+            image, film_look = robust, robust_look
             record = record.model_copy(update={"note": _WINDOW})
-    return turn_negative(record, image, seen, _NEGATIVE)
+    return turn_negative(record, image, film_look, _NEGATIVE)
 
 
 def turn_negative(
-    record: ScanRecord, image: npt.NDArray, seen: FilmLook, note: str = _NEGATIVE_PICTURE
+    record: ScanRecord, image: npt.NDArray, film_look: FilmLook, note: str = _NEGATIVE_PICTURE
 ) -> tuple[ScanRecord, npt.NDArray]:
     """Show a film with bone bright.
 
     Args:
         record: What is known of it.
         image: Its picture, HxW uint8 or uint16.
-        seen: What the picture shows.
+        film_look: What the picture shows.
         note: What to note of a film that was turned.
 
     Returns:
         The record with what was seen and whose word the polarity is, and the picture.
     """
-    facts: dict[str, object] = {"look": seen}
-    if seen.bone == "dark":
+    facts: dict[str, object] = {"look": film_look}
+    if film_look.bone == "dark":
         image = negative_of(image)
         facts |= {"polarity_from": "picture", "note": "; ".join(filter(None, (record.note, note)))}
-    elif seen.bone == "bright" and not record.polarity_from:
+    elif film_look.bone == "bright" and not record.polarity_from:
         facts["polarity_from"] = "picture"
     return record.model_copy(update=facts), image
 

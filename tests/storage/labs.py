@@ -48,7 +48,7 @@ def fill(store: Store, folder: Path) -> dict[str, Artifact]:
         registry = Registry(store)
         version = registry.register(LINE, made[f"model-{number}"], {"dataset": table.model_dump()})
         registry.promote(LINE, version.name, {"why": f"number {number}"})
-    Registry(store).freeze_test(LINE, ["9000001", "9000002"])
+    Registry(store).freeze_test(LINE, ["1000001", "1000002"])
     ledger = ledger_of(store)
     ledger.write(1, Batch(files=(LandedFile(name="a", size=1, stamp="1"),), scans=()))
     ledger.record_joints(1, made["table-old"])
