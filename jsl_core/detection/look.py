@@ -21,9 +21,10 @@ from jsl_core.imaging.look import FilmLook, SeenJoint
 
 __all__ = ["FilmReader", "describe_joints", "look_at_film"]
 
-SMALL, LARGE = (256, 256), (416, 416)  # inputs of a first and of a closer look
+SMALL, LARGE = (224, 224), (416, 416)  # inputs of a first and of a closer look
 LIKELY = 0.25  # score from which on a box may be a joint
-CERTAIN = 0.6  # score from which on a joint is counted where it does not fit the others
+CERTAIN = 0.6  # score from which on a joint is one without a closer look
+FOREIGN = 0.8  # score from which on a joint counts that does not fit the others
 UPRIGHT = 0.8  # score on a turned film from which on the film is said to lie turned
 USUAL = 0.9  # score that upright joints have, nearly all of them
 DIFFERENT = 0.08  # difference of scores before and after a half turn that tells which is upright
@@ -60,7 +61,10 @@ class FilmReader:
             What it shows, in its pixels.
         """
         pixels = to_eight_bits(image)
-        found = self._detect(pixels, SMALL) or self._detect(pixels, LARGE)
+        found = self._detect(pixels, SMALL)
+        if not found or found[0].score < USUAL or pair_knees(found)[-1].score < CERTAIN:
+            certain = [joint for joint in found if joint.score >= CERTAIN]
+            found = self._detect(pixels, LARGE) or certain
         if not found:
             return FilmLook(stands=self._stand_of_turned(pixels))
         if len(pair_knees(found)) == 1:
@@ -77,7 +81,7 @@ class FilmReader:
         knees = sorted(pair_knees(found), key=lambda knee: knee.x1)
         if not knees:
             return FilmLook()
-        others = [joint for joint in found if joint not in knees and joint.score >= CERTAIN]
+        others = [joint for joint in found if joint not in knees and joint.score >= FOREIGN]
         small, boxes = _reduce(pixels, [knee.box for knee in knees])
         poses = self.pose.read(small, boxes)
         bright = sum(pose.bright for pose in poses)

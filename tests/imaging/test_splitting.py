@@ -11,7 +11,15 @@ from films import as_bytes, dicom, legs, stored
 from jsl_core.config import ConvertSettings, PhantomSettings, SplitSettings
 from jsl_core.detection.look import look_at_film
 from jsl_core.errors import BadScan
-from jsl_core.imaging import KneeRecord, ScanRecord, convert_scan, decode_png, encode_png, split_film
+from jsl_core.imaging import (
+    FilmLook,
+    KneeRecord,
+    ScanRecord,
+    convert_scan,
+    decode_png,
+    encode_png,
+    split_film,
+)
 from jsl_core.phantom import make_film
 from jsl_core.phantom.film import BOX_SIDE
 
@@ -19,18 +27,25 @@ BOTH = SplitSettings()
 ORIENTATION_FIELDS = {"view", "laterality", "flipped", "upside_down", "oriented"}
 
 
+def see(image: np.ndarray) -> FilmLook:
+    """The joints of legs drawn by a formula, which tells neither their side nor what is up."""
+    look = look_at_film(image)
+    joints = [joint.model_copy(update={"side": None, "right": 0.5}) for joint in look.joints]
+    return look.model_copy(update={"joints": tuple(joints), "stands": ""})
+
+
 def film(**tags: Any) -> tuple[ScanRecord, np.ndarray]:
     pixels = tags.pop("pixels", stored(legs(), 12))
     window = {"WindowCenter": 2048, "WindowWidth": 4096}
     record, png = convert_scan(
-        as_bytes(dicom(pixels, bits=12, **window, **tags)), "film.dcm", ConvertSettings(), look_at_film
+        as_bytes(dicom(pixels, bits=12, **window, **tags)), "film.dcm", ConvertSettings(), see
     )
     return record, decode_png(png)
 
 
 def split(record: ScanRecord, image: np.ndarray, settings: SplitSettings = BOTH) -> list[KneeRecord]:
     """The knees of another picture under the same header."""
-    record = record.model_copy(update={"look": look_at_film(image)})
+    record = record.model_copy(update={"look": see(image)})
     return [knee for knee, _ in split_film(encode_png(image), record, settings)]
 
 

@@ -17,6 +17,7 @@ from jsl_core.config import ConvertSettings, CropSettings, TrainingSettings, key
 from jsl_core.config.base import Settings
 from jsl_core.errors import BadSettings
 from jsl_core.learning.regimes.prediction import encode
+from jsl_core.system import code_key as code_keys
 from jsl_core.system import library_versions as versions
 from jsl_core.system.code_key import EXEMPT, code_key
 from tasks.caching import Placement, stage_key
@@ -127,7 +128,8 @@ def test_libraries_that_decide_pixels_or_weights_are_in_the_keys_that_use_them(
     assert libraries["convert.convert"]["python-gdcm"] == metadata.version("python-gdcm")
     assert libraries["convert.convert"]["pylibjpeg"] == "absent"
     assert libraries["pack.pack"]["pandas"] == ".".join(metadata.version("pandas").split(".")[:2])
-    assert "torch" not in libraries["convert.convert"] | libraries["pack.pack"]
+    assert "torch" in libraries["convert.convert"], "films are looked at"
+    assert "torch" not in libraries["split.split"] | libraries["pack.pack"]
     assert not {"prefect", "pydantic", "boto3"} & {name for one in libraries.values() for name in one}
 
 
@@ -248,6 +250,18 @@ def test_every_setting_that_names_a_file_of_a_stage_is_marked() -> None:
             if field.annotation is str and any(word in name for word in names):
                 assert field.metadata, f"{settings.__name__}.{name}"
     assert issubclass(CropSettings, Settings)
+
+
+def test_a_key_of_code_that_was_edited_meanwhile_is_of_this_process_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = code_key(crop.fn)
+    edited = {file: stamp - 1 for file, stamp in code_keys._STAMPS.items() if file.name == "png.py"}
+    monkeypatch.setattr(code_keys, "_STAMPS", code_keys._STAMPS | edited)
+    assert code_key(crop.fn).digest != before.digest
+    assert code_key(crop.fn) == code_key(crop.fn)
+    reached = [key for key in code_key(crop.fn).code if key not in before.code]
+    assert reached == ["a file that was edited while this process was at work"]
 
 
 def test_a_decorated_function_has_the_key_of_the_function_and_not_of_its_decorator() -> None:

@@ -13,7 +13,7 @@ from jsl_core.config import CropSettings, DetectorTrainSettings, SideTrainSettin
 if TYPE_CHECKING:
     from jsl_core.detection.training.side_metrics import SideAccuracy
 
-__all__ = ["crop", "detector", "evaluate", "evaluate_side", "export", "train", "train_side"]
+__all__ = ["crop", "detector", "evaluate", "evaluate_side", "export", "train", "train_pose", "train_side"]
 
 detector = App(
     name="detector", help="Train, measure and export the joint detector, and what tells right from left."
@@ -128,6 +128,27 @@ def train_side(
     train_side(
         read_side_crops(crops, "train"), read_side_crops(crops, "threshold"), settings, dst, _print_epoch
     )
+
+
+@detector.command
+def train_pose(dst: Path, crops: Path, *, patches: int = 16_000, epochs: int = 9, seed: int = 0) -> None:
+    """Train the network that tells negatives, and films on their heads, from others; writes pose.safetensors.
+
+    Args:
+        dst: Folder for pose.safetensors.
+        crops: Cohort table (ID, Img_path, split) of joint crops.
+        patches: How many joints are drawn.
+        epochs: How often each is shown.
+        seed: Of all that is random.
+    """
+    from jsl_core.detection.pose import save_pose
+    from jsl_core.detection.training.pose import draw_patches, train_pose
+
+    drawn = draw_patches(patches, crops, "train", seed)
+    network = train_pose(
+        drawn, epochs, seed, lambda epoch, loss: print(f"epoch {epoch + 1}  loss {loss:.4f}", flush=True)
+    )
+    save_pose(network, dst / "pose.safetensors")
 
 
 @detector.command
