@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jsl_core.system.import_closure import import_closure
+from jsl_core.system.import_closure import import_closure, source_stamps
 from jsl_core.system.library_versions import library_versions
 
 __all__ = ["EXEMPT", "CodeKey", "code_key"]
@@ -21,6 +22,7 @@ EXEMPT: Mapping[str, str] = {
     "jsl_core.system.library_versions": "makes keys",
     "jsl_core.system.source_code": "makes keys",
     "jsl_core.system.locking": "who waits for whom",
+    "jsl_core.system.paths": "where something lies",
     "jsl_core.system.progress": "what a person sees meanwhile",
     "tasks.cache_key": "makes keys",
     "tasks.caching": "finds and keeps results",
@@ -48,7 +50,20 @@ class CodeKey:
         return hashlib.sha256(parts.encode()).hexdigest()
 
 
+# A process that imported a module before somebody edited it runs the old code under no key that others have.
+_STAMPS = source_stamps()
+_EDITED = {"a file that was edited while this process was at work": secrets.token_hex(8)}
+
+
 def code_key(function: Callable[..., Any], exact: bool = False) -> CodeKey:
-    """Derive the key of a function; `exact` counts every part of every library's version."""
-    closure = import_closure(function, frozenset(EXEMPT))
-    return CodeKey(closure.code, library_versions(closure.libraries, exact))
+    """Derive the key of a function; `exact` counts every part of every library's version.
+
+    Where a source file was edited after this process began, the key is this process's own.
+    """
+    try:
+        closure = import_closure(function, frozenset(EXEMPT))
+    except LookupError:  # the function has moved within its file
+        return CodeKey(_EDITED, {})
+    is_edited = any(file.stat().st_mtime_ns != _STAMPS[file] for file in closure.files & _STAMPS.keys())
+    code = {**closure.code, **_EDITED} if is_edited else closure.code
+    return CodeKey(code, library_versions(closure.libraries, exact))

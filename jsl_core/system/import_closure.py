@@ -19,7 +19,7 @@ from typing import Any
 
 from jsl_core.system.source_code import Import, SourceCode, read_function, read_module
 
-__all__ = ["ImportClosure", "import_closure"]
+__all__ = ["ImportClosure", "import_closure", "source_stamps"]
 
 _PROJECT = ("jsl_core", "tasks", "flows", "deployments")
 _NO_DATA = frozenset({".py", ".pyi", ".pyc", ".typed", ".md"})
@@ -33,10 +33,12 @@ class ImportClosure:
         code: SHA-256 of each module and data file, by names such as `jsl_core.imaging.png`; of the function's
             own module, as `tasks.crop:crop`, only of the part that it reaches.
         libraries: The packages of others, by the names under which they are imported.
+        files: The source files among these.
     """
 
     code: Mapping[str, str]
     libraries: frozenset[str]
+    files: frozenset[Path]
 
 
 def import_closure(function: Callable[..., Any], exempt: frozenset[str] = frozenset()) -> ImportClosure:
@@ -60,6 +62,7 @@ def _closure(file: str, module: str, name: str, line: int, exempt: frozenset[str
     source = read_function(Path(file), module, name, line)
     code = {f"{module}:{name}": source.digest} | _data_files(module, source.strings)
     libraries: set[str] = set()
+    files = {Path(file)}
     above = [(package, "") for package in _acting_packages(module)]
     waiting = [*source.imports, *_modules_named_by(source), *above]
     looked_at: set[Import] = set()
@@ -75,9 +78,16 @@ def _closure(file: str, module: str, name: str, line: int, exempt: frozenset[str
             counts = not any(f"{reached}.".startswith(f"{one}.") for one in exempt)
             if counts and reached not in code and (path := _file_of(reached)):
                 source = read_module(path, reached)
+                files.add(path)
                 code |= {reached: source.digest} | _data_files(reached, source.strings)
                 waiting += [*source.imports, *_modules_named_by(source)]
-    return ImportClosure(code, frozenset(libraries - sys.stdlib_module_names - {""}))
+    return ImportClosure(code, frozenset(libraries - sys.stdlib_module_names - {""}), frozenset(files))
+
+
+def source_stamps() -> dict[Path, int]:
+    """When each source file of the project was last written, in nanoseconds."""
+    roots = {init.parent for top in _PROJECT if (init := _file_of(top))}
+    return {file: file.stat().st_mtime_ns for root in roots for file in root.rglob("*.py")}
 
 
 def _modules_named_by(source: SourceCode) -> Iterator[Import]:

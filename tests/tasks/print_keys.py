@@ -15,7 +15,8 @@ from prefect import Task
 
 import tasks
 from jsl_core.system import import_closure
-from jsl_core.system.code_key import CodeKey, code_key
+from jsl_core.system.code_key import EXEMPT, CodeKey
+from jsl_core.system.library_versions import library_versions
 
 _ROOMS = ("jsl_core", "tasks", "flows", "deployments")
 
@@ -33,7 +34,11 @@ def stages() -> dict[str, Callable[..., Any]]:
 def keys(functions: dict[str, Callable[..., Any]]) -> dict[str, CodeKey]:
     """The keys as the files are now."""
     import_closure._closure.cache_clear()
-    return {name: code_key(function) for name, function in functions.items()}
+    closures = {
+        name: import_closure.import_closure(function, frozenset(EXEMPT))
+        for name, function in functions.items()
+    }
+    return {name: CodeKey(one.code, library_versions(one.libraries)) for name, one in closures.items()}
 
 
 def main() -> None:
