@@ -31,6 +31,7 @@ from jsl_core.config import PhantomSettings, load_lab
 from jsl_core.landing import Batch
 from jsl_core.phantom import write_phantom
 from jsl_core.storage import Artifact, Registry, Store, open_store
+from jsl_core.storage.kept_twice import read_record
 
 _FILMS, _FIRST = 60, 20
 _PATIENCE = 900  # seconds for the lab to come to rest: a death that nobody sees is noticed after 100
@@ -163,9 +164,8 @@ def _check(lab: Lab, store: Store) -> dict[str, Any]:
         sys.exit(f"failed: {[(run['name'], run['state']['message']) for run in failed]}")
     keys = [key for key in store.keys("landing") if key.endswith(".json")]
     books = [key for key in keys if "/joints/" not in key]
-    taken = Counter(
-        scan.sha256 for key in books for scan in Batch.model_validate_json(store.read(key) or b"").scans
-    )
+    entries = [read_record(store, key, Batch.model_validate) for key in books]
+    taken = Counter(scan.sha256 for entry in entries if entry for scan in entry.scans)
     there = {Artifact.of_file(film).sha256 for film in (lab.home / "landing").iterdir()}
     runs = lab.runs("intake")
     resumed = sum(

@@ -15,6 +15,7 @@ from lab import ENDED, Lab, wait_until
 from jsl_core.config import load_lab
 from jsl_core.landing import Batch
 from jsl_core.storage import Artifact, Store, open_store
+from jsl_core.storage.kept_twice import read_record
 from jsl_core.storage.registry import Registry
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -76,7 +77,8 @@ def kill_in_training(lab: Lab, known: set[str], epochs: Callable[[], set[Path]])
 
 def batches(store: Store) -> list[Batch]:
     keys = [key for key in store.keys("landing") if key.count("/") == 2 and key.endswith(".json")]
-    return [Batch.model_validate_json(store.read(key) or b"") for key in keys]
+    entries = [read_record(store, key, Batch.model_validate) for key in keys]
+    return [entry for entry in entries if entry is not None]
 
 
 def test_scans_become_a_champion_though_process_and_worker_die_in_training(lab: Lab, cohort: Path) -> None:
