@@ -160,7 +160,7 @@ def window_cases(both: Film) -> Iterator[Case]:
 
 
 def table(bits: int, used: int, share: float = 1.0) -> list[Dataset]:
-    """A VOI LUT whose descriptor says `bits`, and whose entries fill a share of `used` bits (PS3.3 C.11.2.1.1)."""
+    """A VOI LUT whose descriptor says `bits`, and whose entries fill a share of `used` (PS3.3 C.11.2)."""
     item = Dataset()
     item.add_new("LUTDescriptor", "US", [TOP + 1, 0, bits])
     entries = np.linspace(0, share * (2**used - 1), TOP + 1).astype("<u2")
