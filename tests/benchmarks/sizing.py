@@ -14,6 +14,7 @@ from results import bars, keep, options, show
 
 from jsl_core.config import ConvertSettings, CropSettings, PhantomSettings, SplitSettings
 from jsl_core.detection import JointDetector, crop_joint
+from jsl_core.detection.look import look_at_film
 from jsl_core.imaging import decode_png
 from jsl_core.phantom.cohort import _write_film
 from jsl_core.scans.items import convert_item, split_item
@@ -37,7 +38,7 @@ def main() -> None:
         for film in sorted((root / "scans").iterdir()):
             item = {"file": film.name, "sha256": Artifact.of_file(film).sha256}
             start = time.process_time()
-            (row,) = convert_item(item, ConvertSettings(), str(film.parent), store.url)
+            (row,) = convert_item(item, ConvertSettings(), str(film.parent), store.url, look_at_film)
             spent["convert"] += time.process_time() - start
             start = time.process_time()
             knees = split_item(row, SplitSettings(), store.url)
