@@ -33,7 +33,7 @@ def decode_pixels(ds: Dataset) -> Codes:
         decoder = get_decoder(syntax)
         # Bits outside BitsStored are dealt with by value, once each, not by pixel.
         pixels, facts = decoder.as_array(ds, index=0, view_only=True, correct_unused_bits=False)  # type: ignore[arg-type]
-    except BadScan:
+    except (BadScan, MemoryError):
         raise
     except Exception as error:  # the decoders raise anything at all on damaged data
         raise _decoding_error(UID(ds.file_meta.TransferSyntaxUID), error) from None

@@ -72,9 +72,7 @@ def test_a_checkpoint_holds_the_last_state_of_its_own_run(tmp_path: Path) -> Non
         checkpoint.save({"epoch": epoch})
     assert checkpoint.load() == {"key": "one", "epoch": 2}
     assert Checkpoint(tmp_path / "runs" / "epoch.pt", "other").load() is None
-    with pytest.raises(
-        DetectorError, match="runs holds a training with other settings"
-    ):
+    with pytest.raises(DetectorError, match="runs holds a training with other settings"):
         Checkpoint(tmp_path / "runs" / "epoch.pt", "other", DetectorError).load()
     Checkpoint(None, "one").save({"epoch": 1})
     assert Checkpoint(None, "one").load() is None
