@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
@@ -68,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: The words after `jsl`; those of this process by default. `--debug` among them prints an
             error's traceback.
     """
+    # Where the tests' packages are installed, too, Prefect's HTTP client imports trio, which hypothesis dislikes.
+    warnings.filterwarnings("ignore", message="It looks like `register_random`")
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:

@@ -93,10 +93,10 @@ class FilmReader:
         )
         return FilmLook(
             joints=tuple(
-                _seen(knee, reading)
+                _to_seen_joint(knee, reading)
                 for knee, reading in zip(knees, self._sides(small, boxes, stands), strict=True)
             ),
-            others=sum(_seen(joint).is_whole for joint in others),
+            others=sum(_to_seen_joint(joint).is_whole for joint in others),
             bone="bright" if bright >= CLEAR else "dark" if bright <= -CLEAR else "",
             stands=stands,
         )
@@ -161,7 +161,7 @@ def _reduce(pixels: NDArray[np.uint8], boxes: Sequence[Box]) -> tuple[NDArray[np
     return pixels, [(x1 / factor, y1 / factor, x2 / factor, y2 / factor) for x1, y1, x2, y2 in boxes]
 
 
-def _seen(joint: Detection, reading: SideReading = SideReading(0.5, None)) -> SeenJoint:
+def _to_seen_joint(joint: Detection, reading: SideReading = SideReading(0.5, None)) -> SeenJoint:
     return SeenJoint(
         x1=joint.x1,
         y1=joint.y1,

@@ -144,9 +144,12 @@ def train_pose(dst: Path, crops: Path, *, patches: int = 16_000, epochs: int = 9
     from jsl_core.detection.pose import save_pose
     from jsl_core.detection.training.pose import draw_patches, train_pose
 
-    drawn = draw_patches(patches, crops, "train", seed)
+    training_patches = draw_patches(patches, crops, "train", seed)
     network = train_pose(
-        drawn, epochs, seed, lambda epoch, loss: print(f"epoch {epoch + 1}  loss {loss:.4f}", flush=True)
+        training_patches,
+        epochs,
+        seed,
+        lambda epoch, loss: print(f"epoch {epoch + 1}  loss {loss:.4f}", flush=True),
     )
     save_pose(network, dst / "pose.safetensors")
 
