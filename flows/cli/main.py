@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: The words after `jsl`; those of this process by default. `--debug` among them prints an
             error's traceback.
     """
-    # Where the tests' packages are installed, too, Prefect's HTTP client imports trio, which hypothesis dislikes.
+    # Beside the tests' packages Prefect's HTTP client imports trio, of which hypothesis warns.
     warnings.filterwarnings("ignore", message="It looks like `register_random`")
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
