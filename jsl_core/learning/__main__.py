@@ -8,14 +8,14 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from jsl_core.config import Regime, TrainingSettings, describe_validation_error
 from jsl_core.config.tables import read_table
 from jsl_core.config.training_presets import training_preset
-from jsl_core.errors import JslError
+from jsl_core.errors import BadSettings, JslError
 from jsl_core.learning.regimes.folds import gather_folds
 from jsl_core.learning.regimes.job import TrainingJob
 from jsl_core.learning.regimes.risk_factors import train_risk_factors
@@ -37,10 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = training_preset(options.preset)
         if options.settings:
-            table = json.loads(options.settings.read_text())
-            settings = TrainingSettings.model_validate(
-                read_table(TrainingSettings, table, options.settings.parent)
-            )
+            table = read_table(TrainingSettings, _read_json(options.settings), options.settings.parent)
+            settings = TrainingSettings.model_validate(table)
         if options.folds is not None:
             settings = TrainingSettings.model_validate(settings.model_dump() | {"folds": options.folds})
         group = ProcessGroup.join()
@@ -57,6 +55,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        table = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BadSettings(f"{file}: Invalid JSON ({error}); mend that line") from None
+    if not isinstance(table, dict):
+        raise BadSettings(f"{file}: Invalid JSON (no object of settings); write one")
+    return table
 
 
 def _default_regimes(settings: TrainingSettings) -> list[str]:

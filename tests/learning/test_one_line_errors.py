@@ -48,6 +48,7 @@ def test_a_gpu_that_is_not_there_is_one_line_wherever_it_is_asked_for(
     ("text", "message"),
     [
         ("{", "error: {file}: Invalid JSON"),
+        ("[1]", "error: {file}: Invalid JSON"),
         ('{"epochs": 3}', "error: {file}: there is no setting epochs"),
         ('{"kl": {"epochs": 0}}', "error: {file}: kl.epochs: Input should be"),
     ],
