@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 QUICK := pytest -m 'not server and not s3 and not browser and not slow'
-ONE_HALF := tests/cohort tests/imaging tests/phantom tests/storage tests/system tests/test_house.py tests/test_messages.py
+ONE_HALF := tests/imaging tests/phantom tests/storage tests/system tests/test_house.py tests/test_messages.py
 
 .PHONY: install demo test quick quick-one-half quick-the-rest check bench format
 

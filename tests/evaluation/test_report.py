@@ -18,6 +18,8 @@ from jsl_core.evaluation.report.page import write_report
 from jsl_core.evaluation.report.style import draw_svg
 from jsl_core.evaluation.summary import evaluate_predictions
 
+pytestmark = pytest.mark.slow
+
 KNEES, SIZE = 160, 32
 
 

@@ -19,6 +19,8 @@ from jsl_core.imaging import FilmLook, Pseudonyms, convert_folder, split_folder
 from jsl_core.imaging.names import decode_name
 from jsl_core.system.spreadsheet import unescape_cell
 
+pytestmark = pytest.mark.slow
+
 SETTINGS, HALF = ConvertSettings(min_side=64), SplitSettings(at="half")
 PARTICIPANTS = (
     *("PN 108776", "=12/345", "Müller-7", "ANON^0012", "+49", "-7", "@x", "CON", "Ab", "AB", "ab", "N" * 74),

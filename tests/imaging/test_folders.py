@@ -33,6 +33,8 @@ from jsl_core.imaging import (
 )
 from jsl_core.imaging.names import output_names
 
+pytestmark = pytest.mark.slow
+
 SCANS = (
     "file,png,participant,view,spacing_mm,spacing_source,width,height,bits,photometric,transfer_syntax,"
     "polarity_from,joints_seen,note,reason"

@@ -13,6 +13,8 @@ from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.detection.look import look_at_film
 from jsl_core.imaging import convert_folder, split_folder
 
+pytestmark = pytest.mark.slow
+
 MARK = "QZX"
 
 TEXTS = """

@@ -18,6 +18,8 @@ from jsl_core.learning.model import KneeNetwork, NetworkSpec
 from jsl_core.learning.model.backbones import build_backbone
 from jsl_core.training.device import autocast
 
+pytestmark = pytest.mark.slow
+
 
 def spec(backbone: str, heads: tuple[str, ...] = ("kl",), **more: object) -> NetworkSpec:
     return NetworkSpec(backbone, 1, 64, "image", heads, **more)  # type: ignore[arg-type]

@@ -40,6 +40,7 @@ def test_outcomes_come_in_the_order_of_the_items(jobs: int) -> None:
     assert list(parallel_map(_square, range(200), jobs=jobs)) == [n * n for n in range(200)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_hung_killed_and_rejected_items_cost_only_themselves(jobs: int) -> None:
     work = partial(_square, hang=1, die=2, reject=3, crash=4)
