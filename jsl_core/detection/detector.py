@@ -8,18 +8,19 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from jsl_core.config import CropSettings
 from jsl_core.detection.boxes import decode
 from jsl_core.detection.cfg import format_cfg, read_cfg
 from jsl_core.detection.darknet import load_weights
 from jsl_core.detection.engines import Engine, make_opencv_engine, make_torch_engine
+from jsl_core.detection.half_precision import save_half_precision
 from jsl_core.detection.knee_pairing import pair_knees
 from jsl_core.detection.network import Network
 from jsl_core.detection.resize import ResizeMethod, resize_to_input, to_eight_bits
 from jsl_core.errors import DetectorError
-from jsl_core.system.files import replace_atomically, write_atomically
+from jsl_core.system.files import write_atomically
 
 __all__ = ["SHIPPED", "Detection", "Detector", "JointDetector", "load_network", "save_detector"]
 
@@ -164,13 +165,7 @@ def save_detector(network: Network, cfg: Path, weights: Path) -> None:
     Raises:
         StoreError: Where a file cannot be written.
     """
-    state = {
-        key: value.detach().half().contiguous().cpu()
-        for key, value in network.state_dict().items()
-        if value.is_floating_point()  # not the batch norms' step counters
-    }
-    with replace_atomically(weights) as temporary:
-        save_file(state, temporary)
+    save_half_precision(network, weights)
     with write_atomically(cfg) as file:
         file.write(format_cfg(network.sections).encode())
 

@@ -12,14 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, cat, nn
 
 from jsl_core.detection.cfg import Section, format_cfg
 from jsl_core.detection.darknet import normalise_batchnorm_variance, weights_bytes
+from jsl_core.detection.half_precision import save_half_precision
 from jsl_core.detection.layers import ConvBlock
 from jsl_core.errors import DetectorError
-from jsl_core.system.files import replace_atomically
 
 __all__ = ["INPUT_SIZE", "SHIPPED_POSE", "PoseNetwork", "PoseReader", "PoseReading", "cut_patch", "save_pose"]
 
@@ -166,10 +166,4 @@ def save_pose(network: PoseNetwork, weights: Path) -> None:
     Raises:
         StoreError: Where the file cannot be written.
     """
-    state = {
-        key: value.detach().half().contiguous().cpu()
-        for key, value in network.state_dict().items()
-        if value.is_floating_point()  # not the batch norms' step counters
-    }
-    with replace_atomically(weights) as temporary:
-        save_file(state, temporary)
+    save_half_precision(network, weights)

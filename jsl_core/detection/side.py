@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.torch import save_file
 
+from jsl_core.detection.half_precision import save_half_precision
 from jsl_core.detection.side_network import (
     INPUT_SIZE,
     SideEngine,
@@ -26,7 +26,6 @@ from jsl_core.detection.side_network import (
     normalise_contrast,
 )
 from jsl_core.errors import DetectorError
-from jsl_core.system.files import replace_atomically
 
 __all__ = ["SHIPPED_SIDE", "SideReader", "SideReading", "fit_picture", "load_side", "save_side"]
 
@@ -186,11 +185,5 @@ def save_side(network: SideNetwork, scale: Scale, weights: Path) -> None:
     Raises:
         StoreError: Where the file cannot be written.
     """
-    state = {
-        key: value.detach().half().contiguous().cpu()
-        for key, value in network.state_dict().items()
-        if value.is_floating_point()  # not the batch norms' step counters
-    }
     metadata = {"temperature": f"{scale.temperature:.4g}", "threshold": f"{scale.threshold:.4g}"}
-    with replace_atomically(weights) as temporary:
-        save_file(state, temporary, metadata)
+    save_half_precision(network, weights, metadata)
