@@ -14,6 +14,7 @@ from flows.cli.commands import (
     cohort,
     detection,
     imaging,
+    measure,
     models,
     oai,
     pipeline,
@@ -50,6 +51,7 @@ app.command(imaging.convert)
 app.command(imaging.split)
 app.command(detection.crop)
 app.command(detection.detector)
+app.command(measure.measure)
 app.command(bench.bench)
 app.command(models.models)
 app.command(store.lineage)

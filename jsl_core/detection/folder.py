@@ -26,7 +26,7 @@ from jsl_core.imaging.folder_run import FolderRun, Progress, Row
 from jsl_core.imaging.names import encode_name
 from jsl_core.imaging.split import to_conventional
 
-__all__ = ["CropJob", "crop_folder"]
+__all__ = ["CropJob", "crop_folder", "is_plain_picture", "read_plain_picture"]
 
 _COLUMNS = ["file", "ID", "side", "side_from", "x1", "y1", "x2", "y2", "score", "polarity_from", "reason"]
 _OF_CROP = ["x1", "y1", "x2", "y2", "score"]  # columns that are blank where there is no crop
@@ -139,11 +139,29 @@ def _detector(settings: CropSettings, full_film: bool) -> JointDetector:
 
 def _read(data: bytes, file: str) -> tuple[NDArray[np.unsignedinteger], ScanRecord]:
     """A picture as stored, and what is known of it; the participant is a file's name where no tag says."""
-    if not data.startswith(_PICTURE_STARTS) or data[128:132] == b"DICM":
-        scan, png = convert_scan(data, file, ConvertSettings(any_view=True), look_at_film)
-        spacing = _spacing(png)
-        known = {"spacing_mm": spacing and (spacing, spacing), "participant": scan.participant or _stem(file)}
-        return decode_png(png), scan.model_copy(update=known)
+    if is_plain_picture(data):
+        return read_plain_picture(data, file)
+    scan, png = convert_scan(data, file, ConvertSettings(any_view=True), look_at_film)
+    spacing = _spacing(png)
+    known = {"spacing_mm": spacing and (spacing, spacing), "participant": scan.participant or _stem(file)}
+    return decode_png(png), scan.model_copy(update=known)
+
+
+def is_plain_picture(data: bytes) -> bool:
+    """Whether a file is a PNG, JPEG, WebP, BMP or TIFF by its first bytes, and no DICOM."""
+    return data.startswith(_PICTURE_STARTS) and data[128:132] != b"DICM"
+
+
+def read_plain_picture(data: bytes, file: str) -> tuple[NDArray[np.unsignedinteger], ScanRecord]:
+    """Read a plain picture, H×W as stored, and its record, whose participant is the file's name.
+
+    Args:
+        data: The file's bytes.
+        file: Its name.
+
+    Raises:
+        BadScan: `undecodable`.
+    """
     pixels = decode_png(data)
     if pixels.dtype not in (np.uint8, np.uint16):
         raise BadScan("undecodable", "the picture holds no grey levels of 8 or 16 bits")
@@ -152,7 +170,7 @@ def _read(data: bytes, file: str) -> tuple[NDArray[np.unsignedinteger], ScanReco
         file=file,
         participant=_stem(file),
         spacing_mm=spacing and (spacing, spacing),
-        spacing_source="none",
+        spacing_source="none" if spacing is None else "picture",
         width=pixels.shape[1],
         height=pixels.shape[0],
         bits=8 * pixels.dtype.itemsize,

@@ -1,0 +1,129 @@
+"""The reference frame of a knee, and the joint space width in it.
+
+The x axis is tangent to the distal edges of both femoral condyles; 0 and 1 lie at their medial and lateral
+peripheral tangents, as in the readings of the Osteoarthritis Initiative (Duryea et al., Osteoarthritis
+Cartilage 2010, 18:1402, and Neumann et al. 2009, 17:761).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jsl_core.width.margins import Compartment, Margins
+
+__all__ = ["LATERAL_PLACES", "MEDIAL_PLACES", "Frame", "Widths", "fit_frame", "measure_widths"]
+
+Array = NDArray[np.float64]
+
+MEDIAL_PLACES = (0.150, 0.175, 0.200, 0.225, 0.250, 0.275, 0.300)
+LATERAL_PLACES = (0.700, 0.725, 0.750, 0.775, 0.800, 0.825, 0.850, 0.875, 0.900)
+_MEDIAL_RANGE = (0.10, 0.34)  # where the least width is looked for: between rim and spine
+_LATERAL_RANGE = (0.66, 0.90)
+_STEPS = 5  # after two the tangent no longer moves
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A knee's frame in a picture's pixels.
+
+    Attributes:
+        origin: The point (x, y) of x = 0, on the tangent.
+        along: From x = 0 to x = 1, (x, y).
+    """
+
+    origin: tuple[float, float]
+    along: tuple[float, float]
+
+    def place(self, points: Array) -> Array:
+        """The x of points N×2 (x, y) in the frame, N."""
+        along = np.array(self.along)
+        return (points - np.array(self.origin)) @ along / (along @ along)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Widths of a joint space in pixels of its picture.
+
+    Attributes:
+        medial: The least medial width.
+        lateral: The least lateral width.
+        at: JSW(x) by x; NaN where a margin does not reach so far.
+        places: The points (x, y) of the least widths on femur and tibia, medial then lateral: 2×2×2.
+        frame: In which they are measured.
+    """
+
+    medial: float
+    lateral: float
+    at: dict[float, float]
+    places: Array
+    frame: Frame
+
+
+def fit_frame(margins: Margins) -> Frame:
+    """Lay the x axis along the distal edges of both condyles, and 0 and 1 at their peripheral tangents."""
+    medial, lateral = (_femoral(part) for part in (margins.medial, margins.lateral))
+    turn = 0.0
+    for _ in range(_STEPS):
+        normal = np.array([-np.sin(turn), np.cos(turn)])
+        low_medial, low_lateral = (points[np.argmax(points @ normal)] for points in (medial, lateral))
+        step = low_lateral - low_medial
+        turn = float(np.arctan(step[1] / step[0]))
+    slope = np.tan(turn)
+
+    def on_tangent(x: float) -> Array:
+        return np.array([x, low_medial[1] + slope * (x - low_medial[0])])
+
+    origin, end = (on_tangent(x) for x in margins.peripheral)
+    along = end - origin
+    return Frame((float(origin[0]), float(origin[1])), (float(along[0]), float(along[1])))
+
+
+def measure_widths(margins: Margins) -> Widths:
+    """Measure the least width of each compartment, and the width at the fixed places.
+
+    A width at x runs perpendicularly to the x axis; the least one is the shortest way from one margin to the
+    other within the part of the compartment that bears weight.
+    """
+    frame = fit_frame(margins)
+    medial, medial_place = _least(margins.medial, frame, _MEDIAL_RANGE)
+    lateral, lateral_place = _least(margins.lateral, frame, _LATERAL_RANGE)
+    at = dict(zip(MEDIAL_PLACES, _across(margins.medial, frame, MEDIAL_PLACES), strict=True))
+    at |= dict(zip(LATERAL_PLACES, _across(margins.lateral, frame, LATERAL_PLACES), strict=True))
+    return Widths(medial, lateral, at, np.stack([medial_place, lateral_place]), frame)
+
+
+def _femoral(part: Compartment) -> Array:
+    return np.stack([part.x, part.femoral], axis=1)
+
+
+def _tibial(part: Compartment) -> Array:
+    return np.stack([part.x, part.tibial], axis=1)
+
+
+def _least(part: Compartment, frame: Frame, limits: tuple[float, float]) -> tuple[float, Array]:
+    """The shortest way between the margins within limits of x, and its ends, femoral first, 2×2."""
+    femoral, tibial = _femoral(part), _tibial(part)
+    inside = [
+        (frame.place(points) >= limits[0]) & (frame.place(points) <= limits[1])
+        for points in (femoral, tibial)
+    ]
+    if not (inside[0].any() and inside[1].any()):
+        return float("nan"), np.full((2, 2), np.nan)
+    femoral, tibial = femoral[inside[0]], tibial[inside[1]]
+    apart = np.hypot(*(femoral[:, None] - tibial[None]).transpose(2, 0, 1))
+    one, other = np.unravel_index(int(apart.argmin()), apart.shape)
+    return float(apart[one, other]), np.stack([femoral[one], tibial[other]])
+
+
+def _across(part: Compartment, frame: Frame, places: tuple[float, ...]) -> list[float]:
+    """JSW(x) at each place, along the frame's y axis."""
+    heights = []
+    for points in (_femoral(part), _tibial(part)):
+        along = np.array(frame.along)
+        x = frame.place(points)
+        order = np.argsort(x)
+        y = (points - np.array(frame.origin)) @ np.array([-along[1], along[0]]) / np.hypot(*along)
+        heights.append(np.interp(places, x[order], y[order], left=np.nan, right=np.nan))
+    widths = (heights[1] - heights[0]) * np.sign(frame.along[0])
+    return [float(width) for width in widths]
