@@ -85,7 +85,7 @@ def _measure_file(item: tuple[str, None], *, fresh: bool, run: FolderRun, job: M
     joints = joints_of_file(read_scan(run.source, file), file, job.sides)
     rows: list[Row] = []
     for joint in joints:
-        name = f"{encode_name(stem(file) if len(joints) == 1 else joint.ID)}.png"
+        name = _picture_name(file, "" if len(joints) == 1 else joint.ID)
         facts: Row = {"ID": joint.ID, "side": joint.side, "side_from": joint.side_from, "note": joint.note}
         facts |= {"spacing_mm": joint.spacing_mm, "spacing_from": joint.spacing_from}
         try:
@@ -93,6 +93,12 @@ def _measure_file(item: tuple[str, None], *, fresh: bool, run: FolderRun, job: M
         except BadScan as error:
             rows.append({"file": file} | facts | {"reason": error.code, "sentence": str(error)})
     return rows
+
+
+def _picture_name(file: str, knee: str) -> str:
+    """What a mask is called below its folder: as the file, or as the knee where a film shows two."""
+    parts = [*PurePosixPath(file.replace("!/", "/")).parts[:-1], knee or stem(file)]
+    return "/".join(map(encode_name, parts)) + ".png"
 
 
 def _measure_joint(

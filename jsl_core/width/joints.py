@@ -32,6 +32,7 @@ _FILLS = 0.62  # of a picture's width and height that the box of a joint has whe
 _SMALL = 640  # pixels: a square picture no larger in which no joint is found is taken for a crop, too
 _DARK = -1.0  # log-odds below which a crop is taken for a negative
 _WHOLE = 0.5  # score from which on two joints of a picture are two knees
+_UNKNOWN = "nothing tells which knee it is; name the file <name>_R or <name>_L"
 _MIRRORED = "by its anatomy a mirrored picture; measured as it looks"
 
 Grey = NDArray[np.unsignedinteger]
@@ -114,9 +115,7 @@ def _cut_joints(film: Grey, scan: ScanRecord, knees: Sequence[PictureKnee]) -> l
             if knee.detection is None:
                 raise BadScan("no_joint", "no knee joint was found on this leg")
             if knee.side is None:
-                raise BadScan(
-                    "unknown_side", "nothing tells which knee it is; name the file <name>_R or <name>_L"
-                )
+                raise BadScan("unknown_side", _UNKNOWN)
             pixels = to_eight_bits(crop_at(film, knee.detection, None, CropSettings()).pixels)
         except BadScan as error:
             reason = error
@@ -130,7 +129,7 @@ def _cut_joints(film: Grey, scan: ScanRecord, knees: Sequence[PictureKnee]) -> l
 
 
 def _bare_joint(image: Grey, scan: ScanRecord, sides: Mapping[str, int]) -> FilmJoint:
-    """The joint of a picture that is its crop; bone is made bright, and the side told by table, name or looks."""
+    """The joint of a picture that is its crop, bone bright; its side by table, name or anatomy."""
     height, width = image.shape
     whole = (0.0, 0.0, float(width), float(height))
     dark = _pose().read(image, [whole])[0].bright < _DARK
@@ -149,7 +148,7 @@ def _bare_joint(image: Grey, scan: ScanRecord, sides: Mapping[str, int]) -> Film
     spacing = _square_spacing(scan)
     reason = None
     if looks is None:
-        reason = BadScan("unknown_side", "nothing tells which knee it is; name the file <name>_R or <name>_L")
+        reason = BadScan("unknown_side", _UNKNOWN)
     note = _MIRRORED if looks != side else ""
     source = scan.spacing_source if spacing else "none"
     return FilmJoint(knee, side, side_from, pixels, looks, spacing, source, reason, note)

@@ -1,4 +1,4 @@
-"""Margins by edge tracking: the pair of paths, bright above and below, dark between, that fits a picture best.
+"""Margins by edge tracking: the pair of paths, bright above and below and dark between, that fits best.
 
 Both margins are found at once by dynamic programming over columns (as Kass et al.'s snakes, but with a global
 optimum: Amini et al., IEEE PAMI 1990, 12:855): a state is the femoral margin's row and the gap below it.
@@ -36,7 +36,7 @@ class TrackedPair:
 
 
 def even_out(picture: NDArray) -> Picture:
-    """Even out brightness and contrast: each pixel's distance from its surroundings' mean, in their spread."""
+    """Even out brightness and contrast: each pixel's distance from the mean around it, in the spread there."""
     values = picture.astype(np.float32)
     detail = values - cv2.GaussianBlur(values, (0, 0), _SURROUND)
     spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _SURROUND))

@@ -24,6 +24,5 @@ def measure(src: Path, dst: Path, *, overlay: bool = False, sides: Path | None =
     with Bars() as bars:
         widths = measure_folder(src, job, jobs, bars.callback("pictures"))
     measured = int((widths["reason"] == "").sum())
-    print(
-        f"{measured} knees measured, {len(widths) - measured} rows with a reason instead: {dst / 'widths.csv'}"
-    )
+    table = dst / "widths.csv"
+    print(f"{measured} knees measured, {len(widths) - measured} rows with a reason instead: {table}")
