@@ -6,6 +6,7 @@ machine is busy, while PyTorch's threads wait for each other.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -19,6 +20,8 @@ from jsl_core.detection.layers import ConvBlock
 from jsl_core.detection.network import Network
 
 __all__ = ["Engine", "make_opencv_engine", "make_torch_engine", "to_one_channel"]
+
+_SHAPES = 8  # of inputs whose nets are kept
 
 Engine = Callable[[NDArray[np.uint8]], list[Tensor]]
 """Raw maps of the heads (each N×A·(5 + classes)×H×W) of grey images N×H×W of the network's size."""
@@ -41,15 +44,19 @@ def make_opencv_engine(network: Network) -> Engine:
     """Make an engine of a copy of the network in OpenCV's DNN module, fp32."""
     network = to_one_channel(network)
     cfg = np.frombuffer(format_cfg(network.sections).encode(), np.uint8)
-    net = cv2.dnn.readNetFromDarknet(
-        cfg, np.frombuffer(weights_bytes(normalise_batchnorm_variance(network)), np.uint8)
-    )
+    weights = np.frombuffer(weights_bytes(normalise_batchnorm_variance(network)), np.uint8)
     kinds = [section.kind for section in network.sections[1:]]
     # OpenCV names a layer by its number; a head's raw map is what the layer before its [yolo] gives.
     heads = [f"conv_{number - 1}" for number, kind in enumerate(kinds) if kind == "yolo"]
 
+    @lru_cache(_SHAPES)
+    def net_for(shape: tuple[int, ...]) -> cv2.dnn.Net:
+        """The net of one shape of input: to plan its memory anew takes a third of a pass."""
+        return cv2.dnn.readNetFromDarknet(cfg, weights)
+
     def run(images: NDArray[np.uint8]) -> list[Tensor]:
         grey = cv2.dnn.blobFromImages(list(images), 1 / 255)
+        net = net_for(grey.shape)
         net.setInput(grey if network.channels == 1 else grey.repeat(network.channels, 1))
         return [torch.from_numpy(np.asarray(raw)) for raw in net.forward(heads)]
 

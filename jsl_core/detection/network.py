@@ -1,5 +1,6 @@
 """Builds a PyTorch module from any YOLOv4 cfg."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ class Head:
 class Network(nn.Module):
     """A Darknet network; `size` (width, height) and `channels` of its input, `heads` of its output.
 
+    `stride`: an input's width and height are multiples of it.
+
     Raises:
         DetectorError: Where the cfg's sections do not fit together or are not supported.
     """
@@ -52,9 +55,11 @@ class Network(nn.Module):
                 self.heads += (_build_head(section, *before),)
         if not self.heads:
             raise DetectorError("the cfg has no [yolo] section; a detector needs at least one")
-        if any(side % stride for side in self.size for _, stride in shapes):
-            coarsest = max(stride for _, stride in shapes)
-            raise DetectorError(f"[net] width and height should be multiples of {coarsest}; correct the cfg")
+        self.stride = math.lcm(*(stride for _, stride in shapes))
+        if any(side % self.stride for side in self.size):
+            raise DetectorError(
+                f"[net] width and height should be multiples of {self.stride}; correct the cfg"
+            )
         joining = (layer for layer in self.layers if isinstance(layer, Route | Shortcut))
         self.reused = frozenset(source for layer in joining for source in layer.sources)
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PAD", "InputTransform", "ResizeMethod", "resize_to_input", "to_eight_bits"]
+__all__ = ["PAD", "InputTransform", "ResizeMethod", "resize_to_input", "to_eight_bits", "trim_padding"]
 
 ResizeMethod = Literal["letterbox", "stretch"]
 PAD = 127  # Darknet's letterbox grey
@@ -72,6 +72,27 @@ def resize_to_input(
     x, y = int(transform.offset[0]), int(transform.offset[1])
     canvas[y : y + inner[1], x : x + inner[0]] = small
     return canvas, transform
+
+
+def trim_padding(image_size: tuple[int, int], size: tuple[int, int], stride: int) -> tuple[int, int]:
+    """The part of a letterboxed input that an image fills, up to the network's next grid line.
+
+    What is left out is padding, so the image is seen at the same scale, in up to half of the time.
+
+    Args:
+        image_size: Width and height of the image.
+        size: Width and height of the input, multiples of `stride`.
+        stride: Pixels of the input a cell of the coarsest head.
+
+    Returns:
+        Width and height of the smaller input, one of them as in `size`.
+    """
+    scale = min(whole / length for whole, length in zip(size, image_size, strict=True))
+    width, height = (
+        min(-(-max(1, round(length * scale)) // stride) * stride, whole)
+        for whole, length in zip(size, image_size, strict=True)
+    )
+    return width, height
 
 
 def _halve(image: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -6,9 +6,11 @@ import pytest
 
 from jsl_core.config import CropSettings
 from jsl_core.detection import JointDetector
+from jsl_core.detection.detector import Detector
+from jsl_core.detection.resize import trim_padding
 from jsl_core.detection.training.films import BoxedImage
 from jsl_core.detection.training.implants import draw_implant
-from jsl_core.detection.training.metrics import detection_metrics
+from jsl_core.detection.training.metrics import detection_metrics, iou_matrix
 from jsl_core.detection.training.phantoms import make_phantom_films
 
 SEED = 900002  # of films that no training draws
@@ -59,3 +61,22 @@ def test_pictures_without_bones_have_no_joint(detector: JointDetector) -> None:
     noise = rng.integers(0, 256, (500, 400)).astype(np.uint8)
     ramp = np.tile(np.linspace(0, 255, 600).astype(np.uint8), (400, 1))
     assert detector.detect([np.zeros((64, 900), np.uint8), noise, ramp]) == [[], [], []]
+
+
+def test_boxes_do_not_depend_on_padding(detector: JointDetector, films: list[BoxedImage]) -> None:
+    halves = [np.ascontiguousarray(film.pixels[:, : film.pixels.shape[1] // 2]) for film in films]
+    trimmed = detector.detector
+    padded = Detector(trimmed.network, trimmed.engine, trimmed.resize)
+    sizes = {
+        trim_padding((half.shape[1], half.shape[0]), trimmed.network.size, trimmed.network.stride)
+        for half in halves
+    }
+    assert max(width for width, _ in sizes) < trimmed.network.size[0]
+    pairs = [
+        (ours, theirs)
+        for (ours, _), (theirs, _) in zip(trimmed.boxes(halves, 0.5), padded.boxes(halves, 0.5), strict=True)
+    ]
+    assert sum(len(ours) for ours, _ in pairs) >= len(halves) // 2
+    for ours, theirs in pairs:
+        assert len(ours) == len(theirs)
+        assert (iou_matrix(ours, theirs).diagonal() > 0.95).all()
