@@ -14,7 +14,7 @@ from tasks.progress import Progress
 __all__ = ["evaluate", "predictions_of"]
 
 
-@stage("evaluate", version=2)
+@stage("evaluate", version=3)
 def evaluate(
     dataset: Artifact,
     models: dict[str, Artifact],
@@ -24,27 +24,34 @@ def evaluate(
 ) -> Artifact:
     """Every model on the test knees (where there are none, on the validation knees), every two compared."""
     from jsl_core.evaluation.comparisons import compare_grades, compare_models
+    from jsl_core.evaluation.study_design import StudyDesign
     from jsl_core.evaluation.summary import evaluate_predictions
 
     store = placement.open()
     packed = tree_files(store, dataset)
     table = read_csv(io.BytesIO(store.get(packed["table.csv"])))
     predictions = {name: predictions_of(store, model, table) for name, model in models.items()}
-    part = "test" if (table["split"] == "test").any() else "val"
+    packing = json.loads(store.get(packed["dataset.json"]))
     progress = Progress("evaluate", len(models))
-    figures, thresholds = {}, {}
+    bundles = {
+        name: json.loads(store.get(tree_files(store, model)["bundle.json"])) for name, model in models.items()
+    }
+    folds = max((bundle.get("folds", 0) for bundle in bundles.values()), default=0)
+    design = StudyDesign.of(table, folds, "test" in packing["given"])
+    part, figures, thresholds = design.part, {}, {}
     for name, rows in predictions.items():
-        bundle = json.loads(store.get(tree_files(store, models[name])["bundle.json"]))
+        bundle = bundles[name]
         thresholds[name] = bundle["thresholds"].get("jsl")
         figures[name] = evaluate_predictions(rows, thresholds[name], settings, part)
         progress.step()
     summary = {
         "models": figures,
         "part": part,
+        "design": design.to_json(),
         "comparisons": compare_models(predictions, thresholds, settings, part),
         "grade_comparisons": compare_grades(predictions, settings, part),
         "best_attainable": json.loads(store.get(truth))["attainable_auc"] if truth else None,
-        "dataset": json.loads(store.get(packed["dataset.json"])),
+        "dataset": packing,
     }
     return store.put(json.dumps(summary, indent=1).encode(), "metrics.json")
 

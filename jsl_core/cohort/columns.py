@@ -1,6 +1,15 @@
 """Names of the columns of the cohort table, of predictions and of scores: the one place that spells them."""
 
-__all__ = ["FACTORS", "GRADE", "GRADE_PROBABILITIES", "PROGRESSION", "RISK", "RISK_INTERVAL", "SPLITS"]
+__all__ = [
+    "FACTORS",
+    "GRADE",
+    "GRADE_PROBABILITIES",
+    "PROGRESSION",
+    "RISK",
+    "RISK_INTERVAL",
+    "SPLITS",
+    "THRESHOLD",
+]
 
 FACTORS = ("Age", "Sex", "Race", "BMI", "Knee_Injury", "Alignment_degree")
 GRADE = "BL_KL_grade"
@@ -10,3 +19,4 @@ SPLITS = ("train", "val", "test")  # the values of the column `split`
 GRADE_PROBABILITIES = [f"kl_{grade}" for grade in range(5)]  # calibrated; the five of a knee add up to 1
 RISK = "jsl_risk"  # calibrated probability of progression
 RISK_INTERVAL = ["jsl_risk_low", "jsl_risk_high"]  # where further models trained the same way would fall
+THRESHOLD = "jsl_threshold"  # of a cross-validation: that of the models which predicted the knee

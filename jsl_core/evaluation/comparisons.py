@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK, THRESHOLD
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.delong import auc_difference
+from jsl_core.evaluation.statistics.interval import Interval, number_or_none
 from jsl_core.evaluation.statistics.metrics import grade_scores
 from jsl_core.evaluation.statistics.reclassification import reclassification_scores
 from jsl_core.learning.model.calibration import called_grades
@@ -19,11 +20,13 @@ __all__ = ["compare_grades", "compare_models"]
 
 Predictions = Mapping[str, pd.DataFrame]
 
+_SAME = 0.01  # of a risk: models that differ by less are one
+
 
 def compare_models(
     predictions: Predictions, thresholds: Mapping[str, float | None], settings: EvaluateSettings, split: str
 ) -> list[dict[str, Any]]:
-    """Compare the AUC of every two models by DeLong's paired test, and what the first reclassifies better.
+    """Compare the AUC of every two models by the paired test, and what the first reclassifies better.
 
     Args:
         predictions: By model, one row per knee with ID, participant, split, JSL_Prog and jsl_risk.
@@ -32,20 +35,26 @@ def compare_models(
         split: The value of the column `split` whose knees are compared.
 
     Returns:
-        One record per pair, as JSON. `difference`, `low`, `high` and `p` take knees as independent, those of
-        `by_participant` do not (Obuchowski 1997). `idi`, `nri` and `nri_at_threshold` (of
-        `reclassification_scores`) have intervals by participant.
+        One record per pair, as JSON: `difference` with `low`, `high` and `p` by participant (Obuchowski
+        1997), `idi` and `nri_at_threshold` (of `reclassification_scores`) with intervals by participant, and
+        whether the two give the same risks (`same`).
     """
     pairs = []
-    for a, b, both in _iterate_pairs(predictions, PROGRESSION, [RISK], split):
+    with_thresholds = {
+        name: rows if THRESHOLD in rows else rows.assign(**{THRESHOLD: _threshold(thresholds.get(name))})
+        for name, rows in predictions.items()
+    }
+    for a, b, both in _iterate_pairs(with_thresholds, PROGRESSION, [RISK, THRESHOLD], split):
         positive = both[PROGRESSION].to_numpy() == 1
         if not 0 < positive.sum() < len(positive):
             continue
         participant = both["participant"].to_numpy()
         first, second = (both[f"{RISK}_{side}"].to_numpy(float) for side in "ab")
-        flagged = [first >= _threshold(thresholds.get(a)), second >= _threshold(thresholds.get(b))]
-        by_knee = auc_difference(positive, first, second)
-        by_participant = auc_difference(positive, first, second, participant)
+        flagged = [
+            risk >= both[f"{THRESHOLD}_{side}"].to_numpy(float)
+            for risk, side in ((first, "a"), (second, "b"))
+        ]
+        test = auc_difference(positive, first, second, participant)
         moved = bootstrap_intervals(
             reclassification_scores,
             participant,
@@ -56,10 +65,10 @@ def compare_models(
             resamples=settings.bootstrap,
         )
         pairs.append(
-            {"a": a, "b": b, "n": len(both), "difference": by_knee.value}
-            | {name: getattr(by_knee, name) for name in ("low", "high", "p")}
-            | {"by_participant": {name: getattr(by_participant, name) for name in ("low", "high", "p")}}
+            {"a": a, "b": b, "n": len(both), "progressed": int(positive.sum()), "difference": test.value}
+            | {name: number_or_none(getattr(test, name)) for name in ("low", "high", "p")}
             | {name: interval.to_json() for name, interval in moved.items()}
+            | {"same": bool(np.allclose(first, second, rtol=0, atol=_SAME))}
         )
     return pairs
 
@@ -90,6 +99,8 @@ def compare_grades(predictions: Predictions, settings: EvaluateSettings, split: 
         intervals = bootstrap_intervals(
             differences, participant, truth, *guesses, resamples=settings.bootstrap
         )
+        if np.array_equal(guesses[0], guesses[1]):
+            intervals = dict.fromkeys(intervals, Interval(0.0, 0.0, 0.0))
         figures = {name: interval.to_json() for name, interval in intervals.items()}
         pairs.append({"a": a, "b": b, "n": len(both)} | figures)
     return pairs

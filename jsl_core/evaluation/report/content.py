@@ -59,7 +59,8 @@ class ReportContent:
     """All that the page shows.
 
     `figures` is the summary that the evaluate stage writes: `models` (by name, of
-    `evaluate_predictions`), the `part` they were measured on (`test`, or `val` where there is none),
+    `evaluate_predictions`), the `part` they were measured on (`test`, or `val` where there is none), the
+    `design` (of `StudyDesign`),
     `comparisons` (of `compare_models`), `grade_comparisons` (of `compare_grades`), `best_attainable` (AUC by
     set of information, or None on real films) and `dataset`. `table` is the packed dataset's; `histories` the
     learning curves (`history.csv`) by model; `rejected` has file, ID, reason, sentence; `grades` a few

@@ -8,6 +8,7 @@ from jsl_core.evaluation.report.published import SEED_AUC, SEED_KL_ACCURACY, TIT
 __all__ = ["DASH", "OPTIMISTIC", "format_number", "format_overview", "overview_rows"]
 
 DASH = "–"  # stands where there is no figure
+_COUNTS = {"Progressed": "Progressed", "Graded": "With an expert's KL grade"}  # lines under a narrow table
 OPTIMISTIC = "the kept epochs were chosen on these very knees, so the figures are optimistic"
 
 
@@ -19,9 +20,11 @@ def overview_rows(figures: Mapping[str, Any]) -> list[dict[str, str]]:
         rows.append(
             {
                 "Model": TITLES.get(name, name),
+                "Progressed": _events(jsl),
                 "AUC [95 % CI]": _interval(jsl.get("auc")),
                 "Best attainable": format_number(best_attainable(name, figures)),
                 "Published AUC*": format_number(SEED_AUC.get(name)),
+                "Graded": str(kl["n"]) if "n" in kl else DASH,
                 "KL accuracy [95 % CI]": _interval(kl.get("accuracy")),
                 "Kappa": format_number((kl.get("kappa") or {}).get("value")),
                 "Published accuracy*": format_number(SEED_KL_ACCURACY.get(name)),
@@ -33,12 +36,13 @@ def overview_rows(figures: Mapping[str, Any]) -> list[dict[str, str]]:
 def format_overview(figures: Mapping[str, Any], style: Literal["plain", "markdown"] = "plain") -> str:
     """Write the overview as an aligned table, without the columns that no model fills.
 
-    The plain style also leaves out the published figures, so that it fits into a terminal of 100 columns.
+    The plain style also leaves out the published figures, and has the numbers of knees below, so that it fits
+    into a terminal of 100 columns.
     """
     rows = overview_rows(figures)
     columns = [column for column in rows[0] if any(row[column] != DASH for row in rows)] if rows else []
     if style == "plain":
-        columns = [column for column in columns if not column.endswith("*")]
+        columns = [column for column in columns if not column.endswith("*") and column not in _COUNTS]
     widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
     cells = [columns, *([row[column] for column in columns] for row in rows)]
     lines = [
@@ -48,6 +52,8 @@ def format_overview(figures: Mapping[str, Any], style: Literal["plain", "markdow
     notes = (
         [] if figures["part"] == "test" else [f"Validation knees, as there is no test part: {OPTIMISTIC}."]
     )
+    if style == "plain":
+        notes += filter(None, [_tell_counts(rows, column, what) for column, what in _COUNTS.items()])
     if any(column.endswith("*") for column in columns):
         notes.append(
             "* the notebooks this grew from, on real OAI knees and a balanced test part; not comparable"
@@ -60,6 +66,14 @@ def format_overview(figures: Mapping[str, Any], style: Literal["plain", "markdow
     return "\n".join([*text, *notes])
 
 
+def _tell_counts(rows: list[dict[str, str]], column: str, what: str) -> str:
+    """The counts of a column in a line: of all models, or of each where they differ; "" for none."""
+    counts = {row["Model"]: row[column] for row in rows if row[column] != DASH}
+    if len(set(counts.values())) < 2:
+        return "".join(f"{what}: {count} knees." for count in set(counts.values()))
+    return f"{what}: " + ", ".join(f"{count} knees ({model})" for model, count in counts.items()) + "."
+
+
 def format_number(value: float | None, digits: int = 3) -> str:
     """Write a figure, or a dash where there is none."""
     return DASH if value is None else f"{value:.{digits}f}"
@@ -68,9 +82,16 @@ def format_number(value: float | None, digits: int = 3) -> str:
 def _interval(figure: Mapping[str, float | None] | None) -> str:
     if not figure or figure["value"] is None:
         return DASH
+    if figure["low"] is None:
+        return format_number(figure["value"])
     return (
         f"{format_number(figure['value'])} [{format_number(figure['low'])}–{format_number(figure['high'])}]"
     )
+
+
+def _events(jsl: Mapping[str, Any]) -> str:
+    """Of how many knees how many progressed."""
+    return f"{jsl['progressed']} of {jsl['n']}" if "progressed" in jsl else DASH
 
 
 def _pad(cell: str, width: int, index: int) -> str:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from jsl_core.cohort.columns import PROGRESSION
-from jsl_core.evaluation.report import tables
+from jsl_core.evaluation.report import sentences, tables
 from jsl_core.evaluation.report.content import ReportContent
 from jsl_core.evaluation.report.data_uri import jpeg_uri
 from jsl_core.evaluation.report.overview import OPTIMISTIC
@@ -32,6 +32,7 @@ from jsl_core.evaluation.report.plots import (
 from jsl_core.evaluation.report.published import TITLES
 from jsl_core.evaluation.report.style import colour_of
 from jsl_core.evaluation.saliency import JOINT_SPACE_AREA, overlay_saliency
+from jsl_core.evaluation.study_design import StudyDesign
 from jsl_core.system.files import write_atomically
 
 __all__ = ["write_report"]
@@ -69,6 +70,7 @@ def write_report(content: ReportContent, path: Path) -> None:
         overlay_saliency=overlay_saliency,
         joint_space_area=JOINT_SPACE_AREA,
         optimistic=OPTIMISTIC,
+        sentences=_write_sentences(content),
         settings=json.dumps(content.settings, indent=2, ensure_ascii=False),
         **_render_tables(content),
         **_render_charts(content),
@@ -85,16 +87,32 @@ def _render_tables(content: ReportContent) -> dict[str, Any]:
         "unmeasured": list(_models_without_figures(content.figures)),
         "cohort": tables.tabulate_cohort(content.table),
         "operating": tables.tabulate_thresholds(progression),
+        "counts": tables.tabulate_counts(progression),
         "points": tables.tabulate_operating_points(progression),
         "calibration": tables.tabulate_calibration(progression),
         "comparisons": tables.tabulate_comparisons(content.figures["comparisons"]),
         "reclassified": tables.tabulate_reclassification(content.figures["comparisons"]),
         "grading": tables.tabulate_grading(grading),
+        "recall": tables.tabulate_recall(grading),
         "grade_comparisons": tables.tabulate_grade_comparisons(content.figures["grade_comparisons"]),
         "subgroups": tables.tabulate_subgroups(progression),
+        "subgroup_calibration": tables.tabulate_subgroup_calibration(progression),
         "reasons": tables.tabulate_reasons(content.rejected),
         "rejected": tables.tabulate_rejected(content.rejected),
         "origins": [["Setting", "Value", "From", "In place of"], *map(list, content.origins)],
+    }
+
+
+def _write_sentences(content: ReportContent) -> dict[str, Any]:
+    """The sentences that depend on what the run did, by where they stand."""
+    design = StudyDesign.from_json(content.figures["design"])
+    return {
+        "summary": sentences.summary_sentence(content.figures, design),
+        "results": sentences.results_sentence(design),
+        "cohort": sentences.cohort_sentence(design),
+        "threshold": sentences.threshold_sentence(design),
+        "test_use": sentences.test_use_sentence(design, content.decision),
+        "doubts": list(sentences.doubts_of(content.figures)),
     }
 
 

@@ -71,7 +71,7 @@ def draw_calibration(jsl: Mapping[str, Any], colour: str) -> str:
         axes.bar(middle, 0.2 * counts / counts.max(), width=0.09, color="#dfe4e9")
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.9, linestyle=DASHED)
         predicted, observed = (np.array([part[key] for part in bins]) for key in ("mean", "observed"))
-        low, high = _wilson_interval(observed, counts)
+        low, high = (np.array([part[f"observed_{end}"] for part in bins]) for end in ("low", "high"))
         axes.vlines(predicted, low, high, color=colour, linewidth=1.1)
         axes.plot(predicted, observed, "o-", color=colour, linewidth=1, markersize=6, markeredgecolor="white")
         _write_headline(axes, f"ECE {jsl['ece']:.3f}", 0.98, 0.05)
@@ -143,14 +143,6 @@ def mark_operating_point(axes: Axes, x: float, y: float, colour: str) -> None:
 def _write_headline(axes: Axes, text: str, x: float, y: float) -> None:
     box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5}
     axes.text(x, y, text, ha="right", fontsize=11, fontweight="bold", bbox=box)
-
-
-def _wilson_interval(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % interval of a share of n (Wilson, JASA 22 (1927) 209)."""
-    z2 = 1.96**2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    spread = 1.96 * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2)) / (1 + z2 / n)
-    return centre - spread, centre + spread
 
 
 def _set_epoch_axes(axes: Axes, history: pd.DataFrame, title: str) -> None:

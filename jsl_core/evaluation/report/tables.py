@@ -15,13 +15,16 @@ __all__ = [
     "tabulate_calibration",
     "tabulate_cohort",
     "tabulate_comparisons",
+    "tabulate_counts",
     "tabulate_grade_comparisons",
     "tabulate_grading",
     "tabulate_operating_points",
     "tabulate_overview",
     "tabulate_reasons",
+    "tabulate_recall",
     "tabulate_reclassification",
     "tabulate_rejected",
+    "tabulate_subgroup_calibration",
     "tabulate_subgroups",
     "tabulate_thresholds",
 ]
@@ -56,17 +59,30 @@ def _characteristics(table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
 
 def tabulate_thresholds(models: Mapping[str, Figures]) -> Rows:
     """Tabulate what each model catches and misses at its threshold."""
-    head = ["AUC, by participant", "Threshold", "Sensitivity", "Specificity", "Precision"]
+    head = ["Progressed", "Threshold", "Sensitivity", "Specificity", "Precision", "Precision, balanced"]
+    keys = ("sensitivity", "specificity", "precision", "precision_balanced")
     return [
-        ["", *head, "Precision, balanced"],
+        ["", *head],
         *(
             [
                 TITLES.get(name, name),
-                format_interval(jsl["auc_by_participant"]),
+                _count_events(jsl),
                 format_number(jsl["threshold"], 2),
-                *(format_interval(jsl[key]) for key in ("sensitivity", "specificity", "precision")),
-                format_interval(jsl["precision_balanced"]),
+                *(format_interval(jsl[key]) for key in keys),
             ]
+            for name, jsl in models.items()
+        ),
+    ]
+
+
+def tabulate_counts(models: Mapping[str, Figures]) -> Rows:
+    """Tabulate the 2×2 counts at each model's threshold."""
+    keys = ("true_positive", "false_negative", "false_positive", "true_negative")
+    head = ["Progressed, flagged", "Progressed, missed", "Stable, flagged", "Stable, not flagged"]
+    return [
+        ["", *head],
+        *(
+            [TITLES.get(name, name), *(str(jsl["counts"][key]) for key in keys)]
             for name, jsl in models.items()
         ),
     ]
@@ -93,10 +109,11 @@ def tabulate_operating_points(models: Mapping[str, Figures]) -> Rows:
 def tabulate_calibration(models: Mapping[str, Figures]) -> Rows:
     """Tabulate the calibration of each model's risks."""
     return [
-        ["", "Intercept", "Slope", "Brier", "Brier skill", "ECE"],
+        ["", "Progressed", "Intercept", "Slope", "Brier", "Brier skill", "ECE"],
         *(
             [
                 TITLES.get(name, name),
+                _count_events(jsl),
                 *(format_interval(jsl[key]) for key in ("intercept", "slope")),
                 format_interval(jsl["brier"], 3),
                 format_interval(jsl["brier_skill"]),
@@ -108,20 +125,28 @@ def tabulate_calibration(models: Mapping[str, Figures]) -> Rows:
 
 
 def tabulate_grading(models: Mapping[str, Figures]) -> Rows:
-    """Tabulate agreement with the expert's KL grade, and the share of each grade that is recognised."""
-    head = ["", "Accuracy", "Balanced", "Kappa", "Mean error", "AUC, KL ≥ 2"]
-    head += [f"KL {grade}" for grade in range(5)]
+    """Tabulate agreement with the expert's KL grade."""
+    keys = ("accuracy", "balanced_accuracy", "kappa", "mae", "osteoarthritis")
     return [
-        head,
+        ["", "Knees", "Accuracy", "Balanced", "Kappa", "Mean error", "AUC, KL ≥ 2"],
+        *(
+            [TITLES.get(name, name), str(kl["n"]), *(format_interval(kl[key]) for key in keys)]
+            for name, kl in models.items()
+        ),
+    ]
+
+
+def tabulate_recall(models: Mapping[str, Figures]) -> Rows:
+    """Tabulate how many knees of each true grade are recognised."""
+    return [
+        ["", *(f"KL {grade}" for grade in range(5))],
         *(
             [
                 TITLES.get(name, name),
-                format_interval(kl["accuracy"]),
-                format_interval(kl["balanced_accuracy"]),
-                format_interval(kl["kappa"]),
-                format_interval(kl["mae"]),
-                format_interval(kl["osteoarthritis"]),
-                *(DASH if recall is None else f"{recall:.0%}" for recall in kl["recall"]),
+                *(
+                    f"{row[grade]} of {sum(row)} ({row[grade] / sum(row):.0%})" if sum(row) else DASH
+                    for grade, row in enumerate(kl["confusion"])
+                ),
             ]
             for name, kl in models.items()
         ),
@@ -130,16 +155,31 @@ def tabulate_grading(models: Mapping[str, Figures]) -> Rows:
 
 def tabulate_subgroups(models: Mapping[str, Figures]) -> Rows:
     """Tabulate the AUC of each model in each subgroup; one with too few knees of an outcome has none."""
+    rows = [
+        [name, events, *(format_interval(part.get("auc")) for part in parts)]
+        for name, events, parts in _iterate_subgroups(models)
+    ]
+    return [["", "Progressed", *(TITLES.get(name, name) for name in models)], *rows]
+
+
+def tabulate_subgroup_calibration(models: Mapping[str, Figures]) -> Rows:
+    """Tabulate, for each subgroup, the share that progressed and the mean risk that each model gave it."""
+    rows = [
+        [name, events, format_interval(parts[0].get("observed"))]
+        + [format_number(part.get("predicted"), 2) for part in parts]
+        for name, events, parts in _iterate_subgroups(models)
+    ]
+    return [["", "Progressed", "Share", *(TITLES.get(name, name) for name in models)], *rows]
+
+
+def _iterate_subgroups(models: Mapping[str, Figures]) -> Iterator[tuple[str, str, list[Figures]]]:
+    """Each subgroup's name, its knees, and its figures by model, empty where a model has none."""
     by_model = [
         {(part["group"], part["level"]): part for part in jsl["subgroups"]} for jsl in models.values()
     ]
     every = {level: part for parts in by_model for level, part in parts.items()}
-    rows = [
-        [f"{group}: {level}", f"{part['progressed']} of {part['n']}"]
-        + [format_interval(parts.get((group, level), {}).get("auc")) for parts in by_model]
-        for (group, level), part in every.items()
-    ]
-    return [["", "Progressed", *(TITLES.get(name, name) for name in models)], *rows]
+    for (group, level), part in every.items():
+        yield f"{group}: {level}", _count_events(part), [parts.get((group, level), {}) for parts in by_model]
 
 
 def tabulate_comparisons(comparisons: list[Figures]) -> Rows:
@@ -147,32 +187,37 @@ def tabulate_comparisons(comparisons: list[Figures]) -> Rows:
     rows = [
         [
             _name_pair(pair),
-            format_difference(pair["difference"]),
-            f"{format_difference(pair['low'])} to {format_difference(pair['high'])}",
-            _format_p(pair["p"]),
-            _format_p(pair["by_participant"]["p"]),
+            _count_events(pair),
+            _format_difference_interval({**pair, "value": pair["difference"]}),
+            "same risks" if pair["same"] else _format_p(pair["p"]),
         ]
         for pair in comparisons
     ]
-    return [["", "Difference", "95 % interval", "p", "p, by participant"], *rows]
+    return [["", "Progressed", "Difference of AUC", "p"], *rows]
 
 
 def tabulate_reclassification(comparisons: list[Figures]) -> Rows:
     """Tabulate by how much the first of two models reclassifies knees better."""
-    keys = ("idi", "nri", "nri_at_threshold")
+    keys = ("idi", "nri_at_threshold")
     rows = [
-        [_name_pair(pair), *(_format_difference_interval(pair[key]) for key in keys)] for pair in comparisons
+        [_name_pair(pair), _count_events(pair), *(_format_difference_interval(pair[key]) for key in keys)]
+        for pair in comparisons
     ]
-    return [["", "IDI", "NRI", "NRI at threshold"], *rows]
+    return [["", "Progressed", "IDI", "NRI at thresholds"], *rows]
 
 
 def tabulate_grade_comparisons(comparisons: list[Figures]) -> Rows:
     """Tabulate the difference of agreement with the expert of every two models on the same knees."""
     keys = ("accuracy", "balanced_accuracy", "kappa", "mae")
     rows = [
-        [_name_pair(pair), *(_format_difference_interval(pair[key]) for key in keys)] for pair in comparisons
+        [_name_pair(pair), str(pair["n"]), *(_format_difference_interval(pair[key]) for key in keys)]
+        for pair in comparisons
     ]
-    return [["", "Accuracy", "Balanced", "Kappa", "Mean error"], *rows]
+    return [["", "Knees", "Accuracy", "Balanced", "Kappa", "Mean error"], *rows]
+
+
+def _count_events(figures: Figures) -> str:
+    return f"{figures['progressed']} of {figures['n']}"
 
 
 def _name_pair(pair: Figures) -> str:
@@ -191,7 +236,9 @@ def _format_difference_interval(figure: Figures) -> str:
     return f"{value} [{low} to {high}]"
 
 
-def _format_p(value: float) -> str:
+def _format_p(value: float | None) -> str:
+    if value is None:
+        return DASH
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 

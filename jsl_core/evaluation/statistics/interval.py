@@ -8,7 +8,7 @@ __all__ = ["Interval", "number_or_none"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95 % confidence interval; NaN where a number is not defined."""
+    """A value with its 95 % confidence interval; NaN where a number, or the interval, is not defined."""
 
     value: float
     low: float

@@ -3,9 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from jsl_core.evaluation.statistics.interval import Interval
 from jsl_core.evaluation.statistics.metrics import operating_curve
+from jsl_core.evaluation.statistics.proportion import proportion_interval
 
-__all__ = ["choose_thresholds", "operating_point_scores"]
+__all__ = ["choose_thresholds", "flag_counts", "flag_shares"]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -41,29 +43,36 @@ def choose_thresholds(positive: Bools, risk: Floats) -> dict[str, float]:
     return points
 
 
-def operating_point_scores(positive: Bools, flagged: Bools) -> dict[str, float]:
-    """Sensitivity, specificity, predictive values and the share flagged.
+def flag_shares(positive: Bools, flagged: Bools, participant: NDArray[np.generic]) -> dict[str, Interval]:
+    """Sensitivity, specificity, predictive values and the share flagged, with their intervals.
 
     Args:
         positive: bool N, the knees that progressed.
         flagged: bool N, the knees at and above the threshold.
+        participant: N names.
 
     Returns:
-        Scores by name, NaN for a ratio of nothing.
+        Shares by name, NaN for a share of no knees.
     """
     return {
-        "sensitivity": _share(flagged[positive]),
-        "specificity": _share(~flagged[~positive]),
-        "ppv": _share(positive[flagged]),
-        "npv": _share(~positive[~flagged]),
-        "flagged": _share(flagged),
+        "sensitivity": proportion_interval(flagged, participant, positive),
+        "specificity": proportion_interval(~flagged, participant, ~positive),
+        "ppv": proportion_interval(positive, participant, flagged),
+        "npv": proportion_interval(~positive, participant, ~flagged),
+        "flagged": proportion_interval(flagged, participant),
+    }
+
+
+def flag_counts(positive: Bools, flagged: Bools) -> dict[str, int]:
+    """The 2×2 table of progressed and flagged knees; arguments are those of `flag_shares`."""
+    return {
+        "true_positive": int((positive & flagged).sum()),
+        "false_negative": int((positive & ~flagged).sum()),
+        "false_positive": int((~positive & flagged).sum()),
+        "true_negative": int((~positive & ~flagged).sum()),
     }
 
 
 def _above(risk: Floats) -> float:
     """A threshold that flags none, as no other is strict enough."""
     return float(np.nextafter(risk.max(), np.inf))
-
-
-def _share(part: Bools) -> float:
-    return float(part.mean()) if len(part) else float("nan")

@@ -24,19 +24,14 @@ def reclassification_scores(
     Returns:
         Scores by name, each above 0 where the first model is better, NaN where one outcome alone occurs.
         `idi` is the difference of the discrimination slopes (mean risk of progressed less mean risk of
-        stable knees). `nri` counts any move: progressed knees moved up less down, plus stable ones moved
-        down less up, between -2 and 2; `nri_at_threshold` counts moves across the models' own thresholds
-        alone (Pencina et al., Statistics in Medicine 27 (2008) 157; 30 (2011) 11). Both NRI can rise by
-        miscalibration alone (Hilden and Gerds, Statistics in Medicine 33 (2014) 3405): they belong beside
-        calibration.
+        stable knees). `nri_at_threshold` counts moves across the models' own thresholds: progressed knees
+        moved up less down, plus stable ones moved down less up, between -2 and 2 (Pencina et al., Statistics
+        in Medicine 27 (2008) 157). The continuous NRI, which counts any move, is not given: it is large
+        between models that know the same (Hilden and Gerds, Statistics in Medicine 33 (2014) 3405).
     """
     if positive.all() or not positive.any():
-        return dict.fromkeys(("idi", "nri", "nri_at_threshold"), float("nan"))
-    moves = {
-        "idi": risk - other,
-        "nri": np.sign(risk - other),
-        "nri_at_threshold": flagged.astype(float) - flagged_by_other,
-    }
+        return dict.fromkeys(("idi", "nri_at_threshold"), float("nan"))
+    moves = {"idi": risk - other, "nri_at_threshold": flagged.astype(float) - flagged_by_other}
     return {name: _gap(positive, move) for name, move in moves.items()}
 
 
