@@ -48,6 +48,10 @@ class Bars:
         if self._progress.disable and done == total:
             self._console.print(f"{what}: {total} {note}".rstrip(), highlight=False)
 
+    def say(self, line: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(f"jsl: {line}", highlight=False, markup=False, soft_wrap=True)
+
     def callback(self, what: str) -> Callable[[int, int], None]:
         """Make a function of `(done, total)` that moves one bar."""
         return lambda done, total: self.show(what, done, total)
@@ -73,4 +77,7 @@ class _Handler(logging.Handler):
         self._bars = bars
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._bars.show(**record.__dict__["progress"])
+        if "progress" in record.__dict__:
+            self._bars.show(**record.__dict__["progress"])
+        else:
+            self._bars.say(record.getMessage())

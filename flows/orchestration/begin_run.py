@@ -5,6 +5,7 @@ from prefect import get_run_logger
 from jsl_core.check import check_run, raise_first
 from jsl_core.config import PipelineSettings, describe_overrides
 from jsl_core.errors import BadSettings, BadTable, BundleError, DetectorError, JslError, StoreError
+from jsl_core.system.patience import set_patience
 
 __all__ = ["begin_run"]
 
@@ -21,6 +22,8 @@ def begin_run(settings: PipelineSettings) -> None:
         JslError: The first of what would stop the run.
     """
     logger = get_run_logger()
+    if settings.patience is not None:
+        set_patience(settings.patience)
     for line in describe_overrides(settings):
         logger.info(line)
     try:

@@ -12,6 +12,7 @@ from jsl_core.check.finding import Findings
 from jsl_core.config import PipelineSettings
 from jsl_core.errors import BadSettings, JslError, StoreError
 from jsl_core.storage import open_store, work_folder
+from jsl_core.system.patience import patience
 
 __all__ = ["check_disks", "check_servers", "check_stores"]
 
@@ -20,14 +21,21 @@ _LEAST_BYTES = 100_000_000  # below this no run comes to its end
 _SECONDS = 5
 
 
-def check_stores(settings: PipelineSettings, findings: Findings) -> None:
-    """Check that the store, and the one that is published to, can be opened and written to."""
+def check_stores(settings: PipelineSettings, findings: Findings, at_once: bool = True) -> None:
+    """Check that the store, and the one that is published to, can be opened and written to.
+
+    Args:
+        settings: The run's.
+        findings: Gets what is wrong.
+        at_once: A server that does not answer is a fault at once; else it is waited for, as later in the run.
+    """
     for name in ("store", "publish"):
         url = getattr(settings, name)
         if not url:
             continue
         with findings.catch():
-            open_store(url).check()
+            store = open_store(url)
+            store.check() if at_once else store.check(patience())
             if "://" not in url:
                 _check_writable(name, Path(url), findings)
     _check_writable("work", work_folder(settings.store, settings.work), findings)

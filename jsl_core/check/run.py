@@ -33,7 +33,7 @@ def check_run(settings: PipelineSettings, depth: Depth = "all") -> Findings:
     check_truth(settings, findings)
     if settings.pseudonymise:
         findings.attempt(lambda: load_pseudonyms(settings.pseudonym_key))
-    check_stores(settings, findings)
+    check_stores(settings, findings, deep)
     check_disks(settings, films, findings)
     if settings.scans:
         check_detector(settings.crop, findings, deep)

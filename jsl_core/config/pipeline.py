@@ -73,6 +73,13 @@ class PipelineSettings(Settings):
         description="Prepare scans on a Dask cluster: its scheduler's address (tcp://…), or local for one in "
         "this process. Each of its workers uses as many processes as jobs says. Empty: no Dask.",
     )
+    patience: float | None = Field(
+        None,
+        ge=0,
+        title="Patience",
+        description="Seconds for which a server that is away (the bucket's, Prefect's) is waited for. Empty: "
+        "what JSL_PATIENCE says, or 120.",
+    )
     max_rejected: float = Field(
         0.1,
         ge=0,
@@ -97,4 +104,4 @@ class PipelineSettings(Settings):
 
 def location_names() -> tuple[str, ...]:
     """The settings of a run on which no result depends: places, addresses and workers."""
-    return (*marked_fields(PipelineSettings, Location), "jobs", "dask")
+    return (*marked_fields(PipelineSettings, Location), "jobs", "dask", "patience")

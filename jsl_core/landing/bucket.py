@@ -13,6 +13,7 @@ from jsl_core.storage import Artifact
 from jsl_core.storage.s3.bucket_location import BucketLocation
 from jsl_core.storage.s3.client import connect
 from jsl_core.storage.s3.errors import ObjectNotFound
+from jsl_core.storage.s3.requests import send
 from jsl_core.storage.s3.retries import with_retries
 from jsl_core.system.archives import printable
 from jsl_core.system.files import write_atomically
@@ -74,7 +75,7 @@ class BucketLanding:
         if copy.is_file() and stamp.is_file() and stamp.read_text() == file.stamp:
             return copy
         key = self._location.prefix + self._keys.get(file.name, file.name)
-        get = partial(self._client.get_object, Bucket=self._location.bucket, Key=key)
+        get = partial(send, self._client, "get_object", Bucket=self._location.bucket, Key=key)
         try:
             answer, data = with_retries(lambda: _with_body(get()), self._location, file.name)
         except ObjectNotFound:
@@ -96,7 +97,7 @@ class BucketLanding:
         page: dict[str, str] = {}
         while True:
             query = {"Bucket": self._location.bucket, "Prefix": self._location.prefix} | page
-            answer = with_retries(partial(self._client.list_objects_v2, **query), self._location)
+            answer = with_retries(partial(send, self._client, "list_objects_v2", **query), self._location)
             for entry in answer.get("Contents", ()):
                 name = entry["Key"].removeprefix(self._location.prefix)
                 file = LandedFile(name=name, size=entry["Size"], stamp=_stamp(entry))

@@ -8,6 +8,7 @@ from jsl_core.storage.archive import read_members, write_archive
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.local_cache import LocalCache
 from jsl_core.storage.s3 import S3Store
+from jsl_core.storage.s3.server_check import AT_ONCE
 
 __all__ = ["CachingStore"]
 
@@ -31,8 +32,11 @@ class CachingStore:
     def url(self) -> str:
         return self._remote.url
 
-    def check(self) -> None:
-        self._remote.check()
+    def check(self, seconds: float = AT_ONCE) -> None:
+        self._remote.check(seconds)
+
+    def check_access(self) -> None:
+        self._remote.check_access()
 
     def put(self, data: bytes, name: str) -> Artifact:
         artifact = self._remote.put(data, name)

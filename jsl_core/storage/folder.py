@@ -41,8 +41,11 @@ class FolderStore:
     def url(self) -> str:
         return str(self.root)
 
-    def check(self) -> None:
+    def check(self, seconds: float = 0.0) -> None:
         """Do nothing: the first write shows a folder's trouble as clearly."""
+
+    def check_access(self) -> None:
+        """Do nothing: the first read shows it."""
 
     def put(self, data: bytes, name: str) -> Artifact:
         artifact = Artifact.of_bytes(data, name)

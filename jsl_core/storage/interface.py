@@ -21,8 +21,15 @@ class Store(Protocol):
         """What `open_store` opens it by; a folder's is its absolute path."""
         ...
 
-    def check(self) -> None:
-        """Write and read something before a run begins, so that trouble shows early."""
+    def check(self, seconds: float = ...) -> None:
+        """Write and read something before a run begins, so that trouble shows early.
+
+        A server that is away is waited for `seconds`; by default so few that a wrong address shows at once.
+        """
+        ...
+
+    def check_access(self) -> None:
+        """Ask for one key, so that a wrong address, secret or bucket shows at once; nothing is written."""
         ...
 
     def put(self, data: bytes, name: str) -> Artifact:

@@ -45,9 +45,11 @@ def open_existing_store(url: str) -> Store:
         url: As for `open_store`.
 
     Raises:
-        StoreError: If there is no such folder, or it holds nothing that a run stores.
+        StoreError: If there is no such folder, or it holds nothing that a run stores, or the bucket's server
+            refuses or does not answer.
     """
     store = open_store(url)
+    store.check_access()
     if isinstance(store, FolderStore):
         if not store.root.is_dir():
             raise StoreError(

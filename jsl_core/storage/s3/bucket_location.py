@@ -42,6 +42,11 @@ class BucketLocation:
         """`s3://bucket/prefix`, without a slash at its end."""
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
+    @property
+    def server(self) -> str:
+        """The bucket and the server's address: what an outage is of."""
+        return f"s3://{self.bucket} at {self.endpoint}"
+
     def describe(self, key: str = "") -> str:
         """URL and server of the bucket, or of one object in it, for a message."""
         url = f"s3://{self.bucket}/{self.prefix}{key}" if key else self.url

@@ -12,11 +12,15 @@ from botocore.exceptions import BotoCoreError
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.s3.bucket_location import BucketLocation
+from jsl_core.storage.s3.errors import NotAnS3Server
 
 __all__ = ["connect"]
 
 _CONNECTIONS = 40  # requests at a time: two tasks with 16 each, and what runs beside them
-_ATTEMPTS = 8  # with botocore's pauses that bridges some ten seconds; its default, three, bridges none
+_ATTEMPTS = 3  # of one request, within seconds: a part that fails need not be the whole transfer's end
+_OK, _FIRST_REDIRECT, _FIRST_ERROR = 200, 300, 400
+_OF_S3 = {"x-amz-request-id", "x-amz-bucket-region"}
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _READ_TIMEOUT = 60.0  # seconds; putting the parts of a large object together takes a server long
 
 
@@ -25,7 +29,7 @@ def connect(location: BucketLocation, attempts: int = _ATTEMPTS, read_timeout: f
 
     Args:
         location: For messages only; the server's address comes from the environment.
-        attempts: How often botocore sends a request at most.
+        attempts: How often botocore sends a request at most; `with_retries` waits beyond that.
         read_timeout: Seconds that a server may stay silent.
 
     Returns:
@@ -54,8 +58,37 @@ def connect(location: BucketLocation, attempts: int = _ATTEMPTS, read_timeout: f
         if style is None and not client.meta.endpoint_url.rstrip("/").endswith(".amazonaws.com"):
             config = config.merge(Config(s3={"payload_signing_enabled": True, "addressing_style": "path"}))
             client = session.client("s3", config=config, region_name=session.region_name or "us-east-1")
+        client.meta.events.register_first("needs-retry.s3.*", _refuse_other_servers)
         return client
     except (BotoCoreError, ValueError, OSError) as error:
         raise StoreError(
             f"store {location.url}: the AWS configuration cannot be used ({error}); check ~/.aws and AWS_*"
         ) from None
+
+
+def _refuse_other_servers(response: Any, **_: Any) -> None:
+    """Refuse an answer by which botocore would send all again, or go round in a circle.
+
+    It takes a page for an error 500 of the server, and asks whatever redirects it for the bucket's region.
+
+    Args:
+        response: The HTTP response and what botocore read in it; None where there was no answer.
+
+    Raises:
+        NotAnS3Server: If a success is told by no XML, or a redirection has neither a request's number nor a
+            bucket's region.
+    """
+    if not response:
+        return
+    http, parsed = response
+    if http.raw.status == _OK and "Error" in parsed and not _could_be_xml(http.content):
+        raise NotAnS3Server
+    names = {name.lower() for name in http.headers}
+    if _FIRST_REDIRECT <= http.status_code < _FIRST_ERROR and not _OF_S3 & names:
+        raise NotAnS3Server
+
+
+def _could_be_xml(body: bytes) -> bool:
+    """Whether a body is XML, or the beginning of such, and no page."""
+    start = body.lstrip()[:20].lower()
+    return start.startswith((b"<", _BYTE_ORDER_MARK)) and not start.startswith((b"<html", b"<!doctype html"))

@@ -2,25 +2,33 @@
 
 import logging
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.s3.bucket_location import BucketLocation
 from jsl_core.storage.s3.errors import ObjectNotFound
+from jsl_core.storage.s3.requests import send
 from jsl_core.storage.s3.retries import with_retries
 
-__all__ = ["check_server"]
+__all__ = ["AT_ONCE", "check_server"]
+
+AT_ONCE = 1.0  # seconds of patience at the start of a command, where the address may be wrong
+
+T = TypeVar("T")
 
 _BODY = b"JSL tries what this server can do."
 
 
-def check_server(client: Any, location: BucketLocation) -> None:
+def check_server(client: Any, location: BucketLocation, seconds: float = AT_ONCE) -> None:
     """Write, read, list, copy and delete a small object.
 
     Args:
         client: A boto3 client.
         location: Where the object is written, below `probe/`.
+        seconds: For how long a server that is away is waited for.
 
     Raises:
         StoreError: If one of them does not work: a store that cannot be read back is none.
@@ -28,20 +36,22 @@ def check_server(client: Any, location: BucketLocation) -> None:
     key, copy_key = (f"probe/{secrets.token_hex(8)}" for _ in range(2))
     original = {"Bucket": location.bucket, "Key": location.prefix + key}
     copy = {"Bucket": location.bucket, "Key": location.prefix + copy_key}
+
+    def attempt(operation: Callable[[], T], key: str = "") -> T:
+        return with_retries(operation, location, key, seconds)
+
+    attempt(lambda: send(client, "put_object", **original, Body=_BODY), key)
     try:
-        with_retries(lambda: client.put_object(**original, Body=_BODY), location, key)
-        with_retries(lambda: client.copy_object(**copy, CopySource=original), location, copy_key)
+        attempt(lambda: send(client, "copy_object", **copy, CopySource=original), copy_key)
         for one in (original, copy):
-            if with_retries(partial(_read, client, one), location, key) != _BODY:
+            if attempt(partial(_read, client, one), key) != _BODY:
                 raise StoreError(
                     f"store {location.describe(key)}: what was written there is read back otherwise; "
                     "check what stands between, or use another server"
                 )
-        part = with_retries(lambda: _read(client, {**original, "Range": "bytes=4-8"}), location, key)
-        listed = with_retries(
-            lambda: client.list_objects_v2(Bucket=location.bucket, Prefix=original["Key"]).get("KeyCount", 0),
-            location,
-        )
+        part = attempt(lambda: _read(client, {**original, "Range": "bytes=4-8"}), key)
+        query = {"Bucket": location.bucket, "Prefix": original["Key"]}
+        listed = attempt(lambda: send(client, "list_objects_v2", **query).get("KeyCount", 0))
     except ObjectNotFound:
         raise StoreError(
             f"store {location.describe(key)}: what was just written is not found; JSL needs a server that "
@@ -49,7 +59,8 @@ def check_server(client: Any, location: BucketLocation) -> None:
         ) from None
     finally:
         for one in (original, copy):
-            with_retries(partial(client.delete_object, **one), location, key)
+            with suppress(ObjectNotFound):
+                attempt(partial(client.delete_object, **one), key)
     logging.getLogger(__name__).info(
         "%s: ranged reads %s, listings %s",
         location.describe(),
@@ -59,5 +70,5 @@ def check_server(client: Any, location: BucketLocation) -> None:
 
 
 def _read(client: Any, request: dict[str, str]) -> bytes:
-    data: bytes = client.get_object(**request)["Body"].read()
+    data: bytes = send(client, "get_object", **request)["Body"].read()
     return data

@@ -4,6 +4,7 @@ import math
 import mimetypes
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -19,8 +20,9 @@ from jsl_core.storage.s3.bucket_location import BucketLocation
 from jsl_core.storage.s3.client import connect
 from jsl_core.storage.s3.errors import NotAnS3Server, ObjectNotFound
 from jsl_core.storage.s3.object_index import ListingPage, ObjectIndex
+from jsl_core.storage.s3.requests import send
 from jsl_core.storage.s3.retries import with_retries
-from jsl_core.storage.s3.server_check import check_server
+from jsl_core.storage.s3.server_check import AT_ONCE, check_server
 from jsl_core.storage.set_aside import set_aside
 from jsl_core.system.files import write_atomically
 
@@ -39,13 +41,6 @@ _TRANSFER = TransferConfig(
     max_concurrency=10,
     preferred_transfer_client="classic",
 )
-# What every server's answer to a request has; Amazon S3 API Reference, "Response Syntax" of each action.
-_REQUIRED_FIELD = {
-    "head_object": "LastModified",
-    "get_object": "LastModified",
-    "put_object": "ETag",
-    "copy_object": "CopyObjectResult",
-}
 
 
 class S3Store:
@@ -65,8 +60,13 @@ class S3Store:
     def url(self) -> str:
         return self._location.url
 
-    def check(self) -> None:
-        check_server(connect(self._location, attempts=3, read_timeout=15), self._location)
+    def check(self, seconds: float = AT_ONCE) -> None:
+        check_server(connect(self._location, read_timeout=15), self._location, seconds)
+
+    def check_access(self) -> None:
+        query = {"Bucket": self._location.bucket, "Prefix": self._location.prefix, "MaxKeys": 1}
+        client = connect(self._location, read_timeout=15)
+        with_retries(partial(send, client, "list_objects_v2", **query), self._location, seconds=AT_ONCE)
 
     def put(self, data: bytes, name: str) -> Artifact:
         artifact = Artifact.of_bytes(data, name)
@@ -170,7 +170,8 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         self._index.remove(key)
-        self._retry(lambda: self._request("delete_object", key), key)
+        with suppress(ObjectNotFound):
+            self._retry(lambda: self._request("delete_object", key), key)
 
     def move(self, key: str, new_key: str) -> None:
         try:
@@ -193,7 +194,7 @@ class S3Store:
             uploads = self._retry(
                 lambda: [upload for page in pages.paginate(**target) for upload in page.get("Uploads", ())]
             )
-        except (ObjectNotFound, StoreError):  # not every server lists them, or lets one
+        except StoreError:  # not every server lists them, or lets one
             return 0
         now = datetime.now(UTC)
         old = [upload for upload in uploads if (now - upload["Initiated"]).total_seconds() >= seconds]
@@ -213,6 +214,7 @@ class S3Store:
     def _transfer(self, direction: str, file: Any, key: str) -> None:
         with create_transfer_manager(self._client, _TRANSFER) as manager:
             if direction == "download":
+                self._request("head_object", key)  # what else answers would be taken for the object
                 file.seek(0)
                 file.truncate()
                 manager.download(self._location.bucket, self._full_key(key), file).result()
@@ -251,7 +253,8 @@ class S3Store:
         more: dict[str, str] = {}
         full = self._location.prefix + check_key(prefix, self.url)
         while True:
-            answer = self._retry(partial(self._list_page, Prefix=full, **more), prefix)
+            query = {"Bucket": self._location.bucket, "Prefix": full} | more
+            answer = self._retry(partial(send, self._client, "list_objects_v2", **query), prefix)
             now = _server_time(answer)
             yield [
                 (
@@ -266,18 +269,7 @@ class S3Store:
             more = {"ContinuationToken": answer["NextContinuationToken"]}
 
     def _request(self, name: str, key: str, **arguments: Any) -> Any:
-        answer = getattr(self._client, name)(
-            Bucket=self._location.bucket, Key=self._full_key(key), **arguments
-        )
-        if name in _REQUIRED_FIELD and not answer.get(_REQUIRED_FIELD[name]):
-            raise NotAnS3Server
-        return answer
-
-    def _list_page(self, **arguments: Any) -> Any:
-        answer = self._client.list_objects_v2(Bucket=self._location.bucket, **arguments)
-        if answer.keys() == {"ResponseMetadata"}:
-            raise NotAnS3Server
-        return answer
+        return send(self._client, name, Bucket=self._location.bucket, Key=self._full_key(key), **arguments)
 
     def _retry(self, operation: Callable[[], T], key: str = "") -> T:
         return with_retries(operation, self._location, key)
