@@ -73,6 +73,11 @@ def test_predictions_out_of_fold_are_those_of_the_model_that_was_tested_on_the_k
             fold = pd.read_csv(tmp_path / "out" / f"fold-{number + 1}" / regime / "predictions.csv")
             own = fold[fold["split"] == "test"].set_index("ID")["jsl_risk"]
             np.testing.assert_allclose(gathered.loc[own.index, "jsl_risk"], own)
+            record = json.loads(
+                (tmp_path / "out" / f"fold-{number + 1}" / regime / "bundle.json").read_text()
+            )
+            # flagged by the model's own threshold: the mean of all was chosen on these knees, too
+            np.testing.assert_allclose(gathered.loc[own.index, "jsl_threshold"], record["thresholds"]["jsl"])
     bundles = [ModelBundle.load(tmp_path / "out" / f"fold-{number}" / "jsl-image") for number in (1, 2, 3)]
     record = json.loads((tmp_path / "out" / "jsl-image" / "bundle.json").read_text())
     assert record["folds"] == 3

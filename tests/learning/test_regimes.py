@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
 from jsl_core.cohort import FactorEncoder
 from jsl_core.config import Regime, RegimeSettings, TrainingSettings
@@ -63,6 +63,22 @@ def test_the_kept_epoch_is_the_best_on_validation(bundles: Path, regime: Regime)
     history = pd.read_csv(bundles / regime / "history.csv")
     assert len(history) == 2
     assert history.loc[history["kept"], "epoch"].item() == history.loc[history["val_loss"].idxmin(), "epoch"]
+
+
+@pytest.mark.parametrize("balance", ["halve", "weights", "sample"])
+def test_epochs_are_judged_by_the_risks_that_the_bundle_tells_and_not_by_those_of_a_balanced_world(
+    dataset: Path, fast: TrainingSettings, tmp_path: Path, balance: str
+) -> None:
+    balanced = RegimeSettings.model_validate({"epochs": 1, "batch": 16, "lr": 2e-3, "balance": balance})
+    settings = fast.model_copy(update={"jsl_image": balanced})
+    train_regime(TrainingJob("jsl-image", dataset, settings, tmp_path))
+    bundle, packed = ModelBundle.load(tmp_path), PackedDataset.load(dataset)
+    assert bundle.prior_shift != 0
+    logits = bundle.logits(np.asarray(packed.images), packed.table)["jsl"][:, 0] + bundle.prior_shift
+    val = (packed.table["split"] == "val").to_numpy()
+    expected = log_loss(packed.table["JSL_Prog"][val], 1 / (1 + np.exp(-logits[val].astype(float))))
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["val_loss"].item() == pytest.approx(expected, abs=1e-4)
 
 
 def test_grades_are_learned_from_the_picture(dataset: Path, fast: TrainingSettings, tmp_path: Path) -> None:

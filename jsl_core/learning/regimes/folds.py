@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from jsl_core.cohort.columns import RISK, THRESHOLD
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.record import FORMAT, BundleRecord, write_bundle_json
@@ -20,7 +21,10 @@ def gather_folds(folders: Sequence[Path], dataset: Path, out: Path) -> None:
 
     A knee's prediction is the mean over the models that it was a test knee of, and where there are none, over
     those that it was a validation knee of. With a test part that the table names, that is an ensemble on the
-    test knees; without, every knee is a test knee of one model. Thresholds are the models' mean.
+    test knees; without, every knee is a test knee of one model.
+
+    Each knee comes with the threshold of the models that predicted it, which never saw it: the mean threshold
+    of all, which the record has, was chosen on knees that others of them are tested on.
 
     Args:
         folders: The folds' bundles, of one regime.
@@ -35,7 +39,10 @@ def gather_folds(folders: Sequence[Path], dataset: Path, out: Path) -> None:
     first = records[0]
     if len({record.regime for record in records}) > 1:
         raise BundleError("these are bundles of several regimes; give the folds of one")
-    tables = [read_csv(folder / "predictions.csv") for folder in folders]
+    tables = [
+        _with_threshold(read_csv(folder / "predictions.csv"), record)
+        for folder, record in zip(folders, records, strict=True)
+    ]
     predictions = _out_of_fold(pd.concat(tables))
     thresholds = {
         name: sum(record.thresholds[name] for record in records) / len(records) for name in first.thresholds
@@ -56,6 +63,11 @@ def gather_folds(folders: Sequence[Path], dataset: Path, out: Path) -> None:
         "dataset": packed.digest,
     }
     write_bundle_json(out, record)
+
+
+def _with_threshold(rows: pd.DataFrame, record: BundleRecord) -> pd.DataFrame:
+    """A model's predictions with its own threshold, where it predicts a risk."""
+    return rows.assign(**{THRESHOLD: record.thresholds["jsl"]}) if RISK in rows else rows
 
 
 def _out_of_fold(rows: pd.DataFrame) -> pd.DataFrame:

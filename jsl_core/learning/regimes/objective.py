@@ -1,6 +1,6 @@
 """What training minimises: the losses of the network's heads, weighted and summed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -20,12 +20,22 @@ class Objective:
         kl_weight: Of the grade's loss beside progression's.
         grade_weights: Of the 5 grades; None for none.
         progression_weights: Of stable and progressed knees; None for none.
+        prior_shift: Added to the log odds of progression, where training sees more of it than there is.
     """
 
     kl_kind: Literal["softmax", "ordinal", "coral"] = "ordinal"
     kl_weight: float = 1.0
     grade_weights: torch.Tensor | None = None
     progression_weights: torch.Tensor | None = None
+    prior_shift: float = 0.0
+
+    def as_used(self, prior_shift: float) -> "Objective":
+        """The loss by which a model is judged: of the risks that it will tell, at the true prevalence.
+
+        Args:
+            prior_shift: By which the bundle sets the risk back.
+        """
+        return replace(self, progression_weights=None, prior_shift=prior_shift)
 
     def __call__(
         self,
@@ -53,7 +63,8 @@ class Objective:
                     logits.float(), labels[rows], self.kl_kind, self.grade_weights
                 )
             else:
-                loss = progression_loss(logits.float(), labels[rows], self.progression_weights)
+                odds = logits.float() + self.prior_shift
+                loss = progression_loss(odds, labels[rows], self.progression_weights)
             if batch is not None:
                 loss = loss * (labels[rows] >= 0).sum() / (labels[batch] >= 0).sum().clamp(min=1)
             total = total + loss

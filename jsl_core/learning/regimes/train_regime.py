@@ -39,7 +39,7 @@ __all__ = ["train_regime"]
 _COLUMNS = {"kl": GRADE, "jsl": PROGRESSION}
 _CLASSES = {"kl": 5, "jsl": 2}
 
-_CHECKPOINT_FORMAT = 2  # 1 (without a number): reports had `pieces`
+_CHECKPOINT_FORMAT = 3  # 2: the validation loss had no prior shift; 1 (without a number): other reports
 # A second look at every knee, mirrored, must lower the validation loss by this share to be worth its time.
 _FLIP_GAIN = 0.005
 _SAME_SCALE = 1.01  # crops of one size in mm differ by the rounding of their pixels
@@ -151,18 +151,20 @@ def _build_trainer(
     data = DeviceData.of(packed, encoder, settings.mirror_left, device)
     frozen = job.regime == "jsl-joint-frozen"
     weights = None if balance.weights is None else _float_tensor(balance.weights, device)
+    objective = Objective(
+        kl_kind=settings.kl_loss,
+        kl_weight=settings.kl_weight,
+        grade_weights=weights if heads[-1] == "kl" else None,
+        progression_weights=weights if heads[-1] == "jsl" else None,
+    )
     return Trainer(
         network=network,
         data=data,
         train_rows=torch.from_numpy(balance.rows).to(device),
         val_rows=torch.from_numpy(val).to(device),
         settings=regime,
-        objective=Objective(
-            kl_kind=settings.kl_loss,
-            kl_weight=settings.kl_weight,
-            grade_weights=weights if heads[-1] == "kl" else None,
-            progression_weights=weights if heads[-1] == "jsl" else None,
-        ),
+        objective=objective,
+        judged_by=objective.as_used(-balance.log_odds),
         augmentation=Augmentation.named(settings.augment),
         precision=settings.precision,
         seed=settings.seed,
@@ -208,7 +210,8 @@ def _predict_with_flip_if_better(
 
     Features that were computed beforehand have no mirror image.
     """
-    network, data, val, loss = trainer.network, trainer.data, trainer.val_rows, trainer.objective
+    network, data, val = trainer.network, trainer.data, trainer.val_rows
+    loss = trainer.judged_by or trainer.objective
     outputs = predict_logits(network, data, rows, trainer.features)
     if trainer.features is not None:
         return outputs, False

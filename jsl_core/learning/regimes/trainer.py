@@ -79,6 +79,7 @@ class Trainer:
         val_rows: Rows of the validation knees, long.
         settings: Of the regime.
         objective: What is minimised.
+        judged_by: The loss of the validation knees, by which the kept epoch is chosen; None for `objective`.
         augmentation: Of the training images.
         precision: Of the training passes.
         seed: Of everything that is drawn.
@@ -97,6 +98,7 @@ class Trainer:
     settings: RegimeSettings
     objective: Objective
     augmentation: Augmentation
+    judged_by: Objective | None = None
     precision: Precision = "auto"
     seed: int = 0
     chances: torch.Tensor | None = None
@@ -213,7 +215,7 @@ class Trainer:
         rows = self.val_rows
         outputs = predict_logits(network, self.data, rows, self.features, self.group)
         with torch.no_grad():
-            loss = float(self.objective(outputs, self.data, rows))
+            loss = float((self.judged_by or self.objective)(outputs, self.data, rows))
         return loss, validation_scores(outputs, self.data.grades[rows], self.data.progressed[rows])
 
     def _report(
