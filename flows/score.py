@@ -10,7 +10,7 @@ from flows.orchestration.task_runners import TASK_RUNNER
 from jsl_core.config import PipelineSettings, ScoreSettings
 from jsl_core.errors import BadSettings
 from jsl_core.scans.buckets import assign_buckets
-from jsl_core.scoring import crop_settings_for
+from jsl_core.scoring.crops import crop_settings_for
 from tasks.caching import Placement
 from tasks.fetch import list_all
 from tasks.gather import gather

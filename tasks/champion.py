@@ -62,7 +62,7 @@ def size_of(model: Artifact, store: Store) -> int:
 def predict(model: Artifact, dataset: Artifact, placement: Placement) -> Artifact:
     """A model's predictions for every knee of a dataset, beside the labels: `predictions.csv`."""
     from jsl_core.dataset import PackedDataset
-    from jsl_core.learning.model import ModelBundle
+    from jsl_core.learning.model.bundle import ModelBundle
 
     store = placement.open()
     packed = PackedDataset.load(checkout(store, dataset, placement.folder("trees")))

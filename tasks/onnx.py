@@ -22,7 +22,7 @@ def as_onnx(model: Artifact, placement: Placement) -> dict[str, Artifact]:
     memo = Memo(store, f"onnx {code_key(as_onnx, placement.exact_versions).digest}")
     known = memo.get(model.sha256)
     if known is None:
-        from jsl_core.learning.model import ModelBundle
+        from jsl_core.learning.model.bundle import ModelBundle
         from jsl_core.learning.model.onnx import save_model_onnx
 
         try:

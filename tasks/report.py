@@ -161,7 +161,7 @@ def _gallery(
 ) -> tuple[list[SaliencyExample], dict[str, float]]:
     """What one model looked at, and, on phantoms, how much of that lies inside the joint space."""
     from jsl_core.evaluation.report.gallery import build_gallery, mean_joint_space_share
-    from jsl_core.learning.model import ModelBundle
+    from jsl_core.learning.model.bundle import ModelBundle
 
     name = next((name for name in _SHOWN if name in models), None)
     if name is None or not settings.gallery:

@@ -11,7 +11,7 @@ from jsl_core.errors import BundleError
 from jsl_core.imaging import decode_png
 from jsl_core.learning.model.ensemble import Ensemble
 from jsl_core.scans.rows import Row, read_rows
-from jsl_core.scoring import JointCrop, encode_scores, score_crops
+from jsl_core.scoring.scores import JointCrop, encode_scores, score_crops
 from jsl_core.storage import Artifact, Store, checkout, put_tree
 from jsl_core.system.spreadsheet import read_csv
 from tasks.caching import Placement, stage

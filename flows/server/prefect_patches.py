@@ -4,17 +4,22 @@ Importing this module does not import Prefect, which reads its environment when 
 `tests/flows/test_prefect_patches.py` checks that what each patch replaces is still there.
 """
 
+import asyncio
 import logging
 import sqlite3
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from jsl_core.system.patience import Patience, patience
+
 if TYPE_CHECKING:
     from aiosqlite import Cursor
     from fastapi import FastAPI
+    from httpx import Response
 
 __all__ = [
     "CHECKED_ON",
@@ -25,6 +30,7 @@ __all__ = [
     "silence_event_persister",
     "silence_queue_services",
     "start_flow_runs_directly",
+    "wait_for_server",
     "without_heartbeats",
 ]
 
@@ -35,6 +41,7 @@ CHECKED_ON: Mapping[str, tuple[str, ...]] = {
     "silence_event_persister": ("prefect 3.7.0", "prefect 3.8.8"),
     "silence_queue_services": ("prefect 3.7.0", "prefect 3.8.8"),
     "start_flow_runs_directly": ("prefect 3.7.0", "prefect 3.8.8"),
+    "wait_for_server": ("prefect 3.8.8",),
     "without_heartbeats": ("prefect 3.7.0", "prefect 3.8.8"),
 }
 
@@ -44,6 +51,7 @@ TASK_RUN_RECORDER = {  # states of task runs are written once a second, not thre
 }
 _FLUSH_SECONDS = 0.1
 _EVENT_PERSISTER = "prefect.server.events.services.event_persister"
+_AWAY = (502, 503, 504)  # what a proxy answers for a server, and a server whose database is locked
 _QUEUE_SERVICES = ("EventsWorker", "APILogWorker")  # no setting reaches their loggers, outside `prefect`
 
 
@@ -131,12 +139,65 @@ def start_flow_runs_directly() -> None:
         """The job of a run whose code this interpreter has."""
 
         def prepare_for_flow_run(self, *arguments: Any, **options: Any) -> None:
-            self.command = self.command or command_to_string([sys.executable, "-m", "prefect.engine"])
+            self.command = self.command or command_to_string(
+                [sys.executable, "-P", "-m", "flows.server.flow_run"]
+            )
             super().prepare_for_flow_run(*arguments, **options)
 
     ProcessWorker.job_configuration = InstalledCodeConfiguration
 
 
+def wait_for_server() -> None:
+    """Have Prefect's clients in this process wait for a server that is away, as long as JSL has patience.
+
+    By themselves they send a request six times within a minute, and the first one of each client, of which a
+    run makes many, once. Call this when the server has answered once: before, its address may be wrong.
+    """
+    from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
+    from prefect.events.clients import PrefectEventsClient
+
+    if hasattr(PrefectEventsClient, _PATIENT):
+        return
+    setattr(PrefectEventsClient, _PATIENT, True)
+    for client, patiently in (
+        (PrefectHttpxSyncClient, _patiently),
+        (PrefectHttpxAsyncClient, _patiently_async),
+    ):
+        setattr(client, _SEND, patiently(getattr(client, _SEND)))
+    connect = PrefectEventsClient.__init__
+
+    @wraps(connect)
+    def connect_patiently(self: Any, *arguments: Any, **options: Any) -> None:
+        connect(self, *arguments, **options)
+        self._reconnection_attempts = max(self._reconnection_attempts, int(patience()))  # one a second
+
+    PrefectEventsClient.__init__ = connect_patiently  # type: ignore[method-assign]
+
+
+class _GaveUp(Exception):
+    """Patience is at its end: Prefect's own attempts would take it from the start."""
+
+
+def _patiently(send_with_retry: Callable[..., "Response"]) -> Callable[..., "Response"]:
+    """Prefect's sending of requests, with patience with a server that is away."""
+
+    @wraps(send_with_retry)
+    def patient(self: Any, request: Any, send: Any, *arguments: Any, **options: Any) -> "Response":
+        def send_patiently(*sent: Any, **how: Any) -> "Response":
+            waiting = _patience_with(self)
+            while True:
+                try:
+                    response: Response = send(*sent, **how)
+                    pause = _pause_after(waiting, response)
+                except _connection_errors() as error:
+                    response, pause = _no_response(error), _pause_after(waiting, error)
+                if pause is None:
+                    return response
+                time.sleep(pause)
+
+        return send_with_retry(self, request, send_patiently, *arguments, **_without_away(options))
+
+    return patient
 @contextmanager
 def without_heartbeats() -> Iterator[None]:
     """Send no heartbeats from the block's flow runs: nothing needs them, and a run's end waits for them.

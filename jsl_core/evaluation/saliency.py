@@ -14,8 +14,9 @@ from torch import nn
 
 from jsl_core.cohort.columns import RISK
 from jsl_core.errors import BadSettings
-from jsl_core.learning.model import KneeNetwork, ModelBundle
+from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.calibration import called_grades
+from jsl_core.learning.model.networks import KneeNetwork
 
 __all__ = [
     "JOINT_SPACE_AREA",

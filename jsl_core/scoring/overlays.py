@@ -10,7 +10,7 @@ from PIL import Image
 
 from jsl_core.dataset import fit_crop
 from jsl_core.evaluation.saliency import SaliencyMethod, compute_saliency_maps, overlay_saliency
-from jsl_core.learning.model import ModelBundle
+from jsl_core.learning.model.bundle import ModelBundle
 
 __all__ = ["encode_overlays"]
 

@@ -8,7 +8,9 @@ import torch
 from jsl_core.dataset import PackedDataset
 from jsl_core.evaluation.report.gallery import build_gallery, mean_joint_space_share, select_surest
 from jsl_core.evaluation.saliency import JOINT_SPACE_AREA
-from jsl_core.learning.model import KneeNetwork, ModelBundle, NetworkSpec
+from jsl_core.learning.model.bundle import ModelBundle
+from jsl_core.learning.model.networks import KneeNetwork
+from jsl_core.learning.model.spec import NetworkSpec
 
 
 def knees(risk: list[float], progressed: list[float]) -> pd.DataFrame:

@@ -16,7 +16,9 @@ from jsl_core.evaluation.saliency import (
     randomise_weights,
     rank_correlation,
 )
-from jsl_core.learning.model import KneeNetwork, ModelBundle, NetworkSpec
+from jsl_core.learning.model.bundle import ModelBundle
+from jsl_core.learning.model.networks import KneeNetwork
+from jsl_core.learning.model.spec import NetworkSpec
 
 SIZE = 32
 PATCH = np.s_[:, 12:20, 2:10]  # the medial side of a right knee as filmed

@@ -13,8 +13,8 @@ from safetensors.numpy import load_file, save_file
 
 from jsl_core.config import TrainingSettings
 from jsl_core.errors import BundleError
-from jsl_core.learning.model import ModelBundle
 from jsl_core.learning.model.baseline import BaselineBundle
+from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.ensemble import Ensemble, validation_risks
 from jsl_core.learning.model.record import BundleRecord
 from jsl_core.learning.regimes import TrainingJob, gather_folds, train_regime, train_risk_factors

@@ -11,7 +11,7 @@ from jsl_core.config import PackSettings, TrainingSettings
 from jsl_core.dataset import PackedDataset, pack
 from jsl_core.errors import BadTable
 from jsl_core.learning.__main__ import main
-from jsl_core.learning.model import ModelBundle
+from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.regimes.job import TrainingJob
 from jsl_core.learning.regimes.risk_factors import train_risk_factors
 from jsl_core.learning.regimes.train_regime import train_regime

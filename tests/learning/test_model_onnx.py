@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jsl_core.learning.model import ModelBundle
-from jsl_core.learning.model.networks import KneeNetwork, NetworkSpec
+from jsl_core.learning.model.bundle import ModelBundle
+from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.onnx import save_model_onnx
+from jsl_core.learning.model.spec import NetworkSpec
 
 reference = pytest.importorskip("onnx.reference", reason="the optional package onnx writes ONNX files")
 

@@ -14,8 +14,9 @@ from safetensors.torch import save_file
 
 from jsl_core.config.training_presets import training_preset
 from jsl_core.errors import BadSettings, BundleError
-from jsl_core.learning.model import KneeNetwork, NetworkSpec
 from jsl_core.learning.model.backbones import build_backbone
+from jsl_core.learning.model.networks import KneeNetwork
+from jsl_core.learning.model.spec import NetworkSpec
 from jsl_core.training.device import autocast
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,9 @@ from jsl_core.cohort import FactorEncoder
 from jsl_core.config import Regime, RegimeSettings, TrainingSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadTable, BundleError
-from jsl_core.learning.model import KneeNetwork, ModelBundle, NetworkSpec
+from jsl_core.learning.model.bundle import ModelBundle
+from jsl_core.learning.model.networks import KneeNetwork
+from jsl_core.learning.model.spec import NetworkSpec
 from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes import EpochReport, TrainingJob, train_regime, train_risk_factors
 from jsl_core.learning.regimes.augment import Augmentation

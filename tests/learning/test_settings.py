@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from jsl_core.config import Regime, RegimeSettings, TrainingSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings
-from jsl_core.learning.model import ModelBundle
+from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.regimes import EpochReport, TrainingJob, train_regime, train_risk_factors
 from jsl_core.training.schedule import learning_rate
 
@@ -182,7 +182,7 @@ def test_training_that_diverges_is_one_clear_line(dataset: Path, tmp_path: Path)
 def test_short_gpu_memory_halves_the_batch_and_says_so(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jsl_core.learning.model import KneeNetwork
+    from jsl_core.learning.model.networks import KneeNetwork
 
     forward = KneeNetwork.forward_features
 

@@ -16,7 +16,8 @@ from jsl_core.cohort import read_cohort
 from jsl_core.config import EvaluateSettings
 from jsl_core.learning.model.calibration import called_grades
 from jsl_core.learning.model.ensemble import Ensemble
-from jsl_core.scoring import crops_from_table, evaluate_ensemble
+from jsl_core.scoring.crops import crops_from_table
+from jsl_core.scoring.evaluate import evaluate_ensemble
 
 GRADES = [f"kl_{grade}" for grade in range(5)]
 

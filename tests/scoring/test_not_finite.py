@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from jsl_core.learning.model.ensemble import Ensemble
-from jsl_core.scoring import JointCrop, score_crops
+from jsl_core.scoring.scores import JointCrop, score_crops
 
 GRADES = [f"kl_{grade}" for grade in range(5)]
 

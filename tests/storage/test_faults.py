@@ -41,9 +41,10 @@ def use(environment: pytest.MonkeyPatch, server: Server) -> None:
     "faults", [["error"] * 6, ["slow"] * 6, ["reset"] * 3, ["cut"], ["flip"], ["error", "cut", "reset"]]
 )
 def test_what_passes_is_tried_again_and_nothing_damaged_is_read(
-    behind: tuple[Proxy, S3Store], tmp_path: Path, faults: list[str]
+    behind: tuple[Proxy, S3Store], tmp_path: Path, faults: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy, store = behind
+    monkeypatch.setenv("JSL_PATIENCE", "60")
     small = store.put(b"knee", "knee.png")
     (tmp_path / "large").write_bytes(LARGE)
     large = store.put_file(tmp_path / "large")
@@ -97,7 +98,7 @@ OPERATIONS: dict[str, Callable[[S3Store, Artifact, Path], object]] = {
     "publish": lambda store, one, folder: store.publish(one, "runs/a"),
     "keys": lambda store, one, folder: list(store.keys("cas")),
     "delete": lambda store, one, folder: store.delete("runs/b"),
-    "check": lambda store, one, folder: store.check(),
+    "check": lambda store, one, folder: store.check(0.1),
 }
 
 

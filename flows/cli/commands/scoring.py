@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, which the other commands n
 
     from jsl_core.evaluation.saliency import SaliencyMethod
     from jsl_core.learning.model.ensemble import Ensemble
-    from jsl_core.scoring import JointCrop
+    from jsl_core.scoring.scores import JointCrop
 
 __all__ = ["evaluate", "score"]
 
@@ -60,13 +60,8 @@ def score(
     """
     from jsl_core.cohort import TABLE_SUFFIXES, read_cohort
     from jsl_core.learning.model.ensemble import Ensemble
-    from jsl_core.scoring import (
-        crop_settings_for,
-        crops_from_scans,
-        crops_from_table,
-        encode_scores,
-        score_crops,
-    )
+    from jsl_core.scoring.crops import crop_settings_for, crops_from_scans, crops_from_table
+    from jsl_core.scoring.scores import encode_scores, score_crops
     from jsl_core.system.files import write_atomically
 
     ensemble = Ensemble.load(model, predict.device)
@@ -122,13 +117,8 @@ def evaluate(
     """
     from jsl_core.cohort import read_cohort
     from jsl_core.learning.model.ensemble import Ensemble
-    from jsl_core.scoring import (
-        crop_settings_for,
-        crops_from_scans,
-        crops_from_table,
-        evaluate_ensemble,
-        select_split,
-    )
+    from jsl_core.scoring.crops import crop_settings_for, crops_from_scans, crops_from_table
+    from jsl_core.scoring.evaluate import evaluate_ensemble, select_split
     from jsl_core.scoring.text_tables import format_figures
     from jsl_core.system.files import write_atomically
 

@@ -11,7 +11,7 @@ from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RIS
 from jsl_core.dataset import PackedDataset
 from jsl_core.evaluation.report.content import SaliencyExample
 from jsl_core.evaluation.saliency import SaliencyMethod, compute_saliency_maps, joint_space_share
-from jsl_core.learning.model import ModelBundle
+from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.calibration import called_grades
 
 __all__ = ["build_gallery", "mean_joint_space_share", "select_surest"]

@@ -14,9 +14,10 @@ from jsl_core.cohort.columns import GRADE_PROBABILITIES, RISK
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError, JslError
 from jsl_core.learning.model.calibration import sigmoid, softmax
-from jsl_core.learning.model.networks import KneeNetwork, NetworkSpec
+from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.probe import ask_probe, judge_network
 from jsl_core.learning.model.record import FORMAT, WEIGHTS, BundleRecord, NetworkRecord, write_bundle_json
+from jsl_core.learning.model.spec import NetworkSpec
 from jsl_core.learning.model.tensors import to_float
 from jsl_core.system.files import replace_atomically
 

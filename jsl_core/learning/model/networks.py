@@ -1,62 +1,21 @@
 """One network for all regimes: normalisation, backbone, optional factor branch, one head per label."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
-from pydantic import ConfigDict
 from torch import nn
 from torch.nn import functional
 
 from jsl_core.learning.model.backbones import build_backbone, feature_count
 from jsl_core.learning.model.heads import build_head
+from jsl_core.learning.model.spec import NetworkSpec
 
-__all__ = ["KneeNetwork", "NetworkSpec"]
+__all__ = ["KneeNetwork"]
 
 # Mean over the three channels of the ImageNet statistics that torchvision's networks were trained with.
 _IMAGENET_GREY = (0.449, 0.226)
 _EVEN = 8  # sides of reduced images are multiples of it: strides then lose no border
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """All that is needed to build a network again.
-
-    Attributes:
-        backbone: `jslnet`, a classification network of torchvision, or `timm/` and one of timm.
-        channels: Of the images that the backbone takes.
-        size: Side of the crops in pixels.
-        normalise: How grey values are normalised (see `Normalise`).
-        heads: What is predicted.
-        kl_head: Kind of the head for the grade.
-        jsl_outputs: 1, or 2 for a softmax over stable and progressed.
-        inputs: Number of encoded risk factors, 0 for none. With some and a `kl` head, the grade that the
-            network reads from the image is a risk factor, too.
-        factor_width: Outputs of the factor branch.
-        factor_nonlinear: Whether it ends with a ReLU.
-        dropout: Share of the features that the heads lose in training.
-        band: The rows of each crop that the backbone gets, from and to, as shares of its height.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)  # of reading
-
-    backbone: str
-    channels: Literal[1, 3]
-    size: int
-    normalise: Literal["none", "imagenet", "image"]
-    heads: tuple[Literal["kl", "jsl"], ...]
-    kl_head: Literal["linear", "coral"] = "linear"
-    jsl_outputs: Literal[1, 2] = 1
-    inputs: int = 0
-    factor_width: int = 128
-    factor_nonlinear: bool = True
-    dropout: float = 0.0
-    band: tuple[float, float] = (0.0, 1.0)
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as `bundle.json` holds them; `NetworkRecord` reads them back."""
-        return asdict(self)
 
 
 class Normalise(nn.Module):

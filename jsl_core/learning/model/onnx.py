@@ -9,7 +9,7 @@ from torch import nn
 from torch.onnx import utils
 
 from jsl_core.errors import BundleError
-from jsl_core.learning.model import ModelBundle
+from jsl_core.learning.model.bundle import ModelBundle
 
 __all__ = ["save_model_onnx"]
 

@@ -24,7 +24,7 @@ from jsl_core import __version__
 from jsl_core.cohort.columns import FACTORS, GRADE
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError
-from jsl_core.learning.model.networks import NetworkSpec
+from jsl_core.learning.model.spec import NetworkSpec
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.proof import proves_itself, with_proof
 from jsl_core.system.files import write_atomically

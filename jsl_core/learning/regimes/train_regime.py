@@ -17,7 +17,8 @@ from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings, BundleError
 from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.calibration import best_threshold, sigmoid, temperature
-from jsl_core.learning.model.networks import KneeNetwork, NetworkSpec
+from jsl_core.learning.model.networks import KneeNetwork
+from jsl_core.learning.model.spec import NetworkSpec
 from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes.augment import Augmentation
 from jsl_core.learning.regimes.balance import Balance, balance_classes
