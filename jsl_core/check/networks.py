@@ -25,10 +25,10 @@ def check_detector(settings: CropSettings, findings: Findings, deep: bool) -> No
                 DetectorError(f"crop.{name} {path}: no such file; mend the path, or leave it empty")
             )
     if deep and settings.cfg and settings.weights and not missing:
-        from jsl_core.detection.detector import load_network  # PyTorch takes a second
+        from jsl_core.detection.model import load_model  # OpenCV's import takes a moment
 
         with findings.catch():
-            load_network(Path(settings.cfg), Path(settings.weights))
+            load_model(Path(settings.cfg), Path(settings.weights))
 
 
 def check_weights(settings: PipelineSettings, findings: Findings, deep: bool) -> None:

@@ -6,23 +6,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from jsl_core.config import CropSettings
-from jsl_core.detection.boxes import decode
-from jsl_core.detection.cfg import format_cfg, read_cfg
-from jsl_core.detection.darknet import load_weights
-from jsl_core.detection.engines import Engine, make_opencv_engine, make_torch_engine
-from jsl_core.detection.half_precision import save_half_precision
+from jsl_core.detection.decoding import decode
+from jsl_core.detection.engines import Engine, start_engine
 from jsl_core.detection.knee_pairing import pair_knees
-from jsl_core.detection.network import Network
+from jsl_core.detection.layout import Layout
+from jsl_core.detection.model import Model, load_model
 from jsl_core.detection.resize import ResizeMethod, resize_to_input, to_eight_bits, trim_padding
 from jsl_core.errors import DetectorError
-from jsl_core.system.files import write_atomically
 
-__all__ = ["SHIPPED", "Detection", "Detector", "JointDetector", "load_network", "save_detector"]
+__all__ = ["SHIPPED", "Detection", "Detector", "JointDetector", "load_chosen_model"]
 
 # Both names are written out: they tell a static reader of this module which data it loads.
 _WEIGHTS = Path(__file__).with_name("weights")
@@ -48,13 +43,13 @@ class Detection:
 
 
 class Detector:
-    """A network, the engine that runs it, and its way of resizing; boxes of any class count as joints.
+    """A network's layout, its engine, and its way of resizing; boxes of any class count as joints.
 
     `trim`: leave padding out of letterboxed inputs, which is faster and changes boxes by a hair.
     """
 
-    def __init__(self, network: Network, engine: Engine, resize: ResizeMethod, *, trim: bool = False) -> None:
-        self.network, self.engine, self.resize = network, engine, resize
+    def __init__(self, layout: Layout, engine: Engine, resize: ResizeMethod, *, trim: bool = False) -> None:
+        self.layout, self.engine, self.resize = layout, engine, resize
         self.trim = trim and resize == "letterbox"
 
     def boxes(
@@ -75,11 +70,11 @@ class Detector:
         Returns:
             Per image boxes N×4 (x1, y1, x2, y2 in its pixels, clipped to it) and scores N, best first.
         """
-        size = size or self.network.size
+        size = size or self.layout.size
         groups: dict[tuple[int, int], list[int]] = {}
         for number, image in enumerate(images):
             height, width = image.shape
-            trimmed = trim_padding((width, height), size, self.network.stride) if self.trim else size
+            trimmed = trim_padding((width, height), size, self.layout.stride) if self.trim else size
             groups.setdefault(trimmed, []).append(number)
         found = {}
         for trimmed, numbers in groups.items():
@@ -95,13 +90,11 @@ class Detector:
         size: tuple[int, int],
     ) -> list[tuple[Boxes, NDArray[np.float32]]]:
         inputs = [resize_to_input(to_eight_bits(image), size, self.resize) for image in images]
-        boxes, scores = decode(self.engine(np.stack([canvas for canvas, _ in inputs])), self.network.heads)
+        boxes, scores = decode(self.engine(np.stack([canvas for canvas, _ in inputs])), self.layout.heads)
         results = []
-        for image, (_, transform), box, value in zip(
-            images, inputs, boxes.cpu(), scores.amax(-1).cpu(), strict=True
-        ):
-            likely = (value >= score).numpy()
-            box, value = box.numpy()[likely], value.numpy()[likely]
+        for image, (_, transform), box, value in zip(images, inputs, boxes, scores.max(-1), strict=True):
+            likely = value >= score
+            box, value = box[likely], value[likely]
             best = _suppress_overlapping(box, value, nms_iou)
             height, width = image.shape
             pixels = transform.to_image(box[best]).clip(0, [width, height, width, height])
@@ -135,14 +128,9 @@ class JointDetector:
         Raises:
             DetectorError: Where the files are missing, damaged or no pair, or there is no such device.
         """
-        if bool(settings.cfg) != bool(settings.weights):
-            raise DetectorError("a detector of your own needs both cfg and weights; give both or neither")
-        if settings.cfg:
-            network = load_network(Path(settings.cfg), Path(settings.weights))
-        else:
-            network = load_network(*SHIPPED)
-        engine, resize = _start_engine(network, device), _choose_resize(settings, network)
-        detector = Detector(network, engine, resize, trim=not settings.cfg)
+        model = load_chosen_model(settings)
+        engine, resize = start_engine(model, device), _choose_resize(settings, model.layout)
+        detector = Detector(model.layout, engine, resize, trim=not settings.cfg)
         return cls(detector, settings.score, settings.nms_iou, one_film=not settings.cfg)
 
     def detect(self, images: Sequence[NDArray[np.unsignedinteger]]) -> list[list[Detection]]:
@@ -158,38 +146,16 @@ class JointDetector:
         return results
 
 
-def load_network(cfg: Path, weights: Path) -> Network:
-    """Load a network, in evaluation mode, from a cfg and its weights: `.safetensors`, or Darknet's own.
+def load_chosen_model(settings: CropSettings) -> Model:
+    """Load the network that the settings name: a user's own, or the shipped one.
 
     Raises:
-        DetectorError: Where a file cannot be read, or the two are no pair.
+        DetectorError: Where the files are missing, damaged or no pair.
     """
-    network = Network(read_cfg(cfg)).eval()
-    if weights.suffix != ".safetensors":
-        load_weights(network, weights)
-        return network
-    no_pair = f"{weights.name} does not hold the weights of {cfg.name}; are they a pair?"
-    try:
-        keys = network.load_state_dict(load_file(weights), strict=False)
-    except OSError as error:
-        raise DetectorError(f"{weights} cannot be read; check the path of the weights") from error
-    except Exception as error:
-        raise DetectorError(no_pair) from error
-    # The batch norms' step counters are not saved.
-    if keys.unexpected_keys or any(not key.endswith("num_batches_tracked") for key in keys.missing_keys):
-        raise DetectorError(no_pair)
-    return network
-
-
-def save_detector(network: Network, cfg: Path, weights: Path) -> None:
-    """Write a network as a cfg and half-precision safetensors, each file whole or not at all.
-
-    Raises:
-        StoreError: Where a file cannot be written.
-    """
-    save_half_precision(network, weights)
-    with write_atomically(cfg) as file:
-        file.write(format_cfg(network.sections).encode())
+    if bool(settings.cfg) != bool(settings.weights):
+        raise DetectorError("a detector of your own needs both cfg and weights; give both or neither")
+    files = (Path(settings.cfg), Path(settings.weights)) if settings.cfg else SHIPPED
+    return load_model(*files)
 
 
 def _suppress_overlapping(boxes: Boxes, scores: NDArray[np.float32], iou: float) -> NDArray[np.intp]:
@@ -202,17 +168,8 @@ def _suppress_overlapping(boxes: Boxes, scores: NDArray[np.float32], iou: float)
     return np.asarray(cv2.dnn.NMSBoxes(rectangles, scores.tolist(), 0.0, iou), np.intp)
 
 
-def _choose_resize(settings: CropSettings, network: Network) -> ResizeMethod:
+def _choose_resize(settings: CropSettings, layout: Layout) -> ResizeMethod:
     """As set, or as the cfg says the network was trained: stretched, if it says nothing."""
     if settings.resize != "auto":
         return settings.resize
-    return "letterbox" if network.sections[0].integer("letter_box", 0) else "stretch"
-
-
-def _start_engine(network: Network, device: str) -> Engine:
-    """PyTorch in half precision on a GPU, OpenCV without one."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DetectorError("no CUDA GPU can be used here; set device to auto or cpu")
-    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
-        return make_torch_engine(network.to("cuda", torch.float16).to(memory_format=torch.channels_last))
-    return make_opencv_engine(network)
+    return "letterbox" if layout.sections[0].integer("letter_box", 0) else "stretch"

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from jsl_core.detection.cfg import format_cfg
-from jsl_core.detection.darknet import normalise_batchnorm_variance, save_weights
-from jsl_core.detection.network import Network
+from jsl_core.detection.darknet import save_weights
+from jsl_core.detection.model import Model, normalise_batchnorm_variance
 from jsl_core.detection.onnx import save_onnx
 from jsl_core.errors import StoreError
 from jsl_core.system.files import write_atomically
@@ -17,7 +17,7 @@ Format = Literal["darknet", "onnx"]
 _NAME = "knee"
 
 
-def export_detector(network: Network, folder: Path, file_format: Format) -> list[Path]:
+def export_detector(model: Model, folder: Path, file_format: Format) -> list[Path]:
     """Write `knee.cfg` and `knee.weights`, or `knee.onnx`, into a folder, which is made where it is missing.
 
     Returns:
@@ -31,10 +31,10 @@ def export_detector(network: Network, folder: Path, file_format: Format) -> list
         raise StoreError(f"{folder}: is a file; name a folder to export to")
     if file_format == "onnx":
         path = folder / f"{_NAME}.onnx"
-        save_onnx(network, path)
+        save_onnx(model, path)
         return [path]
     cfg, weights = folder / f"{_NAME}.cfg", folder / f"{_NAME}.weights"
     with write_atomically(cfg) as file:
-        file.write(format_cfg(network.sections).encode())
-    save_weights(normalise_batchnorm_variance(network), weights)
+        file.write(format_cfg(model.layout.sections).encode())
+    save_weights(model.layout, normalise_batchnorm_variance(model).weights, weights)
     return [cfg, weights]

@@ -1,22 +1,18 @@
 """Plain folders in, plain folders out: the joints of all pictures, and a table of their boxes."""
 
 import io
-import multiprocessing
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
-import pandas as pd
 import PIL.Image
-import torch
 from numpy.typing import NDArray
 
 from jsl_core.config import ConvertSettings, CropSettings
 from jsl_core.detection.crop import Box, Joint, crop_at
-from jsl_core.detection.detector import JointDetector
+from jsl_core.detection.detector import JointDetector, load_chosen_model
 from jsl_core.detection.look import look_at_film
 from jsl_core.detection.picture_knees import knee_of_picture, knees_of_film
 from jsl_core.detection.resize import to_eight_bits
@@ -29,7 +25,7 @@ from jsl_core.imaging.split import to_conventional
 __all__ = ["CropJob", "crop_folder", "is_plain_picture", "read_plain_picture"]
 
 _COLUMNS = ["file", "ID", "side", "side_from", "x1", "y1", "x2", "y2", "score", "polarity_from", "reason"]
-_OF_CROP = ["x1", "y1", "x2", "y2", "score"]  # columns that are blank where there is no crop
+_OF_CROP = ("x1", "y1", "x2", "y2", "score")  # columns that are blank where there is no crop
 _NO_PICTURE = frozenset({".csv", ".json", ".txt", ".md", ".html"})
 _PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"II*\0", b"MM\0*")  # also WebP, BMP, TIFF
 _OVERLAY = "overlay"
@@ -47,7 +43,7 @@ class CropJob:
 
 def crop_folder(
     src: Path, job: CropJob, jobs: int = 0, progress: Progress = lambda done, total: None
-) -> pd.DataFrame:
+) -> list[Row]:
     """Crop the joints of every PNG, JPEG or DICOM file below `src` into `job.dst`, one PNG a joint.
 
     Args:
@@ -57,7 +53,7 @@ def crop_folder(
         progress: Called with the files done and all files.
 
     Returns:
-        What `boxes.csv` holds: a row a joint or rejected file with file, ID, side (1 right, 2 left, blank if
+        What `boxes.csv` holds: a row a joint or rejected file with file, ID, side (1 right, 2 left, None if
         unknown) and what tells it, the box (x1, y1, x2, y2) of the crop in pixels of the source image, score,
         whose word the polarity is, and why there is no crop. Of joints of one ID the first is used.
 
@@ -67,21 +63,19 @@ def crop_folder(
     """
     run = FolderRun(src, job.dst)
     files = run.list_files(skip=lambda file: PurePosixPath(file).suffix.lower() in _NO_PICTURE)
-    JointDetector.load(job.settings)  # a bad detector is one error here, not one a file
+    load_chosen_model(job.settings)  # a bad detector is one error here, not one a file
     work = partial(_crop_file, run=run, job=job)
     rows = run.process(work, dict.fromkeys(files), jobs=jobs, progress=progress)
-    table = pd.DataFrame([row for row in rows if _OVERLAY not in row]).reindex(columns=_COLUMNS)
-    table["side"] = table["side"].astype("Int64")
-    table.loc[table["reason"] != "", _OF_CROP] = np.nan
-    run.write_table("boxes.csv", _COLUMNS, _as_text(table))
+    table = [_cells(row) for row in rows if _OVERLAY not in row]
+    texts = (row | {name: f"{row[name]:.4f}" for name in _OF_CROP if name in row} for row in table)
+    run.write_table("boxes.csv", _COLUMNS, texts)
     return table
 
 
-def _as_text(table: pd.DataFrame) -> Iterator[Row]:
-    """The rows of a table of boxes as they are written: four decimals, blank where there is nothing."""
-    for row in table.to_dict("records"):
-        cells = {str(name): "" if pd.isna(cell) else cell for name, cell in row.items()}
-        yield cells | {name: f"{cells[name]:.4f}" for name in _OF_CROP if cells[name] != ""}
+def _cells(row: Row) -> Row:
+    """The cells of one row of boxes; of a crop only where there is one."""
+    blank = _OF_CROP if row["reason"] else ()
+    return {name: row[name] for name in _COLUMNS if name in row and name not in blank}
 
 
 def _crop_file(item: tuple[str, None], *, fresh: bool, run: FolderRun, job: CropJob) -> list[Row]:
@@ -130,8 +124,6 @@ def _as_stored(box: Box, scan: ScanRecord, size: tuple[int, ...]) -> Box:
 @cache
 def _detector(settings: CropSettings, full_film: bool) -> JointDetector:
     """The detector; of an unsplit film all its boxes count."""
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)  # the processes are the parallelism
     detector = JointDetector.load(settings)
     detector.one_film = detector.one_film and not full_film
     return detector

@@ -3,24 +3,23 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import save_file
-from torch import nn
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 from jsl_core.system.files import replace_atomically
 
 __all__ = ["save_half_precision"]
 
 
-def save_half_precision(network: nn.Module, weights: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a network's weights, whole or not at all; the batch norms' step counters are left out.
+def save_half_precision(
+    weights: Mapping[str, NDArray[np.float32]], path: Path, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a network's weights by their names, whole or not at all.
 
     Raises:
         StoreError: Where the file cannot be written.
     """
-    state = {
-        key: value.detach().half().contiguous().cpu()
-        for key, value in network.state_dict().items()
-        if value.is_floating_point()
-    }
-    with replace_atomically(weights) as temporary:
-        save_file(state, temporary, dict(metadata) if metadata else None)
+    halves = {name: np.ascontiguousarray(array, np.float16) for name, array in weights.items()}
+    with replace_atomically(path) as temporary:
+        save_file(halves, temporary, dict(metadata) if metadata else None)

@@ -1,37 +1,38 @@
 """The layers that a YOLOv4 cfg can name, as PyTorch modules."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jsl_core.detection.cfg import Section
-from jsl_core.errors import DetectorError
+from jsl_core.detection.layout import LEAKY_SLOPE, Convolution, MaxPooling
+from jsl_core.detection.model import VARIANCE_FLOOR
 
-__all__ = ["LEAKY_SLOPE", "ConvBlock", "MaxPool", "Route", "Shortcut"]
+__all__ = ["ConvBlock", "MaxPool", "Route", "Shortcut"]
 
-LEAKY_SLOPE = 0.1  # Darknet's `leaky`
-VARIANCE_FLOOR = 1e-5  # what Darknet adds to a batch norm's variance
+_ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
+    "leaky": lambda: nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+    "mish": nn.Mish,
+    "linear": nn.Identity,
+}
 
 
 class ConvBlock(nn.Sequential):
     """Convolution, batch norm where the cfg has it, activation."""
 
-    def __init__(self, section: Section, in_channels: int) -> None:
-        kernel = section.integer("size", 1)
-        normed = bool(section.integer("batch_normalize", 0))
+    def __init__(self, layer: Convolution) -> None:
         conv = nn.Conv2d(
-            in_channels,
-            section.integer("filters", 1),
-            kernel,
-            section.integer("stride", 1),
-            kernel // 2 if section.integer("pad", 0) else section.integer("padding", 0),
-            groups=section.integer("groups", 1),
-            bias=not normed,
+            layer.in_channels,
+            layer.out_channels,
+            layer.size,
+            layer.stride,
+            layer.padding,
+            groups=layer.groups,
+            bias=not layer.normed,
         )
-        norm = nn.BatchNorm2d(conv.out_channels, eps=VARIANCE_FLOOR) if normed else nn.Identity()
-        super().__init__(conv, norm, _activation(section.options.get("activation", "linear")))
+        norm = nn.BatchNorm2d(layer.out_channels, eps=VARIANCE_FLOOR) if layer.normed else nn.Identity()
+        super().__init__(conv, norm, _ACTIVATIONS[layer.activation]())
 
     @property
     def conv(self) -> nn.Conv2d:
@@ -46,25 +47,13 @@ class ConvBlock(nn.Sequential):
         norm = self[1]
         return norm if isinstance(norm, nn.BatchNorm2d) else None
 
-    def fused(self) -> tuple[Tensor, Tensor]:
-        """Kernel O×I×K×K and bias O of one convolution that computes the same as this and its batch norm."""
-        kernel, norm = self.conv.weight, self.norm
-        if norm is None:
-            assert self.conv.bias is not None
-            return kernel, self.conv.bias
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-        return kernel * scale[:, None, None, None], norm.bias - norm.running_mean * scale
-
 
 class MaxPool(nn.Module):
     """Darknet's max pooling: padded by size - 1 in total, the smaller half before, the larger after."""
 
-    def __init__(self, size: int, stride: int) -> None:
+    def __init__(self, layer: MaxPooling) -> None:
         super().__init__()
-        self.size, self.stride = size, stride
-        self.padding = (size - 1) // 2, size // 2
+        self.size, self.stride, self.padding = layer.size, layer.stride, layer.padding
 
     def forward(self, x: Tensor) -> Tensor:
         """Maxima B×C×H/stride×W/stride of maps B×C×H×W."""
@@ -100,13 +89,3 @@ class Shortcut(nn.Module):
     def forward(self, outputs: Mapping[int, Tensor]) -> Tensor:
         """The sum of two of `outputs`, B×C×H×W by layer number."""
         return outputs[self.sources[0]] + outputs[self.sources[1]]
-
-
-def _activation(name: str) -> nn.Module:
-    if name == "leaky":
-        return nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
-    if name == "mish":
-        return nn.Mish()
-    if name == "linear":
-        return nn.Identity()
-    raise DetectorError(f"activation={name} in the cfg is unknown; YOLOv4 needs only leaky, mish and linear")

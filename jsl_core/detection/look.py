@@ -1,13 +1,11 @@
 """Looks at a film: which joints it shows, of which side, bone bright or dark, upright or on its head."""
 
-import multiprocessing
 from collections.abc import Sequence
 from functools import cache
 from typing import Literal
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from jsl_core.config import CropSettings
@@ -180,7 +178,5 @@ def _best_first(detections: Sequence[Detection]) -> list[Detection]:
 @cache
 def _shipped() -> FilmReader:
     """The shipped networks, loaded once a process, on the CPU: a film a worker at a time."""
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)  # the processes are the parallelism
     detector = JointDetector.load(CropSettings(), "cpu").detector
     return FilmReader(detector, PoseReader.load(), SideReader.load())

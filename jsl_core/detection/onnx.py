@@ -5,10 +5,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from jsl_core.detection.layers import LEAKY_SLOPE, ConvBlock, MaxPool, Route, Shortcut
-from jsl_core.detection.network import Head, Network
+from jsl_core.detection.layout import (
+    LEAKY_SLOPE,
+    Addition,
+    Convolution,
+    Head,
+    Join,
+    MaxPooling,
+    Upsampling,
+)
+from jsl_core.detection.model import Model, fuse_batchnorm
 from jsl_core.errors import DetectorError
 from jsl_core.system.files import write_atomically
 
@@ -17,7 +24,7 @@ __all__ = ["save_onnx"]
 OPSET = 13  # the oldest with per-axis Split and Resize as used here; read by OpenCV 4, 5 and ONNX Runtime
 
 
-def save_onnx(network: Network, path: Path) -> None:
+def save_onnx(model: Model, path: Path) -> None:
     """Write a network as an ONNX file.
 
     Input `images`: N×C×H×W float32 in 0…1. Outputs `boxes`: N×M×4 (x1, y1, x2, y2 in pixels of the input) and
@@ -34,18 +41,19 @@ def save_onnx(network: Network, path: Path) -> None:
             "ONNX export needs the package onnx; install it with `pip install onnx`"
         ) from error
     graph = _Graph(onnx)
-    outputs = graph.add_network(network)
-    width, height = network.size
+    layout = model.layout
+    outputs = graph.add_network(model)
+    width, height = layout.size
     float32 = onnx.TensorProto.FLOAT
     anchors = sum(
-        len(head.anchors) * (width // head.stride) * (height // head.stride) for head in network.heads
+        len(head.anchors) * (width // head.stride) * (height // head.stride) for head in layout.heads
     )
-    shapes = (("boxes", 4), ("scores", network.heads[0].classes))
-    model = onnx.helper.make_model(
+    shapes = (("boxes", 4), ("scores", layout.heads[0].classes))
+    exported = onnx.helper.make_model(
         onnx.helper.make_graph(
             [*graph.nodes, *graph.join_heads(outputs)],
             "joint_detector",
-            [onnx.helper.make_tensor_value_info("images", float32, ["n", network.channels, height, width])],
+            [onnx.helper.make_tensor_value_info("images", float32, ["n", layout.channels, height, width])],
             [
                 onnx.helper.make_tensor_value_info(name, float32, ["n", anchors, last])
                 for name, last in shapes
@@ -56,9 +64,9 @@ def save_onnx(network: Network, path: Path) -> None:
         ir_version=8,
         producer_name="jsl",
     )
-    onnx.checker.check_model(model)
+    onnx.checker.check_model(exported)
     with write_atomically(path) as file:
-        file.write(model.SerializeToString())
+        file.write(exported.SerializeToString())
 
 
 class _Graph:
@@ -74,55 +82,57 @@ class _Graph:
         self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [name], name=name, **attributes))
         return name
 
-    def add_constant(self, values: NDArray[Any] | Tensor) -> str:
-        array = values.detach().float().cpu().numpy() if isinstance(values, Tensor) else values
+    def add_constant(self, array: NDArray[Any]) -> str:
         name = f"c{len(self.constants)}"
         self.constants.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def add_network(self, network: Network) -> list[tuple[str, str]]:
+    def add_network(self, model: Model) -> list[tuple[str, str]]:
         """Add a whole network; returns the names of boxes N×M×4 and scores N×M×classes of every head."""
         tensors: list[str] = []
         outputs: list[tuple[str, str]] = []
-        heads = iter(network.heads)
         x = "images"
-        for layer, section in zip(network.layers, network.sections[1:], strict=True):
-            if isinstance(layer, ConvBlock):
-                x = self._add_convolution(layer, x, section.options.get("activation", "linear"))
-            elif isinstance(layer, MaxPool):
-                before, after = layer.padding
-                pads = [before, before, after, after]
-                x = self.add_node(
-                    "MaxPool", x, kernel_shape=[layer.size] * 2, strides=[layer.stride] * 2, pads=pads
-                )
-            elif isinstance(layer, Route):
-                x = self._add_route(layer, tensors)
-            elif isinstance(layer, Shortcut):
-                x = self.add_node("Add", *(tensors[source] for source in layer.sources))
-            elif section.kind == "upsample":
-                factor = float(section.integer("stride", 2))
-                scales = self.add_constant(np.array([1, 1, factor, factor], np.float32))
-                rounding = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-                x = self.add_node("Resize", x, "", scales, mode="nearest", **rounding)
-            elif section.kind == "yolo":
-                outputs.append(self._add_decoding(x, next(heads), network.size))
+        for number, layer in enumerate(model.layout.layers):
+            if isinstance(layer, Head):
+                outputs.append(self._add_decoding(x, layer, model.layout.size))
+            elif isinstance(layer, Convolution):
+                x = self._add_convolution(layer, x, *fuse_batchnorm(model, number))
+            else:
+                x = self._add_layer(layer, x, tensors)
             tensors.append(x)
         return outputs
 
-    def _add_convolution(self, layer: ConvBlock, x: str, activation: str) -> str:
-        kernel, bias = layer.fused()
-        size, stride, padding = layer.conv.kernel_size[0], layer.conv.stride[0], layer.conv.padding[0]
+    def _add_layer(self, layer: MaxPooling | Upsampling | Join | Addition, x: str, tensors: list[str]) -> str:
+        match layer:
+            case MaxPooling():
+                before, after = layer.padding
+                pads = [before, before, after, after]
+                return self.add_node(
+                    "MaxPool", x, kernel_shape=[layer.size] * 2, strides=[layer.stride] * 2, pads=pads
+                )
+            case Upsampling():
+                scales = self.add_constant(np.array([1, 1, layer.factor, layer.factor], np.float32))
+                rounding = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+                return self.add_node("Resize", x, "", scales, mode="nearest", **rounding)
+            case Join():
+                return self._add_join(layer, tensors)
+            case Addition():
+                return self.add_node("Add", *(tensors[source] for source in layer.sources))
+
+    def _add_convolution(
+        self, layer: Convolution, x: str, kernel: NDArray[np.float32], bias: NDArray[np.float32]
+    ) -> str:
         x = self.add_node(
-            "Conv", x, self.add_constant(kernel), self.add_constant(bias), kernel_shape=[size] * 2,
-            strides=[stride] * 2, pads=[int(padding)] * 4, group=layer.conv.groups,
+            "Conv", x, self.add_constant(kernel), self.add_constant(bias), kernel_shape=[layer.size] * 2,
+            strides=[layer.stride] * 2, pads=[layer.padding] * 4, group=layer.groups,
         )  # fmt: skip
-        if activation == "leaky":
+        if layer.activation == "leaky":
             return self.add_node("LeakyRelu", x, alpha=LEAKY_SLOPE)
-        if activation == "mish":
+        if layer.activation == "mish":
             return self.add_node("Mul", x, self.add_node("Tanh", self.add_node("Softplus", x)))
         return x
 
-    def _add_route(self, layer: Route, tensors: list[str]) -> str:
+    def _add_join(self, layer: Join, tensors: list[str]) -> str:
         parts = [self._add_group(tensors[source], layer.groups, layer.group) for source in layer.sources]
         return self.add_node("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
 
@@ -138,7 +148,7 @@ class _Graph:
         return self.add_node("Slice", x, *ends)
 
     def _add_decoding(self, raw: str, head: Head, size: tuple[int, int]) -> tuple[str, str]:
-        """As `boxes.decode_head`: from N×A·(5 + classes)×H×W to N×A·H·W×4 and N×A·H·W×classes."""
+        """As `decoding.decode`: from N×A·(5 + classes)×H×W to N×A·H·W×4 and N×A·H·W×classes."""
         width, height = size[0] // head.stride, size[1] // head.stride
         count, values = len(head.anchors), 5 + head.classes
         shape = self.add_constant(np.array([0, count, values, height * width], np.int64))

@@ -4,24 +4,21 @@ The detector finds joints on negatives, and on many films that stand on their he
 headers often do not tell.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, cat, nn
 
-from jsl_core.detection.cfg import Section, format_cfg
-from jsl_core.detection.darknet import normalise_batchnorm_variance, weights_bytes
-from jsl_core.detection.half_precision import save_half_precision
-from jsl_core.detection.layers import ConvBlock
-from jsl_core.errors import DetectorError
+from jsl_core.detection.cfg import Section
+from jsl_core.detection.engines import read_net
+from jsl_core.detection.layout import Layout, read_layout
+from jsl_core.detection.model import Model, Weights, read_safetensors
 
-__all__ = ["INPUT_SIZE", "SHIPPED_POSE", "PoseNetwork", "PoseReader", "PoseReading", "cut_patch", "save_pose"]
+__all__ = ["INPUT_SIZE", "SHIPPED_POSE", "PoseReader", "PoseReading", "cut_patch", "pose_layout"]
 
 SHIPPED_POSE = Path(__file__).with_name("weights") / "pose.safetensors"
 INPUT_SIZE = 64  # pixels a side of the network's input
@@ -30,7 +27,6 @@ FILTERS_AND_STRIDES = ((16, 2), (24, 2), (32, 1), (32, 2), (48, 1))
 LARGEST = 3.0  # mean absolute deviations, beyond which grey levels are cut off
 
 Box = tuple[float, float, float, float]
-Maps = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -41,36 +37,13 @@ class PoseReading:
     upright: float
 
 
-class PoseNetwork(nn.Module):
+@cache
+def pose_layout() -> Layout:
     """Convolutions whose last one gives two maps of evidence: that bone is bright, that the knee is upright.
 
     Each answer is a map's mean for the patch less that for its opposite, the negative or the patch turned by
     180°: opposites get opposite answers by construction.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sections = _sections()
-        self.layers = nn.ModuleList()
-        channels = 1
-        for section in self.sections[1:]:
-            self.layers.append(block := ConvBlock(section, channels))
-            channels = block.conv.out_channels
-
-    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-odds B that bone is bright, and B that the knee is upright if it is.
-
-        Args:
-            patches: B×1×64×64 of `cut_patch`.
-        """
-        maps = cat([patches, -patches, patches.flip(2, 3)])
-        for layer in self.layers:
-            maps = layer(maps)
-        plain, negative, turned = maps.mean((2, 3)).chunk(3)
-        return plain[:, 0] - negative[:, 0], plain[:, 1] - turned[:, 1]
-
-
-def _sections() -> tuple[Section, ...]:
     common = {"size": "3", "pad": "1", "batch_normalize": "1", "activation": "leaky"}
     hidden = (
         Section("convolutional", {"filters": str(filters), "stride": str(stride), **common})
@@ -78,36 +51,24 @@ def _sections() -> tuple[Section, ...]:
     )
     last = {"filters": "2", "size": "1", "stride": "1", "pad": "1", "activation": "linear"}
     net = Section("net", {"width": str(INPUT_SIZE), "height": str(INPUT_SIZE), "channels": "1"})
-    return (net, *hidden, Section("convolutional", last))
+    return read_layout((net, *hidden, Section("convolutional", last)))
 
 
 class PoseReader:
     """Reads how joints are shown."""
 
-    def __init__(self, network: PoseNetwork) -> None:
-        # OpenCV's engine for the detector's reasons (`engines.py`).
-        self._net = cv2.dnn.readNetFromDarknet(
-            np.frombuffer(format_cfg(network.sections).encode(), np.uint8),
-            np.frombuffer(weights_bytes(normalise_batchnorm_variance(network)), np.uint8),
-        )
+    def __init__(self, weights: Weights) -> None:
+        self._net = read_net(Model(pose_layout(), weights))
 
     @classmethod
-    def load(cls, weights: Path = SHIPPED_POSE) -> "PoseReader":
-        """Load the shipped network, or another one that `save_pose` wrote.
+    def load(cls, path: Path = SHIPPED_POSE) -> "PoseReader":
+        """Load the shipped network, or another one that `jsl detector train-pose` wrote.
 
         Raises:
             DetectorError: Where the file cannot be read or holds no such network.
         """
-        network = PoseNetwork().eval()
-        try:
-            keys = network.load_state_dict(load_file(weights), strict=False)
-        except OSError as error:
-            raise DetectorError(f"{weights} cannot be read; check the path of the weights") from error
-        except (SafetensorError, RuntimeError) as error:
-            raise DetectorError(f"{weights.name} does not hold a pose network; train one anew") from error
-        if keys.unexpected_keys or any(not key.endswith("num_batches_tracked") for key in keys.missing_keys):
-            raise DetectorError(f"{weights.name} does not hold a pose network; train one anew")
-        return cls(network)
+        no_network = f"{path.name} does not hold a pose network; train one anew"
+        return cls(read_safetensors(pose_layout(), path, no_network)[0])
 
     def read(self, image: NDArray[np.unsignedinteger], boxes: Sequence[Box]) -> list[PoseReading]:
         """Read the joints of one image.
@@ -158,12 +119,3 @@ def cut_patch(image: NDArray[np.unsignedinteger], box: Box) -> NDArray[np.float3
     patch -= np.float32(np.median(patch))
     deviation = np.float32(np.abs(patch).mean())
     return np.clip(patch / deviation, -LARGEST, LARGEST) if deviation > 0 else patch
-
-
-def save_pose(network: PoseNetwork, weights: Path) -> None:
-    """Write a pose network as half-precision safetensors, whole or not at all.
-
-    Raises:
-        StoreError: Where the file cannot be written.
-    """
-    save_half_precision(network, weights)

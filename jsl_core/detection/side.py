@@ -15,15 +15,15 @@ from typing import Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from jsl_core.detection.half_precision import save_half_precision
+from jsl_core.detection.model import Weights, read_safetensors
 from jsl_core.detection.side_network import (
     INPUT_SIZE,
     SideEngine,
-    SideNetwork,
     make_side_engine,
     normalise_contrast,
+    side_layout,
 )
 from jsl_core.errors import DetectorError
 
@@ -77,8 +77,8 @@ class SideReader:
         Raises:
             DetectorError: Where the file cannot be read or holds no side network.
         """
-        network, scale = load_side(weights)
-        return cls(make_side_engine(network), scale)
+        arrays, scale = load_side(weights)
+        return cls(make_side_engine(arrays), scale)
 
     def read(self, crops: Sequence[Grey]) -> list[SideReading]:
         """Read the side of joint crops.
@@ -158,32 +158,25 @@ def _cut_box(image: Grey, box: tuple[float, float, float, float]) -> Grey:
     )
 
 
-def load_side(weights: Path) -> tuple[SideNetwork, Scale]:
-    """Load a side network, in evaluation mode, and the scale of its readings.
+def load_side(path: Path) -> tuple[Weights, Scale]:
+    """Load the weights of a side network, and the scale of its readings.
 
     Raises:
         DetectorError: Where the file cannot be read or holds no side network.
     """
-    network = SideNetwork().eval()
+    no_network = f"{path.name} does not hold a side network; train one anew"
+    weights, metadata = read_safetensors(side_layout(), path, no_network)
     try:
-        with safe_open(weights, framework="pt") as file:
-            scale = file.metadata()
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        keys = network.load_state_dict(state, strict=False)
-        if keys.unexpected_keys or any(not key.endswith("num_batches_tracked") for key in keys.missing_keys):
-            raise KeyError(weights.name)
-        return network, Scale(float(scale["temperature"]), float(scale["threshold"]))
-    except OSError as error:
-        raise DetectorError(f"{weights} cannot be read; check the path of the weights") from error
-    except Exception as error:  # safetensors and PyTorch have many ways to dislike a file
-        raise DetectorError(f"{weights.name} does not hold a side network; train one anew") from error
+        return weights, Scale(float(metadata["temperature"]), float(metadata["threshold"]))
+    except (KeyError, ValueError) as error:
+        raise DetectorError(no_network) from error
 
 
-def save_side(network: SideNetwork, scale: Scale, weights: Path) -> None:
+def save_side(weights: Weights, scale: Scale, path: Path) -> None:
     """Write a side network and its scale as half-precision safetensors, whole or not at all.
 
     Raises:
         StoreError: Where the file cannot be written.
     """
     metadata = {"temperature": f"{scale.temperature:.4g}", "threshold": f"{scale.threshold:.4g}"}
-    save_half_precision(network, weights, metadata)
+    save_half_precision(weights, path, metadata)

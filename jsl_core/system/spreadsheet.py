@@ -7,9 +7,10 @@ An apostrophe before it makes it text; our own readers take it off again.
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:  # who writes rows need not wait for it
+    import pandas as pd
 
 __all__ = [
     "escape_cell",
@@ -41,33 +42,37 @@ def escape_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: escape_cell(cell) if isinstance(cell, str) else cell for key, cell in row.items()}
 
 
-def escape_table(table: pd.DataFrame) -> pd.DataFrame:
+def escape_table(table: "pd.DataFrame") -> "pd.DataFrame":
     """A table whose texts are escaped, for writing it as CSV."""
     return _map_texts(table, escape_cell)
 
 
-def unescape_table(table: pd.DataFrame) -> pd.DataFrame:
+def unescape_table(table: "pd.DataFrame") -> "pd.DataFrame":
     """A table as it was read from CSV, with its texts as they were before they were escaped."""
     return _map_texts(table, unescape_cell)
 
 
-def format_csv(table: pd.DataFrame, **options: Any) -> str:
+def format_csv(table: "pd.DataFrame", **options: Any) -> str:
     """A table as CSV without its index, in which no cell is a formula; `options` are those of `to_csv`."""
     return escape_table(table).to_csv(index=False, lineterminator="\n", **options)
 
 
-def read_csv(source: Path | IO[bytes], **types: Any) -> pd.DataFrame:
+def read_csv(source: Path | IO[bytes], **types: Any) -> "pd.DataFrame":
     """Read a table that `format_csv` wrote: IDs and names are text, and only blanks are missing.
 
     Args:
         source: The file.
         types: Types of further columns by name.
     """
+    import pandas as pd
+
     dtype = dict.fromkeys(_TEXTS, str) | types
     return unescape_table(pd.read_csv(source, dtype=dtype, keep_default_na=False, na_values=[""]))
 
 
-def _map_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+def _map_texts(table: "pd.DataFrame", change: Callable[[str], str]) -> "pd.DataFrame":
+    import pandas as pd
+
     texts = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
     return table.assign(
         **{

@@ -17,8 +17,9 @@ from results import bars, keep, options, show
 from jsl_core.config import CropSettings
 from jsl_core.detection import JointDetector
 from jsl_core.detection.cfg import Section
-from jsl_core.detection.detector import load_network
+from jsl_core.detection.detector import load_chosen_model
 from jsl_core.detection.export import export_detector
+from jsl_core.detection.model import Model, load_model
 from jsl_core.detection.network import Network
 from jsl_core.detection.training.architectures import yolov4, yolov4_tiny
 
@@ -30,7 +31,7 @@ def _opencv(folder: Path) -> Callable[[np.ndarray], object]:
     """OpenCV's own way: its importer, its blob, its NMS; stretched to the input, as Darknet does."""
     net = cv2.dnn.readNetFromDarknet(str(folder / "knee.cfg"), str(folder / "knee.weights"))
     names = net.getUnconnectedOutLayersNames()
-    channels = load_network(folder / "knee.cfg", folder / "knee.weights").channels
+    channels = load_model(folder / "knee.cfg", folder / "knee.weights").layout.channels
 
     def run(image: np.ndarray) -> object:
         pixels = image if channels == 1 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
@@ -49,11 +50,11 @@ def _ours(folder: Path) -> Callable[[np.ndarray], object]:
     return lambda image: detector.detect([image])
 
 
-def _measure(network: Network, rounds: int) -> dict[str, float]:
+def _measure(model: Model, rounds: int) -> dict[str, float]:
     """Both in turn, so that a busy machine slows both alike; medians in milliseconds."""
     image = np.random.default_rng(0).integers(0, 256, _KNEE, np.uint8)
     with tempfile.TemporaryDirectory() as folder:
-        export_detector(network, Path(folder), "darknet")
+        export_detector(model, Path(folder), "darknet")
         runs = {"ours": _ours(Path(folder)), "OpenCV": _opencv(Path(folder))}
         taken: dict[str, list[float]] = {which: [] for which in runs}
         for _ in range(rounds + 2):
@@ -64,9 +65,9 @@ def _measure(network: Network, rounds: int) -> dict[str, float]:
     return {which: statistics.median(times[2:]) for which, times in taken.items()}
 
 
-def _untrained(sections: tuple[Section, ...]) -> Network:
+def _untrained(sections: tuple[Section, ...]) -> Model:
     torch.manual_seed(0)
-    return Network(sections).eval()
+    return Network(sections).eval().to_model()
 
 
 def main() -> None:
@@ -74,7 +75,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true")
     chosen = parser.parse_args()
     networks = {
-        "shipped": (JointDetector.load(CropSettings(), "cpu").detector.network, 30),
+        "shipped": (load_chosen_model(CropSettings()), 30),
         "YOLOv4-tiny": (_untrained(yolov4_tiny()), 20),
     }
     if chosen.full:

@@ -209,10 +209,10 @@ def least(rounds: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, 
 
 def export(net: Path) -> None:
     """The shipped network in Darknet's format."""
-    from jsl_core.detection import JointDetector
+    from jsl_core.detection.detector import load_chosen_model
     from jsl_core.detection.export import export_detector
 
-    export_detector(JointDetector.load(CropSettings(), "cpu").detector.network, net, "darknet")
+    export_detector(load_chosen_model(CropSettings()), net, "darknet")
 
 
 def main() -> None:

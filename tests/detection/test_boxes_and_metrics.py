@@ -7,8 +7,10 @@ import pytest
 import torch
 import torchvision
 
-from jsl_core.detection.boxes import box_iou, ciou
+from jsl_core.detection.decoding import decode
+from jsl_core.detection.layout import Head
 from jsl_core.detection.training.anchors import kmeans_anchors
+from jsl_core.detection.training.boxes import box_iou, ciou, decode_head
 from jsl_core.detection.training.metrics import average_precision, detection_metrics
 
 
@@ -16,6 +18,26 @@ def _boxes(count: int, seed: int) -> torch.Tensor:
     rng = np.random.default_rng(seed)
     corner, size = rng.uniform(0, 100, (count, 2)), rng.uniform(5, 80, (count, 2))
     return torch.tensor(np.concatenate([corner, corner + size], 1), dtype=torch.float32)
+
+
+def test_detection_decodes_boxes_as_training_does() -> None:
+    heads = [Head(16, ((10, 20), (33.5, 40)), 2, 1.05), Head(32, ((81, 82),), 2, 1.0)]
+    generator = torch.Generator().manual_seed(0)
+    raws = [
+        torch.randn((3, len(head.anchors) * 7, 5, 160 // head.stride), generator=generator) * 6
+        for head in heads
+    ]
+    raws[0][0, :, 0, 0] = torch.tensor([-200.0, 200.0] * 7)  # no overflow, and no box larger than any film
+    boxes, scores = decode([raw.numpy() for raw in raws], heads)
+    assert boxes.dtype == scores.dtype == np.float32
+    first = 0
+    for raw, head in zip(raws, heads, strict=True):
+        expected, logits = (part.flatten(1, 3) for part in decode_head(raw, head))
+        part = slice(first, first := first + expected.shape[1])
+        np.testing.assert_allclose(boxes[:, part], expected, rtol=1e-5, atol=1e-4)
+        joint = logits[..., :1].sigmoid() * logits[..., 1:].sigmoid()
+        np.testing.assert_allclose(scores[:, part], joint, rtol=1e-5, atol=1e-30)
+    assert first == boxes.shape[1] == scores.shape[1]
 
 
 def test_iou_and_ciou_are_those_of_torchvision() -> None:

@@ -10,13 +10,14 @@ import torch
 
 from jsl_core.config import CropSettings
 from jsl_core.detection import JointDetector
-from jsl_core.detection.boxes import decode_head
 from jsl_core.detection.cfg import Section, format_cfg, parse_cfg
-from jsl_core.detection.darknet import load_weights, save_weights
-from jsl_core.detection.detector import load_network
+from jsl_core.detection.darknet import read_weights, save_weights
+from jsl_core.detection.detector import load_chosen_model
 from jsl_core.detection.export import export_detector
+from jsl_core.detection.model import load_model
 from jsl_core.detection.network import Network
 from jsl_core.detection.training.architectures import yolov4, yolov4_tiny
+from jsl_core.detection.training.boxes import decode_head
 from jsl_core.errors import DetectorError
 from tests.detection.conftest import shaken
 
@@ -48,7 +49,7 @@ def _our_boxes(network: Network, image: np.ndarray) -> tuple[np.ndarray, np.ndar
     """The same, in OpenCV's order: row, column, anchor."""
     boxes, scores = [], []
     with torch.inference_mode():
-        for raw, head in zip(network(torch.from_numpy(image)), network.heads, strict=True):
+        for raw, head in zip(network(torch.from_numpy(image)), network.layout.heads, strict=True):
             box, logits = decode_head(raw, head)
             boxes.append(box.permute(0, 2, 3, 1, 4).reshape(-1, 4))
             scores.append(logits[..., 0].sigmoid().permute(0, 2, 3, 1).flatten())
@@ -69,8 +70,8 @@ def test_opencv_finds_the_same_boxes_with_what_we_export(
 ) -> None:
     torch.manual_seed(1)
     network = shaken(Network(sections))
-    export_detector(network, tmp_path, "darknet")
-    image = np.random.default_rng(1).random((1, network.channels, *network.size), np.float32)
+    export_detector(network.to_model(), tmp_path, "darknet")
+    image = np.random.default_rng(1).random((1, network.layout.channels, *network.layout.size), np.float32)
     boxes, scores = _our_boxes(network, image)
     expected_boxes, expected_scores = _opencv_boxes(tmp_path, image)
     np.testing.assert_allclose(boxes, expected_boxes, atol=0.5)
@@ -78,8 +79,9 @@ def test_opencv_finds_the_same_boxes_with_what_we_export(
 
 
 def test_opencv_finds_the_same_boxes_with_the_shipped_weights(tmp_path: Path) -> None:
-    network = JointDetector.load(CropSettings(), "cpu").detector.network
-    export_detector(network, tmp_path, "darknet")
+    model = load_chosen_model(CropSettings())
+    export_detector(model, tmp_path, "darknet")
+    network = Network.of(model)
     image = np.random.default_rng(2).random((1, 1, 416, 416), np.float32)
     np.testing.assert_allclose(_our_boxes(network, image)[0], _opencv_boxes(tmp_path, image)[0], atol=0.5)
 
@@ -89,29 +91,32 @@ def test_channels_that_hardly_vary_give_the_same_boxes_elsewhere(tiny: Network, 
         if isinstance(module, torch.nn.BatchNorm2d) and module.running_var is not None:
             module.running_var[::4] = 2e-6  # below Darknet's floor, above that of OpenCV's importer
             module.weight.data[::4] *= 0.003
-    export_detector(tiny, tmp_path, "darknet")
+    export_detector(tiny.to_model(), tmp_path, "darknet")
     image = np.random.default_rng(3).random((1, 1, 128, 128), np.float32)
     np.testing.assert_allclose(_our_boxes(tiny, image)[0], _opencv_boxes(tmp_path, image)[0], atol=0.01)
-    back = load_network(tmp_path / "knee.cfg", tmp_path / "knee.weights")
+    back = Network.of(load_model(tmp_path / "knee.cfg", tmp_path / "knee.weights"))
     np.testing.assert_allclose(_our_boxes(back, image)[0], _our_boxes(tiny, image)[0], atol=0.01)
 
 
 def test_weights_come_back_as_they_were_written(tiny: Network, tmp_path: Path) -> None:
-    save_weights(tiny, tmp_path / "a.weights")
-    other = Network(tiny.sections).eval()
-    load_weights(other, tmp_path / "a.weights")
-    for name, tensor in tiny.state_dict().items():
-        if tensor.is_floating_point():
-            assert torch.equal(tensor, other.state_dict()[name]), name
+    _save(tiny, tmp_path / "a.weights")
+    weights = read_weights(tiny.layout, tmp_path / "a.weights")
+    state = {name: tensor for name, tensor in tiny.state_dict().items() if tensor.is_floating_point()}
+    assert weights.keys() == state.keys()
+    for name, tensor in state.items():
+        assert torch.equal(tensor, torch.from_numpy(weights[name])), name
 
 
 def test_the_old_header_of_16_bytes_is_read_too(tiny: Network, tmp_path: Path) -> None:
-    save_weights(tiny, tmp_path / "a.weights")
+    _save(tiny, tmp_path / "a.weights")
     data = (tmp_path / "a.weights").read_bytes()
     (tmp_path / "old.weights").write_bytes(np.array([0, 1, 0, 0], "<i4").tobytes() + data[20:])
-    other = Network(tiny.sections)
-    load_weights(other, tmp_path / "old.weights")
-    assert torch.equal(other.layers[0].conv.weight, tiny.layers[0].conv.weight)
+    weights = read_weights(tiny.layout, tmp_path / "old.weights")
+    assert torch.equal(torch.from_numpy(weights["layers.0.0.weight"]), tiny.layers[0].conv.weight)
+
+
+def _save(network: Network, path: Path) -> None:
+    save_weights(network.layout, network.to_model().weights, path)
 
 
 def _truncated(data: bytes) -> bytes:
@@ -143,10 +148,10 @@ def _not_finite(data: bytes) -> bytes:
 def test_damaged_or_foreign_weights_are_one_clear_error(
     damage: Callable[[bytes], bytes], word: str, tiny: Network, tmp_path: Path
 ) -> None:
-    save_weights(tiny, tmp_path / "a.weights")
+    _save(tiny, tmp_path / "a.weights")
     (tmp_path / "b.weights").write_bytes(damage((tmp_path / "a.weights").read_bytes()))
     with pytest.raises(DetectorError, match=word):
-        load_weights(tiny, tmp_path / "b.weights")
+        read_weights(tiny.layout, tmp_path / "b.weights")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +179,7 @@ def test_a_cfg_without_its_weights_is_refused() -> None:
 
 
 def test_a_users_own_darknet_detector_runs_by_its_two_files(tiny: Network, tmp_path: Path) -> None:
-    cfg, weights = export_detector(tiny, tmp_path, "darknet")
+    cfg, weights = export_detector(tiny.to_model(), tmp_path, "darknet")
     settings = CropSettings(cfg=str(cfg), weights=str(weights), resize="stretch", score=0.01)
     image = np.random.default_rng(0).integers(0, 256, (200, 100), np.uint8)
     for detection in JointDetector.load(settings, "cpu").detect([image])[0]:

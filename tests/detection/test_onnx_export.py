@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from jsl_core.detection.boxes import decode
 from jsl_core.detection.cfg import Section
+from jsl_core.detection.decoding import decode
 from jsl_core.detection.export import export_detector
 from jsl_core.detection.network import Network
 from jsl_core.detection.training.architectures import yolov4, yolov4_tiny
@@ -25,11 +25,11 @@ def _exported(sections: tuple[Section, ...], folder: Path) -> tuple[Path, np.nda
     """The file, an image batch of one, and our boxes and scores for it."""
     torch.manual_seed(3)
     network = shaken(Network(sections))
-    (path,) = export_detector(network, folder, "onnx")
-    image = np.random.default_rng(3).random((1, network.channels, *network.size), np.float32)
+    (path,) = export_detector(network.to_model(), folder, "onnx")
+    image = np.random.default_rng(3).random((1, network.layout.channels, *network.layout.size), np.float32)
     with torch.inference_mode():
-        decoded = decode(network(torch.from_numpy(image)), network.heads)
-    return path, image, [tensor.numpy() for tensor in decoded]
+        raws = [raw.numpy() for raw in network(torch.from_numpy(image))]
+    return path, image, list(decode(raws, network.layout.heads))
 
 
 @SECTIONS

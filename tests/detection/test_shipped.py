@@ -66,12 +66,12 @@ def test_pictures_without_bones_have_no_joint(detector: JointDetector) -> None:
 def test_boxes_do_not_depend_on_padding(detector: JointDetector, films: list[BoxedImage]) -> None:
     halves = [np.ascontiguousarray(film.pixels[:, : film.pixels.shape[1] // 2]) for film in films]
     trimmed = detector.detector
-    padded = Detector(trimmed.network, trimmed.engine, trimmed.resize)
+    padded = Detector(trimmed.layout, trimmed.engine, trimmed.resize)
     sizes = {
-        trim_padding((half.shape[1], half.shape[0]), trimmed.network.size, trimmed.network.stride)
+        trim_padding((half.shape[1], half.shape[0]), trimmed.layout.size, trimmed.layout.stride)
         for half in halves
     }
-    assert max(width for width, _ in sizes) < trimmed.network.size[0]
+    assert max(width for width, _ in sizes) < trimmed.layout.size[0]
     pairs = [
         (ours, theirs)
         for (ours, _), (theirs, _) in zip(trimmed.boxes(halves, 0.5), padded.boxes(halves, 0.5), strict=True)

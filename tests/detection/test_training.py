@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jsl_core.config import DetectorTrainSettings
-from jsl_core.detection.detector import load_network
+from jsl_core.detection.network import load_network
 from jsl_core.detection.resize import resize_to_input
 from jsl_core.detection.training.augment import Augmentation
 from jsl_core.detection.training.blends import BlendSampler
@@ -121,10 +121,10 @@ def test_an_implant_stays_in_its_joints_box() -> None:
 @pytest.mark.slow
 def test_a_training_goes_on_from_an_earlier_detector(draw_knee: Sampler, tmp_path: Path) -> None:
     brief = SMALL.model_copy(update={"epochs": 1, "films_per_epoch": 8})
-    first = train_detector(draw_knee, [], brief, tmp_path / "first").network
+    first = train_detector(draw_knee, [], brief, tmp_path / "first").layout
     start = str(tmp_path / "first" / "detector.safetensors")
     slow = brief.model_copy(update={"start": start, "lr": 1e-9, "size": 128, "width": 1.0})
-    second = train_detector(draw_knee, [], slow, tmp_path / "second").network
+    second = train_detector(draw_knee, [], slow, tmp_path / "second").layout
     assert second.sections == first.sections
     for before, after in zip(first.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(after, before, atol=1e-3, rtol=1e-3)  # half precision lies between

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from jsl_core.config import CropSettings, DetectorTrainSettings
 from jsl_core.detection import JointDetector
 from jsl_core.detection.cfg import format_cfg
-from jsl_core.detection.detector import load_network, save_detector
 from jsl_core.detection.export import Format, export_detector
-from jsl_core.detection.network import Network
+from jsl_core.detection.model import load_model, save_model
+from jsl_core.detection.network import Network, load_network
 from jsl_core.detection.training.augment import Augmentation
 from jsl_core.detection.training.composites import read_crops
 from jsl_core.detection.training.films import BoxedImage
@@ -37,21 +37,21 @@ def _message(call: Callable[[], object], word: str) -> None:
 def test_a_file_is_no_folder_to_export_to(file_format: Format, tiny: Network, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("mine")
-    _message(lambda: export_detector(tiny, file, file_format), "notes.txt: is a file")
-    _message(lambda: export_detector(tiny, file / "below", "darknet"), "notes.txt")
+    _message(lambda: export_detector(tiny.to_model(), file, file_format), "notes.txt: is a file")
+    _message(lambda: export_detector(tiny.to_model(), file / "below", "darknet"), "notes.txt")
     assert file.read_text() == "mine"
 
 
 def test_a_folder_under_the_exports_name_is_left_alone(tiny: Network, tmp_path: Path) -> None:
     (tmp_path / "knee.cfg").mkdir()
-    _message(lambda: export_detector(tiny, tmp_path, "darknet"), "knee.cfg: is a folder")
+    _message(lambda: export_detector(tiny.to_model(), tmp_path, "darknet"), "knee.cfg: is a folder")
 
 
 @pytest.mark.parametrize("name", ["d.cfg", "d.safetensors", "d.weights"])
 @pytest.mark.parametrize("kind", ["missing", "empty", "binary", "folder"])
 def test_a_detector_of_unusable_files_is_refused(kind: str, name: str, tiny: Network, tmp_path: Path) -> None:
     cfg, weights = tmp_path / "d.cfg", tmp_path / ("d.safetensors" if name == "d.cfg" else name)
-    save_detector(tiny, cfg, tmp_path / "d.safetensors")
+    save_model(tiny.to_model(), cfg, tmp_path / "d.safetensors")
     (tmp_path / name).unlink(missing_ok=True)
     _make(tmp_path / name, kind)
     settings = CropSettings(cfg=str(cfg), weights=str(weights))
@@ -59,9 +59,9 @@ def test_a_detector_of_unusable_files_is_refused(kind: str, name: str, tiny: Net
 
 
 def test_weights_that_lack_a_layer_are_no_pair_with_their_cfg(tiny: Network, tmp_path: Path) -> None:
-    (tmp_path / "d.cfg").write_text(format_cfg(tiny.sections))
+    (tmp_path / "d.cfg").write_text(format_cfg(tiny.layout.sections))
     save_file({"layers.0.0.weight": tiny.state_dict()["layers.0.0.weight"]}, tmp_path / "d.safetensors")
-    _message(lambda: load_network(tmp_path / "d.cfg", tmp_path / "d.safetensors"), "are they a pair")
+    _message(lambda: load_model(tmp_path / "d.cfg", tmp_path / "d.safetensors"), "are they a pair")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -11,8 +11,10 @@ from jsl_core.config import CropSettings
 from jsl_core.detection import JointDetector
 from jsl_core.detection.cfg import parse_cfg
 from jsl_core.detection.darknet import save_weights
-from jsl_core.detection.engines import make_torch_engine
+from jsl_core.detection.detector import load_chosen_model
+from jsl_core.detection.layout import detector_layout
 from jsl_core.detection.network import Network
+from jsl_core.detection.torch_engine import make_torch_engine
 from jsl_core.errors import DetectorError
 from tests.detection.conftest import shaken
 
@@ -147,7 +149,8 @@ def _written(folder: Path, text: str = CFG, encoding: str = "utf-8") -> tuple[Pa
     cfg, weights = folder / "yolo-obj.cfg", folder / "yolo-obj_best.weights"
     cfg.write_text(text, encoding=encoding)
     torch.manual_seed(0)
-    save_weights(shaken(Network(parse_cfg(text))), weights)
+    network = shaken(Network(parse_cfg(text)))
+    save_weights(network.layout, network.to_model().weights, weights)
     return cfg, weights
 
 
@@ -182,11 +185,11 @@ def test_a_users_weights_find_what_the_seed_found_with_them(shape: tuple[int, in
 
 
 def test_the_engines_agree_on_a_users_network(tmp_path: Path) -> None:
-    detector = JointDetector.load(_settings(_written(tmp_path)), "cpu").detector
+    settings = _settings(_written(tmp_path))
+    engine = JointDetector.load(settings, "cpu").detector.engine
+    torch_engine = make_torch_engine(Network.of(load_chosen_model(settings)))
     images = np.random.default_rng(1).integers(0, 256, (2, 128, 128), np.uint8)
-    for opencv_map, torch_map in zip(
-        detector.engine(images), make_torch_engine(detector.network)(images), strict=True
-    ):
+    for opencv_map, torch_map in zip(engine(images), torch_engine(images), strict=True):
         np.testing.assert_allclose(opencv_map, torch_map, atol=1e-3)
 
 
@@ -213,9 +216,9 @@ def test_the_shipped_detector_keeps_the_aspect_ratio() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gbk", "utf-8"])
 def test_a_cfg_of_another_editor_is_the_same_network(encoding: str, tmp_path: Path) -> None:
     text = CFG.replace("# Testing", "# 测试").replace("\n", "\r\n")
-    assert JointDetector.load(
-        _settings(_written(tmp_path, text, encoding)), "cpu"
-    ).detector.network.heads == (Network(parse_cfg(CFG)).heads)
+    assert JointDetector.load(_settings(_written(tmp_path, text, encoding)), "cpu").detector.layout.heads == (
+        detector_layout(parse_cfg(CFG)).heads
+    )
 
 
 def test_of_two_equal_keys_the_first_counts_as_in_darknet() -> None:
@@ -252,4 +255,4 @@ def test_of_two_equal_keys_the_first_counts_as_in_darknet() -> None:
 def test_what_would_give_other_boxes_is_one_clear_error(old: str, new: str, word: str) -> None:
     assert old in CFG
     with pytest.raises(DetectorError, match=word):
-        Network(parse_cfg(CFG.replace(old, new)))
+        detector_layout(parse_cfg(CFG.replace(old, new)))

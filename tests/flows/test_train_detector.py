@@ -65,7 +65,7 @@ def test_the_same_films_elsewhere_are_not_trained_on_again_and_other_boxes_are(
 def test_what_it_publishes_is_what_crop_settings_take(films: Path, tmp_path: Path) -> None:
     trained, _ = train(films, tmp_path / "store")
     detector = JointDetector.load(CropSettings(cfg=trained.cfg, weights=trained.weights), "cpu")
-    assert detector.detector.network.size == (64, 64)
+    assert detector.detector.layout.size == (64, 64)
     assert "mean_iou" in Path(trained.metrics).read_text()
 
 

@@ -43,7 +43,8 @@ def crop(
     with Bars() as bars:
         job = CropJob(dst, settings, full_film, overlay)
         boxes = crop_folder(src, job, jobs, bars.callback("pictures"))
-    joints, duplicates = ((boxes["reason"] == reason).sum() for reason in ("", "duplicate"))
+    reasons = [row["reason"] for row in boxes]
+    joints, duplicates = reasons.count(""), reasons.count("duplicate")
     also = f", {duplicates} joints of an ID that was taken" if duplicates else ""
     print(f"{joints} joints, {len(boxes) - joints - duplicates} pictures without{also}: {dst / 'boxes.csv'}")
 
@@ -101,10 +102,10 @@ def export(
         dst: Folder for knee.cfg and knee.weights, or knee.onnx.
         format: Which of the two.
     """
-    from jsl_core.detection import JointDetector
+    from jsl_core.detection.detector import load_chosen_model
     from jsl_core.detection.export import export_detector
 
-    for path in export_detector(JointDetector.load(settings, "cpu").detector.network, dst, format):
+    for path in export_detector(load_chosen_model(settings), dst, format):
         print(path)
 
 
@@ -141,7 +142,8 @@ def train_pose(dst: Path, crops: Path, *, patches: int = 16_000, epochs: int = 9
         epochs: How often each is shown.
         seed: Of all that is random.
     """
-    from jsl_core.detection.pose import save_pose
+    from jsl_core.detection.half_precision import save_half_precision
+    from jsl_core.detection.tensors import weights_of
     from jsl_core.detection.training.pose import draw_patches, train_pose
 
     training_patches = draw_patches(patches, crops, "train", seed)
@@ -151,7 +153,7 @@ def train_pose(dst: Path, crops: Path, *, patches: int = 16_000, epochs: int = 9
         seed,
         lambda epoch, loss: print(f"epoch {epoch + 1}  loss {loss:.4f}", flush=True),
     )
-    save_pose(network, dst / "pose.safetensors")
+    save_half_precision(weights_of(network), dst / "pose.safetensors")
 
 
 @detector.command

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 
 from jsl_core.config import DetectorTrainSettings
-from jsl_core.detection.detector import SHIPPED, load_network
+from jsl_core.detection.detector import SHIPPED
 from jsl_core.detection.layers import ConvBlock
-from jsl_core.detection.network import Network
+from jsl_core.detection.layout import Head
+from jsl_core.detection.network import Network, load_network
 from jsl_core.detection.training.anchors import kmeans_anchors
 from jsl_core.detection.training.architectures import yolov4, yolov4_tiny
 from jsl_core.detection.training.augment import Augmentation
@@ -70,8 +71,8 @@ def _box_sizes(sampler: Sampler, settings: DetectorTrainSettings) -> np.ndarray:
 @torch.no_grad()
 def _lower_initial_objectness(network: Network) -> Network:
     """Start heads from an objectness of 0.01, since nearly all cells are empty (arXiv 1708.02002, 4.1)."""
-    for layer, following in zip(network.layers, network.sections[2:], strict=False):
-        if following.kind == "yolo" and isinstance(layer, ConvBlock) and layer.conv.bias is not None:
-            bias = layer.conv.bias.view(-1, 5 + following.integer("classes", 1))
+    for layer, following in zip(network.layers, network.layout.layers[1:], strict=False):
+        if isinstance(following, Head) and isinstance(layer, ConvBlock) and layer.conv.bias is not None:
+            bias = layer.conv.bias.view(-1, 5 + following.classes)
             bias[:, 4] = math.log(0.01 / 0.99)
     return network

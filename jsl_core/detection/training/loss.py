@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from jsl_core.detection.boxes import box_iou, ciou, decode_head
-from jsl_core.detection.network import Head
+from jsl_core.detection.layout import Head
+from jsl_core.detection.training.boxes import box_iou, ciou, decode_head
 
 __all__ = ["DetectionLoss"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jsl_core.detection.boxes import box_iou
+from jsl_core.detection.training.boxes import box_iou
 
 __all__ = ["DetectionMetrics", "average_precision", "detection_metrics", "iou_matrix"]
 

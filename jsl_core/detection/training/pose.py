@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from jsl_core.detection.pose import PoseNetwork, cut_patch
+from jsl_core.detection.pose import cut_patch
 from jsl_core.detection.training.augment import vary_exposure
 from jsl_core.detection.training.blends import BlendSampler
 from jsl_core.detection.training.composites import CompositeSampler, read_crops
 from jsl_core.detection.training.films import Sampler
+from jsl_core.detection.training.networks import PoseNetwork
 from jsl_core.detection.training.phantoms import PhantomSampler, make_phantom_films
 from jsl_core.errors import BadScan
 from jsl_core.system.parallel import parallel_map

@@ -14,7 +14,9 @@ from torch.nn import functional
 
 from jsl_core.config import SideTrainSettings, keyed_settings
 from jsl_core.detection.side import SideReader, load_side, save_side
-from jsl_core.detection.side_network import SideNetwork, make_side_engine
+from jsl_core.detection.side_network import make_side_engine
+from jsl_core.detection.tensors import set_weights, weights_of
+from jsl_core.detection.training.networks import SideNetwork
 from jsl_core.detection.training.side_crops import SideCrop
 from jsl_core.detection.training.side_metrics import choose_scale
 from jsl_core.detection.training.side_pictures import (
@@ -76,7 +78,9 @@ def train_side(
         folder / "checkpoint.pt", json.dumps([recipe, [crop.knee for crop in crops]]), DetectorError
     )
     draw = _Sampler([crop.as_right() for crop in crops], make_phantom_knees(settings.phantoms, settings.seed))
-    network = load_side(Path(settings.start))[0] if settings.start else SideNetwork()
+    network = SideNetwork()
+    if settings.start:
+        set_weights(network, load_side(Path(settings.start))[0])
     network = network.to(device).to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(decay_groups(network.parameters(), settings.weight_decay), lr=settings.lr)
@@ -115,8 +119,8 @@ def train_side(
                 "history": history,
             }
         )
-    average = average.cpu()
-    save_side(average, choose_scale(make_side_engine(average), apart), folder / SIDE_RESULTS[0])
+    weights = weights_of(average)
+    save_side(weights, choose_scale(make_side_engine(weights), apart), folder / SIDE_RESULTS[0])
     return SideReader.load(folder / SIDE_RESULTS[0])
 
 

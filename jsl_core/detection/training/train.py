@@ -13,9 +13,10 @@ from torch import Tensor
 
 from jsl_core.config import DetectorTrainSettings
 from jsl_core.detection.cfg import format_cfg, parse_cfg
-from jsl_core.detection.detector import Detector, save_detector
-from jsl_core.detection.engines import make_torch_engine
+from jsl_core.detection.detector import Detector
+from jsl_core.detection.model import save_model
 from jsl_core.detection.network import Network
+from jsl_core.detection.torch_engine import make_torch_engine
 from jsl_core.detection.training.augment import Augmentation
 from jsl_core.detection.training.films import BoxedImage, Sampler
 from jsl_core.detection.training.initial_network import initial_network
@@ -73,7 +74,7 @@ def train_detector(
     state = checkpoint.load()
     network = Network(parse_cfg(state["cfg"])) if state else initial_network(sampler, settings)
     network = network.to(device).to(memory_format=torch.channels_last)
-    augment = Augmentation(network.size, settings.mosaic)
+    augment = Augmentation(network.layout.size, settings.mosaic)
     average = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(decay_groups(network.parameters(), settings.weight_decay), lr=settings.lr)
     history: list[dict[str, float]] = []
@@ -83,7 +84,7 @@ def train_detector(
         optimizer.load_state_dict(state["optimizer"])
         history = state["history"]
 
-    loss_of = DetectionLoss(network.heads)
+    loss_of = DetectionLoss(network.layout.heads)
     steps = math.ceil(settings.films_per_epoch / settings.batch)
     for epoch in range(len(history), settings.epochs):
         network.train()
@@ -91,7 +92,7 @@ def train_detector(
         for step, (images, targets) in enumerate(_batches(sampler, augment, settings, epoch), epoch * steps):
             set_learning_rate(optimizer, settings.lr * warm_up_and_cosine(step, settings.epochs * steps))
             with autocast(settings.precision, device, network):
-                outputs = network(_network_input(images, network.channels).to(device))
+                outputs = network(_network_input(images, network.layout.channels).to(device))
             loss = loss_of(outputs, [target.to(device) for target in targets])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -99,23 +100,23 @@ def train_detector(
             optimizer.step()
             update_average(average, network, min(settings.ema, (1 + step) / (10 + step)))
             total += float(loss.detach())
-        detector = Detector(average, make_torch_engine(average), "letterbox")
+        detector = Detector(average.layout, make_torch_engine(average), "letterbox")
         row = {"epoch": epoch + 1.0, "loss": total / steps, **asdict(evaluate_detector(detector, validation))}
         history.append(row)
         report(row)
-        save_detector(average, folder / "detector.cfg", folder / "detector.safetensors")
+        save_model(average.to_model(), folder / "detector.cfg", folder / "detector.safetensors")
         with write_atomically(folder / "metrics.json") as file:
             file.write(json.dumps(history, indent=1).encode())
         checkpoint.save(
             {
-                "cfg": format_cfg(network.sections),
+                "cfg": format_cfg(network.layout.sections),
                 "network": network.state_dict(),
                 "average": average.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "history": history,
             }
         )
-    return Detector(average, make_torch_engine(average), "letterbox")
+    return Detector(average.layout, make_torch_engine(average), "letterbox")
 
 
 def evaluate_detector(detector: Detector, films: Sequence[BoxedImage]) -> DetectionMetrics:

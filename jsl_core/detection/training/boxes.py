@@ -1,17 +1,17 @@
-"""Decodes the heads' maps into boxes; IoU and CIoU of boxes.
+"""Decodes a head's map into boxes, as `decoding.py` does but with gradients; IoU and CIoU of boxes.
 
 Boxes are (x1, y1, x2, y2), x right, y down, in pixels of the image they are about.
 """
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from jsl_core.detection.network import Head
+from jsl_core.detection.decoding import LARGEST_EXPONENT
+from jsl_core.detection.layout import Head
 
-__all__ = ["box_iou", "ciou", "decode", "decode_head", "paired_iou"]
+__all__ = ["box_iou", "ciou", "decode_head", "paired_iou"]
 
 
 def decode_head(raw: Tensor, head: Head) -> tuple[Tensor, Tensor]:
@@ -35,26 +35,8 @@ def decode_head(raw: Tensor, head: Head) -> tuple[Tensor, Tensor]:
     anchors = torch.tensor(head.anchors, device=raw.device, dtype=torch.float32)
     centre = maps[..., :2].sigmoid() * head.scale_xy - (head.scale_xy - 1) / 2 + cells
     centre = centre * head.stride
-    half = maps[..., 2:4].clamp(max=8).exp() * anchors[:, None, None] / 2
+    half = maps[..., 2:4].clamp(max=LARGEST_EXPONENT).exp() * anchors[:, None, None] / 2
     return torch.cat([centre - half, centre + half], -1), maps[..., 4:]
-
-
-def decode(raws: Sequence[Tensor], heads: Sequence[Head]) -> tuple[Tensor, Tensor]:
-    """Decode the raw maps of all heads.
-
-    Args:
-        raws: One map a head, each B×A·(5 + classes)×H×W.
-        heads: Whose maps they are, in the same order.
-
-    Returns:
-        Boxes B×N×4 in pixels of the network's input, and scores B×N×classes (objectness × class).
-    """
-    boxes, scores = [], []
-    for raw, head in zip(raws, heads, strict=True):
-        box, logits = decode_head(raw, head)
-        boxes.append(box.flatten(1, 3))
-        scores.append((logits[..., :1].sigmoid() * logits[..., 1:].sigmoid()).flatten(1, 3))
-    return torch.cat(boxes, 1), torch.cat(scores, 1)
 
 
 def _intersection_and_union(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
