@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from deployments.automations import apply_automations
 from jsl_core.config import Lab, PipelineSettings, ScoreSettings, load_lab
 from jsl_core.errors import JslError
 from jsl_core.storage import open_store
+from jsl_core.system.isolation import PYTHON
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -54,7 +54,7 @@ def deploy(*, settings: Path | None = None, store: str = "", gpus: int = 1) -> N
     from prefect.client.orchestration import get_client
     from prefect.settings import get_current_settings
 
-    from tasks.caching import ResultsOnStore
+    from tasks.caching import save_results_block
 
     server = get_current_settings().api.url
     if server is None:
@@ -66,7 +66,7 @@ def deploy(*, settings: Path | None = None, store: str = "", gpus: int = 1) -> N
             raise JslError(f"the Prefect server at {server} does not answer ({failure}); start it first")
         for pool in POOLS:
             _create_pool(pool if pool.limit is None else replace(pool, limit=gpus), client)
-    ResultsOnStore(url=lab.settings.store).save(RESULTS, overwrite=True, _sync=True)  # type: ignore[call-arg]
+    save_results_block(lab.settings.store, RESULTS)
     _run_prefect_deploy(lab)
     with get_client(sync_client=True) as client:
         apply_automations(client, client.read_deployment_by_name("retrain/retrain").id)
@@ -105,7 +105,7 @@ def _create_pool(pool: Pool, client: "SyncPrefectClient") -> None:
 def _run_prefect_deploy(lab: Lab) -> None:
     """Pass the file to `prefect deploy`, which knows its format; raises JslError with its last line."""
     with lab_prefect_file(lab) as file:
-        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        command = [*PYTHON, "-m", "prefect", "--no-prompt", "deploy", "--all"]
         done = subprocess.run(
             [*command, "--prefect-file", str(file)],
             env=os.environ | {"JSL_STORE": lab.settings.store, "PREFECT_LOGGING_LEVEL": "ERROR"},

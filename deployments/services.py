@@ -1,10 +1,11 @@
 """A server or worker process that `jsl up` restarts whenever it dies."""
 
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
+
+from jsl_core.system.isolation import PYTHON
 
 __all__ = ["Service"]
 
@@ -67,7 +68,7 @@ class Service:
         self._started = time.monotonic()
         with self.log.open("ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "deployments.supervisor", sys.executable, "-m", *self._command],
+                [*PYTHON, "-m", "deployments.supervisor", *PYTHON, "-m", *self._command],
                 stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -75,6 +75,7 @@ def _environment(home: Path, address: str, host: str) -> dict[str, str]:
         raise JslError(f"--host {host} is open to others; set PREFECT_SERVER_API_AUTH_STRING=user:password")
     return {
         "DO_NOT_TRACK": "1",
+        "PYTHONSAFEPATH": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_API_URL": f"{address}/api",

@@ -5,7 +5,10 @@ counts as a miss, so the task runs again.
 """
 
 import json
+import random
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +18,7 @@ from uuid import UUID
 from prefect import Task
 from prefect.cache_policies import CachePolicy
 from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectAlreadyExists
 from prefect.filesystems import WritableFileSystem
 from pydantic import BaseModel, ConfigDict
 
@@ -32,10 +36,20 @@ from jsl_core.storage.results import read_result, result_artifacts, write_result
 from tasks.cache_key import record_key, step_of
 from tasks.run_history import record_step_of_run
 
-__all__ = ["Placement", "ResultsOnStore", "forget_results", "results_block", "stage", "stage_key"]
+__all__ = [
+    "Placement",
+    "ResultsOnStore",
+    "forget_results",
+    "results_block",
+    "save_results_block",
+    "stage",
+    "stage_key",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_MADE_BY_OTHERS = 20  # attempts at what others make at the same time
 
 
 class Placement(BaseModel):
@@ -115,9 +129,22 @@ def results_block(url: str) -> ResultsOnStore:
     try:  # fewer requests than saving it again
         return cast("ResultsOnStore", ResultsOnStore.load(name, _sync=True))  # type: ignore[call-arg]
     except ValueError:
+        return save_results_block(url, name)
+
+
+def save_results_block(url: str, name: str) -> ResultsOnStore:
+    """Save the block for a store under a name.
+
+    Prefect asks whether the block's kind, schema and document are there, and makes what is not: where another
+    run has made one in between, everything is asked again.
+    """
+    for _ in range(_MADE_BY_OTHERS):
         block = ResultsOnStore(url=url)
-        block.save(name, overwrite=True, _sync=True)  # type: ignore[call-arg]
-        return block
+        with suppress(ObjectAlreadyExists):
+            block.save(name, overwrite=True, _sync=True)  # type: ignore[call-arg]
+            return block
+        time.sleep(random.uniform(0.05, 0.5))
+    raise StoreError(f"store {url}: other runs are making the same records on Prefect's server; run again")
 
 
 def forget_results() -> None:

@@ -8,24 +8,11 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
-from flows.cli.commands import (
-    bench,
-    check,
-    cohort,
-    detection,
-    imaging,
-    measure,
-    models,
-    oai,
-    pipeline,
-    scoring,
-    store,
-    sweep,
-)
 from flows.cli.error_lines import error_line
 from flows.cli.options import expand_words
 from jsl_core import __version__
 from jsl_core.config import describe_validation_error
+from jsl_core.system.isolation import isolate_children
 
 __all__ = ["app", "main"]
 
@@ -37,29 +24,33 @@ app = App(
     version=__version__,
     suppress_keyboard_interrupt=False,  # `main` has a line for it
 )
-app.command(pipeline.demo)
-app.command(pipeline.run)
-app.command(pipeline.train)
-app.command(check.check)
-app.command(pipeline.phantom)
-app.command(sweep.sweep)
-app.command(scoring.evaluate)
-app.command(scoring.score)
-app.command(oai.oai)
-app.command(cohort.cohort)
-app.command(imaging.convert)
-app.command(imaging.split)
-app.command(detection.crop)
-app.command(detection.detector)
-app.command(measure.measure)
-app.command(bench.bench)
-app.command(models.models)
-app.command(store.lineage)
-app.command(store.why)
-app.command(store.diff)
-app.command(store.gc)
-app.command(store.link)
-app.command(store.verify)
+# By name, so that a command waits for the libraries of no other one.
+for command in (
+    "pipeline:demo",
+    "pipeline:run",
+    "pipeline:train",
+    "check:check",
+    "pipeline:phantom",
+    "sweep:sweep",
+    "scoring:evaluate",
+    "scoring:score",
+    "oai:oai",
+    "cohort:cohort",
+    "imaging:convert",
+    "imaging:split",
+    "detection:crop",
+    "detection:detector",
+    "measure:measure",
+    "bench:bench",
+    "models:models",
+    "store:lineage",
+    "store:why",
+    "store:diff",
+    "store:gc",
+    "store:link",
+    "store:verify",
+):
+    app.command(f"flows.cli.commands.{command}")
 app.command("deployments.apply:deploy", name="deploy", help="Apply the deployments to a Prefect server.")
 app.command("deployments.up:up", name="up", help="Start a server with its UI, workers and the deployments.")
 
@@ -73,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Beside the tests' packages Prefect's HTTP client imports trio, of which hypothesis warns.
     warnings.filterwarnings("ignore", message="It looks like `register_random`")
+    isolate_children()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:

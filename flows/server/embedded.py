@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -26,16 +26,20 @@ from flows.server.prefect_patches import (
     record_task_runs_sooner,
     silence_event_persister,
     silence_queue_services,
+    wait_for_server,
     without_heartbeats,
 )
 from flows.server.template_database import TemplateDatabase
 from jsl_core.errors import JslError, StoreError
+from jsl_core.system.isolation import PYTHON, isolate_children
+from jsl_core.system.locking import locked
 
 __all__ = ["EmbeddedServer", "await_events", "embedded_prefect"]
 
 _START_SECONDS = 120  # a machine whose cores are busy needs many times the usual four
 _POLL_SECONDS = 0.05
-_MOST_REPLACEMENTS = 5  # of servers that die in one run
+_MOST_FAILURES = 5  # of servers in a row that die before they answer
+_MOST_DEATHS = 50  # of servers in one run
 _RETRY_SECONDS = 2
 _QUIET = "CRITICAL"
 
@@ -60,12 +64,17 @@ def embedded_prefect(home: Path, flows: str) -> Iterator[None]:
         flows: The module that the block will import; it is loaded while the server starts.
 
     Raises:
-        JslError: If the server does not start.
+        JslError: If the server does not start, or the one that is named does not answer.
     """
+    isolate_children()
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", _QUIET)
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
-    if "PREFECT_API_URL" in os.environ:
+    if url := os.environ.get("PREFECT_API_URL"):
+        from jsl_core.check.places import check_prefect_server  # the server itself needs no settings
+
+        check_prefect_server(url)
+        wait_for_server()
         yield
         return
     if os.environ["PREFECT_LOGGING_LEVEL"] == _QUIET:  # of a server that has died jsl itself says all
@@ -78,6 +87,7 @@ def embedded_prefect(home: Path, flows: str) -> Iterator[None]:
         with _without_garbage_collection():
             import_module(flows)  # as long as the server takes on another core
         server.await_answer()
+        wait_for_server()
         try:
             with without_heartbeats():
                 yield
@@ -145,6 +155,7 @@ class EmbeddedServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._is_needed = self._has_answered = False
+        self._database_lock = ExitStack()
         self._replacer = threading.Thread(target=self._replace_dead_servers, daemon=True)
         self._url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api"
 
@@ -178,7 +189,9 @@ class EmbeddedServer:
             raise StoreError(
                 f"{self._home}: cannot be made ({error.strerror}); choose another place"
             ) from None
-        self._database.copy_template()
+        if not self._database.is_ready():  # two servers would make it at once
+            self._database_lock.enter_context(locked(self._home / "prefect.lock"))
+            self._database.copy_template()
         self._variables = os.environ | self.environment
         self._process = self._start_process()
         self._is_needed = True
@@ -186,7 +199,7 @@ class EmbeddedServer:
 
     def _start_process(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "flows.server.embedded", str(self._listener.fileno())],
+            [*PYTHON, "-m", "flows.server.embedded", str(self._listener.fileno())],
             env=self._variables,
             stdin=subprocess.PIPE,  # the server ends when this closes, however this process ends
             pass_fds=[self._listener.fileno()],
@@ -205,6 +218,7 @@ class EmbeddedServer:
                 with urllib.request.urlopen(f"{self._url}/health", timeout=5):
                     self._has_answered = True
                     self._database.save_template()
+                    self._database_lock.close()
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(_POLL_SECONDS)
@@ -218,28 +232,41 @@ class EmbeddedServer:
 
     def _replace_dead_servers(self) -> None:
         assert self._process is not None
-        for deaths in range(_MOST_REPLACEMENTS + 1):
-            self._process.wait()
+        failures = deaths = 0
+        while failures <= _MOST_FAILURES and deaths < _MOST_DEATHS:
+            has_answered = self._await_death(self._process)
             with self._lock:
                 failed_to_start = self._process.returncode > 0 and not self._has_answered
                 if failed_to_start or not self._is_needed:
                     return
-                if deaths < _MOST_REPLACEMENTS:
-                    try:
-                        self._process = self._start_process()
-                    except OSError:  # no memory for one just now: a death more
-                        time.sleep(_RETRY_SECONDS)
+                deaths, failures = deaths + 1, 0 if has_answered else failures + 1
+                try:
+                    self._process = self._start_process()
+                except OSError:  # no memory for one just now: a death more
+                    time.sleep(_RETRY_SECONDS)
         print(
             f"jsl: the Prefect server beside this run, whose files are in {self._home}, was killed or failed "
-            f"{deaths + 1} times; give it memory and disk, the same command goes on from here",
+            f"{deaths} times; give it memory and disk, the same command goes on from here",
             file=sys.stderr,
         )
         os._exit(1)  # a run may be killed at any moment; Prefect would call the dead server for minutes
+
+    def _await_death(self, process: "subprocess.Popen[bytes]") -> bool:
+        """Wait until a server has ended; whether it answered before."""
+        has_answered = False
+        while process.poll() is None:
+            if not has_answered:
+                with suppress(OSError), urllib.request.urlopen(f"{self._url}/health", timeout=1):
+                    has_answered = True
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_RETRY_SECONDS if has_answered else _POLL_SECONDS)
+        return has_answered
 
     def stop(self) -> None:
         """End the server, which finishes the requests at hand."""
         with self._lock:
             self._is_needed = False
+        self._database_lock.close()
         self._listener.close()
         if self._process:
             self._process.communicate()

@@ -52,6 +52,7 @@ TASK_RUN_RECORDER = {  # states of task runs are written once a second, not thre
 _FLUSH_SECONDS = 0.1
 _EVENT_PERSISTER = "prefect.server.events.services.event_persister"
 _AWAY = (502, 503, 504)  # what a proxy answers for a server, and a server whose database is locked
+_SEND, _PATIENT = "_send_with_retry", "is_patient"
 _QUEUE_SERVICES = ("EventsWorker", "APILogWorker")  # no setting reaches their loggers, outside `prefect`
 
 
@@ -175,29 +176,94 @@ def wait_for_server() -> None:
 
 
 class _GaveUp(Exception):
-    """Patience is at its end: Prefect's own attempts would take it from the start."""
+    """Carries an error past Prefect's own attempts, which would begin once patience is at its end."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 def _patiently(send_with_retry: Callable[..., "Response"]) -> Callable[..., "Response"]:
-    """Prefect's sending of requests, with patience with a server that is away."""
+    """Prefect's sending of a request, with patience below its own attempts."""
 
     @wraps(send_with_retry)
     def patient(self: Any, request: Any, send: Any, *arguments: Any, **options: Any) -> "Response":
+        waiting = Patience(f"the Prefect server {self.base_url}")
+
         def send_patiently(*sent: Any, **how: Any) -> "Response":
-            waiting = _patience_with(self)
             while True:
                 try:
                     response: Response = send(*sent, **how)
-                    pause = _pause_after(waiting, response)
-                except _connection_errors() as error:
-                    response, pause = _no_response(error), _pause_after(waiting, error)
-                if pause is None:
-                    return response
+                except _broken_connections() as error:
+                    pause = _pause_after(waiting, error)
+                else:
+                    if (pause := _pause_after_answer(waiting, response)) is None:
+                        return response
                 time.sleep(pause)
 
-        return send_with_retry(self, request, send_patiently, *arguments, **_without_away(options))
+        options["retry_codes"] = set(options.get("retry_codes", ())) - set(_AWAY)
+        try:
+            return send_with_retry(self, request, send_patiently, *arguments, **options)
+        except _GaveUp as gave_up:
+            raise gave_up.error from None
 
     return patient
+
+
+def _patiently_async(
+    send_with_retry: Callable[..., Awaitable["Response"]],
+) -> Callable[..., Awaitable["Response"]]:
+    """The same of the asynchronous client."""
+
+    @wraps(send_with_retry)
+    async def patient(self: Any, request: Any, send: Any, *arguments: Any, **options: Any) -> "Response":
+        waiting = Patience(f"the Prefect server {self.base_url}")
+
+        async def send_patiently(*sent: Any, **how: Any) -> "Response":
+            while True:
+                try:
+                    response: Response = await send(*sent, **how)
+                except _broken_connections() as error:
+                    pause = _pause_after(waiting, error)
+                else:
+                    if (pause := _pause_after_answer(waiting, response)) is None:
+                        return response
+                await asyncio.sleep(pause)
+
+        options["retry_codes"] = set(options.get("retry_codes", ())) - set(_AWAY)
+        try:
+            return await send_with_retry(self, request, send_patiently, *arguments, **options)
+        except _GaveUp as gave_up:
+            raise gave_up.error from None
+
+    return patient
+
+
+def _broken_connections() -> tuple[type[Exception], ...]:
+    """What a server's absence is to a client; one that is slow is Prefect's to wait for."""
+    from httpx import ConnectError, ConnectTimeout, ReadError, RemoteProtocolError, WriteError
+
+    return (ConnectError, ConnectTimeout, ReadError, RemoteProtocolError, WriteError)
+
+
+def _pause_after(waiting: Patience, error: Exception) -> float:
+    from httpx import ConnectError
+
+    cause = "connection refused" if isinstance(error, ConnectError) else "connection broken"
+    pause = waiting.pause_after(cause)
+    if pause is None:
+        raise _GaveUp(error)
+    return pause
+
+
+def _pause_after_answer(waiting: Patience, response: "Response") -> float | None:
+    """How long to wait for another answer; None for one that counts."""
+    if response.status_code in _AWAY:
+        return waiting.pause_after(f"status {response.status_code}")
+    waiting.succeed()
+    return None
+
+
 @contextmanager
 def without_heartbeats() -> Iterator[None]:
     """Send no heartbeats from the block's flow runs: nothing needs them, and a run's end waits for them.

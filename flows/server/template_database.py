@@ -27,12 +27,19 @@ class TemplateDatabase:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._template = cache_folder() / f"prefect-{version('prefect')}.db"
+        self._version_file = file.with_name(f"{file.name}-version")
         self._is_new = False
+
+    def is_ready(self) -> bool:
+        """Tell whether a server of this version of Prefect has answered from this database before."""
+        with suppress(OSError, UnicodeDecodeError):
+            is_there = self._is_external() or self._file.exists()
+            return is_there and self._version_file.read_text() == version("prefect")
+        return False
 
     def copy_template(self) -> None:
         """Put a copy of the template where there is no database yet; call it before the server starts."""
-        is_external = any(name in os.environ for name in _CONNECTION_VARIABLES)
-        self._is_new = not self._file.exists() and not is_external
+        self._is_new = not self._file.exists() and not self._is_external()
         if self._is_new and self._template.is_file():
             with (
                 suppress(OSError),
@@ -44,6 +51,8 @@ class TemplateDatabase:
 
     def save_template(self) -> None:
         """Save a database that the server has made as the template; call it before the first request."""
+        with suppress(StoreError, OSError), write_atomically(self._version_file) as file:
+            file.write(version("prefect").encode())
         if not self._is_new:
             return
         # A copy of the file would lack what is still in its log.
@@ -54,3 +63,6 @@ class TemplateDatabase:
             closing(sqlite3.connect(temporary)) as target,
         ):
             source.backup(target)
+
+    def _is_external(self) -> bool:
+        return any(name in os.environ for name in _CONNECTION_VARIABLES)

@@ -14,7 +14,7 @@ from jsl_core.errors import BadSettings, JslError, StoreError
 from jsl_core.storage import open_store, work_folder
 from jsl_core.system.patience import patience
 
-__all__ = ["check_disks", "check_servers", "check_stores"]
+__all__ = ["check_disks", "check_prefect_server", "check_servers", "check_stores"]
 
 _BYTES_PER_FILM = 2_500_000  # of the store; docs/operations.md, "How big"
 _LEAST_BYTES = 100_000_000  # below this no run comes to its end
@@ -76,10 +76,9 @@ def check_disks(settings: PipelineSettings, films: int, findings: Findings) -> N
 def check_servers(settings: PipelineSettings, findings: Findings) -> None:
     """Check that the Prefect server and the Dask scheduler that are named answer."""
     url = os.environ.get("PREFECT_API_URL", "")
-    if url and not _answers(f"{url.rstrip('/')}/health"):
-        findings.stop(
-            JslError(f"the Prefect server {url} does not answer; start it, or unset PREFECT_API_URL")
-        )
+    if url:
+        with findings.catch():
+            check_prefect_server(url)
     if settings.dask and settings.dask != "local":
         parts = urlsplit(settings.dask)
         try:
@@ -90,14 +89,23 @@ def check_servers(settings: PipelineSettings, findings: Findings) -> None:
             )
 
 
-def _answers(url: str) -> bool:
+def check_prefect_server(url: str) -> None:
+    """Ask a Prefect server whether it is there.
+
+    Args:
+        url: What PREFECT_API_URL says.
+
+    Raises:
+        JslError: If it does not answer.
+    """
     try:
-        urllib.request.urlopen(url, timeout=_SECONDS).close()
+        urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=_SECONDS).close()
     except urllib.error.HTTPError:  # an answer it is
-        return True
+        return
     except (OSError, ValueError):
-        return False
-    return True
+        raise JslError(
+            f"the Prefect server {url} does not answer; start it, or unset PREFECT_API_URL"
+        ) from None
 
 
 def _check_writable(name: str, folder: Path, findings: Findings) -> None:

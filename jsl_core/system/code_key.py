@@ -19,6 +19,7 @@ EXEMPT: Mapping[str, str] = {
     "jsl_core.system.code_key": "makes keys",
     "jsl_core.system.files": "how bytes get to a disk",
     "jsl_core.system.import_closure": "makes keys",
+    "jsl_core.system.isolation": "from where processes import nothing",
     "jsl_core.system.library_versions": "makes keys",
     "jsl_core.system.source_code": "makes keys",
     "jsl_core.system.locking": "who waits for whom",

@@ -18,6 +18,7 @@ from types import FunctionType, ModuleType
 from typing import Any, Generic, TypeVar
 
 from jsl_core.errors import BadScan
+from jsl_core.system.isolation import isolate_children
 from jsl_core.system.progress import PROGRESS, report_wait
 
 __all__ = ["cores", "parallel_map"]
@@ -147,6 +148,7 @@ class _Worker:
     def __init__(self, work: Callable[[Any], Any], seconds: float | None) -> None:
         # Forking this process would copy the locks its threads hold; the fork server has no threads, and has
         # imported what `work` needs, so that replacing a worker is cheap.
+        isolate_children()  # the fork server is one
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_modules_of(work))
         self.pipe, child_end = context.Pipe()

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hostile import put_hostile_modules
+
 __all__ = ["ENDED", "JSL", "Lab", "is_scheduled", "start", "wait_until"]
 
 JSL = [sys.executable, "-c", "from flows.cli.main import main; main()"]
@@ -95,6 +97,7 @@ def start(home: Path, *options: str) -> Lab:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     process = subprocess.Popen(
         [*JSL, "up", str(home), "--port", str(port), *options],
+        cwd=put_hostile_modules(home),
         env=environment | {"JSL_TEST_LAB": str(home), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         text=True,

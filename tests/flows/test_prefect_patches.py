@@ -204,7 +204,7 @@ def test_a_run_is_started_by_the_workers_own_interpreter(
     configuration: type[ProcessJobConfiguration],
 ) -> None:
     prepared = prepare(configuration())
-    assert shlex.split(prepared.command or "") == [sys.executable, "-m", "prefect.engine"]
+    assert shlex.split(prepared.command or "") == [sys.executable, "-P", "-m", "flows.server.flow_run"]
     # So Prefect's worker leaves out the process that fetches the code; Prefect 3.7 has none.
     assert getattr(prepared, "_command_configured", True)
 

@@ -3,13 +3,13 @@
 import ast
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from jsl_core.errors import JslError
+from jsl_core.system.isolation import PYTHON
 
 __all__ = ["bench"]
 
@@ -56,8 +56,8 @@ def bench(
 def _run(name: str, *arguments: str) -> None:
     if name not in (names := _benchmarks()):
         raise JslError(f"there is no benchmark {name}; choose one of {', '.join(names)}")
-    paths = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, str(_FOLDER / f"{name}.py"), *arguments]
+    paths = os.pathsep.join(filter(None, (str(_ROOT), str(_FOLDER), os.environ.get("PYTHONPATH"))))
+    command = [*PYTHON, str(_FOLDER / f"{name}.py"), *arguments]
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths})
     if done.returncode:
         raise JslError(f"benchmark {name} ended with code {done.returncode}; see its messages above")

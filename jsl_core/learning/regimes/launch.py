@@ -10,6 +10,7 @@ from jsl_core import errors
 from jsl_core.learning.regimes.job import TrainingJob
 from jsl_core.learning.regimes.train_regime import train_regime
 from jsl_core.learning.regimes.trainer import EpochReport, Progress
+from jsl_core.system.isolation import isolate_children
 
 __all__ = ["train_on_all_gpus"]
 
@@ -37,6 +38,7 @@ def train_on_all_gpus(job: TrainingJob, progress: Progress | None = None, proces
     # Imported here: `-m` warns of a module that its package has already imported.
     from jsl_core.learning.regimes import ddp_worker
 
+    isolate_children()  # and those that torchrun starts
     torchrun = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     workers = subprocess.Popen(
         [sys.executable, "-m", *torchrun, "-m", ddp_worker.__name__, job.to_json()],
