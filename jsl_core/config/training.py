@@ -33,7 +33,7 @@ _FACTORS = ("factors", "scale_factors")
 
 _Weights = Annotated[
     str,
-    FileContent(words=("none", "imagenet"), inside="model.safetensors"),
+    FileContent(words=("none", "imagenet", "shipped"), inside="model.safetensors"),
     AfterValidator(expand_path),
 ]
 
@@ -133,8 +133,8 @@ class TrainingSettings(Settings):
     weights: _Weights = Field(
         "none",
         title="Initial weights",
-        description="none, imagenet (downloaded, or from an installed package), or the path of a file or "
-        "bundle.",
+        description="none, imagenet (downloaded, or from an installed package), shipped (the shipped "
+        "grader's), or the path of a file, bundle or grader.",
     )
     factors: Literal["all", "clinical", "none"] = Field(
         "all",
@@ -190,6 +190,13 @@ class TrainingSettings(Settings):
         title="Joint from",
         description="What the regimes with risk factors start from: the seed's way, or the network that "
         "learned the grade as well, which has fitted fewer knees by heart.",
+    )
+    stack: bool = Field(
+        True,
+        title="Begin with both sources",
+        description="Regimes with risk factors begin as their parent's image and a logistic regression of "
+        "the factors, weighed on the validation knees, and stay so unless training does better. Off in the "
+        "seed.",
     )
     inherit_heads: bool = Field(
         True,
@@ -290,7 +297,7 @@ class TrainingSettings(Settings):
         if regime != "kl" and regime is not None:
             names |= {"jsl_outputs"}
         if regime in JOINT:
-            names |= {*_FACTORS, "factor_width", "factor_nonlinear"}
+            names |= {*_FACTORS, "factor_width", "factor_nonlinear", "stack"}
         if regime is not None and "kl" in self.heads_of(regime):
             names |= {"kl_loss"} if regime == "kl" else {"kl_loss", "kl_weight"}
         return TrainingSettings(**{name: getattr(self, name) for name in names})

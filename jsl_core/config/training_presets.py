@@ -68,6 +68,7 @@ def _seed() -> TrainingSettings:
         kl_loss="softmax",
         multitask_from_kl=False,
         inherit_heads=False,
+        stack=False,
         precision="fp32",
         kl=recipe(10, 1e-4),
         jsl_image=recipe(15, 5e-5).model_copy(update=halved),

@@ -49,8 +49,8 @@ class StudyDesign:
         others = [set(persons[split == name]) if name != part else set() for name in ("train", "val")]
         if folds:  # of each round all others are learned from or chosen on
             others = [set(persons[split != part])] * 2
-        both = [int(own[own.isin(names)].nunique()) for names in others]
-        return cls(part, len(own), own.nunique(), *both, folds, named_test)
+        learned_from, chosen_on = (int(own[own.isin(names)].nunique()) for names in others)
+        return cls(part, len(own), own.nunique(), learned_from, chosen_on, folds, named_test)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "StudyDesign":

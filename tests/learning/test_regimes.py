@@ -63,7 +63,7 @@ def test_a_regime_s_bundle_scores_the_same_after_reload(bundles: Path, dataset: 
 @pytest.mark.parametrize("regime", get_args(Regime))
 def test_the_kept_epoch_is_the_best_on_validation(bundles: Path, regime: Regime) -> None:
     history = pd.read_csv(bundles / regime / "history.csv")
-    assert len(history) == 2
+    assert len(history) == (3 if "joint" in regime else 2)  # epoch 0: image and regression of the factors
     assert history.loc[history["kept"], "epoch"].item() == history.loc[history["val_loss"].idxmin(), "epoch"]
 
 
@@ -121,9 +121,10 @@ def test_held_heads_read_the_image_as_their_parent_does_and_learn_the_risk_facto
         for folder in (bundles / "jsl-image", tmp_path / "held", bundles / "jsl-joint-frozen")
     )
     features = parent.shape[1]
-    assert torch.equal(held[:, :features], parent)
+    scale = held[:, :features] / parent
+    torch.testing.assert_close(scale, scale.mean().expand_as(scale), rtol=1e-3, atol=1e-3)
     assert held[:, features:].abs().sum() > 0
-    assert not torch.equal(free[:, :features], parent)
+    assert not torch.equal(free[:, :features], held[:, :features])
 
 
 def test_in_frozen_epochs_only_the_head_learns(

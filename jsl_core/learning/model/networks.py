@@ -142,6 +142,60 @@ class KneeNetwork(nn.Module):
                 copied.add(name)
         return frozenset(copied)
 
+    @property
+    def has_room_for_stack(self) -> bool:
+        """Whether `set_stack` can write the risk factors' log odds into the factor branch."""
+        return self.factor_branch is not None and "jsl" in self.heads and self._copies > 0
+
+    @property
+    def _copies(self) -> int:
+        """Outputs of the factor branch that share the factors' log odds: dropout then loses little."""
+        return min(
+            max(self.spec.factor_width // 4, 1), self.spec.factor_width // (1 + self.spec.factor_nonlinear)
+        )
+
+    @torch.no_grad()
+    def set_stack(
+        self, image_scale: float, factor_weight: float, coefficients: torch.Tensor, intercept: float
+    ) -> None:
+        """Make the log odds of progression a weighed sum of the present ones and a regression of the factors.
+
+        Args:
+            image_scale: Multiplies the present log odds.
+            factor_weight: Multiplies the regression's.
+            coefficients: The regression's, of the F encoded factors.
+            intercept: Added to the sum.
+        """
+        head, branch = self.heads["jsl"], self.factor_branch
+        linear = branch[0] if isinstance(branch, nn.Sequential) else None
+        if not isinstance(head, nn.Linear) or not isinstance(linear, nn.Linear):
+            raise TypeError("a head of progression and a factor branch that are linear")
+        head.weight[:, : self.image_features].mul_(image_scale)
+        head.bias.mul_(image_scale)
+        head.bias[-1] += intercept  # of two outputs the last is that of progression
+        for number, sign in enumerate((1, -1) if self.spec.factor_nonlinear else (1,)):
+            units = slice(number * self._copies, (number + 1) * self._copies)
+            linear.weight[units] = 0
+            linear.weight[units, : len(coefficients)] = sign * coefficients.to(linear.weight)
+            linear.bias[units] = 0
+            columns = slice(self.image_features + units.start, self.image_features + units.stop)
+            head.weight[-1, columns] = sign * factor_weight / self._copies
+
+    def factor_log_odds(self, factors: torch.Tensor, grades: torch.Tensor | None = None) -> torch.Tensor:
+        """What the risk factors add to the log odds of progression, B.
+
+        Args:
+            factors: Encoded, B×F.
+            grades: Logits B×5 of the grade that the network reads, where it does.
+        """
+        if grades is not None:
+            factors = torch.cat([factors, grades.softmax(dim=1).to(factors.dtype)], dim=1)
+        branch, head = self.factor_branch, self.heads["jsl"]
+        if branch is None or not isinstance(head, nn.Linear):
+            raise TypeError("a network without risk factors")
+        added: torch.Tensor = branch(factors) @ head.weight[:, self.image_features :].T
+        return added[:, -1] - (added[:, 0] if added.shape[1] == 2 else 0)
+
     def image_weights(self, heads: Iterable[str]) -> list[torch.Tensor]:
         """Views of the weights, each ·×D, by which these heads read the features of the image."""
         weights = (weight for name in heads for weight in self.heads[name].parameters() if weight.ndim == 2)

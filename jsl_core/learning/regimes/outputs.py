@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS
+from jsl_core.cohort.columns import GRADE, PROGRESSION, SOURCES, SPLITS
 from jsl_core.dataset import PackedDataset
 from jsl_core.learning.model.bundle import ModelBundle, probabilities
 from jsl_core.learning.model.record import write_json
@@ -23,6 +23,7 @@ def write_outputs(
     packed: PackedDataset,
     logits: dict[str, np.ndarray],
     history: list[EpochReport],
+    added: np.ndarray | None = None,
 ) -> None:
     """Write `history.csv`, `predictions.csv`, `metrics.json` and `card.md`; no times, so the bytes repeat.
 
@@ -32,6 +33,8 @@ def write_outputs(
         packed: The dataset, of N knees.
         logits: Of all knees by head, N×K, before calibration.
         history: The reports of all epochs.
+        added: What risk factors add to the log odds of progression of all knees, N, before calibration; None
+            where there are none.
     """
     curve = [
         {
@@ -45,9 +48,12 @@ def write_outputs(
         for report in history
     ]
     _write_csv(pd.DataFrame(curve), folder / "history.csv")
-    predictions = predictions_table(
-        packed.table, probabilities(logits, bundle.temperature, bundle.prior_shift)
-    )
+    columns = probabilities(logits, bundle.temperature, bundle.prior_shift)
+    if added is not None:
+        from_factors = added / bundle.temperature["jsl"]
+        total = (logits["jsl"][:, 0] + bundle.prior_shift) / bundle.temperature["jsl"]
+        columns = columns.assign(**dict(zip(SOURCES, (total - from_factors, from_factors), strict=True)))
+    predictions = predictions_table(packed.table, columns)
     network = bundle.network.spec
     facts = [
         f"- Network: {network.backbone}, crops of {network.size} pixels",

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 
 from jsl_core.cohort.columns import PROGRESSION, RISK
 from jsl_core.cohort.factors import FactorEncoder
@@ -17,12 +16,10 @@ from jsl_core.learning.model.calibration import best_threshold
 from jsl_core.learning.model.record import FORMAT, write_bundle_json
 from jsl_core.learning.regimes.labels import check_labels
 from jsl_core.learning.regimes.outputs import predictions_table, write_scores
+from jsl_core.learning.regimes.stack import fit_factors
 from jsl_core.system.files import replace_atomically
 
 __all__ = ["train_risk_factors"]
-
-# A weak ridge: with the cohorts of this field, a dozen inputs on a hundred knees, it steadies the odds.
-_INVERSE_PENALTY = 0.3
 
 
 def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fold: int | None = None) -> None:
@@ -56,8 +53,7 @@ def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fol
     inputs = encoder.transform(table).astype(np.float64)
     weights: dict[str, np.ndarray] = {}
     if settings.risk_model == "logistic":
-        logistic = LogisticRegression(C=_INVERSE_PENALTY, max_iter=5000)
-        logistic.fit(inputs[train], progressed[train])
+        logistic = fit_factors(inputs[train], progressed[train])
         weights = {"coefficients": logistic.coef_[0], "intercept": logistic.intercept_}
         risk = logistic.predict_proba(inputs)[:, 1]
     else:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +29,9 @@ from jsl_core.learning.regimes.labels import check_labels
 from jsl_core.learning.regimes.objective import Objective
 from jsl_core.learning.regimes.outputs import write_outputs
 from jsl_core.learning.regimes.prediction import predict_logits
+from jsl_core.learning.regimes.stack import begin_with_stack
 from jsl_core.learning.regimes.tensorboard import TensorBoardProgress
-from jsl_core.learning.regimes.trainer import Progress, Trainer
+from jsl_core.learning.regimes.trainer import EpochReport, Progress, Trainer
 from jsl_core.training.checkpoint import Checkpoint
 from jsl_core.training.device import pick_device
 from jsl_core.training.malloc import keep_freed_memory
@@ -82,7 +84,7 @@ def train_regime(
     encoder = None
     if joint and settings.factors != "none":
         encoder = FactorEncoder.fit(packed.table.iloc[train], settings.factors, settings.scale_factors)
-    trainer = _build_trainer(job, settings, packed, encoder, balance, val, group)
+    trainer = _build_trainer(job, settings, packed, encoder, balance, (train, val), group)
     parent = _weights_digest(job.parent)
     key = [_CHECKPOINT_FORMAT, job.regime, packed.digest, keyed_settings(settings), parent]
     checkpoint = Checkpoint(
@@ -111,7 +113,8 @@ def train_regime(
         flip=flip,
         mm_per_pixel=_common_scale(packed.table),
     )
-    write_outputs(job.out, bundle, packed, logits, history)
+    added = _factor_log_odds(trainer, outputs) if joint else None
+    write_outputs(job.out, bundle, packed, logits, history, added)
     bundle.save(job.out)  # last: it has the digests of the others
 
 
@@ -121,7 +124,7 @@ def _build_trainer(
     packed: PackedDataset,
     encoder: FactorEncoder | None,
     balance: Balance,
-    val: np.ndarray,
+    rows: tuple[np.ndarray, np.ndarray],
     group: ProcessGroup,
 ) -> Trainer:
     """The network and the data on their device, ready to be trained."""
@@ -142,7 +145,7 @@ def _build_trainer(
         band=settings.band,
     )
     device = pick_device(settings.device, group.gpu)
-    network, inherited_heads = _initial_network(spec, settings, job.parent)
+    network, inherited_heads, parent = _initial_network(spec, settings, job.parent)
     if regime.small_epochs:
         network.check_scale(regime.small)
     network.to(device)
@@ -151,6 +154,10 @@ def _build_trainer(
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     data = DeviceData.of(packed, encoder, settings.mirror_left, device)
     frozen = job.regime == "jsl-joint-frozen"
+    features = cached_features(network, data, job.features, packed.digest) if frozen else None
+    nested = None
+    if settings.stack and parent is not None and "jsl" in inherited_heads and encoder is not None:
+        nested = begin_with_stack(network, data, packed.table, rows, parent, balance.log_odds, features)
     weights = None if balance.weights is None else _float_tensor(balance.weights, device)
     objective = Objective(
         kl_kind=settings.kl_loss,
@@ -158,11 +165,11 @@ def _build_trainer(
         grade_weights=weights if heads[-1] == "kl" else None,
         progression_weights=weights if heads[-1] == "jsl" else None,
     )
-    return Trainer(
+    trainer = Trainer(
         network=network,
         data=data,
         train_rows=torch.from_numpy(balance.rows).to(device),
-        val_rows=torch.from_numpy(val).to(device),
+        val_rows=torch.from_numpy(rows[1]).to(device),
         settings=regime,
         objective=objective,
         judged_by=objective.as_used(-balance.log_odds),
@@ -171,10 +178,28 @@ def _build_trainer(
         seed=settings.seed,
         chances=None if balance.chances is None else _float_tensor(balance.chances, device),
         frozen=frozen,
-        features=cached_features(network, data, job.features, packed.digest) if frozen else None,
+        features=features,
         held_heads=inherited_heads if regime.hold_heads else frozenset(),
         compiled=settings.compile,
         group=group,
+    )
+    return trainer if nested is None else replace(trainer, initial=_report_start(trainer, nested))
+
+
+def _report_start(trainer: Trainer, outputs: dict[str, torch.Tensor]) -> EpochReport:
+    """Epoch 0: what a network is worth before it is trained, by the logits of the validation knees."""
+    loss, scores = trainer.judge(outputs)
+    return EpochReport(
+        epoch=0,
+        epochs=trainer.settings.epochs,
+        lr=0.0,
+        train_loss=math.nan,
+        val_loss=loss,
+        scores=scores,
+        best=True,
+        last=False,
+        micro_batches=1,
+        seconds=0.0,
     )
 
 
@@ -189,19 +214,20 @@ def _float_tensor(values: np.ndarray, device: torch.device) -> torch.Tensor:
 
 def _initial_network(
     spec: NetworkSpec, settings: TrainingSettings, parent: Path | None
-) -> tuple[KneeNetwork, frozenset[str]]:
-    """The network to train, and which of its heads are the parent's."""
+) -> tuple[KneeNetwork, frozenset[str], ModelBundle | None]:
+    """The network to train, which of its heads are the parent's, and the parent."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = KneeNetwork(spec, settings.weights if parent is None else "none")
     if parent is None:
-        return network, frozenset()
-    parent_network = ModelBundle.load(parent).network
+        return network, frozenset(), None
+    bundle = ModelBundle.load(parent)
+    parent_network = bundle.network
     if parent_network.spec.backbone != spec.backbone or parent_network.spec.channels != spec.channels:
         raise BundleError(
             f"{parent}: its backbone is {parent_network.spec.backbone}, not {spec.backbone}; name another"
         )
-    return network, network.start_from(parent_network, settings.inherit_heads)
+    return network, network.start_from(parent_network, settings.inherit_heads), bundle
 
 
 def _predict_with_flip_if_better(
@@ -222,6 +248,14 @@ def _predict_with_flip_if_better(
     with torch.no_grad():
         flip = bool(loss(both, data, val) < (1 - _FLIP_GAIN) * loss(straight, data, val))
     return (_mean(outputs, predict_logits(network, mirror, rows)) if flip else outputs), flip
+
+
+def _factor_log_odds(trainer: Trainer, outputs: dict[str, torch.Tensor]) -> np.ndarray:
+    """What the risk factors add to the log odds of progression of all N knees, before calibration."""
+    factors = trainer.data.factors
+    assert factors is not None  # of a joint regime
+    with torch.no_grad():
+        return trainer.network.factor_log_odds(factors, outputs.get("kl")).float().cpu().numpy()
 
 
 def _mean(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -89,6 +89,7 @@ class Trainer:
         held_heads: Heads whose weights on the image's features stay as they are while the backbone does.
         compiled: Whether PyTorch compiles the backbone.
         group: The processes that train together.
+        initial: What the network is worth as it is, where it may stay so: epoch 0.
     """
 
     network: KneeNetwork
@@ -107,6 +108,7 @@ class Trainer:
     held_heads: frozenset[str] = frozenset()
     compiled: bool = False
     group: ProcessGroup = field(default_factory=ProcessGroup)
+    initial: EpochReport | None = None
     gradient_step: GradientStep = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,7 +134,7 @@ class Trainer:
             progress: Called by the main process with every report.
 
         Returns:
-            The reports of all epochs.
+            The reports of all epochs, with the one before the first where there is one.
 
         Raises:
             BadSettings: The loss is no longer a number, or one image does not fit into the GPU's memory.
@@ -173,7 +175,14 @@ class Trainer:
                     if progress:
                         progress(history[-1])
         network.load_state_dict(best)
-        return history
+        return [*filter(None, [self.initial]), *history]
+
+    def judge(self, outputs: dict[str, torch.Tensor]) -> tuple[float, dict[str, float]]:
+        """The loss and the scores of the validation knees' logits by head."""
+        rows = self.val_rows
+        with torch.no_grad():
+            loss = float((self.judged_by or self.objective)(outputs, self.data, rows))
+        return loss, validation_scores(outputs, self.data.grades[rows], self.data.progressed[rows])
 
     def _epoch(
         self, history: list[EpochReport], optimizer: torch.optim.Optimizer, average: nn.Module | None
@@ -212,11 +221,7 @@ class Trainer:
         return float(self.group.sum(total)) / len(self.train_rows), rate
 
     def _validate(self, network: KneeNetwork) -> tuple[float, dict[str, float]]:
-        rows = self.val_rows
-        outputs = predict_logits(network, self.data, rows, self.features, self.group)
-        with torch.no_grad():
-            loss = float((self.judged_by or self.objective)(outputs, self.data, rows))
-        return loss, validation_scores(outputs, self.data.grades[rows], self.data.progressed[rows])
+        return self.judge(predict_logits(network, self.data, self.val_rows, self.features, self.group))
 
     def _report(
         self,
@@ -233,8 +238,9 @@ class Trainer:
                 f"training diverged in epoch {epoch}: the loss is no number; lower lr ({rate:g})"
             )
         loss = self._selection_loss(val_loss, scores)
-        best = all(loss < self._selection_loss(report.val_loss, report.scores) for report in history)
-        best_epoch = epoch if best else max(report.epoch for report in history if report.best)
+        earlier = [*filter(None, [self.initial]), *history]
+        best = all(loss < self._selection_loss(report.val_loss, report.scores) for report in earlier)
+        best_epoch = epoch if best else max(report.epoch for report in earlier if report.best)
         return EpochReport(
             epoch=epoch,
             epochs=settings.epochs,
