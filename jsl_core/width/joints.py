@@ -70,7 +70,7 @@ def joints_of_file(data: bytes, file: str, sides: Mapping[str, int]) -> list[Fil
 
     Args:
         data: The file's bytes: DICOM, or a picture (PNG, JPEG, WebP, BMP, TIFF).
-        file: Its name, which may tell the knee: `9000099_1`, `9000099R`, `9000099 left`.
+        file: Its name, which may tell the knee: `1000099_1`, `1000099R`, `1000099 left`.
         sides: Sides that a table gives, by the names of files without folder and suffix.
 
     Raises:

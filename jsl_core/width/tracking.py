@@ -23,6 +23,7 @@ _FAR = np.float32(1e9)
 _SURROUND, _FLOOR = 14.0, 0.1  # spread in pixels over which contrast is evened out, and what noise is held to
 _BLUR, _EDGE_SURROUND, _EDGE_FLOOR = 1.0, 12.0, 0.15
 _BAND = 10  # rows above and below the joint space which are brighter than it
+_PLAIN = 3.0  # spreads from which on an edge is no better: the brightest is not always the margin
 _DARKNESS, _BEND, _WIDEN, _TILT = 0.35, 0.12, 0.15, 0.12  # weights, by eye on 20 crops of knee_kl224
 
 
@@ -36,7 +37,7 @@ class TrackedPair:
 
 
 def even_out(picture: NDArray) -> Picture:
-    """Even out brightness and contrast: each pixel's distance from the mean around it, in the spread there."""
+    """Even out brightness and contrast: the distance from the mean around a pixel, in the spread there."""
     values = picture.astype(np.float32)
     detail = values - cv2.GaussianBlur(values, (0, 0), _SURROUND)
     spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _SURROUND))
@@ -94,7 +95,7 @@ def _column_cost(edges: Picture, cumulative: Picture, femoral: NDArray[np.intp])
     last = len(edges) - 1
     gap = np.arange(WIDEST)
     tibial = np.minimum(femoral[:, None] + gap + 1, last)
-    strength = np.clip(-edges[femoral], -1, 3)[:, None] + np.clip(edges[tibial], -1, 3)
+    strength = np.clip(-edges[femoral], -1, _PLAIN)[:, None] + np.clip(edges[tibial], -1, _PLAIN)
     inside = (cumulative[tibial] - cumulative[femoral][:, None]) / (gap + 1)
     above = (cumulative[femoral] - cumulative[np.maximum(femoral - _BAND, 0)]) / _BAND
     below_from = np.minimum(tibial + 1, last - _BAND)

@@ -1,10 +1,11 @@
-"""`jsl measure`: the joint space's width from films, knees or joint crops, without a server."""
+"""`jsl measure` and `jsl label`: joint space width, and its loss between two visits, without a server."""
 
 from pathlib import Path
 
 from flows.cli.terminal import Bars
+from jsl_core.errors import JslError
 
-__all__ = ["measure"]
+__all__ = ["label", "measure"]
 
 
 def measure(src: Path, dst: Path, *, overlay: bool = False, sides: Path | None = None, jobs: int = 0) -> None:
@@ -25,4 +26,36 @@ def measure(src: Path, dst: Path, *, overlay: bool = False, sides: Path | None =
         widths = measure_folder(src, job, jobs, bars.callback("pictures"))
     measured = int((widths["reason"] == "").sum())
     table = dst / "widths.csv"
+    if not measured:
+        first = widths.iloc[0]
+        raise JslError(f"none of {len(widths)} could be measured ({first['sentence']}); see {table}")
     print(f"{measured} knees measured, {len(widths) - measured} rows with a reason instead: {table}")
+
+
+def label(baseline: Path, followup: Path, out: Path, *, jobs: int = 0) -> None:
+    """Label the knees of two visits: how much of their least medial width they lost, and whether 0.7 mm.
+
+    Args:
+        baseline: A widths.csv of jsl measure, the folder that holds it, or a folder of the visit's films.
+        followup: The same of the later visit.
+        out: The table to write: a row a knee with JSL_mm and JSL_Prog, or the reason why there is none.
+        jobs: Worker processes; 0: one per processor core.
+    """
+    from jsl_core.system.files import write_atomically
+    from jsl_core.system.spreadsheet import format_csv
+    from jsl_core.width.label import label_progression, read_widths
+
+    visits = []
+    for name, source in (("baseline", baseline), ("followup", followup)):
+        table = source if source.suffix == ".csv" else source / "widths.csv"
+        if source.is_dir() and not table.is_file():
+            folder = out.with_name(f"{out.stem}_{name}")
+            measure(source, folder, jobs=jobs)
+            table = folder / "widths.csv"
+        visits.append(read_widths(table))
+    labels = label_progression(*visits)
+    with write_atomically(out) as file:
+        file.write(format_csv(labels).encode())
+    known = labels["JSL_Prog"].dropna()
+    others = len(labels) - len(known)
+    print(f"{int(known.sum())} of {len(known)} knees progressed, {others} without label: {out}")

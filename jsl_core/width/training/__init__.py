@@ -1,0 +1,1 @@
+"""How the margin network is trained; nothing that measures imports it."""

@@ -1,0 +1,85 @@
+"""Trains the margin network: `python -m jsl_core.width.training DST COHORT`.
+
+COHORT is a table of joint crops (ID, Img_path, split); knees of its split train teach, the drawn ones among
+them more often. Tracked margins are kept in DST, so that a second training does not track again.
+"""
+
+import argparse
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from jsl_core.cohort import read_cohort
+from jsl_core.width.network import save_margin_network
+from jsl_core.width.training.labels import (
+    KneeLabels,
+    label_drawn,
+    read_drawn,
+    read_grid_picture,
+    track_crops,
+)
+from jsl_core.width.training.train import train_margins
+
+DRAWN = Path(__file__).with_name("drawn_train.json")
+
+
+def knee_digest(knee: str) -> str:
+    """What drawn margins call a knee: the first 16 digits of its ID's SHA-256."""
+    return hashlib.sha256(knee.encode()).hexdigest()[:16]
+
+
+def main() -> None:
+    """Read the arguments, label the crops, train, and write `margins.safetensors`."""
+    parser = argparse.ArgumentParser(prog="python -m jsl_core.width.training", description=__doc__)
+    parser.add_argument("dst", type=Path, help="folder for margins.safetensors and the tracked margins")
+    parser.add_argument("cohort", type=Path, help="table of joint crops, none of them mirrored")
+    parser.add_argument("--steps", type=int, default=1000, help="steps of 16 knees")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)  # so small a network costs four times as much on two, shared with others
+    cv2.setNumThreads(1)
+    tracked, drawn = label_cohort(options.cohort, options.dst)
+    print(f"{len(tracked)} tracked, {len(drawn)} drawn knees", flush=True)
+    network = train_margins(
+        tracked,
+        drawn,
+        options.steps,
+        options.seed,
+        options.dst / "checkpoint.pt",
+        lambda step, margins, landmarks: print(
+            f"step {step}  margins {margins:.4f}  landmarks {landmarks:.4f}", flush=True
+        ),
+    )
+    save_margin_network(network, options.dst / "margins.safetensors")
+
+
+def label_cohort(cohort: Path, dst: Path) -> tuple[list[KneeLabels], list[KneeLabels]]:
+    """Label the crops of a table's split train as right knees: those tracked, and those drawn by hand."""
+    table = read_cohort(cohort, needs=["Img_path"], any_split=True)
+    table = table[table["split"] == "train"]
+    cache = dst / "tracked.npz"
+    if not cache.is_file():
+        dst.mkdir(parents=True, exist_ok=True)
+        rows, weights = track_crops(cohort.parent, list(table["Img_path"]))
+        np.savez(cache, knees=list(table["ID"]), rows=rows, weights=weights)
+    with np.load(cache) as kept:
+        tracks = dict(zip(kept["knees"], zip(kept["rows"], kept["weights"], strict=True), strict=True))
+    drawings = {knee.knee: knee for knee in read_drawn(DRAWN)}
+    tracked, drawn = [], []
+    for knee, side, path in table[["ID", "side", "Img_path"]].itertuples(index=False):
+        if knee not in tracks:
+            continue
+        picture = read_grid_picture(cohort.parent, path)
+        if drawing := drawings.get(knee_digest(knee)):
+            labels, where = label_drawn(picture, drawing), drawn
+        else:
+            labels, where = KneeLabels(picture, *tracks[knee], np.full(6, np.nan, np.float32)), tracked
+        where.append(labels.mirrored() if side == 2 else labels)
+    return tracked, drawn
+
+
+if __name__ == "__main__":
+    main()

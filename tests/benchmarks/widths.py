@@ -1,0 +1,167 @@
+"""How well joint space widths are measured: against drawn margins, over KL grades, and mirrored.
+
+jsl bench widths --crops COHORT [--knees 400] [--out FOLDER]
+
+COHORT: the table of a copy of knee_kl224 (ID, Img_path, BL_KL_grade, split). The margins of a hundred knees
+of its part val were drawn by us; none of them taught the network. --knees bounds how many others are measured
+for the widths over KL grades and of mirror images; 0 for all.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from results import bars, keep, options, show
+
+from jsl_core.cohort import read_cohort
+from jsl_core.detection.side import SideReader
+from jsl_core.errors import BadScan
+from jsl_core.width.agreement import agree, dice, mean_distance
+from jsl_core.width.frame import measure_widths
+from jsl_core.width.joints import FilmJoint, joints_of_file
+from jsl_core.width.margins import Compartment, Margins
+from jsl_core.width.network import SHIPPED_MARGINS
+from jsl_core.width.reader import MarginReader
+from jsl_core.width.region import draw_mask
+from jsl_core.width.training import __main__ as training
+from jsl_core.width.training.labels import label_drawn, read_drawn
+
+ZOOM, TURN = 0.95, 2.0  # of a picture taken again: its size, and degrees
+MOVED = cv2.getRotationMatrix2D((114.5, 108.2), TURN, ZOOM)
+DRAWN = Path(training.__file__).with_name("drawn_val.json")
+
+
+def drawn_margins(joint: FilmJoint, drawing) -> Margins:
+    """The margins that were drawn on a crop, in its pixels; a left knee's medial side is on the left."""
+    labels = label_drawn(joint.pixels, drawing)
+    parts = []
+    for first, last in (drawing.ends[1:3], drawing.ends[3:5]):
+        x = np.flatnonzero(np.isfinite(labels.margins[0]))
+        x = x[(x >= int(first)) & (x <= int(last))]
+        parts.append(Compartment(x.astype(float), *labels.margins[:, x].astype(float)))
+    left_knee = joint.looks == 2
+    medial, lateral = parts if left_knee else parts[::-1]
+    ends = (drawing.ends[0], drawing.ends[5]) if left_knee else (drawing.ends[5], drawing.ends[0])
+    return Margins(medial, lateral, ends, 1.0, joint.pixels.shape[1])
+
+
+def within(part: Compartment, other: Compartment) -> Compartment:
+    """A compartment cut to the columns of another."""
+    inside = (part.x >= other.x[0]) & (part.x <= other.x[-1])
+    return Compartment(part.x[inside], part.femoral[inside], part.tibial[inside])
+
+
+def compare_with_drawn(joint: FilmJoint, margins: Margins, drawn: Margins) -> dict[str, float]:
+    """Figures of one knee: Dice of the regions, whole and between the drawn ends, and the widths of both."""
+    shape = joint.pixels.shape
+    cut = Margins(
+        within(margins.medial, drawn.medial), within(margins.lateral, drawn.lateral),
+        margins.peripheral, margins.quality, margins.width,
+    )  # fmt: skip
+    truth = draw_mask(drawn, shape) > 0
+    figures = {
+        "dice": dice(draw_mask(margins, shape) > 0, truth),
+        "dice_between": dice(draw_mask(cut, shape) > 0, truth),
+    }
+    for name in ("medial", "lateral"):
+        femoral, tibial = mean_distance(getattr(margins, name), getattr(drawn, name))
+        figures |= {f"{name}_femoral": femoral, f"{name}_tibial": tibial}
+        figures |= {f"{name}_px": getattr(measure_widths(margins), name)}
+        figures |= {f"{name}_drawn_px": getattr(measure_widths(drawn), name)}
+    return figures
+
+
+def read_joint(base: Path, path: str) -> FilmJoint:
+    """The joint of one crop, bone bright."""
+    return joints_of_file((base / path).read_bytes(), Path(path).name, {})[0]
+
+
+def measure_drawn(table: pd.DataFrame, base: Path, reader: MarginReader) -> pd.DataFrame:
+    """A row of figures for each knee with drawn margins."""
+    drawings = {knee.knee: knee for knee in read_drawn(DRAWN)}
+    rows = []
+    for row in table.itertuples():
+        drawing = drawings.get(training.knee_digest(row.ID))
+        if drawing is None:
+            continue
+        joint = read_joint(base, row.Img_path)
+        drawn = drawn_margins(joint, drawing)
+        names = {"ID": row.ID, "grade": row.BL_KL_grade}
+        try:
+            margins = reader.read(joint.pixels, joint.looks)
+            rows.append(names | {"quality": margins.quality} | compare_with_drawn(joint, margins, drawn))
+        except BadScan as error:
+            rows.append(names | {"reason": error.code})
+    return pd.DataFrame(rows)
+
+
+def measure_over_grades(table: pd.DataFrame, base: Path, reader: MarginReader) -> pd.DataFrame:
+    """A row for each knee with its widths, those of its mirror image, and those of it moved a little."""
+    rows = []
+    for row in table.itertuples():
+        figures = {"ID": row.ID, "grade": row.BL_KL_grade}
+        try:
+            joint = read_joint(base, row.Img_path)
+            if joint.reason:
+                raise joint.reason
+            plain = measure_widths(reader.read(joint.pixels, joint.looks))
+            figures |= {"medial": plain.medial, "lateral": plain.lateral}
+            mirrored = np.ascontiguousarray(joint.pixels[:, ::-1])
+            looks = SideReader.load().read([mirrored])[0].side
+            if looks:
+                figures["medial_mirrored"] = measure_widths(reader.read(mirrored, looks)).medial
+            size = joint.pixels.shape[::-1]
+            moved = cv2.warpAffine(joint.pixels, MOVED, size, borderMode=cv2.BORDER_REPLICATE)
+            figures["medial_moved"] = measure_widths(reader.read(moved, joint.looks)).medial / ZOOM
+        except BadScan as error:
+            figures["reason"] = error.code
+        rows.append(figures)
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = options(__doc__, "widths")
+    parser.add_argument("--crops", type=Path, required=True, help="table of a copy of knee_kl224")
+    parser.add_argument("--knees", type=int, default=400, help="for the widths over KL grades; 0 for all")
+    parser.add_argument("--weights", type=Path, default=SHIPPED_MARGINS, help="another network")
+    arguments = parser.parse_args()
+    table = read_cohort(arguments.crops, needs=["Img_path"], any_split=True)
+    base, reader = arguments.crops.parent, MarginReader.load(arguments.weights)
+
+    drawn = measure_drawn(table, base, reader)
+    names = ["dice", "dice_between", *(c for c in drawn if c.endswith(("femoral", "tibial")))]
+    figures: dict[str, object] = {"drawn": len(drawn), **drawn[names].mean().to_dict()}
+    grades = sorted(drawn["grade"].unique())
+    means = drawn.groupby("grade")[names].mean()
+    show(["drawn", "all", *(f"KL {grade}" for grade in grades)],
+         [[name, drawn[name].mean(), *means[name]] for name in names])  # fmt: skip
+    for name in ("medial", "lateral"):
+        found = agree(drawn[f"{name}_px"].to_numpy(float), drawn[f"{name}_drawn_px"].to_numpy(float))
+        figures[f"{name}_least"] = asdict(found)
+        print(
+            f"least {name} width: n {found.n}, r {found.correlation:.3f}, ICC {found.icc:.3f}, mean error "
+            f"{found.mean_absolute:.2f} px, bias {found.bias:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+        )
+
+    chosen = table.sample(min(arguments.knees or len(table), len(table)), random_state=0)
+    widths = measure_over_grades(chosen, base, reader)
+    by_grade = widths.groupby("grade")[["medial", "lateral"]].mean()
+    show(["least width, px", *(f"KL {grade}" for grade in by_grade.index)],
+         [[name, *by_grade[name]] for name in by_grade])  # fmt: skip
+    for name in ("mirrored", "moved"):
+        apart = (widths[f"medial_{name}"] - widths["medial"]).abs()
+        figures[f"{name}_share"] = float((apart / widths["medial"].clip(lower=1)).median())
+        print(f"{name}: {100 * figures[f'{name}_share']:.2f} % (median), {apart.mean():.2f} px (mean)")
+    lost = int(widths["medial"].isna().sum())
+    print(f"{len(widths)} knees, {lost} not measured")
+    figures |= {"knees": len(widths), "not_measured": lost, "by_grade": by_grade.to_dict()}
+    drawn.to_csv(arguments.out.with_suffix(".drawn.csv"), index=False)
+    series = {name: list(by_grade[name]) for name in by_grade}
+    keep(arguments.out, figures, bars("Least width", [f"KL {g}" for g in by_grade.index], series, "pixels"))
+
+
+if __name__ == "__main__":
+    main()
