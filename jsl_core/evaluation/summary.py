@@ -11,6 +11,7 @@ from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RIS
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.doubts import progression_doubts
 from jsl_core.evaluation.grading import grade_figures
+from jsl_core.evaluation.sources import source_figures
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_bands, bootstrap_intervals
 from jsl_core.evaluation.statistics.calibration import (
     calibration_scores,
@@ -93,6 +94,7 @@ def _progression_figures(
         **{name: shares[name].to_json() for name in ("sensitivity", "specificity")},
         "precision": shares["ppv"].to_json(),
         "ece": expected_calibration_error(positive, risk),
+        "sources": source_figures(rows),
         "threshold": threshold,
         "counts": flag_counts(positive, flagged),
         "roc": {"fpr": (false / false[-1]).tolist(), "tpr": (true / true[-1]).tolist()},

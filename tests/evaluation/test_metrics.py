@@ -288,3 +288,13 @@ def test_a_table_split_by_knee_is_known_by_the_participants_on_both_sides() -> N
     assert (design.knees, design.participants, design.learned_from) == (150, 150, 150)
     assert StudyDesign.of(table.assign(split=["train"] * 150 + ["test"] * 150)).learned_from == 0
     assert StudyDesign.of(table, folds=5).knees == 300
+
+
+def test_a_source_that_adds_nothing_loses_nothing_and_the_other_all_that_is_above_chance() -> None:
+    image = np.log(RISK / (1 - RISK))
+    rows = predictions().assign(jsl_from_image=image, jsl_from_factors=0.0)
+    figures = evaluate_predictions(rows, 0.4, EvaluateSettings(bootstrap=0))["jsl"]
+    assert figures["sources"]["factors"] == {"auc_lost": 0.0, "spread": 0.0}
+    above = oracle.roc_auc_score(POSITIVE, RISK) - 0.5
+    assert figures["sources"]["image"]["auc_lost"] == pytest.approx(above, abs=0.01)
+    assert evaluate_predictions(predictions(), 0.4, EvaluateSettings(bootstrap=0))["jsl"]["sources"] is None

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.metrics import log_loss
 
 from jsl_core.config import Regime, TrainingSettings
 from jsl_core.learning.model.baseline import BaselineBundle
@@ -74,20 +73,14 @@ def test_a_stack_is_the_weighed_sum_of_both_sources(outputs: Literal[1, 2], nonl
     torch.testing.assert_close(network.factor_log_odds(factors), 0.6 * factors @ coefficients)
 
 
-def test_sources_are_weighed_by_what_they_are_worth_and_each_knee_by_weights_that_never_saw_it() -> None:
+def test_sources_are_weighed_by_what_they_are_worth() -> None:
     rng = np.random.default_rng(0)
-    known, noise = rng.normal(size=(2, 4000))
+    known, noise = rng.normal(size=(2, 8000))
     sources = np.column_stack([known, noise])
-    progressed = (rng.random(4000) < 1 / (1 + np.exp(-1.2 * known))).astype(float)
-    participant = np.repeat(np.arange(2000), 2).astype(str)
-    weights, nested = weigh_sources(sources, progressed, participant)
-    assert weights == pytest.approx([1.2, 0.0, 0.0], abs=0.15)
-    assert log_loss(progressed, 1 / (1 + np.exp(-nested))) < log_loss(progressed, np.full(4000, 0.5))
-    few, _ = weigh_sources(sources[:8], progressed[:8], participant[:8])
-    assert np.abs(few[:2] - 1).max() < 0.8  # of four participants the prior is not forgotten
-    own = participant == "7"
-    again = weigh_sources(sources, np.where(own, 1 - progressed, progressed), participant)[1]
-    np.testing.assert_allclose(again[own], nested[own])
+    progressed = (rng.random(8000) < 1 / (1 + np.exp(-1.2 * known))).astype(float)
+    assert weigh_sources(sources, progressed) == pytest.approx([1.2, 0.0, 0.0], abs=0.1)
+    few = weigh_sources(sources[:8], progressed[:8])
+    assert np.abs(few[:2] - 0.85).max() < 0.4  # of four participants the prior is not forgotten
 
 
 def test_two_sources_are_no_worse_than_the_better_one_on_a_hundred_participants() -> None:
@@ -99,8 +92,7 @@ def test_two_sources_are_no_worse_than_the_better_one_on_a_hundred_participants(
         progressed = (rng.random(2036) < 1 / (1 + np.exp(-odds))).astype(float)
         own, new = slice(0, 36), slice(36, None)  # eighteen participants to weigh the sources on
         sources = np.column_stack([parts[0], 0.7 * parts[1]])
-        names = np.repeat(np.arange(1018), 2).astype(str)
-        weights, _ = weigh_sources(sources[own], progressed[own], names[own])
+        weights = weigh_sources(sources[own], progressed[own])
         better = max(_auc(progressed[new], column) for column in sources[new].T)
         gains.append(_auc(progressed[new], sources[new] @ weights[:2]) - better)
     assert np.mean([gain > -0.01 for gain in gains]) >= 0.9

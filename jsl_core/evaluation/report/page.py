@@ -88,6 +88,7 @@ def _render_tables(content: ReportContent) -> dict[str, Any]:
         "cohort": tables.tabulate_cohort(content.table),
         "operating": tables.tabulate_thresholds(progression),
         "counts": tables.tabulate_counts(progression),
+        "sources": tables.tabulate_sources(progression),
         "points": tables.tabulate_operating_points(progression),
         "calibration": tables.tabulate_calibration(progression),
         "comparisons": tables.tabulate_comparisons(content.figures["comparisons"]),

@@ -24,6 +24,7 @@ __all__ = [
     "tabulate_recall",
     "tabulate_reclassification",
     "tabulate_rejected",
+    "tabulate_sources",
     "tabulate_subgroup_calibration",
     "tabulate_subgroups",
     "tabulate_thresholds",
@@ -73,6 +74,22 @@ def tabulate_thresholds(models: Mapping[str, Figures]) -> Rows:
             for name, jsl in models.items()
         ),
     ]
+
+
+def tabulate_sources(models: Mapping[str, Figures]) -> Rows:
+    """Tabulate what image and risk factors contribute to each model that has both; the header alone for none."""
+    rows = [
+        [
+            TITLES.get(name, name),
+            _count_events(jsl),
+            *(format_number(jsl["sources"][source]["auc_lost"]) for source in ("image", "factors")),
+            *(f"± {jsl['sources'][source]['spread']:.2f}" for source in ("image", "factors")),
+        ]
+        for name, jsl in models.items()
+        if jsl.get("sources")
+    ]
+    head = ["AUC lost without its image", "without its factors", "Log odds by the image", "by factors"]
+    return [["", "Progressed", *head], *rows]
 
 
 def tabulate_counts(models: Mapping[str, Figures]) -> Rows:

@@ -155,9 +155,9 @@ def _build_trainer(
     data = DeviceData.of(packed, encoder, settings.mirror_left, device)
     frozen = job.regime == "jsl-joint-frozen"
     features = cached_features(network, data, job.features, packed.digest) if frozen else None
-    nested = None
+    stacked = False
     if settings.stack and parent is not None and "jsl" in inherited_heads and encoder is not None:
-        nested = begin_with_stack(network, data, packed.table, rows, parent, balance.log_odds, features)
+        stacked = begin_with_stack(network, data, packed.table, rows, parent, balance.log_odds, features)
     weights = None if balance.weights is None else _float_tensor(balance.weights, device)
     objective = Objective(
         kl_kind=settings.kl_loss,
@@ -183,12 +183,12 @@ def _build_trainer(
         compiled=settings.compile,
         group=group,
     )
-    return trainer if nested is None else replace(trainer, initial=_report_start(trainer, nested))
+    return replace(trainer, initial=_report_start(trainer)) if stacked else trainer
 
 
-def _report_start(trainer: Trainer, outputs: dict[str, torch.Tensor]) -> EpochReport:
-    """Epoch 0: what a network is worth before it is trained, by the logits of the validation knees."""
-    loss, scores = trainer.judge(outputs)
+def _report_start(trainer: Trainer) -> EpochReport:
+    """Epoch 0: what a network is worth before it is trained."""
+    loss, scores = trainer.validate(trainer.network)
     return EpochReport(
         epoch=0,
         epochs=trainer.settings.epochs,

@@ -157,7 +157,7 @@ class Trainer:
                 started = time.perf_counter()
                 train_loss, rate = self._epoch(history, optimizer, average)
                 candidate = average if average is not None else network
-                val_loss, scores = self._validate(candidate)
+                val_loss, scores = self.validate(candidate)
                 seconds = time.perf_counter() - started
                 history.append(self._report(history, rate, train_loss, val_loss, scores, seconds))
                 if history[-1].best:
@@ -177,9 +177,10 @@ class Trainer:
         network.load_state_dict(best)
         return [*filter(None, [self.initial]), *history]
 
-    def judge(self, outputs: dict[str, torch.Tensor]) -> tuple[float, dict[str, float]]:
-        """The loss and the scores of the validation knees' logits by head."""
+    def validate(self, network: KneeNetwork) -> tuple[float, dict[str, float]]:
+        """The loss and the scores of the validation knees."""
         rows = self.val_rows
+        outputs = predict_logits(network, self.data, rows, self.features, self.group)
         with torch.no_grad():
             loss = float((self.judged_by or self.objective)(outputs, self.data, rows))
         return loss, validation_scores(outputs, self.data.grades[rows], self.data.progressed[rows])
@@ -219,9 +220,6 @@ class Trainer:
             if trained is not None:
                 self.group.average_buffers(trained)
         return float(self.group.sum(total)) / len(self.train_rows), rate
-
-    def _validate(self, network: KneeNetwork) -> tuple[float, dict[str, float]]:
-        return self.judge(predict_logits(network, self.data, self.val_rows, self.features, self.group))
 
     def _report(
         self,
