@@ -132,4 +132,4 @@ def _width_cells(widths: Widths, spacing_mm: float | None) -> Row:
 def _reader() -> MarginReader:
     if multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)  # the processes are the parallelism
-    return MarginReader()
+    return MarginReader.load()

@@ -1,4 +1,8 @@
-"""Reads the margins of a joint space from a picture of the joint."""
+"""Reads a joint space's margins from a picture: tracked, of usual shape, settled at the edge."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -6,47 +10,177 @@ from numpy.typing import NDArray
 
 from jsl_core.errors import BadScan
 from jsl_core.width.margins import Compartment, Margins, mirror_margins
+from jsl_core.width.refine import refine_margin, refining_edges
+from jsl_core.width.shape import SHIPPED_SHAPE, TRACKED, ShapeFit, ShapeModel, load_shape
 from jsl_core.width.tracking import GRID, even_out, row_edges, track_pair
 
 __all__ = ["MarginReader"]
 
-_LEFT_COLUMNS, _RIGHT_COLUMNS = (24, 92), (132, 200)
-_ROWS = (76, 170)
-_CLEAR = 3.0  # mean gain of a column from which on margins are as clear as they get
+_ROWS = (70, 176)  # of the grid, in which a femoral margin may begin
+_AROUND = 22  # rows on either side of the usual shape that are tracked a second time
+_CLEAR = 1.5  # spreads of edges from which on a tracked margin is fully believed
+_STRAY = 3.0  # pixels from the usual shape beyond which the shape is put in a margin's place
+_REACH = 1.25  # pixels of the grid by which a margin may move to the edge
+_UNCLEAR = 0.25  # quality below which there is nothing to measure
+_LARGER = 1 / 0.86  # a crop of 1.45 plateaus beside one of 1.25
+_GOOD_FIT = 1.1  # residual in pixels from which on the other size is tried
+_BETTER = 0.75  # share of the residual that it must come down to
+
+Grey = NDArray[np.uint8]
+Array = NDArray[np.float64]
 
 
 class MarginReader:
     """Finds the margins of joints."""
 
-    def read(self, joint: NDArray[np.uint8], side: int) -> Margins:
+    def __init__(self, shape: ShapeModel) -> None:
+        self.shape = shape
+
+    @classmethod
+    def load(cls, file: Path = SHIPPED_SHAPE) -> "MarginReader":
+        """Load the shipped shape model, or another one.
+
+        Raises:
+            DetectorError: Where the file cannot be read or holds no shape model.
+        """
+        return cls(load_shape(file))
+
+    def read(self, joint: Grey, side: int) -> Margins:
         """Find the margins on one joint.
 
         Args:
-            joint: uint8 S×S, bone bright, 1.2 to 1.6 tibial plateaus wide, as displayed conventionally.
-            side: 1 for a right knee, 2 for a left one.
+            joint: uint8 H×W, about square, bone bright, 1.2 to 1.5 tibial plateaus wide.
+            side: The side that it looks like: 1 for a right knee, 2 for a left one.
 
         Returns:
             The margins in pixels of the joint.
 
         Raises:
-            BadScan: `no_margins` where the picture shows none.
+            BadScan: `unclear_margins` where they cannot be told.
         """
         if side == 2:
             return mirror_margins(self.read(np.ascontiguousarray(joint[:, ::-1]), 1))
-        method = cv2.INTER_AREA if joint.shape[1] > GRID else cv2.INTER_CUBIC
-        grid = cv2.resize(joint, (GRID, GRID), interpolation=method)
-        if not grid.std() > 1:
-            raise BadScan("no_margins", "the picture is even; no joint space can be told from it")
-        edges, evened = row_edges(grid), even_out(grid)
-        parts, costs = [], []
-        for columns in (_LEFT_COLUMNS, _RIGHT_COLUMNS):
+        view = _View(joint)
+        found = self._track(view)
+        if found.fit.residual > _GOOD_FIT:
+            larger = _View(joint, _LARGER)
+            other = self._track(larger)
+            if other.fit.residual < _BETTER * found.fit.residual:
+                view, found = larger, other
+        return _settle(found, view)
+
+    def _track(self, view: "_View") -> "_Tracked":
+        """Track the margins, fit the shape, and track again near it."""
+        edges, evened = row_edges(view.grid), even_out(view.grid)
+        if not np.abs(evened).max() > 0:
+            raise BadScan("unclear_margins", "the picture is even; no joint space can be told from it")
+        margins = self._track_both(edges, evened, None)
+        fit = self.shape.fit(margins, _belief(edges, margins))
+        margins = self._track_both(edges, evened, fit.margins)
+        belief = _belief(edges, margins)
+        fit = self.shape.fit(margins, belief)
+        near = np.abs(margins - fit.margins) <= _STRAY
+        return _Tracked(np.where(near, margins, fit.margins), belief * near, fit)
+
+    def _track_both(self, edges: NDArray, evened: NDArray, usual: Array | None) -> Array:
+        """Rows of both margins at the shape's columns, 2×180, near the `usual` ones where they are given."""
+        parts, first = [], 0
+        for columns in TRACKED:
             x = np.arange(*columns)
-            pair = track_pair(edges, evened, x, _ROWS)
-            parts.append(Compartment(x.astype(float), pair.femoral.astype(float), pair.tibial.astype(float)))
-            costs.append(pair.cost)
-        quality = float(np.clip(-max(costs) / _CLEAR, 0, 1))
-        # A right knee's lateral side is on the picture's left.
-        margins = Margins(
-            parts[1], parts[0], (_RIGHT_COLUMNS[1] + 8.0, _LEFT_COLUMNS[0] - 8.0), quality, GRID
-        )
-        return margins.scaled(joint.shape[1] / GRID, joint.shape[1])
+            near = None if usual is None else usual[:, first : first + len(x)]
+            rows = _ROWS
+            if near is not None:
+                rows = (max(20, int(near[0].min()) - _AROUND), min(190, int(near[0].max()) + _AROUND))
+            pair = track_pair(edges, evened, x, rows, near)
+            parts.append(np.stack([pair.femoral, pair.tibial]).astype(float))
+            first += len(x)
+        return np.concatenate(parts, 1)
+
+
+@dataclass(frozen=True)
+class _Tracked:
+    """Margins on the grid: rows at the shape's columns, how far they are believed, and the usual shape."""
+
+    margins: Array
+    belief: Array
+    fit: ShapeFit
+
+
+def _belief(edges: NDArray, margins: Array) -> Array:
+    """How far tracked margins are believed by their edges, 0.05…1, 2×180."""
+    x = np.concatenate([np.arange(*columns) for columns in TRACKED])
+    rows = np.clip(np.round(margins).astype(int), 0, GRID - 1)
+    strength = np.stack([-edges[rows[0], x], edges[rows[1], x]])
+    return np.clip(strength / _CLEAR, 0.05, 1)
+
+
+def _settle(found: _Tracked, view: "_View") -> Margins:
+    """Cut the margins into compartments, and settle them at the joint's edges."""
+    ends, parts, clear, first = found.fit.landmarks, [], [], 0
+    for columns, (low, high) in zip(TRACKED, (ends[1:3], ends[3:5]), strict=True):
+        x = np.arange(*columns)
+        rows = found.margins[:, first : first + len(x)]
+        inside = (x >= low) & (x <= high)
+        clear.append(float(found.belief[:, first : first + len(x)][:, inside].mean()))
+        parts.append(view.compartment(x.astype(float), rows, float(low), float(high)))
+        first += len(x)
+    quality = min(clear)
+    if quality < _UNCLEAR:
+        raise BadScan("unclear_margins", "the joint space's margins cannot be told; see the picture")
+    lateral, medial = parts  # a right knee's lateral side is on the picture's left
+    peripheral = view.x_of(ends[[5, 0]])
+    return Margins(
+        medial, lateral, (float(peripheral[0]), float(peripheral[1])), quality, view.joint.shape[1]
+    )
+
+
+class _View:
+    """A right knee's joint on the grid, and back; `zoom` enlarges its middle."""
+
+    def __init__(self, joint: Grey, zoom: float = 1.0) -> None:
+        self.joint = joint
+        height, width = joint.shape
+        self.scale = max(height, width) / GRID / zoom  # pixels of the joint to one of the grid
+        middle = (GRID - 1) / 2
+        self.offset = (width - 1) / 2 - middle * self.scale, (height - 1) / 2 - middle * self.scale
+
+    @cached_property
+    def grid(self) -> NDArray[np.float32]:
+        """The joint on the grid, 224×224; beyond it its edge is repeated."""
+        values = self.joint.astype(np.float32)
+        if self.scale > 1.2:
+            values = cv2.GaussianBlur(values, (0, 0), 0.4 * self.scale)
+        matrix = np.array([[self.scale, 0, self.offset[0]], [0, self.scale, self.offset[1]]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        grid = cv2.warpAffine(values, matrix, (GRID, GRID), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(grid, np.float32)
+
+    def x_of(self, x: Array) -> Array:
+        """Columns of the joint at columns of the grid."""
+        return x * self.scale + self.offset[0]
+
+    def compartment(self, columns: Array, rows: Array, low: float, high: float) -> Compartment:
+        """The margins between two columns of the grid, in pixels of the joint, settled at its edges.
+
+        Args:
+            columns: Of the grid, N.
+            rows: Of both margins on the grid, 2×N.
+            low: The compartment's first column on the grid.
+            high: Its last one.
+        """
+        low, high = max(low, columns[0]), min(high, columns[-1])
+        at = np.arange(low, high + 0.5)
+        ends = np.clip(self.x_of(np.array([low, high])), 0, self.joint.shape[1] - 1)
+        x = np.arange(np.ceil(ends[0]), np.floor(ends[1]) + 1)
+        settled = []
+        for margin, brighter in zip(rows, (False, True), strict=True):
+            coarse = np.interp(at, columns, margin) * self.scale + self.offset[1]
+            fine = refine_margin(self._edges, self.x_of(at), coarse, brighter, _REACH, self.scale)
+            settled.append(np.interp(x, self.x_of(at), fine))
+        middle = (settled[0] + settled[1]) / 2
+        half = np.maximum((settled[1] - settled[0]) / 2, 0.0)
+        return Compartment(x, middle - half, middle + half)
+
+    @cached_property
+    def _edges(self) -> NDArray[np.float32]:
+        return refining_edges(self.joint, self.scale)

@@ -3,7 +3,7 @@
 jsl bench widths --crops COHORT [--knees 400] [--out FOLDER]
 
 COHORT: the table of a copy of knee_kl224 (ID, Img_path, BL_KL_grade, split). The margins of a hundred knees
-of its part val were drawn by us; none of them taught the network. --knees bounds how many others are measured
+of its part val were drawn by us; none of them taught the shape model. --knees bounds how many are measured
 for the widths over KL grades and of mirror images; 0 for all.
 """
 
@@ -22,9 +22,9 @@ from jsl_core.width.agreement import agree, dice, mean_distance
 from jsl_core.width.frame import measure_widths
 from jsl_core.width.joints import FilmJoint, joints_of_file
 from jsl_core.width.margins import Compartment, Margins
-from jsl_core.width.network import SHIPPED_MARGINS
 from jsl_core.width.reader import MarginReader
 from jsl_core.width.region import draw_mask
+from jsl_core.width.shape import SHIPPED_SHAPE
 from jsl_core.width.training import __main__ as training
 from jsl_core.width.training.labels import label_drawn, read_drawn
 
@@ -126,10 +126,10 @@ def main() -> None:
     parser = options(__doc__, "widths")
     parser.add_argument("--crops", type=Path, required=True, help="table of a copy of knee_kl224")
     parser.add_argument("--knees", type=int, default=400, help="for the widths over KL grades; 0 for all")
-    parser.add_argument("--weights", type=Path, default=SHIPPED_MARGINS, help="another network")
+    parser.add_argument("--shape", type=Path, default=SHIPPED_SHAPE, help="another shape model")
     arguments = parser.parse_args()
     table = read_cohort(arguments.crops, needs=["Img_path"], any_split=True)
-    base, reader = arguments.crops.parent, MarginReader.load(arguments.weights)
+    base, reader = arguments.crops.parent, MarginReader.load(arguments.shape)
 
     drawn = measure_drawn(table, base, reader)
     names = ["dice", "dice_between", *(c for c in drawn if c.endswith(("femoral", "tibial")))]

@@ -1,4 +1,4 @@
-"""Trains the margin network: `python -m jsl_core.width.training DST COHORT`.
+"""Trains the shape model of margins: `python -m jsl_core.width.training DST COHORT`.
 
 COHORT is a table of joint crops (ID, Img_path, split); knees of its split train teach, the drawn ones among
 them more often. Tracked margins are kept in DST, so that a second training does not track again.
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from jsl_core.cohort import read_cohort
-from jsl_core.width.network import save_margin_network
+from jsl_core.width.shape import save_shape
+from jsl_core.width.training.fit_shape import fit_shape
 from jsl_core.width.training.labels import (
     KneeLabels,
     label_drawn,
@@ -21,7 +21,6 @@ from jsl_core.width.training.labels import (
     read_grid_picture,
     track_crops,
 )
-from jsl_core.width.training.train import train_margins
 
 DRAWN = Path(__file__).with_name("drawn_train.json")
 
@@ -32,28 +31,21 @@ def knee_digest(knee: str) -> str:
 
 
 def main() -> None:
-    """Read the arguments, label the crops, train, and write `margins.safetensors`."""
+    """Read the arguments, label the crops, train, and write `shape.npz`."""
     parser = argparse.ArgumentParser(prog="python -m jsl_core.width.training", description=__doc__)
-    parser.add_argument("dst", type=Path, help="folder for margins.safetensors and the tracked margins")
+    parser.add_argument("dst", type=Path, help="folder for shape.npz and the tracked margins")
     parser.add_argument("cohort", type=Path, help="table of joint crops, none of them mirrored")
-    parser.add_argument("--steps", type=int, default=1000, help="steps of 16 knees")
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    torch.set_num_threads(1)  # so small a network costs four times as much on two, shared with others
     cv2.setNumThreads(1)
     tracked, drawn = label_cohort(options.cohort, options.dst)
-    print(f"{len(tracked)} tracked, {len(drawn)} drawn knees", flush=True)
-    network = train_margins(
-        tracked,
-        drawn,
-        options.steps,
-        options.seed,
-        options.dst / "checkpoint.pt",
-        lambda step, margins, landmarks: print(
-            f"step {step}  margins {margins:.4f}  landmarks {landmarks:.4f}", flush=True
-        ),
+    model = fit_shape(
+        np.stack([knee.margins for knee in tracked]),
+        np.stack([knee.weights for knee in tracked]),
+        np.stack([knee.margins for knee in drawn]),
+        np.stack([knee.landmarks for knee in drawn]),
     )
-    save_margin_network(network, options.dst / "margins.safetensors")
+    save_shape(model, options.dst / "shape.npz")
+    print(f"{len(tracked)} tracked, {len(drawn)} drawn knees: {options.dst / 'shape.npz'}")
 
 
 def label_cohort(cohort: Path, dst: Path) -> tuple[list[KneeLabels], list[KneeLabels]]:

@@ -11,14 +11,11 @@ from numpy.typing import NDArray
 from jsl_core.dataset.crops import fit_crop, read_crop
 from jsl_core.system.parallel import parallel_map
 from jsl_core.width.refine import refine_margin, refining_edges
+from jsl_core.width.shape import TRACKED
 from jsl_core.width.tracking import GRID, even_out, row_edges, track_pair
 
-__all__ = ["TRACKED", "DrawnKnee", "KneeLabels", "label_drawn", "label_tracked", "read_drawn"]
+__all__ = ["DrawnKnee", "KneeLabels", "label_drawn", "label_tracked", "read_drawn"]
 
-TRACKED = (
-    (14, 104),
-    (120, 210),
-)  # columns on the left and on the right of the grid where margins are tracked
 _ROWS = (76, 170)
 _CLEAR = 1.5  # spreads of edges from which on a tracked margin counts fully
 _POOR, _GOOD = -3.0, -3.9  # cost of a tracked pair: not believed, fully believed
