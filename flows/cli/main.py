@@ -18,14 +18,7 @@ __all__ = ["app", "main"]
 
 _DONE, _FAILED, _WRONG_USAGE, _INTERRUPTED = 0, 1, 2, 130
 
-app = App(
-    name="jsl",
-    help="Knee radiographs to joint-space-loss risk and Kellgren-Lawrence grade. Research use only.",
-    version=__version__,
-    suppress_keyboard_interrupt=False,  # `main` has a line for it
-)
-# By name, so that a command waits for the libraries of no other one.
-for command in (
+_COMMANDS = (
     "pipeline:demo",
     "pipeline:run",
     "pipeline:train",
@@ -41,6 +34,7 @@ for command in (
     "detection:crop",
     "detection:detector",
     "measure:measure",
+    "measure:label",
     "bench:bench",
     "models:models",
     "store:lineage",
@@ -49,8 +43,16 @@ for command in (
     "store:gc",
     "store:link",
     "store:verify",
-):
-    app.command(f"flows.cli.commands.{command}")
+)
+
+app = App(
+    name="jsl",
+    help="Knee radiographs to joint-space-loss risk and Kellgren-Lawrence grade. Research use only.",
+    version=__version__,
+    suppress_keyboard_interrupt=False,  # `main` has a line for it
+)
+for _command in _COMMANDS:  # by name: a command waits for the libraries of no other one
+    app.command(f"flows.cli.commands.{_command}")
 app.command("deployments.apply:deploy", name="deploy", help="Apply the deployments to a Prefect server.")
 app.command("deployments.up:up", name="up", help="Start a server with its UI, workers and the deployments.")
 
@@ -70,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         try:
             words = expand_words([word for word in words if word != "--debug"])
+            if not words or words[0].startswith("-"):
+                _load_commands()
             app(words, exit_on_error=False, print_error=False)
         finally:
             sys.stdout.flush()
@@ -96,6 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"jsl: {error_line(error)}", file=sys.stderr)
         sys.exit(_FAILED)
     sys.exit(_DONE)
+
+
+def _load_commands() -> None:
+    """Import all commands but those that import Prefect: the list of them tells what their docstrings say."""
+    for command in _COMMANDS:
+        app[command.partition(":")[2]]
 
 
 def _discard_output() -> None:

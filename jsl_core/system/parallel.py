@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from types import FunctionType, ModuleType
 from typing import Any, Generic, TypeVar
@@ -21,7 +22,7 @@ from jsl_core.errors import BadScan
 from jsl_core.system.isolation import isolate_children
 from jsl_core.system.progress import PROGRESS, report_wait
 
-__all__ = ["cores", "parallel_map"]
+__all__ = ["cores", "parallel_map", "warm_up_workers"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,6 +35,17 @@ _main_module_lock = threading.Lock()
 def cores() -> int:
     """Count the processor cores that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def warm_up_workers(*modules: str) -> None:
+    """Have modules loaded for the workers of a `parallel_map` to come, while this process loads them, too.
+
+    Args:
+        modules: Those of the work and of the functions bound to it.
+    """
+    isolate_children()
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
+    forkserver.ensure_running()
 
 
 def parallel_map(

@@ -9,6 +9,7 @@ from cyclopts import App
 from flows.cli.options import Flat
 from flows.cli.terminal import Bars
 from jsl_core.config import CropSettings, DetectorTrainSettings, SideTrainSettings
+from jsl_core.system.parallel import warm_up_workers
 
 if TYPE_CHECKING:
     from jsl_core.detection.training.side_metrics import SideAccuracy
@@ -38,6 +39,8 @@ def crop(
         overlay: Also write each picture with its boxes drawn.
         jobs: Worker processes; 0: one per processor core.
     """
+    if jobs != 1:
+        warm_up_workers("jsl_core.detection.folder")
     from jsl_core.detection.folder import CropJob, crop_folder
 
     with Bars() as bars:

@@ -7,11 +7,14 @@ from flows.cli.options import Flat
 from flows.cli.terminal import Bars
 from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.errors import BadSettings, JslError
+from jsl_core.system.parallel import warm_up_workers
 
 if TYPE_CHECKING:  # reading scans needs libraries that the other commands need not wait for
     from jsl_core.imaging import Pseudonyms
 
 __all__ = ["convert", "split"]
+
+_MODULES_OF_WORK = ("jsl_core.imaging.folder", "jsl_core.detection.look")
 
 
 def convert(
@@ -34,6 +37,7 @@ def convert(
         pseudonym_key: File that holds the key of the pseudonyms; without it JSL_PSEUDONYM_KEY does.
         mapping: With --pseudonymise: the table to write of which pseudonym stands for whom.
     """
+    warm_up_workers(*_MODULES_OF_WORK)
     from jsl_core.detection.look import look_at_film
     from jsl_core.imaging import convert_folder
 
@@ -71,6 +75,7 @@ def split(
         pseudonym_key: File that holds the key of the pseudonyms; without it JSL_PSEUDONYM_KEY does.
         mapping: With --pseudonymise: the table to write of which pseudonym stands for whom.
     """
+    warm_up_workers(*_MODULES_OF_WORK)
     from jsl_core.detection.look import look_at_film
     from jsl_core.imaging import split_folder
 
