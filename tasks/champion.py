@@ -86,7 +86,7 @@ def decide(
     `predictions` are the challenger's and the champion's, None where there is no champion. A decision that
     was made before a run was killed stands. Raises Overtaken if the champion changed meanwhile.
     """
-    from jsl_core.evaluation.champion import compare_with_champion
+    from jsl_core.evaluation.champion import compare_with_champion, earlier_decision
 
     registry = Registry(placement.open())
     earlier = [each for each in registry.history(rule.regime) if each.version == challenger.name]
@@ -97,13 +97,28 @@ def decide(
         decision = registry.promote(rule.regime, challenger.name, figures, over="")
     else:
         tables = [_read(placement.open(), each) for each in predictions]
-        comparison = compare_with_champion(tables[0], tables[1], frozen, rule.margin)
+        compared = [
+            earlier_decision(each.action == "promote", each.figures)
+            for each in registry.history(rule.regime)
+            if "figure" in each.figures
+        ]
+        comparison = compare_with_champion(tables[0], tables[1], frozen, rule.margin, compared)
         record = registry.promote if comparison.not_worse else registry.keep
         decision = record(rule.regime, challenger.name, _figures(comparison), over=champion.name)
     create_markdown_artifact(
         _decision_markdown(decision), key="decision", description="Champion and challenger"
     )
     return decision
+
+
+def _reuse_lines(figures: dict[str, Any]) -> list[str]:
+    """How often the test part was asked, and how much that flatters; earlier versions kept neither."""
+    if "decisions" not in figures:
+        return []
+    return [
+        f"| decisions on these knees | {figures['decisions']} |",
+        f"| champion flattered by (expected) | {figures['optimism']:.3f} |",
+    ]
 
 
 def _read(store: Store, predictions: Artifact) -> pd.DataFrame:
@@ -126,7 +141,8 @@ def _decision_markdown(decision: Decision) -> str:
             "|---|---|",
             f"| challenger {decision.version} | {figures['challenger']:.3f} |",
             f"| champion {decision.over} | {figures['champion']:.3f} |",
-            f"| difference [95 %] | {figures['difference']:+.3f} {interval} |",
+            f"| difference [{figures.get('level', 0.95):.1%}] | {figures['difference']:+.3f} {interval} |",
             f"| margin | {figures['margin']:.3f} |",
+            *_reuse_lines(figures),
         ]
     return "\n".join(lines)

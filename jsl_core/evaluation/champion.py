@@ -1,8 +1,9 @@
 """The paired comparison of champion and challenger, which decides whether the champion is replaced."""
 
-from collections.abc import Set
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, replace
+from statistics import NormalDist
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,18 +12,21 @@ from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RIS
 from jsl_core.cohort.persons import person_key, person_keys
 from jsl_core.errors import JslError
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
-from jsl_core.evaluation.statistics.delong import auc_difference, auc_interval
+from jsl_core.evaluation.statistics.delong import Difference, auc_difference, auc_interval
 from jsl_core.evaluation.statistics.metrics import grade_scores
+from jsl_core.evaluation.statistics.reuse import EarlierDecision, expected_optimism, interval_level
 from jsl_core.learning.model.calibration import called_grades
 
-__all__ = ["Comparison", "compare_with_champion"]
+__all__ = ["Comparison", "compare_with_champion", "earlier_decision"]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A figure (larger is better) of both models on the same knees.
 
-    `low` and `high` are the 95 % interval of `difference`, the challenger's figure less the champion's.
+    `low` and `high` are the interval of `difference`, the challenger's figure less the champion's, at
+    `level`: that of this decision, number `decisions` on these knees. `optimism` is by how much the champion's
+    figure, after this decision, is expected to flatter it (see `expected_optimism`).
     """
 
     figure: Literal["AUC", "quadratic kappa"]
@@ -34,6 +38,9 @@ class Comparison:
     margin: float
     knees: int
     participants: int
+    level: float
+    decisions: int
+    optimism: float
 
     @property
     def not_worse(self) -> bool:
@@ -42,12 +49,17 @@ class Comparison:
 
 
 def compare_with_champion(
-    challenger: pd.DataFrame, champion: pd.DataFrame, frozen: Set[str], margin: float
+    challenger: pd.DataFrame,
+    champion: pd.DataFrame,
+    frozen: Set[str],
+    margin: float,
+    earlier: Sequence[EarlierDecision] = (),
 ) -> Comparison:
     """Compare two models on the knees of the frozen participants that both predicted.
 
-    AUC by DeLong's paired test with both knees of a participant as one cluster; kappa by 2,000 bootstrap
-    samples of participants.
+    AUC by the paired test with both knees of a participant as one cluster; kappa by 2,000 bootstrap samples
+    of participants. The same knees were asked before, and the more often they are, the surer a decision must
+    be: see `interval_level`.
 
     Args:
         challenger: Predictions with ID, participant, BL_KL_grade, JSL_Prog and jsl_risk, or kl_0…kl_4 where
@@ -55,6 +67,7 @@ def compare_with_champion(
         champion: The same of the champion.
         frozen: Participants that neither model was trained or chosen on.
         margin: The loss of AUC or kappa that is accepted.
+        earlier: What was decided on these knees before, oldest first.
 
     Raises:
         JslError: If these knees allow no comparison.
@@ -74,30 +87,56 @@ def compare_with_champion(
             "be compared; check that its participants are still in the cohort table"
         )
     participants = both["participant"].to_numpy()
-    return (_compare_auc if by_risk else _compare_kappa)(both, truth, participants, margin)
+    decisions = len(earlier) + 1
+    level = interval_level(decisions)
+    new, old, test = (_auc_difference if by_risk else _kappa_difference)(both, truth, participants, level)
+    comparison = Comparison(
+        figure="AUC" if by_risk else "quadratic kappa",
+        challenger=new,
+        champion=old,
+        difference=test.value,
+        low=test.low,
+        high=test.high,
+        margin=margin,
+        knees=len(both),
+        participants=len(np.unique(participants)),
+        level=level,
+        decisions=decisions,
+        optimism=0.0,
+    )
+    this = earlier_decision(comparison.not_worse, asdict(comparison))
+    return replace(comparison, optimism=expected_optimism([*earlier, this]))
 
 
-def _compare_auc(
-    both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, margin: float
-) -> Comparison:
-    new, old = both[RISK].to_numpy(float), both[f"{RISK}_champion"].to_numpy(float)
-    test = auc_difference(truth == 1, new, old, participants)
-    return Comparison(
-        "AUC",
-        auc_interval(truth == 1, new).value,
-        auc_interval(truth == 1, old).value,
-        test.value,
-        test.low,
-        test.high,
-        margin,
-        len(both),
-        len(np.unique(participants)),
+def earlier_decision(promoted: bool, figures: Mapping[str, Any]) -> EarlierDecision:
+    """A decision as `expected_optimism` takes it.
+
+    Args:
+        promoted: Whether the challenger became champion.
+        figures: Of its comparison, as the registry keeps them; records of earlier versions are of level 0.95.
+    """
+    width = NormalDist().inv_cdf(0.5 + figures.get("level", 0.95) / 2)
+    return EarlierDecision(
+        promoted=promoted,
+        error=(figures["high"] - figures["low"]) / (2 * width),
+        bar=figures["difference"] - figures["low"] - figures["margin"],
     )
 
 
-def _compare_kappa(
-    both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, margin: float
-) -> Comparison:
+def _auc_difference(
+    both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, level: float
+) -> tuple[float, float, Difference]:
+    """The challenger's AUC, the champion's, and their difference."""
+    new, old = both[RISK].to_numpy(float), both[f"{RISK}_champion"].to_numpy(float)
+    areas = (auc_interval(truth == 1, risk).value for risk in (new, old))
+    return *areas, auc_difference(truth == 1, new, old, participants, level)
+
+
+def _kappa_difference(
+    both: pd.DataFrame, truth: np.ndarray, participants: np.ndarray, level: float
+) -> tuple[float, float, Difference]:
+    """The challenger's kappa, the champion's, and their difference with its interval."""
+
     def kappas(truth: np.ndarray, new: np.ndarray, old: np.ndarray) -> dict[str, float]:
         a, b = grade_scores(truth, new)["kappa"], grade_scores(truth, old)["kappa"]
         return {"new": a, "old": b, "difference": a - b}
@@ -106,14 +145,12 @@ def _compare_kappa(
     old = called_grades(both[[f"{name}_champion" for name in GRADE_PROBABILITIES]].to_numpy())
     intervals = bootstrap_intervals(kappas, participants, truth.astype(np.int64), new, old, resamples=2000)
     difference = intervals["difference"]
-    return Comparison(
-        "quadratic kappa",
-        intervals["new"].value,
-        intervals["old"].value,
-        difference.value,
-        difference.low,
-        difference.high,
-        margin,
-        len(both),
-        len(np.unique(participants)),
-    )
+    if np.array_equal(new, old):
+        test = Difference(0.0, 0.0, 0.0, 1.0)
+    else:  # 2,000 samples tell 95 %, not the far tails: wider as the normal distribution is
+        wider = NormalDist().inv_cdf(0.5 + level / 2) / NormalDist().inv_cdf(0.975)
+        low, high = (
+            difference.value + wider * (end - difference.value) for end in (difference.low, difference.high)
+        )
+        test = Difference(difference.value, low, high, float("nan"))
+    return intervals["new"].value, intervals["old"].value, test

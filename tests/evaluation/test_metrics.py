@@ -97,8 +97,8 @@ def test_a_handful_of_knees_without_a_mistake_makes_no_model_perfect() -> None:
 
 
 def test_newcombes_score_interval_is_reproduced() -> None:
-    # A limit is the AUC whose own standard deviation (Hanley and McNeil 1982, with Q1 and Q2) is 1/1.96 of the
-    # distance to what was seen; the mean of the two numbers stands for either in the weights of Q1 and Q2.
+    # A limit is the AUC whose own standard deviation (Hanley and McNeil 1982, with Q1 and Q2) is 1/1.96 of
+    # the distance to what was seen; the mean of the two numbers stands for either in their weights.
     low = auc_interval([True] * 10 + [False] * 30, np.arange(40)[::-1]).low
     weight = (10 + 30) / 2 - 1
     deviation = math.sqrt(
@@ -294,7 +294,7 @@ def test_a_source_that_adds_nothing_loses_nothing_and_the_other_all_that_is_abov
     image = np.log(RISK / (1 - RISK))
     rows = predictions().assign(jsl_from_image=image, jsl_from_factors=0.0)
     figures = evaluate_predictions(rows, 0.4, EvaluateSettings(bootstrap=0))["jsl"]
-    assert figures["sources"]["factors"] == {"auc_lost": 0.0, "spread": 0.0}
+    assert figures["sources"]["factors"] == pytest.approx({"auc_lost": 0.0, "spread": 0.0}, abs=1e-9)
     above = oracle.roc_auc_score(POSITIVE, RISK) - 0.5
     assert figures["sources"]["image"]["auc_lost"] == pytest.approx(above, abs=0.01)
     assert evaluate_predictions(predictions(), 0.4, EvaluateSettings(bootstrap=0))["jsl"]["sources"] is None

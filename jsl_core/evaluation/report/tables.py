@@ -77,7 +77,7 @@ def tabulate_thresholds(models: Mapping[str, Figures]) -> Rows:
 
 
 def tabulate_sources(models: Mapping[str, Figures]) -> Rows:
-    """Tabulate what image and risk factors contribute to each model that has both; the header alone for none."""
+    """Tabulate what image and risk factors contribute to each model that has both."""
     rows = [
         [
             TITLES.get(name, name),
