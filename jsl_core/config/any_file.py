@@ -9,6 +9,7 @@ from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.retrain import load_lab
 from jsl_core.config.sources import Preset
 from jsl_core.config.sweep import load_sweep, trials_of
+from jsl_core.errors import BadSettings
 
 __all__ = ["load_any_file"]
 
@@ -29,7 +30,10 @@ def load_any_file(
     tables = read_toml(file).keys()
     if "sweep" in tables:
         settings, search = load_sweep(file, preset, options)
-        trials_of(settings, search)
+        try:
+            trials_of(settings, search)
+        except BadSettings as error:
+            raise BadSettings(f"{file}: {error}") from None
         return settings
     if tables & {"watch", "retrain"}:
         return load_lab(file, options, preset).settings

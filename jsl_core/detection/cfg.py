@@ -1,5 +1,6 @@
 """Darknet configuration files: the `.cfg` that describes a network, read and written."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,15 +40,18 @@ class Section:
         """The comma-separated numbers of an option.
 
         Raises:
-            DetectorError: Where one is no number.
+            DetectorError: Where one is no number, or infinite.
         """
         text = self.options.get(key)
         if text is None:
             return tuple(default)
         try:
-            return tuple(float(part) for part in text.split(",") if part.strip())
+            values = tuple(float(part) for part in text.split(",") if part.strip())
         except ValueError:
-            raise DetectorError(f"[{self.kind}] {key}={text} should be numbers; correct the cfg") from None
+            values = (math.nan,)
+        if not all(map(math.isfinite, values)):
+            raise DetectorError(f"[{self.kind}] {key}={text[:80]} should be numbers; correct the cfg")
+        return values
 
 
 def parse_cfg(text: str, name: str = "cfg") -> tuple[Section, ...]:

@@ -63,7 +63,7 @@ def read_safetensors(layout: Layout, path: Path, no_pair: str) -> tuple[Weights,
         no_pair: What to say where it holds others, or is damaged.
 
     Raises:
-        DetectorError: Where the file cannot be read or does not fit the layout exactly.
+        DetectorError: Where the file cannot be read, does not fit the layout, or holds what is not finite.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -77,6 +77,8 @@ def read_safetensors(layout: Layout, path: Path, no_pair: str) -> tuple[Weights,
         raise DetectorError(no_pair) from error
     if {name: array.shape for name, array in weights.items()} != dict(layout.parameters()):
         raise DetectorError(no_pair)
+    if not all(np.isfinite(array).all() for array in weights.values()):
+        raise DetectorError(f"{path.name} holds numbers that are not finite; train or copy the weights again")
     return weights, metadata
 
 
