@@ -23,7 +23,8 @@ _COLUMNS = {
 class FactorEncoder:
     """How each factor column becomes inputs; all numbers were fitted on training rows.
 
-    `fill` replaces a missing value: the median of a measurement, the most frequent code otherwise.
+    `fill` replaces a missing value: the median of a measurement, the most frequent code otherwise, unless in
+    the seed's way.
     Measurements and codes are standardised with `mean` and `scale`; one-hot inputs stay 0 or 1.
     """
 
@@ -34,7 +35,11 @@ class FactorEncoder:
 
     @classmethod
     def fit(
-        cls, rows: pd.DataFrame, which: Literal["all", "clinical"] = "all", scaled: bool = True
+        cls,
+        rows: pd.DataFrame,
+        which: Literal["all", "clinical"] = "all",
+        scaled: bool = True,
+        impute: Literal["typical", "seed"] = "typical",
     ) -> "FactorEncoder":
         """Fit the encoding on training rows.
 
@@ -42,6 +47,7 @@ class FactorEncoder:
             rows: Training rows of a cohort table.
             which: All factors, or those that need no expert reading of the film.
             scaled: Whether measurements are standardised; not in the seed.
+            impute: The median, or the most frequent code; in the seed the mean, and no knee injury.
 
         Raises:
             BadTable: If a factor is missing in every row.
@@ -55,7 +61,7 @@ class FactorEncoder:
                     f"{column} is missing for every training knee; fill the column"
                     + (", or set factors to clinical" if column not in _COLUMNS["clinical"] else "")
                 )
-            fill.append(float(known.median() if column in _MEASURED else known.mode().iloc[0]))
+            fill.append(_fill(column, known, impute))
             filled = _codes(column, rows[column].fillna(fill[-1]))
             standardise = scaled and column not in _ONE_HOT
             mean.append(float(filled.mean()) if standardise else 0.0)
@@ -97,6 +103,15 @@ class FactorEncoder:
     def from_json(cls, record: dict[str, Any]) -> "FactorEncoder":
         """The encoding that `to_json` wrote."""
         return cls(**{name: tuple(value) for name, value in record.items()})
+
+
+def _fill(column: str, known: pd.Series, impute: Literal["typical", "seed"]) -> float:
+    """What stands for a missing value of a column."""
+    if impute == "seed" and column == "Knee_Injury":
+        return 0.0
+    if column in _MEASURED:
+        return float(known.mean() if impute == "seed" else known.median())
+    return float(known.mode().iloc[0])
 
 
 def _codes(column: str, values: pd.Series) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from jsl_core.config.evaluate import EvaluateSettings
 from jsl_core.config.pack import PackSettings
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.prepare import CropSettings, SplitSettings
@@ -31,7 +32,8 @@ def pipeline_preset(name: Preset) -> PipelineSettings:
         name="seed",
         sources=sources,
         split=SplitSettings(at="half"),
-        crop=CropSettings(box="predicted", margin_px=5),
+        crop=CropSettings(box="predicted", margin_px=5, score=0.5, nms_iou=0.45),
+        evaluate=EvaluateSettings(saliency="gradient"),
         pack=PackSettings(size=224, split_by="knee", val=300 / 4163, test=300 / 4163),
         training=training_preset(name),
     )

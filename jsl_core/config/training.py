@@ -23,12 +23,14 @@ _IMAGE = (
     "band",
     "augment",
     "inherit_heads",
+    "second_look",
+    "calibrate",
     "precision",
     "compile",
     "device",
 )
 _PACKAGED = re.compile(r"timm/(?:tf_)?efficientnet_lite([0-4])")  # see learning/model/timm_networks.py
-_FACTORS = ("factors", "scale_factors")
+_FACTORS = ("factors", "scale_factors", "impute")
 
 
 _Weights = Annotated[
@@ -103,10 +105,11 @@ class RegimeSettings(Settings):
     average: float = Field(
         0.0, ge=0, lt=1, title="Weight average", description="Decay per step of a moving average; 0: none."
     )
-    keep: Literal["loss", "score"] = Field(
+    keep: Literal["loss", "score", "accuracy"] = Field(
         "loss",
         title="Kept epoch",
-        description="The epoch of the lowest validation loss, or of the highest kappa or AUC.",
+        description="The epoch of the lowest validation loss, of the highest AUC or else kappa, or of the "
+        "highest accuracy of the grade (the seed's kl).",
     )
     patience: int = Field(
         0, ge=0, title="Patience", description="Stop after so many epochs without a better one; 0: never."
@@ -144,6 +147,12 @@ class TrainingSettings(Settings):
     )
     scale_factors: bool = Field(
         True, title="Scale factors", description="Standardise the risk factors. Off in the seed."
+    )
+    impute: Literal["typical", "seed"] = Field(
+        "typical",
+        title="Missing factors",
+        description="Median of the training knees, or their most frequent code; in the seed the mean, and no "
+        "injury.",
     )
     factor_width: int = Field(128, ge=1, title="Factor layer", description="Width of the risk-factor layer.")
     factor_nonlinear: bool = Field(True, title="Non-linear factors", description="Off in the seed.")
@@ -202,6 +211,14 @@ class TrainingSettings(Settings):
         True,
         title="Inherit heads",
         description="A head that the parent has too goes on from there. Off in the seed: heads start anew.",
+    )
+    second_look: bool = Field(
+        True,
+        title="Second look",
+        description="Average with the knee's mirror image where validation favours it. Off in the seed.",
+    )
+    calibrate: bool = Field(
+        True, title="Calibrate", description="Temperature on the validation knees. Off in the seed."
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", title="Precision", description="auto: bf16 where the processor or GPU is faster so."

@@ -50,6 +50,7 @@ def _seed() -> TrainingSettings:
             step_factor=factor,
             weight_decay=0.0,
             dropout=0.0,
+            keep="score",
         )
 
     halved = {"balance": "halve"}
@@ -69,8 +70,11 @@ def _seed() -> TrainingSettings:
         multitask_from_kl=False,
         inherit_heads=False,
         stack=False,
+        impute="seed",
+        second_look=False,
+        calibrate=False,
         precision="fp32",
-        kl=recipe(10, 1e-4),
+        kl=recipe(10, 1e-4).model_copy(update={"keep": "accuracy"}),
         jsl_image=recipe(15, 5e-5).model_copy(update=halved),
         jsl_joint_frozen=recipe(10, 1e-3, factor=0.8, every=3).model_copy(update=halved),
         jsl_joint=recipe(20, 5e-5).model_copy(

@@ -25,8 +25,8 @@ class Comparison:
     """A figure (larger is better) of both models on the same knees.
 
     `low` and `high` are the interval of `difference`, the challenger's figure less the champion's, at
-    `level`: that of this decision, number `decisions` on these knees. `optimism` is by how much the champion's
-    figure, after this decision, is expected to flatter it (see `expected_optimism`).
+    `level`: that of this decision, number `decisions` on these knees. `optimism` is by how much the figure of
+    the champion, after this decision, is expected to flatter it (see `expected_optimism`).
     """
 
     figure: Literal["AUC", "quadratic kappa"]
@@ -128,8 +128,8 @@ def _auc_difference(
 ) -> tuple[float, float, Difference]:
     """The challenger's AUC, the champion's, and their difference."""
     new, old = both[RISK].to_numpy(float), both[f"{RISK}_champion"].to_numpy(float)
-    areas = (auc_interval(truth == 1, risk).value for risk in (new, old))
-    return *areas, auc_difference(truth == 1, new, old, participants, level)
+    first, second = (auc_interval(truth == 1, risk).value for risk in (new, old))
+    return first, second, auc_difference(truth == 1, new, old, participants, level)
 
 
 def _kappa_difference(

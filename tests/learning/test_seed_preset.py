@@ -1,7 +1,10 @@
 """Preset `seed` is the notebooks' recipe, row by row."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from jsl_core.cohort import FactorEncoder
 from jsl_core.config import Regime, pipeline_preset
 from jsl_core.training.schedule import learning_rate
 
@@ -56,3 +59,37 @@ def test_every_other_preset_corrects_the_seed_s_errors() -> None:
         assert all(training.of(regime).balance == "none" for regime in training.regimes)
         assert all(training.of(regime).weight_decay > 0 for regime in training.regimes)
         assert all(training.of(regime).dropout > 0 for regime in training.regimes)
+
+
+def test_what_is_kept_imputed_and_told_is_the_notebooks_way() -> None:
+    settings = pipeline_preset("seed")
+    training = settings.training
+    assert training.kl.keep == "accuracy"
+    assert training.jsl_image.keep == training.jsl_joint.keep == training.multitask.keep == "score"
+    assert (training.impute, training.second_look, training.calibrate, training.stack) == (
+        "seed",
+        False,
+        False,
+        False,
+    )
+    assert (settings.crop.score, settings.crop.nms_iou) == (0.5, 0.45)
+    assert settings.evaluate.saliency == "gradient"
+
+
+def test_missing_factors_are_the_mean_and_no_injury() -> None:
+    rows = pd.DataFrame(
+        {
+            "Age": [50.0, 60.0, 61.0],
+            "Sex": [1.0, 1.0, 2.0],
+            "BMI": [20.0, 30.0, np.nan],
+            "Knee_Injury": [1.0, 1.0, np.nan],
+            "Alignment_degree": [0.0, 0.0, 3.0],
+            "Race": [1.0, 1.0, 2.0],
+            "BL_KL_grade": [2.0, 2.0, 3.0],
+        }
+    )
+    seed = FactorEncoder.fit(rows, "all", False, "seed")
+    fill = dict(zip(seed.columns, seed.fill, strict=True))
+    assert (fill["Age"], fill["BMI"], fill["Alignment_degree"], fill["Knee_Injury"]) == (57, 25, 1, 0)
+    typical = FactorEncoder.fit(rows, "all", False)
+    assert dict(zip(typical.columns, typical.fill, strict=True))["Knee_Injury"] == 1

@@ -49,7 +49,7 @@ def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fol
     progressed = table[PROGRESSION].to_numpy()
     known = ~np.isnan(progressed)
     train, val = (known & (table["split"] == split).to_numpy() for split in ("train", "val"))
-    encoder = FactorEncoder.fit(table[train], settings.factors, settings.scale_factors)
+    encoder = FactorEncoder.fit(table[train], settings.factors, settings.scale_factors, settings.impute)
     inputs = encoder.transform(table).astype(np.float64)
     weights: dict[str, np.ndarray] = {}
     if settings.risk_model == "logistic":

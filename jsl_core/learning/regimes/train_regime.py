@@ -83,7 +83,9 @@ def train_regime(
     )
     encoder = None
     if joint and settings.factors != "none":
-        encoder = FactorEncoder.fit(packed.table.iloc[train], settings.factors, settings.scale_factors)
+        encoder = FactorEncoder.fit(
+            packed.table.iloc[train], settings.factors, settings.scale_factors, settings.impute
+        )
     trainer = _build_trainer(job, settings, packed, encoder, balance, (train, val), group)
     parent = _weights_digest(job.parent)
     key = [_CHECKPOINT_FORMAT, job.regime, packed.digest, keyed_settings(settings), parent]
@@ -95,10 +97,10 @@ def train_regime(
     if not group.is_main:
         return
     everything = torch.arange(len(packed.table), device=trainer.train_rows.device)
-    outputs, flip = _predict_with_flip_if_better(trainer, everything)
+    outputs, flip = _predict_with_flip_if_better(trainer, everything, settings.second_look)
     logits = {name: values.float().cpu().numpy() for name, values in outputs.items()}
     shift = -balance.log_odds if "jsl" in logits else 0.0
-    temperatures, thresholds = _calibrate(logits, packed.table, val, shift)
+    temperatures, thresholds = _calibrate(logits, packed.table, val, shift, settings.calibrate)
     bundle = ModelBundle(
         regime=job.regime,
         network=trainer.network.cpu().eval(),
@@ -231,7 +233,7 @@ def _initial_network(
 
 
 def _predict_with_flip_if_better(
-    trainer: Trainer, rows: torch.Tensor
+    trainer: Trainer, rows: torch.Tensor, second_look: bool
 ) -> tuple[dict[str, torch.Tensor], bool]:
     """The logits of `rows`, and whether they are means over each knee and its mirror image.
 
@@ -240,7 +242,7 @@ def _predict_with_flip_if_better(
     network, data, val = trainer.network, trainer.data, trainer.val_rows
     loss = trainer.judged_by or trainer.objective
     outputs = predict_logits(network, data, rows, trainer.features)
-    if trainer.features is not None:
+    if trainer.features is not None or not second_look:
         return outputs, False
     mirror = replace(data, mirrored=~data.mirrored)
     straight = {name: logits[val] for name, logits in outputs.items()}
@@ -270,7 +272,7 @@ def _common_scale(table: pd.DataFrame) -> float | None:
 
 
 def _calibrate(
-    logits: dict[str, np.ndarray], table: pd.DataFrame, val: np.ndarray, shift: float
+    logits: dict[str, np.ndarray], table: pd.DataFrame, val: np.ndarray, shift: float, calibrate: bool
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Temperature by head and operating point, on the validation knees.
 
@@ -279,13 +281,14 @@ def _calibrate(
         table: With the labels, N rows.
         val: Rows of the validation knees.
         shift: Added to the logits of progression, of which training saw more than there is.
+        calibrate: Whether temperatures are sought; 1 otherwise.
     """
     temperatures, thresholds = {}, {}
     for head, values in logits.items():
         labels = table[_COLUMNS[head]].to_numpy()[val]
         known = ~np.isnan(labels)
         scores = values[val][known] + (shift if head == "jsl" else 0.0)
-        temperatures[head] = temperature(scores, labels[known])
+        temperatures[head] = temperature(scores, labels[known]) if calibrate else 1.0
         if head == "jsl":
             thresholds[head] = best_threshold(sigmoid(scores[:, 0] / temperatures[head]), labels[known])
     return temperatures, thresholds

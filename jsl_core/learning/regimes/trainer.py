@@ -256,6 +256,8 @@ class Trainer:
         """What the best epoch has the least of."""
         if self.settings.keep == "loss":
             return val_loss
+        if self.settings.keep == "accuracy" and "accuracy" in scores:
+            return -scores["accuracy"]
         return -scores["auc" if "auc" in scores else "kappa"]
 
     def _head_parameters(self) -> list[nn.Parameter]:
