@@ -19,7 +19,8 @@ __all__ = ["MarginReader"]
 _ROWS = (70, 176)  # of the grid, in which a femoral margin may begin
 _AROUND = 22  # rows on either side of the usual shape that are tracked a second time
 _CLEAR = 1.5  # spreads of edges from which on a tracked margin is fully believed
-_STRAY = 3.0  # pixels from the usual shape beyond which the shape is put in a margin's place
+_STIFF_FIRST, _STIFF = 40.0, 4.0  # price of an unusual shape, before and after the second tracking
+_STRAY = 5.0  # pixels from the usual shape beyond which the shape is put in a margin's place
 _REACH = 1.25  # pixels of the grid by which a margin may move to the edge
 _UNCLEAR = 0.25  # quality below which there is nothing to measure
 _LARGER = 1 / 0.86  # a crop of 1.45 plateaus beside one of 1.25
@@ -75,10 +76,10 @@ class MarginReader:
         if not np.abs(evened).max() > 0:
             raise BadScan("unclear_margins", "the picture is even; no joint space can be told from it")
         margins = self._track_both(edges, evened, None)
-        fit = self.shape.fit(margins, _belief(edges, margins))
+        fit = self.shape.fit(margins, _belief(edges, margins), _STIFF_FIRST)
         margins = self._track_both(edges, evened, fit.margins)
         belief = _belief(edges, margins)
-        fit = self.shape.fit(margins, belief)
+        fit = self.shape.fit(margins, belief, _STIFF)
         near = np.abs(margins - fit.margins) <= _STRAY
         return _Tracked(np.where(near, margins, fit.margins), belief * near, fit)
 

@@ -28,7 +28,6 @@ LANDMARKS = (
 )
 _ROUNDS = 12  # of reweighting, after which a fit no longer changes
 _OUTLIER = 2.5  # pixels from the shape from which on a place counts half
-_STIFF = 2.0  # price of an unusual shape: pixels squared to one spread squared
 
 Array = NDArray[np.float64]
 
@@ -66,20 +65,22 @@ class ShapeModel:
     spreads: Array
     landmarks: Array
 
-    def fit(self, margins: Array, weights: Array) -> ShapeFit:
+    def fit(self, margins: Array, weights: Array, stiff: float) -> ShapeFit:
         """Fit the shape to margins, outliers counting less and less.
 
         Args:
             margins: Rows of the femoral and the tibial margin, 2×180.
             weights: How far they are believed, 0…1, 2×180.
+            stiff: Price of an unusual shape, in pixels squared to one spread squared. As neighbours stray
+                together, many pixels off count little more than one.
         """
         rows, belief = margins.ravel(), weights.ravel() + 1e-3
         basis = np.vstack([self.modes, np.ones(len(rows))])
-        stiff = np.diag([*(_STIFF / self.spreads**2), 0.0])
+        hold = np.diag([*(stiff / self.spreads**2), 0.0])
         share = belief
         for _ in range(_ROUNDS):
             weighted = basis * share
-            solved = np.linalg.solve(weighted @ basis.T + stiff, weighted @ (rows - self.mean))
+            solved = np.linalg.solve(weighted @ basis.T + hold, weighted @ (rows - self.mean))
             fitted = self.mean + solved @ basis
             share = belief / (1 + ((rows - fitted) / _OUTLIER) ** 2)
         unusual = solved[:-1] / self.spreads

@@ -133,6 +133,8 @@ def main() -> None:
 
     drawn = measure_drawn(table, base, reader)
     names = ["dice", "dice_between", *(c for c in drawn if c.endswith(("femoral", "tibial")))]
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    drawn.to_csv(arguments.out.with_suffix(".drawn.csv"), index=False)
     figures: dict[str, object] = {"drawn": len(drawn), **drawn[names].mean().to_dict()}
     grades = sorted(drawn["grade"].unique())
     means = drawn.groupby("grade")[names].mean()
@@ -158,7 +160,6 @@ def main() -> None:
     lost = int(widths["medial"].isna().sum())
     print(f"{len(widths)} knees, {lost} not measured")
     figures |= {"knees": len(widths), "not_measured": lost, "by_grade": by_grade.to_dict()}
-    drawn.to_csv(arguments.out.with_suffix(".drawn.csv"), index=False)
     series = {name: list(by_grade[name]) for name in by_grade}
     keep(arguments.out, figures, bars("Least width", [f"KL {g}" for g in by_grade.index], series, "pixels"))
 

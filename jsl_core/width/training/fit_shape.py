@@ -9,6 +9,7 @@ __all__ = ["MODEL_COLUMNS", "fit_shape"]
 
 MODEL_COLUMNS = np.concatenate([np.arange(*columns) for columns in TRACKED])
 _MODES, _DECIDING = 24, 10  # modes of the shape, and how many of them the landmarks follow
+_STIFF = 2.0  # of drawn margins, which are right
 _HELD = 30.0  # knees' worth of holding the landmarks to their mean
 _ROUNDS, _KEPT = 3, 95.0  # of leaving out the knees that fit worst, percent
 _BELIEVED = 0.35  # mean weight from which on a knee counts
@@ -49,7 +50,7 @@ def _fit_landmarks(model: ShapeModel, drawn: Array, landmarks: Array) -> Array:
     for margins in drawn[..., MODEL_COLUMNS].astype(float):
         known = np.isfinite(margins)
         rows = np.where(known, margins, np.nanmedian(margins))
-        unusual.append(model.fit(rows, known.astype(float)).unusual)
+        unusual.append(model.fit(rows, known.astype(float), _STIFF).unusual)
     design = np.column_stack([np.array(unusual)[:, :_DECIDING], np.ones(len(unusual))])
     hold = np.diag([_HELD] * _DECIDING + [0.0])
     return np.linalg.solve(design.T @ design + hold, design.T @ landmarks)
