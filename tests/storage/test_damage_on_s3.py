@@ -1,6 +1,9 @@
-"""A run on a bucket in which bits were flipped makes good what is damaged, as on a folder."""
+"""A run on a bucket whose bits are flipped and whose server is killed ends as one on a whole folder."""
 
 import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,7 +36,29 @@ def flip_bits(folder: Path, count: int) -> None:
         path.write_bytes(bytes(data))
 
 
-def test_flipped_bits_in_a_bucket_are_made_good_in_one_run(tmp_path: Path, fresh: pytest.MonkeyPatch) -> None:
+@contextmanager
+def restarts(mortal: MortalServer, count: int) -> Iterator[None]:
+    """Kill the server so often while the block is at work, each time for two seconds."""
+    ended = threading.Event()
+
+    def restart() -> None:
+        for _ in range(count):
+            if ended.wait(1.0):
+                return
+            mortal.kill()
+            ended.wait(2.0)
+            mortal.start()
+
+    thread = threading.Thread(target=restart)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+def test_flipped_bits_in_a_bucket_are_made_good_in_one_run_whose_server_is_killed(
+    tmp_path: Path, fresh: pytest.MonkeyPatch
+) -> None:
     write_phantom(tmp_path, PhantomSettings(patients=6, seed=3, long_side=(500, 600)), jobs=1)
     places = {"scans": str(tmp_path / "scans"), "cohort": str(tmp_path / "JSL.csv"), "jobs": 1}
     with MortalServer(tmp_path / "buckets") as mortal:
@@ -47,7 +72,8 @@ def test_flipped_bits_in_a_bucket_are_made_good_in_one_run(tmp_path: Path, fresh
         fresh.setenv("JSL_CACHE_DIR", str(tmp_path / "another machine"))
         forget_stores()
         again = settings.model_copy(update={"crop": settings.crop.model_copy(update={"margin_px": 3})})
-        with_margin = run(again)
+        with restarts(mortal, 3):
+            with_margin = run(again)
         assert with_margin != whole
         store = open_store(settings.store)
         verify_store(store, mend=True)
