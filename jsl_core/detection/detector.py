@@ -76,7 +76,7 @@ class Detector:
             height, width = image.shape
             trimmed = trim_padding((width, height), size, self.layout.stride) if self.trim else size
             groups.setdefault(trimmed, []).append(number)
-        found = {}
+        found: dict[int, tuple[Boxes, NDArray[np.float32]]] = {}
         for trimmed, numbers in groups.items():
             batch = [images[number] for number in numbers]
             found |= zip(numbers, self._boxes_of_batch(batch, score, nms_iou, trimmed), strict=True)
