@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["models", "promote", "rollback", "show", "table"]
 
 models = App(name="models", help="The registry of models: what there is, who is champion, and why.")
+models.command("flows.cli.commands.import_model:import_file", name="import")
 
 _STORE = "jsl-home/store"
 
