@@ -24,8 +24,9 @@ _STRAY = 5.0  # pixels from the usual shape beyond which the shape is put in a m
 _REACH = 1.25  # pixels of the grid by which a margin may move to the edge
 _UNCLEAR = 0.25  # quality below which there is nothing to measure
 _LARGER = 1 / 0.86  # a crop of 1.45 plateaus beside one of 1.25
-_GOOD_FIT = 1.1  # residual in pixels from which on the other size is tried
-_BETTER = 0.75  # share of the residual that it must come down to
+_GOOD_FIT = 0.7  # residual in pixels from which on the other size is tried
+_NO_KNEE = 0.95  # residual in pixels beyond which there is no joint: 0.75 on the worst of 100 drawn knees
+_BETTER = 0.85  # share of the residual that it must come down to
 
 Grey = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -68,6 +69,8 @@ class MarginReader:
             other = self._track(larger)
             if other.fit.residual < _BETTER * found.fit.residual:
                 view, found = larger, other
+        if found.fit.residual > _NO_KNEE:
+            raise BadScan("unclear_margins", "the margins have no shape that knees have; see the picture")
         return _settle(found, view)
 
     def _track(self, view: "_View") -> "_Tracked":
