@@ -57,7 +57,7 @@ class Soak:
     films: list[Path]
     server: MortalServer
     rng: random.Random
-    runs: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    runs: dict["subprocess.Popen[bytes]", Path] = field(default_factory=dict)  # with their logs
     counts: Counter[str] = field(default_factory=Counter)
     killed: set[int] = field(default_factory=set)
 
@@ -97,15 +97,16 @@ class Soak:
         if len(self.runs) < _MOST_RUNS:
             log = self.home / "logs" / f"{self.counts['run']}.log"
             with log.open("wb") as file:
-                self.runs.append(
-                    subprocess.Popen(self.command(self.store), env=self.environment, stdout=file, stderr=file)
+                run = subprocess.Popen(
+                    self.command(self.store), env=self.environment, stdout=file, stderr=file
                 )
+            self.runs[run] = log
             self.counts["run"] += 1
 
     def kill(self) -> None:
         """Kill a run's process."""
         if self.runs:
-            victim = self.rng.choice(self.runs)
+            victim = self.rng.choice(list(self.runs))
             victim.kill()
             self.killed.add(victim.pid)
 
@@ -170,13 +171,12 @@ class Soak:
     def reap(self, wait: bool = False) -> None:
         """Look which runs have ended, and how."""
         for run in [run for run in self.runs if wait or run.poll() is not None]:
-            code = run.wait()
-            self.runs.remove(run)
-            if code and run.pid not in self.killed:
-                logs = sorted((self.home / "logs").iterdir(), key=lambda path: path.stat().st_mtime)
-                texts = "\n".join(f"{log.name}: {log.read_text()[-1500:]}" for log in logs[-3:])
-                sys.exit(f"a run ended with code {code}; the last logs:\n{texts}")
+            code, log = run.wait(), self.runs.pop(run).read_text()
+            refused_at_start = code == _REFUSED and "/probe/" in log and "cannot be reached" in log
+            if code and not refused_at_start and run.pid not in self.killed:
+                sys.exit(f"a run ended with code {code}: {log[-3000:]}")
             self.counts["run that ended well"] += not code
+            self.counts["run refused at its start"] += refused_at_start
 
     def processes(self) -> list[Path]:
         """The processes of runs of this soak."""

@@ -11,7 +11,9 @@ from uuid import uuid4
 
 import pytest
 from aiosqlite import Cursor
+from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.events.clients import PrefectEventsClient
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings
 from prefect.utilities.processutils import command_to_string
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
@@ -223,3 +225,18 @@ def test_heartbeats_have_a_setting_that_can_be_none_for_a_while() -> None:
     with prefect_patches.without_heartbeats():
         assert get_current_settings().flows.heartbeat_frequency is None
     assert get_current_settings().flows.heartbeat_frequency == usual
+
+
+# wait_for_server
+
+
+@pytest.mark.parametrize("client", [PrefectHttpxSyncClient, PrefectHttpxAsyncClient])
+def test_prefects_clients_send_through_the_method_that_is_made_patient(client: type) -> None:
+    method = getattr(client, prefect_patches._SEND)
+    assert {"request", "send", "retry_codes"} <= set(parameters_of(method))
+    assert f"self.{prefect_patches._SEND}(" in inspect.getsource(vars(client)["send"])
+
+
+def test_the_client_of_events_counts_its_attempts_under_the_name_that_is_set() -> None:
+    client = PrefectEventsClient(api_url="http://127.0.0.1:9/api", reconnection_attempts=3)
+    assert client._reconnection_attempts >= 3  # more where an earlier test has made it patient

@@ -45,7 +45,7 @@ _UNREACHABLE = (EndpointConnectionError, ProxyConnectionError)
 _DAMAGED_ON_THE_WAY = {"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"}
 _PERMANENT_STATUS = (501, 507)  # not implemented, and full
 _TOO_MANY_REQUESTS = 429
-_LOST_UPLOAD = "NoSuchUpload"  # of a server that has forgotten the parts that it had got
+_LOST_UPLOAD = "NoSuchUpload"
 
 
 def with_retries(
@@ -94,5 +94,14 @@ def _is_transient(error: Exception) -> bool:
         or (http_status(error) >= 500 and http_status(error) not in _PERMANENT_STATUS)
         or http_status(error) == _TOO_MANY_REQUESTS
         or error_code(error) in OVERLOADED | _DAMAGED_ON_THE_WAY
-        or (error_code(error) == _LOST_UPLOAD and not error.operation_name.startswith("Abort"))
+        or _lost_an_upload(error)
+    )
+
+
+def _lost_an_upload(error: Exception) -> bool:
+    """Whether parts were for an upload that the server has forgotten, so that all is to be sent again."""
+    return (
+        isinstance(error, ClientError)
+        and error_code(error) == _LOST_UPLOAD
+        and not error.operation_name.startswith("Abort")
     )
