@@ -298,6 +298,12 @@ def test_every_cell_says_what_it_is_where_tables_are_too_wide_for_the_screen(pag
     assert sum("data-of" in cell and bool(cell["data-of"]) for cell in cells) > 100
 
 
+def test_missing_values_and_knees_lost_to_follow_up_are_counted(page: Page) -> None:
+    assert "Outcome 5 of 160 5 of 40 0 of 20 0 of 100" in page.text
+    assert "BMI 0 of 160" in page.text
+    assert "With an outcome Without Knees 155 5" in page.text
+
+
 def test_names_from_outside_cannot_become_markup(content: ReportContent, tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
     rejected = content.rejected.assign(file=hostile, sentence=hostile)

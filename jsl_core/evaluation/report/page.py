@@ -86,6 +86,8 @@ def _render_tables(content: ReportContent) -> dict[str, Any]:
         "overview": tables.tabulate_overview(content.figures),
         "unmeasured": list(_models_without_figures(content.figures)),
         "cohort": tables.tabulate_cohort(content.table),
+        "missing": tables.tabulate_missing(content.table),
+        "lost": tables.tabulate_lost(content.table),
         "operating": tables.tabulate_thresholds(progression),
         "counts": tables.tabulate_counts(progression),
         "sources": tables.tabulate_sources(progression),

@@ -18,6 +18,8 @@ __all__ = [
     "tabulate_counts",
     "tabulate_grade_comparisons",
     "tabulate_grading",
+    "tabulate_lost",
+    "tabulate_missing",
     "tabulate_operating_points",
     "tabulate_overview",
     "tabulate_reasons",
@@ -34,6 +36,16 @@ Figures = Mapping[str, Any]
 Rows = list[list[str]]
 
 _LISTED = 200  # rejected scans on the page; all are in rejected.csv
+_PREDICTORS = {
+    "Age": "Age",
+    "Sex": "Sex",
+    "BMI": "BMI",
+    "Race": "Race",
+    "Knee_Injury": "Knee injury",
+    "Alignment_degree": "Alignment",
+    GRADE: "KL grade",
+    PROGRESSION: "Outcome",
+}
 _PARTS = {"train": "Training", "val": "Validation", "test": "Test"}
 
 
@@ -42,6 +54,31 @@ def tabulate_cohort(table: pd.DataFrame) -> Rows:
     parts = {"All": table} | {_PARTS[split]: table[table["split"] == split] for split in SPLITS}
     rows = [[name, *map(measure, parts.values())] for name, measure in _characteristics(table)]
     return [["", *parts], *(row for row in rows if set(row[1:]) != {DASH})]
+
+
+def tabulate_lost(table: pd.DataFrame) -> Rows:
+    """Tabulate knees with an outcome beside those that were lost to it; the header alone where none was."""
+    known = table[PROGRESSION].notna()
+    if known.all() or not known.any():
+        return [[""]]
+    parts = {"With an outcome": table[known], "Without": table[~known]}
+    rows = [
+        [name, *map(measure, parts.values())]
+        for name, measure in _characteristics(table)
+        if name not in ("With a label", "Progressed")
+    ]
+    return [["", *parts], *(row for row in rows if set(row[1:]) != {DASH})]
+
+
+def tabulate_missing(table: pd.DataFrame) -> Rows:
+    """Tabulate how many knees of each part lack each predictor and each label."""
+    parts = {"All": table} | {_PARTS[split]: table[table["split"] == split] for split in SPLITS}
+    rows = [
+        [name, *(f"{rows[column].isna().sum():,} of {len(rows):,}" for rows in parts.values())]
+        for column, name in _PREDICTORS.items()
+        if column in table
+    ]
+    return [["Missing", *parts], *rows]
 
 
 def _characteristics(table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
