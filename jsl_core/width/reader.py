@@ -17,9 +17,10 @@ from jsl_core.width.tracking import GRID, even_out, row_edges, track_pair
 __all__ = ["MarginReader"]
 
 _ROWS = (70, 176)  # of the grid, in which a femoral margin may begin
-_AROUND = 22  # rows on either side of the usual shape that are tracked a second time
+_AROUND = 12  # rows on either side of the usual shape that are tracked a second time
 _CLEAR = 1.5  # spreads of edges from which on a tracked margin is fully believed
 _STIFF_FIRST, _STIFF = 40.0, 4.0  # price of an unusual shape, before and after the second tracking
+_NO_EDGE, _TRIMMED = 0.15, 10.0  # belief without an edge; columns of an outer end that may lack one
 _STRAY = 5.0  # pixels from the usual shape beyond which the shape is put in a margin's place
 _REACH = 1.25  # pixels of the grid by which a margin may move to the edge
 _UNCLEAR = 0.25  # quality below which there is nothing to measure
@@ -124,8 +125,9 @@ def _settle(found: _Tracked, view: "_View") -> Margins:
     for columns, (low, high) in zip(TRACKED, (ends[1:3], ends[3:5]), strict=True):
         x = np.arange(*columns)
         rows = found.margins[:, first : first + len(x)]
-        inside = (x >= low) & (x <= high)
-        clear.append(float(found.belief[:, first : first + len(x)][:, inside].mean()))
+        belief = found.belief[:, first : first + len(x)]
+        low, high = _trim(x, belief, low, high)
+        clear.append(float(belief[:, (x >= low) & (x <= high)].mean()))
         parts.append(view.compartment(x.astype(float), rows, float(low), float(high)))
         first += len(x)
     quality = min(clear)
@@ -136,6 +138,17 @@ def _settle(found: _Tracked, view: "_View") -> Margins:
     return Margins(
         medial, lateral, (float(peripheral[0]), float(peripheral[1])), quality, view.joint.shape[1]
     )
+
+
+def _trim(x: NDArray, belief: Array, low: float, high: float) -> tuple[float, float]:
+    """The ends of a compartment without columns at its outer one where either margin has no edge."""
+    seen = x[belief.min(0) > _NO_EDGE]
+    left = x[-1] < GRID / 2
+    if left:
+        outer = seen[seen >= low][:1]
+        return float(min(outer[0], low + _TRIMMED)) if len(outer) else low, high
+    outer = seen[seen <= high][-1:]
+    return low, float(max(outer[0], high - _TRIMMED)) if len(outer) else high
 
 
 class _View:
