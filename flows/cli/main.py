@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         try:
             words = expand_words([word for word in words if word != "--debug"])
-            if not words or words[0].startswith("-"):
+            if not words or words[0] in app.help_flags:
                 _load_commands()
             app(words, exit_on_error=False, print_error=False)
         finally:
