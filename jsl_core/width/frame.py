@@ -18,8 +18,8 @@ Array = NDArray[np.float64]
 
 MEDIAL_PLACES = (0.150, 0.175, 0.200, 0.225, 0.250, 0.275, 0.300)
 LATERAL_PLACES = (0.700, 0.725, 0.750, 0.775, 0.800, 0.825, 0.850, 0.875, 0.900)
-_MEDIAL_RANGE = (0.10, 0.34)  # where the least width is looked for: between rim and spine
-_LATERAL_RANGE = (0.66, 0.90)
+_MEDIAL_RANGE, _LATERAL_RANGE = (0.08, 0.31), (0.69, 0.92)  # where the least width is looked for
+_FINE = 231  # places in such a range
 _STEPS = 5  # after two the tangent no longer moves
 
 
@@ -39,6 +39,21 @@ class Frame:
         """The x of points N×2 (x, y) in the frame, N."""
         along = np.array(self.along)
         return (points - np.array(self.origin)) @ along / (along @ along)
+
+    def height(self, points: Array) -> Array:
+        """The distance of points N×2 (x, y) from the x axis in pixels, towards the tibia, N."""
+        return (points - np.array(self.origin)) @ self._across
+
+    def to_picture(self, x: float, height: float) -> Array:
+        """The point (x, y) of the picture at a place of the frame."""
+        return np.asarray(np.array(self.origin) + x * np.array(self.along) + height * self._across)
+
+    @property
+    def _across(self) -> Array:
+        """Unit vector square to the x axis, down the picture."""
+        x, y = self.along
+        across = np.array([-y, x]) / np.hypot(x, y)
+        return across if across[1] > 0 else -across
 
 
 @dataclass(frozen=True)
@@ -82,14 +97,16 @@ def fit_frame(margins: Margins) -> Frame:
 def measure_widths(margins: Margins) -> Widths:
     """Measure the least width of each compartment, and the width at the fixed places.
 
-    A width at x runs perpendicularly to the x axis; the least one is the shortest way from one margin to the
-    other within the part of the compartment that bears weight.
+    A width at x runs square to the x axis; the least one is the smallest over the part of the compartment
+    that bears weight.
     """
     frame = fit_frame(margins)
     medial, medial_place = _least(margins.medial, frame, _MEDIAL_RANGE)
     lateral, lateral_place = _least(margins.lateral, frame, _LATERAL_RANGE)
-    at = dict(zip(MEDIAL_PLACES, _across(margins.medial, frame, MEDIAL_PLACES), strict=True))
-    at |= dict(zip(LATERAL_PLACES, _across(margins.lateral, frame, LATERAL_PLACES), strict=True))
+    at: dict[float, float] = {}
+    for part, places in ((margins.medial, MEDIAL_PLACES), (margins.lateral, LATERAL_PLACES)):
+        femoral, tibial = _heights(part, frame, np.array(places))
+        at |= dict(zip(places, (tibial - femoral).tolist(), strict=True))
     return Widths(medial, lateral, at, np.stack([medial_place, lateral_place]), frame)
 
 
@@ -102,28 +119,22 @@ def _tibial(part: Compartment) -> Array:
 
 
 def _least(part: Compartment, frame: Frame, limits: tuple[float, float]) -> tuple[float, Array]:
-    """The shortest way between the margins within limits of x, and its ends, femoral first, 2×2."""
-    femoral, tibial = _femoral(part), _tibial(part)
-    inside = [
-        (frame.place(points) >= limits[0]) & (frame.place(points) <= limits[1])
-        for points in (femoral, tibial)
-    ]
-    if not (inside[0].any() and inside[1].any()):
+    """The least width within limits of x, and its ends (x, y) in the picture, femoral first, 2×2."""
+    places = np.linspace(*limits, _FINE)
+    femoral, tibial = _heights(part, frame, places)
+    gap = tibial - femoral
+    if not np.isfinite(gap).any():
         return float("nan"), np.full((2, 2), np.nan)
-    femoral, tibial = femoral[inside[0]], tibial[inside[1]]
-    apart = np.hypot(*(femoral[:, None] - tibial[None]).transpose(2, 0, 1))
-    one, other = np.unravel_index(int(apart.argmin()), apart.shape)
-    return float(apart[one, other]), np.stack([femoral[one], tibial[other]])
+    at = int(np.nanargmin(gap))
+    ends = [frame.to_picture(float(places[at]), float(heights[at])) for heights in (femoral, tibial)]
+    return float(gap[at]), np.stack(ends)
 
 
-def _across(part: Compartment, frame: Frame, places: tuple[float, ...]) -> list[float]:
-    """JSW(x) at each place, along the frame's y axis."""
+def _heights(part: Compartment, frame: Frame, places: Array) -> tuple[Array, Array]:
+    """Heights above the x axis, towards the tibia, of the femoral and the tibial margin at places of x."""
     heights = []
     for points in (_femoral(part), _tibial(part)):
-        along = np.array(frame.along)
-        x = frame.place(points)
+        x, y = frame.place(points), frame.height(points)
         order = np.argsort(x)
-        y = (points - np.array(frame.origin)) @ np.array([-along[1], along[0]]) / np.hypot(*along)
         heights.append(np.interp(places, x[order], y[order], left=np.nan, right=np.nan))
-    widths = (heights[1] - heights[0]) * np.sign(frame.along[0])
-    return [float(width) for width in widths]
+    return heights[0], heights[1]

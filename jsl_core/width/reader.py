@@ -23,6 +23,8 @@ _STIFF_FIRST, _STIFF = 40.0, 4.0  # price of an unusual shape, before and after 
 _NO_EDGE, _TRIMMED = 0.15, 10.0  # belief without an edge; columns of an outer end that may lack one
 _STRAY = 5.0  # pixels from the usual shape beyond which the shape is put in a margin's place
 _REACH = 1.25  # pixels of the grid by which a margin may move to the edge
+_CONDYLE = (45.0, 10.0)  # rows of the grid above a condyle's lowest place, where its outline is looked for
+_ASIDE = 12.0  # columns on either side of the usual place
 _UNCLEAR = 0.25  # quality below which there is nothing to measure
 _LARGER = 1 / 0.86  # a crop of 1.45 plateaus beside one of 1.25
 _GOOD_FIT = 0.7  # residual in pixels from which on the other size is tried
@@ -134,7 +136,10 @@ def _settle(found: _Tracked, view: "_View") -> Margins:
     if quality < _UNCLEAR:
         raise BadScan("unclear_margins", "the joint space's margins cannot be told; see the picture")
     lateral, medial = parts  # a right knee's lateral side is on the picture's left
-    peripheral = view.x_of(ends[[5, 0]])
+    half = found.margins.shape[1] // 2
+    lowest = found.margins[0, half:].max(), found.margins[0, :half].max()
+    outer = [view.outline(float(ends[i]), float(y), i == 5) for i, y in zip((5, 0), lowest, strict=True)]
+    peripheral = view.x_of(np.array(outer))
     return Margins(
         medial, lateral, (float(peripheral[0]), float(peripheral[1])), quality, view.joint.shape[1]
     )
@@ -197,6 +202,13 @@ class _View:
         middle = (settled[0] + settled[1]) / 2
         half = np.maximum((settled[1] - settled[0]) / 2, 0.0)
         return Compartment(x, middle - half, middle + half)
+
+    def outline(self, x: float, lowest: float, right: bool) -> float:
+        """The outermost column of the grid of a condyle's outline, near `x` and above its lowest row."""
+        rows = np.arange(lowest - _CONDYLE[0], lowest - _CONDYLE[1])
+        across = np.ascontiguousarray(row_edges(np.ascontiguousarray(self.grid.T)))
+        path = refine_margin(across, rows, np.full(len(rows), x), not right, _ASIDE, 1.0)
+        return float(np.percentile(path, 90 if right else 10))
 
     @cached_property
     def _edges(self) -> NDArray[np.float32]:
