@@ -78,7 +78,11 @@ class CachingStore:
         return self._remote.read_range(key, start, length)
 
     def publish(self, artifact: Artifact, key: str) -> str:
-        return self._remote.publish(artifact, key)
+        data = self._cache.get(artifact)
+        if data is None:
+            return self._remote.publish(artifact, key)
+        self._remote.write(key, data)  # checked already
+        return f"{self.url}/{key}"
 
     def link(self, key: str) -> str:
         return self._remote.link(key)

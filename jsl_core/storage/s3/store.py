@@ -147,6 +147,10 @@ class S3Store:
         return data if "ContentRange" in answer else data[start : start + length]
 
     def publish(self, artifact: Artifact, key: str) -> str:
+        # The copy is the server's, which copies damage, too. What is wrong twice is not wrong on the way.
+        digests = (self.digest(artifact.key) for _ in range(2))
+        if all(digest not in (None, artifact.sha256) for digest in digests):
+            raise self._set_aside(artifact)
         extra = {"MetadataDirective": "REPLACE", "ContentType": _content_type(key)}
         try:
             self._copy(artifact.key, artifact.size, key, extra)
