@@ -71,10 +71,10 @@ def test_a_whole_module_of_a_notebook_answers_as_it_did_there(
     torch.save(network, tmp_path / "multi_tasking_vgg.pt")
     assert import_notebook_model(tmp_path / "multi_tasking_vgg.pt", tmp_path / "out") == "multitask"
     grade, progression = network(to_notebook(crops))
-    told = ModelBundle.load(tmp_path / "out").predict(crops, pd.DataFrame({"side": [1, 2]}))
+    answers = ModelBundle.load(tmp_path / "out").predict(crops, pd.DataFrame({"side": [1, 2]}))
     expected = torch.softmax(grade, dim=1).detach().numpy()
-    np.testing.assert_allclose(told[[f"kl_{grade}" for grade in range(5)]], expected, atol=1e-5)
-    np.testing.assert_allclose(told["jsl_risk"], torch.sigmoid(progression[:, 0]).detach(), atol=1e-5)
+    np.testing.assert_allclose(answers[[f"kl_{grade}" for grade in range(5)]], expected, atol=1e-5)
+    np.testing.assert_allclose(answers["jsl_risk"], torch.sigmoid(progression[:, 0]).detach(), atol=1e-5)
 
 
 def test_a_joint_model_takes_the_factors_in_the_notebooks_order(crops: np.ndarray, tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_a_joint_model_takes_the_factors_in_the_notebooks_order(crops: np.ndarra
     codes = [np.eye(size)[table[name].astype(int)] for name, size in (("Race", 4), ("BL_KL_grade", 5))]
     factors = torch.from_numpy(np.column_stack([measured, *codes])).float()
     expected = torch.sigmoid(network(to_notebook(crops), factors)[:, 0]).detach()
-    told = ModelBundle.load(tmp_path / "out").predict(crops, table.reset_index(drop=True))
-    np.testing.assert_allclose(told["jsl_risk"], expected, atol=1e-4)
+    answers = ModelBundle.load(tmp_path / "out").predict(crops, table.reset_index(drop=True))
+    np.testing.assert_allclose(answers["jsl_risk"], expected, atol=1e-4)
 
 
 class Intruder:

@@ -58,7 +58,7 @@ def import_notebook_model(file: Path, out: Path, cohort: pd.DataFrame | None = N
             raise BadTable(f"{file}: takes risk factors; give --cohort, whose means fill what is missing")
         encoder = FactorEncoder.fit(cohort, "all", scaled=False, impute="seed")
     alone = "jsl-joint" if spec.inputs else "jsl-image"
-    regime = {("kl",): "kl", ("jsl",): alone}.get(spec.heads, "multitask")
+    regime = "multitask" if len(spec.heads) > 1 else "kl" if "kl" in spec.heads else alone
     ModelBundle(
         regime=regime,
         network=network.eval(),
@@ -103,7 +103,7 @@ def _linear_layers(file: Path, tensors: list[torch.Tensor]) -> dict[str, tuple[t
 
 def _spec(file: Path, layers: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> NetworkSpec:
     heads = tuple(name for name in ("kl", "jsl") if name in layers)
-    spec = NetworkSpec("vgg16", 3, _SIZE, "none", cast(tuple[Literal["kl", "jsl"], ...], heads))
+    spec = NetworkSpec("vgg16", 3, _SIZE, "none", heads)
     if "jsl" in layers:
         spec = replace(spec, jsl_outputs=cast(Literal[1, 2], len(layers["jsl"][0])))
     if "factors" in layers:
