@@ -239,7 +239,10 @@ def _soak(home: Path, server: MortalServer, chosen: argparse.Namespace) -> tuple
     soak.verify()
     soak.run()
     soak.reap(wait=True)
-    print(soak.ask("verify", soak.store), flush=True)
+    verified = soak.ask("verify", soak.store)
+    print(verified, flush=True)
+    if "everything is as it was written" not in verified:
+        sys.exit("damage is left after it was mended and a run has gone on")
     calm = home / "calm"
     subprocess.run(soak.command(str(calm)), env=soak.environment, check=True, stdout=subprocess.DEVNULL)
     wild, quiet = (_results(open_store(url)) for url in (soak.store, str(calm)))
