@@ -10,7 +10,9 @@ from jsl_core.config import PredictSettings
 from jsl_core.errors import BundleError
 from jsl_core.imaging import decode_png
 from jsl_core.learning.model.ensemble import Ensemble
+from jsl_core.learning.model.grader import RECORD, SHIPPED_GRADER, is_grader
 from jsl_core.scans.rows import Row, read_rows
+from jsl_core.scoring.crops import crop_centre
 from jsl_core.scoring.scores import JointCrop, encode_scores, score_crops
 from jsl_core.storage import Artifact, Store, checkout, put_tree
 from jsl_core.system.spreadsheet import read_csv
@@ -23,18 +25,22 @@ _NAMES = ("file", "participant", "ID", "side", "side_from", "polarity_from", "no
 
 
 def put_models(models: tuple[str, ...], placement: Placement) -> list[Artifact]:
-    """The bundles in these folders, or below these keys of the store, as trees. Raises BundleError."""
-    if not models:
-        raise BundleError(
-            "models is empty; name a bundle's folder, or its key such as models/kl/0123456789ab"
-        )
+    """Store models as trees.
+
+    Args:
+        models: Folders, or keys of the store; none: the shipped grader.
+        placement: Names the store.
+
+    Raises:
+        BundleError: One is no model.
+    """
     store = placement.open()
-    return [_put(model, store) for model in models]
+    return [_put(model, store) for model in models or (str(SHIPPED_GRADER),)]
 
 
 def _put(model: str, store: Store) -> Artifact:
     if Path(model).is_dir():
-        return put_tree(store, Path(model), "bundle.json")
+        return put_tree(store, Path(model), RECORD if is_grader(Path(model)) else "bundle.json")
     with tempfile.TemporaryDirectory() as folder:
         for key in store.keys(model.strip("/")):
             file = Path(folder, key.removeprefix(f"{model.strip('/')}/"))
@@ -72,7 +78,8 @@ def score(
 
     def knees() -> Iterator[JointCrop | Row]:
         for row in rows:
-            pixels = decode_png(store.get(Artifact.model_validate(row["png"])))
+            joint = decode_png(store.get(Artifact.model_validate(row["png"])))
+            pixels = crop_centre(joint, ensemble.crop_field)
             yield JointCrop(**{name: row[name] for name in _NAMES}, pixels=pixels)
             progress.step()
         rejects = read_csv(io.BytesIO(store.get(rejected))).fillna("")

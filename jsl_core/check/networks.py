@@ -34,10 +34,11 @@ def check_detector(settings: CropSettings, findings: Findings, deep: bool) -> No
 def check_weights(settings: PipelineSettings, findings: Findings, deep: bool) -> None:
     """Check that the backbone exists, and that its initial weights are there and fit it."""
     training = settings.training
-    if training.weights not in ("none", "imagenet") and not os.path.exists(training.weights):
+    if training.weights not in ("none", "imagenet", "shipped") and not os.path.exists(training.weights):
         findings.stop(
             BadSettings(
-                f"training.weights {training.weights}: no such file; give none, imagenet, a file or a bundle"
+                f"training.weights {training.weights}: no such file; "
+                "give none, imagenet, shipped, a file or a bundle"
             )
         )
         return

@@ -35,7 +35,7 @@ class ScoreSettings(Settings):
         (),
         title="Models",
         description="Bundles: folders, or keys of the store such as models/kl/0123456789ab. Several are "
-        "averaged.",
+        "averaged. Empty: the shipped grader, which predicts the KL grade.",
     )
     factors: Place = Field(
         "", title="Risk factors", description="Cohort table with the factors that the models need, if any."

@@ -19,7 +19,14 @@ from jsl_core.scans.rows import Row, rejection
 from jsl_core.scoring.scores import JointCrop
 from jsl_core.system.parallel import parallel_map
 
-__all__ = ["crop_joints", "crop_settings_for", "crops_from_scans", "crops_from_table"]
+__all__ = [
+    "crop_centre",
+    "crop_joints",
+    "crop_settings_for",
+    "crops_from_films",
+    "crops_from_scans",
+    "crops_from_table",
+]
 
 _BATCH = 16
 _NAMES = ("file", "ID", "participant", "side")
@@ -57,6 +64,23 @@ def crops_from_scans(
     files = [file.name for file in walk_scans(source)]
     if not files:
         raise JslError(f"scans {source}: the folder is empty; give the folder that holds the scans")
+    yield from crops_from_films(
+        source, files, convert, split, crop, field=field, jobs=jobs, progress=progress
+    )
+
+
+def crops_from_films(
+    source: Path,
+    files: Sequence[str],
+    convert: ConvertSettings = ConvertSettings(),
+    split: SplitSettings = SplitSettings(),
+    crop: CropSettings = CropSettings(),
+    *,
+    field: float = 1.0,
+    jobs: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Iterator[JointCrop | Row]:
+    """Cut the joints out of some of the films below a folder or in an archive; as `crops_from_scans`."""
     detector = JointDetector.load(crop)
     work = partial(_split_into_knees, source=source, convert=convert, split=split)
     outcomes = parallel_map(work, files, jobs, convert.seconds_per_scan)
@@ -126,6 +150,14 @@ def _scale_box(box: Detection, field: float) -> Detection:
     x, y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
     across, down = (box.x2 - box.x1) * field / 2, (box.y2 - box.y1) * field / 2
     return replace(box, x1=x - across, y1=y - down, x2=x + across, y2=y + down)
+
+
+def crop_centre(joint: Image, field: float) -> Image:
+    """Cut a joint's crop, uint8 H×W, to a multiple of its sides, at most 1, about its middle."""
+    height, width = joint.shape
+    down, across = (max(1, round(side * min(field, 1.0))) for side in (height, width))
+    top, left = (height - down) // 2, (width - across) // 2
+    return joint[top : top + down, left : left + across]
 
 
 def crop_settings_for(settings: CropSettings, field_mm: float | None) -> CropSettings:

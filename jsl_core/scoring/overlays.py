@@ -11,17 +11,21 @@ from PIL import Image
 from jsl_core.dataset import fit_crop
 from jsl_core.evaluation.saliency import SaliencyMethod, compute_saliency_maps, overlay_saliency
 from jsl_core.learning.model.bundle import ModelBundle
+from jsl_core.learning.model.grader import Grader
 
 __all__ = ["encode_overlays"]
 
 
 def encode_overlays(
-    bundle: ModelBundle, crops: Sequence[NDArray[np.uint8]], table: pd.DataFrame, method: SaliencyMethod
+    bundle: ModelBundle | Grader,
+    crops: Sequence[NDArray[np.uint8]],
+    table: pd.DataFrame,
+    method: SaliencyMethod,
 ) -> list[tuple[bytes, bytes]]:
     """Compute the saliency of crops and encode it as files.
 
     Args:
-        bundle: The model, with an input of S×S pixels.
+        bundle: The model, with an input of S×S pixels; a grader shows its class activation map.
         crops: N joints, uint8 H×W of any size, as on the film.
         table: N rows with `side`, and the risk factors where the model has them.
         method: Of the saliency.
@@ -31,9 +35,13 @@ def encode_overlays(
         ≥ 0, as on the film.
     """
     images = np.stack([fit_crop(crop, bundle.size) for crop in crops])
+    if isinstance(bundle, Grader):
+        maps = bundle.attention(images, table)
+    else:
+        maps = compute_saliency_maps(bundle, images, table, method)
     return [
         (_encode_png(overlay_saliency(image, saliency)), _encode_npy(saliency))
-        for image, saliency in zip(images, compute_saliency_maps(bundle, images, table, method), strict=True)
+        for image, saliency in zip(images, maps, strict=True)
     ]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jsl_core.cohort.columns import GRADE_PROBABILITIES, RISK, RISK_INTERVAL
+from jsl_core.cohort.columns import GRADE_PROBABILITIES, KL2_RISK, RISK, RISK_INTERVAL, STRANGE
 from jsl_core.cohort.persons import normalise_knee
 from jsl_core.errors import BadScan
 from jsl_core.learning.model.calibration import called_grades
@@ -19,12 +19,13 @@ from jsl_core.system.spreadsheet import format_csv
 
 __all__ = ["COLUMNS", "NOT_FINITE", "JointCrop", "encode_scores", "is_finite", "score_crops"]
 
+_UNUSUAL = "unlike what the grader learned from; look at this one"
 NOT_FINITE = BadScan("not_finite", "the models give this joint no finite score")
 
 COLUMNS = (
     *("participant", "ID", "side"),
     *GRADE_PROBABILITIES,
-    *("kl_grade", "kl_expected", RISK, *RISK_INTERVAL, "progresses"),
+    *("kl_grade", "kl_expected", KL2_RISK, RISK, *RISK_INTERVAL, "progresses", STRANGE),
     *("file", "side_from", "polarity_from", "note", "reason", "sentence"),
 )
 
@@ -72,8 +73,10 @@ def score_crops(
         after: Called with every batch of scored crops and their rows of the table.
 
     Yields:
-        One row, in `COLUMNS`, for each crop in their order. `kl_expected` is the mean grade, `progresses`
-        whether the risk reaches the models' threshold.
+        One row, in `COLUMNS`, for each crop in their order. `kl_expected` is the mean grade, `kl2_risk` the
+        probability of KL 2 or above, `progresses` whether the risk reaches the models' threshold, `strange`
+        how far the picture is from what a grader learned from: above 1 a note says that it should be looked
+        at.
     """
     needed = any(member.factors for member in ensemble.members)
     by_knee = factors.set_index("ID", drop=False) if factors is not None else None
@@ -136,13 +139,19 @@ def _score_batch(
         grades = scores[GRADE_PROBABILITIES].to_numpy()
         scores["kl_grade"] = called_grades(grades)
         scores["kl_expected"] = grades @ np.arange(len(GRADE_PROBABILITIES))
+        scores[KL2_RISK] = grades[:, 2:].sum(axis=1)
     if RISK in scores and ensemble.threshold is not None:
         scores["progresses"] = (scores[RISK] >= ensemble.threshold).astype(int)
     for crop, row, ok in zip(crops, scores.to_dict("records"), is_finite(scores), strict=True):
         if ok:
-            yield crop.names | {str(name): value for name, value in row.items()}
+            scored = crop.names | {str(name): value for name, value in row.items()}
+            yield scored | {"note": _join_notes(crop.note, _UNUSUAL if row.get(STRANGE, 0) > 1 else "")}
         else:
             yield rejection(crop.names, NOT_FINITE)
+
+
+def _join_notes(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def is_finite(scores: pd.DataFrame) -> NDArray[np.bool_]:

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["models", "promote", "rollback", "show", "table"]
 
-models = App(name="models", help="The registry of models: what there is, who is champion, and why.")
+models = App(
+    name="models", help="Models: the registry with its champions, and models passed on and taken from others."
+)
+models.command("flows.cli.commands.model_files:ship", name="ship")
+models.command("flows.cli.commands.model_files:fetch", name="fetch")
 models.command("flows.cli.commands.import_model:import_file", name="import")
 
 _STORE = "jsl-home/store"

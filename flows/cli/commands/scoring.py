@@ -31,12 +31,12 @@ _FIELD = Number(gt=0.3, lte=2)
 def score(
     scans: Path,
     *,
-    model: Annotated[list[Path], Several],
+    model: Annotated[tuple[Path, ...], Several] = (),
     factors: Path | None = None,
     out: Path = Path("scores.csv"),
     overlay: bool = False,
     saliency: Literal["gradient", "smoothgrad", "gradcam", "integrated"] = "gradcam",
-    field: Annotated[float, Parameter(validator=_FIELD)] = 1.0,
+    field: Annotated[float | None, Parameter(validator=_FIELD)] = None,
     jobs: int = 0,
     predict: Annotated[PredictSettings, Flat] = PredictSettings(),
     convert: Annotated[ConvertSettings, Nested] = ConvertSettings(),
@@ -48,14 +48,16 @@ def score(
     Args:
         scans: Folder, zip or tar archive of films, or a table of joint crops (CSV, .xlsx or .parquet with
             ID and Img_path).
-        model: Model bundles; several are averaged.
+        model: Model bundles or graders; several are averaged. By default the shipped grader, which predicts
+            the KL grade.
         factors: Cohort table with the risk factors, for models that need them.
         out: The table to write: one row per knee, or per film that gave none, with its reason.
         overlay: Also write what the first model looked at, as PNG and as array, into a folder beside the
             table.
-        saliency: How that is found out.
+        saliency: How that is found out; a grader always shows its class activation map.
         field: Side of the crops cut from films as a multiple of the detected joint's box: 1 for models of
-            this project's crops, 0.86 for models of crops as tight as 1.25 plateau widths.
+            this project's crops, 0.86 for models of crops as tight as 1.25 plateau widths. By default what
+            the model says.
         jobs: Worker processes; 0 for one per processor core.
     """
     from jsl_core.cohort import TABLE_SUFFIXES, read_cohort
@@ -76,7 +78,13 @@ def score(
         else:
             view = crop_settings_for(crop, ensemble.field_mm)
             knees = crops_from_scans(
-                scans, convert, split, view, field=field, jobs=jobs, progress=bars.callback("films")
+                scans,
+                convert,
+                split,
+                view,
+                field=field or ensemble.crop_field,
+                jobs=jobs,
+                progress=bars.callback("films"),
             )
         rows = list(score_crops(ensemble, knees, table, predict.flip, write_overlays))
     with write_atomically(out) as file:
@@ -94,7 +102,7 @@ def evaluate(
     scans: Path | None = None,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
     predictions: Path | None = None,
-    field: Annotated[float, Parameter(validator=_FIELD)] = 1.0,
+    field: Annotated[float | None, Parameter(validator=_FIELD)] = None,
     jobs: int = 0,
     predict: Annotated[PredictSettings, Flat] = PredictSettings(),
     settings: Annotated[EvaluateSettings, Flat] = EvaluateSettings(),
@@ -103,7 +111,7 @@ def evaluate(
     """Measure models on a labelled cohort: each alone, all of them averaged, and every two compared.
 
     Args:
-        bundles: Model bundles.
+        bundles: Model bundles or graders; by default the shipped grader.
         cohort: Table with ID (or participant and side), labels and, unless scans are given, Img_path
             (relative to the table); docs/evaluation.md tells which other names are understood.
         split: The rows to measure on by the table's column split, or all; by default test, or all where the
@@ -112,7 +120,8 @@ def evaluate(
         json_file: File for all figures.
         predictions: CSV file for what every model says of every knee.
         field: Side of the crops cut from films as a multiple of the detected joint's box: 1 for models of
-            this project's crops, 0.86 for models of crops as tight as 1.25 plateau widths.
+            this project's crops, 0.86 for models of crops as tight as 1.25 plateau widths. By default what
+            the model says.
         jobs: Worker processes; 0 for one per processor core.
     """
     from jsl_core.cohort import read_cohort
@@ -133,7 +142,7 @@ def evaluate(
                 ConvertSettings(),
                 SplitSettings(),
                 view,
-                field=field,
+                field=field or ensemble.crop_field,
                 jobs=jobs,
                 progress=bars.callback("films"),
             )

