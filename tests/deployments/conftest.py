@@ -46,7 +46,9 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, cohort: Path) -> Iterator[Lab]:
     """A running `jsl up`."""
-    home = tmp_path_factory.mktemp("lab")
+    from hostile import put_hostile_modules  # the benchmarks, which start labs, too, lie elsewhere
+
+    home = put_hostile_modules(tmp_path_factory.mktemp("lab"))
     (home / "landing").mkdir()
     shutil.copy(cohort / "JSL.csv", home)
     (home / "lab.toml").write_text(SETTINGS.format(store=home / "store"))

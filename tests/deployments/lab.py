@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hostile import put_hostile_modules
-
 __all__ = ["ENDED", "JSL", "Lab", "is_scheduled", "start", "wait_until"]
 
-JSL = [sys.executable, "-c", "from flows.cli.main import main; main()"]
+JSL = [sys.executable, "-P", "-c", "from flows.cli.main import main; main()"]
 ENDED = ("COMPLETED", "FAILED", "CRASHED")
 _SERVER_ERROR = 500  # and above: SQLite is locked for a moment, and Prefect's own clients try again, too
 _RETRY_SECONDS = 60
@@ -97,7 +95,7 @@ def start(home: Path, *options: str) -> Lab:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     process = subprocess.Popen(
         [*JSL, "up", str(home), "--port", str(port), *options],
-        cwd=put_hostile_modules(home),
+        cwd=home,
         env=environment | {"JSL_TEST_LAB": str(home), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         text=True,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hostile import imported_in
 from lab import ENDED, JSL, Lab, wait_until
 
 from deployments.apply import PREFECT_FILE
@@ -41,6 +42,13 @@ def test_applying_the_deployments_twice_is_applying_them_once(lab: Lab) -> None:
     }
     assert {(name, limit) for _, name, limit in once[1]} == {("cpu", None), ("gpu", 1)}
     assert {(queue, name) for _, queue, name in once[2]} == {(1, "urgent"), (2, "default")}
+
+
+def test_nothing_in_the_folder_where_the_lab_was_started_is_imported(lab: Lab) -> None:
+    run = lab.run("watch")
+    wait_until(lambda: lab.state(run)["type"] in ENDED)
+    assert lab.state(run)["type"] == "COMPLETED"
+    assert imported_in(lab.home) == []
 
 
 @pytest.mark.parametrize("settings", [{"jobs": -1}, {"jbs": 1}, {"crop": {"box": "round"}}])
