@@ -30,6 +30,7 @@ __all__ = ["FilmJoint", "joints_of_file"]
 _SQUARE = 0.8  # shorter over longer side from which on a picture may be a joint's crop
 _FILLS = 0.62  # of a picture's width and height that the box of a joint has where the picture is its crop
 _SMALL = 640  # pixels: a square picture no larger in which no joint is found is taken for a crop, too
+_MIRROR_IMAGE = 0.01  # probability of the named side, below which a picture is a mirror image
 _FIELD = 0.86  # of a joint box: 1.25 plateaus of 1.45
 _DARK = -1.0  # log-odds below which a crop is taken for a negative
 _WHOLE = 0.5  # score from which on two joints of a picture are two knees
@@ -86,7 +87,7 @@ def joints_of_file(data: bytes, file: str, sides: Mapping[str, int]) -> list[Fil
                 f"{scan.participant}_{knee.side}",
                 knee.side,
                 knee.side_from,
-                knee.joint and Detection(*_box(knee.joint), knee.joint.score),
+                None if knee.joint is None else Detection(*_box(knee.joint), knee.joint.score),
             )
             for knee in find_knees(film, scan)
         ]
@@ -145,13 +146,15 @@ def _bare_joint(image: Grey, scan: ScanRecord, sides: Mapping[str, int]) -> Film
     name = stem(scan.file)
     known = parse_knee(name)
     reading = _side().read([pixels])[0]
+    side: int | None = reading.side
+    side_from = "anatomy" if side else ""
     if name in sides:
         side, side_from = sides[name], "table"
     elif known:
         side, side_from = known[1], "name"
-    else:
-        side, side_from = reading.side, "anatomy" if reading.side else ""
-    looks = reading.side or side
+    looks = side
+    if side and (reading.right if side == 1 else 1 - reading.right) < _MIRROR_IMAGE:
+        looks = 3 - side
     knee = f"{known[0]}_{known[1]}" if known else name if side is None else f"{name}_{side}"
     spacing = _square_spacing(scan)
     reason = None

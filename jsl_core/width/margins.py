@@ -45,13 +45,9 @@ class Margins:
 
     def scaled(self, factor: float, width: int) -> "Margins":
         """The same margins in a picture of `width` pixels, `factor` times as large."""
-        return Margins(
-            _scale(self.medial, factor, width),
-            _scale(self.lateral, factor, width),
-            tuple(to_scale(np.array(self.peripheral), factor).tolist()),  # type: ignore[arg-type]
-            self.quality,
-            width,
-        )
+        medial, lateral = (_scale(part, factor, width) for part in (self.medial, self.lateral))
+        outer = to_scale(np.array(self.peripheral), factor)
+        return Margins(medial, lateral, (float(outer[0]), float(outer[1])), self.quality, width)
 
 
 def to_scale(place: Array, factor: float) -> Array:

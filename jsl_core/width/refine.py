@@ -10,6 +10,7 @@ __all__ = ["refine_margin", "refining_edges"]
 
 Array = NDArray[np.float64]
 
+_BLUR, _BLUR_SHARE = 0.9, 0.5  # pixels, and share of a grid's pixel: finer pictures are blurred less
 _STEP = 0.25  # pixels of the grid between two places that are tried
 _BEND = 1.5  # price of a pixel's deviation from the coarse margin's shape, squared
 _HOLD = 0.3  # price of the whole reach, so that a margin without an edge stays where it is
@@ -21,7 +22,7 @@ _SMOOTH = 1.2  # columns over which the outcome is evened out
 
 def refining_edges(picture: NDArray, scale: float) -> NDArray[np.float32]:
     """Edges along columns of a picture `scale` times as fine as the grid, as `refine_margin` needs them."""
-    return row_edges(picture, max(0.9, 0.9 * scale))
+    return row_edges(picture, max(_BLUR, _BLUR_SHARE * scale))
 
 
 def refine_margin(

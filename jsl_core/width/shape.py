@@ -112,11 +112,11 @@ def save_shape(model: ShapeModel, file: Path) -> None:
     Raises:
         StoreError: Where the file cannot be written.
     """
-    arrays = {
-        "mean": model.mean,
-        "modes": model.modes,
-        "spreads": model.spreads,
-        "landmarks": model.landmarks,
-    }
     with replace_atomically(file) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **{name: values.astype(np.float32) for name, values in arrays.items()})
+        np.savez_compressed(
+            stream,
+            mean=model.mean.astype(np.float32),
+            modes=model.modes.astype(np.float32),
+            spreads=model.spreads.astype(np.float32),
+            landmarks=model.landmarks.astype(np.float32),
+        )

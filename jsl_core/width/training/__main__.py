@@ -1,7 +1,7 @@
-"""Trains the shape model of margins: `python -m jsl_core.width.training DST COHORT`.
+"""Fits the shape model of margins: `python -m jsl_core.width.training DST COHORT`.
 
-COHORT is a table of joint crops (ID, Img_path, split); knees of its split train teach, the drawn ones among
-them more often. Tracked margins are kept in DST, so that a second training does not track again.
+COHORT is a table of joint crops (ID, Img_path, split); of its split train the tracked margins give the
+shape, and the drawn ones the landmarks. Tracked margins are kept in DST, and not tracked again.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def knee_digest(knee: str) -> str:
 
 
 def main() -> None:
-    """Read the arguments, label the crops, train, and write `shape.npz`."""
+    """Read the arguments, label the crops, fit, and write `shape.npz`."""
     parser = argparse.ArgumentParser(prog="python -m jsl_core.width.training", description=__doc__)
     parser.add_argument("dst", type=Path, help="folder for shape.npz and the tracked margins")
     parser.add_argument("cohort", type=Path, help="table of joint crops, none of them mirrored")
@@ -60,7 +60,8 @@ def label_cohort(cohort: Path, dst: Path) -> tuple[list[KneeLabels], list[KneeLa
     with np.load(cache) as kept:
         tracks = dict(zip(kept["knees"], zip(kept["rows"], kept["weights"], strict=True), strict=True))
     drawings = {knee.knee: knee for knee in read_drawn(DRAWN)}
-    tracked, drawn = [], []
+    tracked: list[KneeLabels] = []
+    drawn: list[KneeLabels] = []
     for knee, side, path in table[["ID", "side", "Img_path"]].itertuples(index=False):
         if knee not in tracks:
             continue
@@ -68,7 +69,8 @@ def label_cohort(cohort: Path, dst: Path) -> tuple[list[KneeLabels], list[KneeLa
         if drawing := drawings.get(knee_digest(knee)):
             labels, where = label_drawn(picture, drawing), drawn
         else:
-            labels, where = KneeLabels(picture, *tracks[knee], np.full(6, np.nan, np.float32)), tracked
+            rows, weights = tracks[knee]
+            labels, where = KneeLabels(picture, rows, weights, np.full(6, np.nan, np.float32)), tracked
         where.append(labels.mirrored() if side == 2 else labels)
     return tracked, drawn
 

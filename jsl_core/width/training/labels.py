@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jsl_core.dataset.crops import fit_crop, read_crop
+from jsl_core.errors import BadScan
 from jsl_core.system.parallel import parallel_map
 from jsl_core.width.refine import refine_margin, refining_edges
 from jsl_core.width.shape import TRACKED
@@ -140,8 +141,13 @@ def track_crops(
     base: Path, paths: list[str], jobs: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Track the margins of crops in worker processes: rows and weights, each N×2×224."""
-    outcomes = list(parallel_map(partial(_track_file, base), paths, jobs))
-    return np.stack([rows for rows, _ in outcomes]), np.stack([weights for _, weights in outcomes])
+    rows, weights = [], []
+    for outcome in parallel_map(partial(_track_file, base), paths, jobs):
+        if isinstance(outcome, BadScan):
+            raise outcome
+        rows.append(outcome[0])
+        weights.append(outcome[1])
+    return np.stack(rows), np.stack(weights)
 
 
 def _track_file(base: Path, path: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
