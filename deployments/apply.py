@@ -108,6 +108,7 @@ def _run_prefect_deploy(lab: Lab) -> None:
         command = [*PYTHON, "-m", "prefect", "--no-prompt", "deploy", "--all"]
         done = subprocess.run(
             [*command, "--prefect-file", str(file)],
+            cwd=file.parent,  # Prefect puts the current folder before all others
             env=os.environ | {"JSL_STORE": lab.settings.store, "PREFECT_LOGGING_LEVEL": "ERROR"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

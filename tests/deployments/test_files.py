@@ -42,11 +42,12 @@ def test_what_trains_goes_to_the_pool_with_one_place_and_is_tagged() -> None:
 @pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.name)
 def test_every_pool_has_a_worker_service_and_an_image_that_starts_it(pool: Any) -> None:
     service = SERVICES[pool.name]
-    assert service["command"][:5] == ["prefect", "worker", "start", "--pool", pool.name]
+    worker = ["python", "-m", "deployments.worker", "worker", "start", "--pool", pool.name]
+    assert service["command"][: len(worker)] == worker
     assert service["build"]["target"] == pool.name
-    assert re.search(
-        rf'^CMD \["prefect", "worker", "start", "--pool", "{pool.name}"', DOCKERFILE, re.MULTILINE
-    )
+    words = ", ".join(f'"{word}"' for word in worker)
+    assert re.search(rf"^CMD \[{re.escape(words)}", DOCKERFILE, re.MULTILINE)
+    assert "PYTHONSAFEPATH=1" in DOCKERFILE
 
 
 def test_only_the_gpu_worker_reserves_a_device() -> None:

@@ -51,7 +51,7 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     try:
         # Not by cv2.imread, which reports a missing file on stderr as well.
         pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
-    except (OSError, cv2.error) as error:
+    except (OSError, ValueError, cv2.error) as error:  # ValueError of a name with a null character
         raise DetectorError(message) from error
     if pixels is None:
         raise DetectorError(message)
