@@ -34,7 +34,7 @@ def test_a_short_training_lowers_the_loss_and_its_files_load(draw_knee: Sampler,
     assert rows[-1]["loss"] < 0.75 * rows[0]["loss"]
     assert {"map50", "map50_95", "mean_iou", "found", "false_alarms"} <= rows[-1].keys()
     network = load_network(tmp_path / "detector.cfg", tmp_path / "detector.safetensors")
-    assert network.size == (96, 96)
+    assert network.layout.size == (96, 96)
 
 
 @pytest.mark.slow
