@@ -109,7 +109,7 @@ def true_figures(prevalence: float) -> dict[str, float]:
     }
 
 
-def coverage(case: Case, cohorts: int) -> dict[str, float]:
+def coverage(case: Case, cohorts: int, resampled: int) -> dict[str, float]:
     """By figure, the share of cohorts whose interval holds the truth."""
     rng = np.random.default_rng([case.participants, int(100 * case.prevalence), int(10 * case.correlation)])
     hits: dict[str, list[bool]] = defaultdict(list)
@@ -117,7 +117,7 @@ def coverage(case: Case, cohorts: int) -> dict[str, float]:
         cohort = draw_cohort(case, rng)
         if not 2 <= cohort.positive.sum() <= len(cohort.positive) - 2:
             continue
-        for name, hit in inside(cohort, case, resampled=number < cohorts // 4):
+        for name, hit in inside(cohort, case, resampled=number < resampled):
             hits[name].append(hit)
     return {name: float(np.mean(values)) for name, values in hits.items()}
 
@@ -125,12 +125,13 @@ def coverage(case: Case, cohorts: int) -> dict[str, float]:
 def main() -> None:
     """Print the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cohorts", type=int, default=2000, help="of each row; a quarter for AP and Brier")
+    parser.add_argument("--cohorts", type=int, default=2000, help="of each row")
+    parser.add_argument("--resampled", type=int, default=500, help="of these, also for AP and Brier score")
     parser.add_argument("--processes", type=int, default=2)
-    cohorts, processes = vars(parser.parse_args()).values()
+    cohorts, resampled, processes = vars(parser.parse_args()).values()
     cases = [Case(*values) for values in itertools.product(PARTICIPANTS, PREVALENCES, CORRELATIONS)]
     with Pool(processes) as pool:
-        rows = pool.starmap(coverage, [(case, cohorts) for case in cases], chunksize=1)
+        rows = pool.starmap(coverage, [(case, cohorts, resampled) for case in cases], chunksize=1)
     names = list(rows[0])
     print("| participants | progressed | within-person correlation | " + " | ".join(names) + " |")
     print("|---|---|---|" + "---|" * len(names))
