@@ -126,8 +126,10 @@ def test_a_training_goes_on_from_an_earlier_detector(draw_knee: Sampler, tmp_pat
     slow = brief.model_copy(update={"start": start, "lr": 1e-9, "size": 128, "width": 1.0})
     second = train_detector(draw_knee, [], slow, tmp_path / "second").layout
     assert second.sections == first.sections
-    for before, after in zip(first.parameters(), second.parameters(), strict=True):
-        torch.testing.assert_close(after, before, atol=1e-3, rtol=1e-3)  # half precision lies between
+    before, after = (load_file(tmp_path / name / "detector.safetensors") for name in ("first", "second"))
+    for name in dict(first.parameters()):
+        if "running" not in name:  # what the second training's films moved
+            torch.testing.assert_close(after[name], before[name], atol=1e-3, rtol=1e-3)
     save_file({name: 2 * tensor for name, tensor in load_file(start).items()}, start)
     with pytest.raises(DetectorError, match="other settings or films"):  # the start was replaced in place
         train_detector(draw_knee, [], slow, tmp_path / "second")
