@@ -29,6 +29,7 @@ _UNCLEAR = 0.25  # quality below which there is nothing to measure
 _LARGER = 1 / 0.86  # a crop of 1.45 plateaus beside one of 1.25
 _GOOD_FIT = 0.7  # residual in pixels from which on the other size is tried
 _NO_KNEE = 0.95  # residual in pixels beyond which there is no joint: 0.75 on the worst of 100 drawn knees
+_NO_BAND = -1.2  # cost of tracked margins from which on there are none: -1.88 at worst on 6,604 crops
 _BETTER = 0.85  # share of the residual that it must come down to
 
 Grey = NDArray[np.uint8]
@@ -81,17 +82,19 @@ class MarginReader:
         edges, evened = row_edges(view.grid), even_out(view.grid)
         if not np.abs(evened).max() > 0:
             raise BadScan("unclear_margins", "the picture is even; no joint space can be told from it")
-        margins = self._track_both(edges, evened, None)
+        margins, cost = self._track_both(edges, evened, None)
+        if cost > _NO_BAND:
+            raise BadScan("unclear_margins", "nothing dark lies between two bones; see the picture")
         fit = self.shape.fit(margins, _belief(edges, margins), _STIFF_FIRST)
-        margins = self._track_both(edges, evened, fit.margins)
+        margins, _ = self._track_both(edges, evened, fit.margins)
         belief = _belief(edges, margins)
         fit = self.shape.fit(margins, belief, _STIFF)
         near = np.abs(margins - fit.margins) <= _STRAY
         return _Tracked(np.where(near, margins, fit.margins), belief * near, fit)
 
-    def _track_both(self, edges: NDArray, evened: NDArray, usual: Array | None) -> Array:
-        """Rows of both margins at the shape's columns, 2×180, near the `usual` ones where they are given."""
-        parts, first = [], 0
+    def _track_both(self, edges: NDArray, evened: NDArray, usual: Array | None) -> tuple[Array, float]:
+        """Rows of both margins at the shape's columns, 2×180, near the `usual` ones; and the higher cost."""
+        parts, costs, first = [], [], 0
         for columns in TRACKED:
             x = np.arange(*columns)
             near = None if usual is None else usual[:, first : first + len(x)]
@@ -100,8 +103,9 @@ class MarginReader:
                 rows = (max(20, int(near[0].min()) - _AROUND), min(190, int(near[0].max()) + _AROUND))
             pair = track_pair(edges, evened, x, rows, near)
             parts.append(np.stack([pair.femoral, pair.tibial]).astype(float))
+            costs.append(pair.cost)
             first += len(x)
-        return np.concatenate(parts, 1)
+        return np.concatenate(parts, 1), max(costs)
 
 
 @dataclass(frozen=True)

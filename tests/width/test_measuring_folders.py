@@ -103,8 +103,8 @@ def test_the_side_of_a_crop_without_a_name_is_the_tables_or_its_anatomys(
 
 
 def test_what_shows_no_joint_is_a_row_with_its_reason(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (224, 224), np.uint8)
-    table = measure_crops(tmp_path, {"a_R.png": np.full((224, 224), 90, np.uint8), "b_R.png": noise})
+    ramp = np.linspace(0, 255, 224).astype(np.uint8)[:, None].repeat(224, 1)
+    table = measure_crops(tmp_path, {"a_R.png": np.full((224, 224), 90, np.uint8), "b_R.png": ramp})
     assert (table["reason"] != "").all()
     assert table["mjsw_medial_px"].isna().all()
     assert not list((tmp_path / "out").rglob("*.png"))
