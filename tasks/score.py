@@ -10,7 +10,7 @@ from jsl_core.config import PredictSettings
 from jsl_core.errors import BundleError
 from jsl_core.imaging import decode_png
 from jsl_core.learning.model.ensemble import Ensemble
-from jsl_core.learning.model.grader import RECORD, SHIPPED_GRADER, is_grader
+from jsl_core.learning.model.grader_record import RECORD, SHIPPED_GRADER, is_grader
 from jsl_core.scans.rows import Row, read_rows
 from jsl_core.scoring.crops import crop_centre
 from jsl_core.scoring.scores import JointCrop, encode_scores, score_crops

@@ -12,7 +12,8 @@ import pytest
 
 from jsl_core.errors import BadSettings, BundleError
 from jsl_core.learning.model.fetch import fetch_model
-from jsl_core.learning.model.grader import NETWORK, SHIPPED_GRADER, Grader
+from jsl_core.learning.model.grader import Grader
+from jsl_core.learning.model.grader_record import NETWORK, SHIPPED_GRADER
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ import torch
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.ensemble import Ensemble
-from jsl_core.learning.model.grader import NETWORK, RECORD, SHIPPED_GRADER, USUAL, Grader
+from jsl_core.learning.model.grader import Grader
+from jsl_core.learning.model.grader_record import NETWORK, RECORD, SHIPPED_GRADER, USUAL
 from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.spec import NetworkSpec
 from jsl_core.storage.proof import with_proof

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from jsl_core.errors import BadSettings, BundleError
-from jsl_core.learning.model.grader import NETWORK, SHIPPED_GRADER, is_grader
+from jsl_core.learning.model.grader_record import NETWORK, SHIPPED_GRADER, is_grader
 from jsl_core.learning.model.grader_weights import read_network_weights
 from jsl_core.learning.model.jslnet import JslNet
 from jsl_core.learning.model.timm_networks import timm_network

@@ -15,12 +15,13 @@ from jsl_core.dataset import fit_crop
 from jsl_core.errors import BadTable, BundleError
 from jsl_core.learning.model.baseline import BaselineBundle
 from jsl_core.learning.model.calibration import best_threshold
-from jsl_core.learning.model.grader import SHIPPED_GRADER, Grader, is_grader
+from jsl_core.learning.model.grader_record import SHIPPED_GRADER, is_grader
 from jsl_core.learning.model.record import PREDICTIONS, BundleRecord
 from jsl_core.system.spreadsheet import read_csv
 
-if TYPE_CHECKING:  # PyTorch takes seconds to import, and the shipped grader does without
+if TYPE_CHECKING:  # graders do without PyTorch, which takes seconds to import, and trainings without OpenCV
     from jsl_core.learning.model.bundle import ModelBundle
+    from jsl_core.learning.model.grader import Grader
 
 __all__ = ["Ensemble", "Member", "validation_risks"]
 
@@ -204,6 +205,8 @@ def _model_folders(folder: Path) -> list[Path]:
 
 def _load_member(folder: Path, name: str, device: Literal["auto", "cpu", "cuda"]) -> Member:
     if is_grader(folder):
+        from jsl_core.learning.model.grader import Grader
+
         return Member(name, Grader.load(folder), _no_predictions())
     record = BundleRecord.read(folder)
     bundle = BaselineBundle.load(folder) if record.network is None else _load_network(folder, device)
@@ -239,7 +242,7 @@ def _field_mm(bundle: "ModelBundle | Grader") -> float | None:
 
 
 def _crop_field(bundle: "ModelBundle | Grader") -> float:
-    return bundle.record.crop_field if isinstance(bundle, Grader) else 1.0
+    return float(getattr(bundle, "crop_field", 1.0))
 
 
 def _short_names(folders: Sequence[Path]) -> list[str]:

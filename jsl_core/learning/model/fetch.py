@@ -12,7 +12,7 @@ from typing import IO
 
 from jsl_core.errors import BadSettings, BundleError
 from jsl_core.learning.model.ensemble import Ensemble
-from jsl_core.learning.model.grader import RECORD
+from jsl_core.learning.model.grader_record import RECORD
 from jsl_core.system.archives import is_archive, stream_members
 
 __all__ = ["fetch_model"]

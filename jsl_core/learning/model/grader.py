@@ -3,17 +3,15 @@
 One ships with the program, so that knees can be graded the minute it is installed.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -21,34 +19,10 @@ from jsl_core.cohort.columns import GRADE_PROBABILITIES, STRANGE
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.calibration import called_grades, softmax
+from jsl_core.learning.model.grader_record import NETWORK, SHIPPED_GRADER, USUAL, GraderRecord
 from jsl_core.learning.model.probe_images import draw_probe_images
-from jsl_core.storage.artifact import Artifact
-from jsl_core.storage.proof import proves_itself
 
-__all__ = [
-    "FORMAT",
-    "NETWORK",
-    "RECORD",
-    "SHIPPED_GRADER",
-    "USUAL",
-    "Grader",
-    "GraderRecord",
-    "UsualKnees",
-    "ask_grader",
-    "is_grader",
-    "prepare_images",
-    "summarise_maps",
-]
-
-# The names are written out: they tell a static reader of this module which data it loads.
-SHIPPED_GRADER = Path(__file__).with_name("shipped")
-_SHIPPED = (
-    SHIPPED_GRADER / "grader.json",
-    SHIPPED_GRADER / "grader.onnx",
-    SHIPPED_GRADER / "usual.safetensors",
-)
-RECORD, NETWORK, USUAL = (path.name for path in _SHIPPED)
-FORMAT = 1
+__all__ = ["Grader", "UsualKnees", "ask_grader", "prepare_images", "summarise_maps"]
 
 _BATCH = 16
 _PROBE_SEED = 20261130
@@ -56,40 +30,6 @@ _ABSOLUTE, _RELATIVE = 0.01, 0.01  # float32 on the processor, whose kernels dif
 _LEAST_SPREAD = 1e-3  # of grey values: an image of one of them becomes 0
 
 Images = NDArray[np.uint8]
-
-
-class GraderRecord(BaseModel):
-    """What `grader.json` says of a grader.
-
-    Attributes:
-        format: Of the folder.
-        version: Of the program that wrote it.
-        size: Side of the crops in pixels.
-        band: The rows of each crop that the network gets, from and to, as shares of its height.
-        mirror_left: Whether left knees are mirrored on the way in.
-        flip: Whether the logits are the mean of those of a crop and of its mirror image.
-        temperature: Divides the logits.
-        crop_field: Side of the crops to be cut from films, as a multiple of the detected joint's box.
-        strange_from: The distance from the usual knees beyond which a picture is strange.
-        made: How, from what and with which settings.
-        probe: Logits of two known images.
-        files: SHA-256 of the folder's other files.
-    """
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-    format: Literal[1]
-    version: str
-    size: Annotated[int, Field(ge=32, le=1024)]
-    band: tuple[float, float]
-    mirror_left: bool
-    flip: bool
-    temperature: Annotated[float, Field(ge=0.01, le=100)]
-    crop_field: Annotated[float, Field(gt=0.3, le=2)]
-    strange_from: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    made: dict[str, Any]
-    probe: list[list[FiniteFloat]]
-    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -137,6 +77,11 @@ class Grader:
     mm_per_pixel: float | None = None
 
     @property
+    def crop_field(self) -> float:
+        """Side of the crops to be cut from films, as a multiple of the detected joint's box."""
+        return self.record.crop_field
+
+    @property
     def size(self) -> int:
         """Side of the crops in pixels."""
         return self.record.size
@@ -148,9 +93,9 @@ class Grader:
         Raises:
             BundleError: It is no grader, damaged, or its network does not answer known images as it did.
         """
-        record = _read_record(folder)
+        record = GraderRecord.read(folder)
         for name in (NETWORK, USUAL):
-            _check_file(folder, name, record)
+            record.check_file(folder, name)
         try:
             net = cv2.dnn.readNetFromONNX(np.frombuffer((folder / NETWORK).read_bytes(), np.uint8))
             usual = UsualKnees(**{key: np.asarray(value, np.float32) for key, value in _load(folder).items()})
@@ -246,11 +191,6 @@ def summarise_maps(middle: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([middle.mean((2, 3)), middle.std((2, 3))], 1)
 
 
-def is_grader(folder: Path) -> bool:
-    """Whether a folder says that it is a grader."""
-    return (folder / RECORD).is_file()
-
-
 def prepare_images(images: Images, band: tuple[float, float]) -> NDArray[np.float32]:
     """Cut the band of rows from crops uint8 N×S×S, and standardise each: float32 N×1×H×S."""
     top, bottom = (round(share * images.shape[1]) for share in band)
@@ -269,30 +209,6 @@ def _forward(net: Any, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32]
     """Logits N×5, and feature maps N×·×h×w in the middle and at the end, of inputs N×1×H×W."""
     net.setInput(inputs)
     return tuple(np.array(output) for output in net.forward(["kl", "middle", "maps"]))
-
-
-def _read_record(folder: Path) -> GraderRecord:
-    try:
-        text = (folder / RECORD).read_bytes()
-        record = GraderRecord.model_validate_json(text)
-    except OSError as error:
-        raise BundleError(f"{folder}: not a grader; {RECORD} cannot be read") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the record"
-        raise BundleError(f"{folder}: {RECORD}: {where}: {first['msg']}; copy the grader again") from error
-    if not proves_itself(json.loads(text)):
-        raise BundleError(f"{folder}: {RECORD} is not as it was written; copy the grader again")
-    return record
-
-
-def _check_file(folder: Path, name: str, record: GraderRecord) -> None:
-    try:
-        digest = Artifact.of_file(folder / name).sha256
-    except OSError:
-        raise BundleError(f"{folder}: {name} is missing; copy the grader again") from None
-    if digest != record.files.get(name):
-        raise BundleError(f"{folder}: {name} is damaged or of another grader; copy it again")
 
 
 def _load(folder: Path) -> dict[str, NDArray[np.float16]]:

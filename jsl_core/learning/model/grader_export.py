@@ -12,17 +12,8 @@ from torch import nn
 from jsl_core import __version__
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.bundle import ModelBundle
-from jsl_core.learning.model.grader import (
-    FORMAT,
-    NETWORK,
-    RECORD,
-    USUAL,
-    Grader,
-    UsualKnees,
-    ask_grader,
-    prepare_images,
-    summarise_maps,
-)
+from jsl_core.learning.model.grader import Grader, UsualKnees, ask_grader, prepare_images, summarise_maps
+from jsl_core.learning.model.grader_record import FORMAT, NETWORK, RECORD, USUAL
 from jsl_core.learning.model.grader_weights import HALF, import_onnx
 from jsl_core.learning.model.record import write_json
 from jsl_core.storage.artifact import Artifact
