@@ -151,12 +151,12 @@ def _settle(found: _Tracked, view: "_View") -> Margins:
 
 def _trim(x: NDArray, belief: Array, low: float, high: float) -> tuple[float, float]:
     """The ends of a compartment without columns at its outer one where either margin has no edge."""
-    seen = x[belief.min(0) > _NO_EDGE]
+    edged = x[belief.min(0) > _NO_EDGE]
     left = x[-1] < GRID / 2
     if left:
-        outer = seen[seen >= low][:1]
+        outer = edged[edged >= low][:1]
         return float(min(outer[0], low + _TRIMMED)) if len(outer) else low, high
-    outer = seen[seen <= high][-1:]
+    outer = edged[edged <= high][-1:]
     return low, float(max(outer[0], high - _TRIMMED)) if len(outer) else high
 
 

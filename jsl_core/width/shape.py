@@ -96,9 +96,9 @@ def load_shape(file: Path = SHIPPED_SHAPE) -> ShapeModel:
         DetectorError: Where the file cannot be read or holds none.
     """
     try:
-        with np.load(file, allow_pickle=False) as kept:
+        with np.load(file, allow_pickle=False) as arrays:
             return ShapeModel(
-                *(kept[name].astype(float) for name in ("mean", "modes", "spreads", "landmarks"))
+                *(arrays[name].astype(float) for name in ("mean", "modes", "spreads", "landmarks"))
             )
     except OSError as error:
         raise DetectorError(f"{file} cannot be read; check the path of the shape model") from error

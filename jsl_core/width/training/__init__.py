@@ -1,1 +1,1 @@
-"""How the margin network is trained; nothing that measures imports it."""
+"""How the shape model of margins is fitted; nothing that measures imports it."""

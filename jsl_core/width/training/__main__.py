@@ -22,7 +22,7 @@ from jsl_core.width.training.labels import (
     track_crops,
 )
 
-DRAWN = Path(__file__).with_name("drawn_train.json")
+DRAWINGS = Path(__file__).with_name("drawn_train.json")
 
 
 def knee_digest(knee: str) -> str:
@@ -37,15 +37,15 @@ def main() -> None:
     parser.add_argument("cohort", type=Path, help="table of joint crops, none of them mirrored")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    tracked, drawn = label_cohort(options.cohort, options.dst)
+    tracked, corrected = label_cohort(options.cohort, options.dst)
     model = fit_shape(
         np.stack([knee.margins for knee in tracked]),
         np.stack([knee.weights for knee in tracked]),
-        np.stack([knee.margins for knee in drawn]),
-        np.stack([knee.landmarks for knee in drawn]),
+        np.stack([knee.margins for knee in corrected]),
+        np.stack([knee.landmarks for knee in corrected]),
     )
     save_shape(model, options.dst / "shape.npz")
-    print(f"{len(tracked)} tracked, {len(drawn)} drawn knees: {options.dst / 'shape.npz'}")
+    print(f"{len(tracked)} tracked, {len(corrected)} drawn knees: {options.dst / 'shape.npz'}")
 
 
 def label_cohort(cohort: Path, dst: Path) -> tuple[list[KneeLabels], list[KneeLabels]]:
@@ -57,22 +57,22 @@ def label_cohort(cohort: Path, dst: Path) -> tuple[list[KneeLabels], list[KneeLa
         dst.mkdir(parents=True, exist_ok=True)
         rows, weights = track_crops(cohort.parent, list(table["Img_path"]))
         np.savez(cache, knees=list(table["ID"]), rows=rows, weights=weights)
-    with np.load(cache) as kept:
-        tracks = dict(zip(kept["knees"], zip(kept["rows"], kept["weights"], strict=True), strict=True))
-    drawings = {knee.knee: knee for knee in read_drawn(DRAWN)}
+    with np.load(cache) as arrays:
+        tracks = dict(zip(arrays["knees"], zip(arrays["rows"], arrays["weights"], strict=True), strict=True))
+    drawings = {knee.knee: knee for knee in read_drawn(DRAWINGS)}
     tracked: list[KneeLabels] = []
-    drawn: list[KneeLabels] = []
+    corrected: list[KneeLabels] = []
     for knee, side, path in table[["ID", "side", "Img_path"]].itertuples(index=False):
         if knee not in tracks:
             continue
         picture = read_grid_picture(cohort.parent, path)
         if drawing := drawings.get(knee_digest(knee)):
-            labels, where = label_drawn(picture, drawing), drawn
+            labels, where = label_drawn(picture, drawing), corrected
         else:
             rows, weights = tracks[knee]
             labels, where = KneeLabels(picture, rows, weights, np.full(6, np.nan, np.float32)), tracked
         where.append(labels.mirrored() if side == 2 else labels)
-    return tracked, drawn
+    return tracked, corrected
 
 
 if __name__ == "__main__":

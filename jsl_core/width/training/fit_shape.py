@@ -11,19 +11,19 @@ MODEL_COLUMNS = np.concatenate([np.arange(*columns) for columns in TRACKED])
 _MODES, _DECIDING = 24, 10  # modes of the shape, and how many of them the landmarks follow
 _STIFF = 2.0  # of drawn margins, which are right
 _HELD = 30.0  # knees' worth of holding the landmarks to their mean
-_ROUNDS, _KEPT = 3, 95.0  # of leaving out the knees that fit worst, percent
+_ROUNDS, _USUAL = 3, 95.0  # of leaving out the knees that fit worst, percent
 _BELIEVED = 0.35  # mean weight from which on a knee counts
 
 Array = NDArray[np.float64]
 
 
-def fit_shape(margins: Array, weights: Array, drawn: Array, landmarks: Array) -> ShapeModel:
+def fit_shape(margins: Array, weights: Array, corrected: Array, landmarks: Array) -> ShapeModel:
     """Fit a shape model to right knees on the grid.
 
     Args:
         margins: Tracked rows, N×2×224.
         weights: How far they are believed, N×2×224.
-        drawn: Drawn rows, D×2×224, NaN beyond the compartments.
+        corrected: Drawn rows, D×2×224, NaN beyond the compartments.
         landmarks: x of the landmarks of the drawn knees, D×6.
     """
     believed = weights[..., MODEL_COLUMNS].mean((1, 2)) > _BELIEVED
@@ -37,17 +37,17 @@ def fit_shape(margins: Array, weights: Array, drawn: Array, landmarks: Array) ->
         apart = rows - mean
         apart -= (apart @ modes.T) @ modes
         misfit = np.sqrt((apart**2).mean(1))
-        usual = misfit < np.percentile(misfit[usual], _KEPT)
+        usual = misfit < np.percentile(misfit[usual], _USUAL)
     spreads = np.sqrt(values[::-1][:_MODES])
     constant = np.zeros((1, len(LANDMARKS)))
     bare = ShapeModel(mean, modes, spreads, constant)
-    return ShapeModel(mean, modes, spreads, _fit_landmarks(bare, drawn, landmarks))
+    return ShapeModel(mean, modes, spreads, _fit_landmarks(bare, corrected, landmarks))
 
 
-def _fit_landmarks(model: ShapeModel, drawn: Array, landmarks: Array) -> Array:
+def _fit_landmarks(model: ShapeModel, corrected: Array, landmarks: Array) -> Array:
     """Ridge regression of the landmarks on the shape of the drawn margins, (M + 1)×6."""
     unusual = []
-    for margins in drawn[..., MODEL_COLUMNS].astype(float):
+    for margins in corrected[..., MODEL_COLUMNS].astype(float):
         known = np.isfinite(margins)
         rows = np.where(known, margins, np.nanmedian(margins))
         unusual.append(model.fit(rows, known.astype(float), _STIFF).unusual)

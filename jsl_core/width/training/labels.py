@@ -1,4 +1,4 @@
-"""What the margin network learns from: margins tracked on every crop, and those drawn by hand on some."""
+"""What the shape model is fitted to: margins tracked on every crop, and those drawn by hand on some."""
 
 import json
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class KneeLabels:
         picture: uint8 224×224.
         margins: Rows of the femoral and the tibial margin, 2×224, NaN where nothing is known.
         weights: How far they are believed, 0…1, 2×224.
-        landmarks: x of `network.LANDMARKS`, 6, NaN where nothing is known.
+        landmarks: x of `shape.LANDMARKS`, 6, NaN where nothing is known.
     """
 
     picture: NDArray[np.uint8]
@@ -99,25 +99,25 @@ def label_tracked(picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDAr
     return margins, weights
 
 
-def label_drawn(picture: NDArray[np.uint8], drawn: DrawnKnee) -> KneeLabels:
+def label_drawn(picture: NDArray[np.uint8], drawing: DrawnKnee) -> KneeLabels:
     """Labels of a crop with drawn margins: tracked, corrected, and moved to the edge nearby."""
     edges, evened = row_edges(picture), even_out(picture)
     fine = refining_edges(picture, 1.0)
     margins = np.full((2, GRID), np.nan, np.float32)
-    for columns, ends in zip(TRACKED, (drawn.ends[1:3], drawn.ends[3:5]), strict=True):
+    for columns, ends in zip(TRACKED, (drawing.ends[1:3], drawing.ends[3:5]), strict=True):
         pair = track_pair(edges, evened, np.arange(*columns), _ROWS)
         x = np.arange(max(columns[0], int(ends[0])), min(columns[1] - 1, int(ends[1])) + 1.0)
         rows = []
         for tracked, line, brighter in (
-            (pair.femoral, drawn.femoral, False),
-            (pair.tibial, drawn.tibial, True),
+            (pair.femoral, drawing.femoral, False),
+            (pair.tibial, drawing.tibial, True),
         ):
             y = np.interp(x, np.arange(*columns), tracked.astype(float))
             y = _overrule(x, y, line)
             rows.append(refine_margin(fine, x, y, brighter, _REACH, 1.0))
         margins[:, x.astype(int)] = rows[0], np.maximum(rows[1], rows[0] + 0.3)
     weights = np.isfinite(margins).astype(np.float32)
-    return KneeLabels(picture, margins, weights, np.array(drawn.ends, np.float32))
+    return KneeLabels(picture, margins, weights, np.array(drawing.ends, np.float32))
 
 
 def _overrule(x: Array, y: Array, line: Line) -> Array:
