@@ -57,11 +57,11 @@ def draw_cohort(case: Case, rng: np.random.Generator) -> Cohort:
 
     positive = knees() < ndtri(case.prevalence)
     shared = knees()  # two models of the same knees err alike
-    scores = [
+    score, other = (
         positive * math.sqrt(2) * ndtri(auc) + math.sqrt(0.6) * shared + math.sqrt(0.4) * knees()
         for auc in (AUC, OTHER_AUC)
-    ]
-    return Cohort(positive, *scores, np.repeat(np.arange(case.participants), 2))
+    )
+    return Cohort(positive, score, other, np.repeat(np.arange(case.participants), 2))
 
 
 def inside(cohort: Cohort, case: Case, resampled: bool) -> Iterator[tuple[str, bool]]:

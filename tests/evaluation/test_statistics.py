@@ -58,11 +58,11 @@ def test_with_one_knee_each_clustering_changes_nothing() -> None:
 def test_knees_counted_twice_make_nothing_surer() -> None:
     # Every knee copied: nothing is known that was not, so the clustered variance stays, the naive one halves.
     twice = np.tile(np.arange(N), 2)
-    double = [np.tile(column, 2) for column in (POSITIVE, RISK)]
+    positive, risk = np.tile(POSITIVE, 2), np.tile(RISK, 2)
     once, naive, clustered = (
         auc_interval(POSITIVE, RISK),
-        auc_interval(*double),
-        auc_interval(*double, twice),
+        auc_interval(positive, risk),
+        auc_interval(positive, risk, twice),
     )
     assert clustered.high - clustered.low == pytest.approx(once.high - once.low, rel=0.01)
     assert naive.high - naive.low == pytest.approx((once.high - once.low) / math.sqrt(2), rel=0.02)
