@@ -18,7 +18,7 @@ __all__ = ["WEIGHT_BEARING", "femoral_surface", "interpolate", "tibial_surface"]
 
 Array = NDArray[np.float64]
 
-WEIGHT_BEARING = (0.4, 0.85)  # of half a plateau, each side: where mJSW is measured
+WEIGHT_BEARING = (0.36, 0.85)  # of half a plateau, each side: where mJSW is measured
 
 # (x, y) from the medial to the lateral margin: broad condyles round a notch, steep on the medial side.
 _FEMUR = (

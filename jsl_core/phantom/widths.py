@@ -41,7 +41,7 @@ JSW_PLACES = (
     0.9,
 )
 
-_MEDIAL, _LATERAL = (0.08, 0.295), (0.705, 0.92)  # of the axis: where the least width is looked for
+_MEDIAL, _LATERAL = (0.08, 0.31), (0.69, 0.92)  # of the axis: where the least width is looked for
 _POINTS = 401  # of each margin: a fifth of a millimetre apart
 
 
