@@ -136,7 +136,7 @@ def _draw_exposure(rng: np.random.Generator, wide: bool) -> Exposure:
     upper = rng.uniform(1.1, 2.0)
     burnt = rng.random() < (0.2 if wide else 0.03)
     return Exposure(
-        photons=float(np.exp(rng.uniform(np.log(8e2 if wide else 1.5e3), np.log(2.5e4)))),
+        photons=float(np.exp(rng.uniform(np.log(2e3 if wide else 8e3), np.log(1e5)))),
         scatter=float(rng.uniform(0.1, 1.0)),
         blur=float(rng.uniform(0.12, 0.5 if wide else 0.3)),
         lower=float(rng.uniform(-0.9, 0.0) if grey_air else rng.uniform(-0.45, 0.85 if wide else 0.45)),

@@ -61,7 +61,9 @@ def test_visits_ascend_from_the_first(months: tuple[int, ...]) -> None:
         PhantomSettings(visits=months)
 
 
-def test_widths_in_the_readers_frame_agree_with_the_anatomy(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+def test_widths_in_the_readers_frame_agree_with_the_anatomy(
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
     errors = []
     for index in range(30):
         layout = plan_film(4, index, SETTINGS)
