@@ -133,7 +133,7 @@ def _draw_level(rng: np.random.Generator, height: float, room: float, spread: fl
 
 def _draw_exposure(rng: np.random.Generator, wide: bool) -> Exposure:
     grey_air = wide and rng.random() < 0.3
-    upper = rng.uniform(1.1, 2.0)
+    upper = rng.uniform(1.05, 1.9 if wide else 1.6)
     burnt = rng.random() < (0.2 if wide else 0.03)
     return Exposure(
         photons=float(np.exp(rng.uniform(np.log(2e3 if wide else 8e3), np.log(1e5)))),

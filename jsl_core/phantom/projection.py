@@ -71,7 +71,7 @@ def project_bones(
         hollow=np.interp(below, [1.0, 2.4], [1.0, 0.25]),
     )
     bones.add_body(
-        (core, shell), shapes.fibula(knee, variation, pose), 0.3 * half, 4.0, 0.8, weights=(0.7, 1.6)
+        (core, shell), shapes.fibula(knee, variation, pose), 0.34 * half, 4.0, 0.8, weights=(1.1, 1.5)
     )
     bones.add_body(
         (core, shell), shapes.patella(knee, variation, pose), 0.4 * half, 12.0, 0.6, weights=(0.6, 0.9)

@@ -1,5 +1,7 @@
 """The same knees later, and the widths that are true of them."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,7 +43,7 @@ def test_a_visit_is_another_film_of_the_same_knees() -> None:
     assert first == plan_film(4, 1, PhantomSettings(long_side=(500, 600)))
 
 
-def test_visits_add_films_and_rows_and_change_none(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_visits_add_films_and_rows_and_change_none(tmp_path: Path) -> None:
     settings = PhantomSettings(patients=1, seed=4, long_side=(300, 320))
     write_phantom(tmp_path, settings, jobs=1)
     before = {path: path.read_bytes() for path in tmp_path.glob("scans/*")}
@@ -80,7 +82,7 @@ def test_widths_in_the_readers_frame_agree_with_the_anatomy(
 def test_widths_between_straight_margins_are_their_distance() -> None:
     x = np.linspace(0, 80, 81)
     femur = np.stack([x, np.full(81, 10.0)], axis=1)
-    tibia = femur + [0.0, 4.0]
+    tibia = femur + np.array([0.0, 4.0])
     turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
     margins = Margins(femur @ turn.T, tibia @ turn.T, femur[0] @ turn.T, femur[-1] @ turn.T)
     assert all(width == pytest.approx(4.0) for width in measure_widths(margins).values())
