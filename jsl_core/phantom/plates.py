@@ -112,7 +112,7 @@ def strands(
         pixels = np.round(to_pixels(points) * 16).astype(np.int32)
         wide = max(1, round(width / spacing))
         cv2.polylines(canvas, [pixels], False, round(12 * thickness), wide, cv2.LINE_AA, shift=4)
-    fine = blur(canvas.astype(np.float32) / 5, max(0.3 / spacing, 0.5))
+    fine = blur((canvas / np.float32(5)).astype(np.float32), max(0.3 / spacing, 0.5))
     fine = 0.6 * fine + 0.4 * blur(fine, 0.9 / spacing)
     return fine * np.clip(0.7 + 0.45 * smooth_noise(rng, shape, spacing, 7.0), 0.05, 1.5)
 
