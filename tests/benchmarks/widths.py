@@ -132,10 +132,10 @@ def main() -> None:
     base, reader = arguments.crops.parent, MarginReader.load(arguments.shape)
 
     drawn = measure_drawn(table, base, reader)
-    names = ["dice", "dice_between", *(c for c in drawn if c.endswith(("femoral", "tibial")))]
+    names = ["dice", "dice_between", *(c for c in map(str, drawn) if c.endswith(("femoral", "tibial")))]
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     drawn.to_csv(arguments.out.with_suffix(".drawn.csv"), index=False)
-    figures: dict[str, object] = {"drawn": len(drawn), **drawn[names].mean().to_dict()}
+    figures: dict[str, object] = {"drawn": len(drawn)} | {name: float(drawn[name].mean()) for name in names}
     grades = sorted(drawn["grade"].unique())
     means = drawn.groupby("grade")[names].mean()
     show(["drawn", "all", *(f"KL {grade}" for grade in grades)],
