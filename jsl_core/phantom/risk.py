@@ -24,9 +24,8 @@ INTERCEPT = -1.0
 # (Felson et al., Rheumatology 2005, 44:100); subchondral bone texture 2.1 per spread, for the same outcome as
 # here (MacKay et al., Eur Radiol 2018, 28:4687), AUC 0.75 by the film's (Kraus et al., Arthritis Rheum 2009,
 # 60:3711); age, varus and radiographic severity strong, weight over years (Chapple et al., Arthritis Care Res
-# 2011, 63:1115). Each is the odds ratio
-# beside all the others, so less than published, and so small that the AUCs come out as published: about 0.66
-# from factors, 0.76-0.80 from films, 0.80-0.84 from both.
+# 2011, 63:1115). Here each holds beside all the others, so it is less than published, and so chosen that the
+# AUCs come out as published: about 0.66 from factors, 0.76-0.80 from films, 0.80-0.84 from both.
 COEFFICIENTS = {
     "narrowing_medial": 0.35,
     "asymmetry": 0.65,
