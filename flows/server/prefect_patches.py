@@ -192,6 +192,7 @@ def _patiently(send_with_retry: Callable[..., "Response"]) -> Callable[..., "Res
 
         def send_patiently(*sent: Any, **how: Any) -> "Response":
             while True:
+                pause: float | None
                 try:
                     response: Response = send(*sent, **how)
                 except _broken_connections() as error:
@@ -221,6 +222,7 @@ def _patiently_async(
 
         async def send_patiently(*sent: Any, **how: Any) -> "Response":
             while True:
+                pause: float | None
                 try:
                     response: Response = await send(*sent, **how)
                 except _broken_connections() as error:

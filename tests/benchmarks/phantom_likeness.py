@@ -10,6 +10,7 @@ films, so it stays out of the repository; `--phantom-sheet` writes the phantom's
 """
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -109,7 +110,8 @@ def main() -> None:
     paths = [options.crops.parent / path for path in table["Img_path"]]
     grades = table["BL_KL_grade"].astype(int).tolist()
     real = [(kl, cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for kl, path in zip(grades, paths, strict=True)]
-    films = parallel_map(partial(phantom_crops, options.seed), range(-(-options.knees // 2)), 0)
+    draw: Callable[[int], list[tuple[int, Crop]]] = partial(phantom_crops, options.seed)
+    films = parallel_map(draw, range(-(-options.knees // 2)), 0)
     phantom = [crop for film in films if not isinstance(film, BadScan) for crop in film][: options.knees]
 
     torch.set_num_threads(1)  # threads that wait for each other are slower on a busy machine
