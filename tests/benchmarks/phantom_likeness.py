@@ -109,19 +109,22 @@ def main() -> None:
     table = pd.read_csv(options.crops).sample(2 * options.knees, random_state=0)
     paths = [options.crops.parent / path for path in table["Img_path"]]
     grades = table["BL_KL_grade"].astype(int).tolist()
-    real = [(kl, cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for kl, path in zip(grades, paths, strict=True)]
+    real = [
+        (kl, np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8))
+        for kl, path in zip(grades, paths, strict=True)
+    ]
     draw: Callable[[int], list[tuple[int, Crop]]] = partial(phantom_crops, options.seed)
     films = parallel_map(draw, range(-(-options.knees // 2)), 0)
     phantom = [crop for film in films if not isinstance(film, BadScan) for crop in film][: options.knees]
 
     torch.set_num_threads(1)  # threads that wait for each other are slower on a busy machine
     network = _load_network()
-    features = {
-        name: extract_features([crop for _, crop in crops], network)
-        for name, crops in {
-            "phantom": phantom, "real": real[: options.knees], "other": real[options.knees :]
-        }.items()
-    }  # fmt: skip
+    parts: dict[str, list[tuple[int, Crop]]] = {
+        "phantom": phantom,
+        "real": real[: options.knees],
+        "other": real[options.knees :],
+    }
+    features = {name: extract_features([crop for _, crop in crops], network) for name, crops in parts.items()}
     floor = frechet_distance(features["real"], features["other"])
     distance = np.mean([frechet_distance(features["phantom"], features[half]) for half in ("real", "other")])
     print(f"{options.knees} phantom and {options.knees} real knees, {features['real'].shape[1]} features")
