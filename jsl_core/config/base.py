@@ -42,10 +42,12 @@ class FileContent:
     Attributes:
         words: Values that name no file, such as `none`.
         inside: Of a folder only this file counts; blank for all.
+        shipped: The file that the word `shipped` stands for.
     """
 
     words: tuple[str, ...] = ()
     inside: str = ""
+    shipped: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ def keyed_settings(settings: BaseModel) -> dict[str, Any]:
         mark = next((mark for mark in field.metadata if isinstance(mark, FileContent)), None)
         if isinstance(value, BaseModel):
             values[name] = keyed_settings(value)
+        elif mark and value == "shipped" and mark.shipped:
+            values[name] = {value: _content_of(mark.shipped, "")}
         elif mark and value in mark.words:
             packages = settings.packages_of(name) if isinstance(settings, Settings) else ()
             values[name] = {value: versions_of(packages)} if packages else value

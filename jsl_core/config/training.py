@@ -1,6 +1,7 @@
 """Settings of the networks and the regimes that train them."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
@@ -33,9 +34,10 @@ _PACKAGED = re.compile(r"timm/(?:tf_)?efficientnet_lite([0-4])")  # see learning
 _FACTORS = ("factors", "scale_factors", "impute")
 
 
+_SHIPPED_GRADER = Path(__file__).parents[1] / "scoring" / "shipped" / "grader.onnx"
 _Weights = Annotated[
     str,
-    FileContent(words=("none", "imagenet", "shipped"), inside="model.safetensors"),
+    FileContent(("none", "imagenet", "shipped"), inside="model.safetensors", shipped=_SHIPPED_GRADER),
     AfterValidator(expand_path),
 ]
 
