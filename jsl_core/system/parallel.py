@@ -164,7 +164,8 @@ class _Worker:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_modules_of(work))
         self.pipe, child_end = context.Pipe()
-        self._process = context.Process(target=_run_worker, args=(child_end, work, seconds), daemon=True)
+        arguments = child_end, work, seconds, dict(os.environ)
+        self._process = context.Process(target=_run_worker, args=arguments, daemon=True)
         with nullcontext() if "__main__" in _modules_of(work) else _without_main_module():
             self._process.start()
         child_end.close()
@@ -229,8 +230,12 @@ def _modules_of(work: Callable[..., Any]) -> list[str]:
     return [*_modules_of(work.func), *(module for value in bound for module in _modules_of(value))]
 
 
-def _run_worker(pipe: Connection, work: Callable[[Any], Any], seconds: float | None) -> None:
+def _run_worker(
+    pipe: Connection, work: Callable[[Any], Any], seconds: float | None, environment: dict[str, str]
+) -> None:
     """Receive items and send their outcomes, until the pipe closes."""
+    os.environ.clear()  # the fork server's is that of the moment at which it was started
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the system enforces the time limit, even inside C code
     threading.Thread(target=_end_with_parent, daemon=True).start()

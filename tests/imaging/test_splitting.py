@@ -94,7 +94,11 @@ def _scenes() -> dict[str, Scene]:
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), 7, 1)
     scenes["tilted"] = Scene(cv2.warpAffine(plain, turn, (width, height)), middle)
     bands = plain.copy()
-    bands[:50], bands[130:150], bands[:, -30:] = 255, 255, 250
+    bands[:50], bands[215:235], bands[:, -30:] = (
+        255,
+        255,
+        250,
+    )  # beside the joints: one that is hidden is lost
     scenes["burnt-out bands"] = Scene(bands, middle)
     short = np.rint(legs(centers=(0.2, 0.5)) * 255).astype(np.uint8)
     # The last column is bright above and dark below.
