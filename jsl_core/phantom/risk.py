@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from jsl_core.phantom.anatomy import Anatomy, draw_anatomy
 
@@ -88,10 +89,11 @@ def attainable_auc(participants: int = 20_000) -> dict[str, float]:
         model = HistGradientBoostingRegressor(
             learning_rate=0.15, max_iter=120, max_leaf_nodes=15, random_state=0
         )
-        model.fit(
-            _rows_at_risk(fitted, view(fitted)),
-            _rows_at_risk(fitted, progression_risk(fitted)[..., None])[:, 0],
-        )
+        with threadpool_limits(1):  # threads wait for each other where others use the machine, for minutes
+            model.fit(
+                _rows_at_risk(fitted, view(fitted)),
+                _rows_at_risk(fitted, progression_risk(fitted)[..., None])[:, 0],
+            )
         scores[name] = model.predict(_rows_at_risk(scored, view(scored)))
     risk = _rows_at_risk(scored, progression_risk(scored)[..., None])[:, 0]
     return {name: _weighted_auc(risk, scores[name]) for name in ("risk-factors", "image", "image+factors")}
