@@ -163,6 +163,16 @@ def test_its_probabilities_are_the_bundle_s(bundle: ModelBundle, grader: Grader)
     np.testing.assert_allclose(ours, bundle.predict(images, table)[GRADES], atol=0.005)
 
 
+def test_what_was_held_back_is_usual(bundle: ModelBundle, tmp_path: Path) -> None:
+    from jsl_core.learning.model.grader_export import export_grader
+
+    joints = np.stack([draw_joint(seed, 64) for seed in range(60)])
+    grader = export_grader(bundle, tmp_path, joints[:40], joints[40:], crop_field=0.86, made={})
+    strange = grader.predict(joints[40:], pd.DataFrame({"side": [1] * 20}))["strange"]
+    assert strange.max() < 1.1
+    assert (grader.predict(255 - joints[40:], pd.DataFrame({"side": [1] * 20}))["strange"] > 1).all()
+
+
 def test_a_training_starts_from_its_weights(bundle: ModelBundle, grader: Grader, tmp_path: Path) -> None:
     from jsl_core.learning.model.backbones import build_backbone
     from jsl_core.learning.model.grader_export import export_grader

@@ -106,7 +106,8 @@ def fit_usual_knees(features: NDArray[np.float32], head: NDArray[np.float32]) ->
     variances, columns = np.linalg.eigh(np.cov(features.T.astype(np.float64)))
     spread = np.sqrt(np.maximum(variances, max(_LEAST_VARIANCE * variances[-1], 1e-12)))
     values = (mean, columns.T, spread, head)
-    return UsualKnees(*(np.asarray(value, np.float32) for value in values))
+    # In rows: safetensors writes an array's memory as it lies, and so a transposed one turned back.
+    return UsualKnees(*(np.ascontiguousarray(value, np.float32) for value in values))
 
 
 def _features(net: Any, images: Images, band: tuple[float, float]) -> NDArray[np.float32]:
