@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from flows.cli.commands.check import check_before_run
 from flows.cli.commands.oai import oai as make_table
-from flows.cli.options import Flat, FlatSeveral, RunOptions
+from flows.cli.options import Flat, RunOptions
 from flows.cli.terminal import Bars
 from flows.server.embedded import embedded_prefect
 from jsl_core.config import PhantomSettings, PipelineSettings, Preset, Regime, load_pipeline
@@ -104,7 +104,7 @@ def phantom(
     dst: Path,
     *,
     oai_layout: bool = False,
-    settings: Annotated[PhantomSettings, FlatSeveral] = PhantomSettings(),
+    settings: Annotated[PhantomSettings, Flat] = PhantomSettings(),
 ) -> None:
     """Write a synthetic cohort with known truth: DICOM films, JSL.csv, truth.csv and truth.json.
 
