@@ -1,4 +1,4 @@
-"""Mutants of files: what editors, bad copies and hostile hands make of them."""
+"""Mutants of files: what editors, bad copies and attackers make of them."""
 
 import random
 

@@ -11,7 +11,7 @@ __all__ = ["grade_doubts", "progression_doubts"]
 
 Figures = Mapping[str, Any]
 
-_FLAT = math.log(1.5)  # odds of the risks that end the middle nine tenths: below, all knees are told the same
+_FLAT = math.log(1.5)  # odds of the risks that end the middle nine tenths: below, all knees have about the same risk
 _SAME = 0.95  # share of the knees that are called one grade, from which a model grades nothing
 
 
@@ -36,7 +36,7 @@ def progression_doubts(figures: Figures, risk: NDArray[np.float64]) -> list[str]
         )
     skill = figures["brier_skill"]
     if skill["value"] is not None and skill["value"] <= 0:
-        doubts.append("its risks are no nearer to the outcomes than the prevalence, told of every knee")
+        doubts.append("its risks are no nearer to the outcomes than the prevalence, given to every knee")
     return doubts
 
 

@@ -76,7 +76,7 @@ def joints_of_file(data: bytes, file: str, sides: Mapping[str, int]) -> list[Fil
         sides: Sides that a table gives, by the names of files without folder and suffix.
 
     Raises:
-        BadScan: Where the file cannot be read, or its joints cannot be told.
+        BadScan: Where the file cannot be read, or its joints cannot be identified.
     """
     if not is_plain_picture(data):
         scan, image = read_film(data, file, {}, ConvertSettings(any_view=True), look_at_film)

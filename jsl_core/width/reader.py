@@ -62,7 +62,7 @@ class MarginReader:
             The margins in pixels of the joint.
 
         Raises:
-            BadScan: `unclear_margins` where they cannot be told.
+            BadScan: `unclear_margins` where they cannot be found.
         """
         if side == 2:
             return mirror_margins(self.read(np.ascontiguousarray(joint[:, ::-1]), 1))
@@ -81,7 +81,7 @@ class MarginReader:
         """Track the margins, fit the shape, and track again near it."""
         edges, evened = row_edges(view.grid), even_out(view.grid)
         if not np.abs(evened).max() > 0:
-            raise BadScan("unclear_margins", "the picture is even; no joint space can be told from it")
+            raise BadScan("unclear_margins", "the picture is even; it shows no joint space")
         margins, cost = self._track_both(edges, evened, None)
         if cost > _NO_BAND:
             raise BadScan("unclear_margins", "nothing dark lies between two bones; see the picture")
@@ -138,7 +138,7 @@ def _settle(found: _Tracked, view: "_View") -> Margins:
         first += len(x)
     quality = min(clear)
     if quality < _UNCLEAR:
-        raise BadScan("unclear_margins", "the joint space's margins cannot be told; see the picture")
+        raise BadScan("unclear_margins", "the joint space's margins cannot be found; see the picture")
     lateral, medial = parts  # a right knee's lateral side is on the picture's left
     half = found.margins.shape[1] // 2
     lowest = found.margins[0, half:].max(), found.margins[0, :half].max()

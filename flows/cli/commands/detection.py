@@ -166,7 +166,7 @@ def evaluate_side(
     split: str = "val",
     weights: str = "",
 ) -> None:
-    """Measure how often the side told from a knee's picture is right, in several ways of showing it.
+    """Measure how often the side read from a knee's picture is right, in several ways of showing it.
 
     Args:
         crops: Cohort table (ID, Img_path, split) of joint crops, none of them mirrored.

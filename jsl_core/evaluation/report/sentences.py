@@ -28,7 +28,7 @@ def summary_sentence(figures: Figures, design: StudyDesign) -> str:
         first = next(iter(areas.values()))
         ranked = sorted(areas, key=lambda name: areas[name]["auc"]["value"])
         lowest, highest = ranked[0], ranked[-1]
-        clause = f"progression ({first['progressed']} of {first['n']} knees) is told with AUC "
+        clause = f"progression ({first['progressed']} of {first['n']} knees) is predicted with AUC "
         clause += _area(highest, areas[highest])
         if lowest != highest:
             clause += f" at best and {_area(lowest, areas[lowest])} at least"

@@ -64,7 +64,7 @@ class _Estimate:
 def auc_interval(positive: ArrayLike, score: ArrayLike, participant: ArrayLike | None = None) -> Interval:
     """The AUC of one model with its interval, which is made on the logit scale to stay inside (0, 1).
 
-    Where the two outcomes are told apart without a mistake, or the variance is none for another reason, it
+    Where the two outcomes are separated without a mistake, or the variance is none for another reason, it
     is Newcombe's score interval (method 5; Statistics in Medicine 25 (2006) 559) of as many knees as there
     are participants: a handful of knees without a mistake does not make a model perfect.
 

@@ -26,7 +26,7 @@ def reclassification_scores(
         `idi` is the difference of the discrimination slopes (mean risk of progressed less mean risk of
         stable knees). `nri_at_threshold` counts moves across the models' own thresholds: progressed knees
         moved up less down, plus stable ones moved down less up, between -2 and 2 (Pencina et al., Statistics
-        in Medicine 27 (2008) 157). The continuous NRI, which counts any move, is not given: it is large
+        in Medicine 27 (2008) 157). The continuous NRI, which counts any move, is left out: it is large
         between models that know the same (Hilden and Gerds, Statistics in Medicine 33 (2014) 3405).
     """
     if positive.all() or not positive.any():

@@ -75,7 +75,7 @@ def _refuse_other_servers(response: Any, **_: Any) -> None:
         response: The HTTP response and what botocore read in it; None where there was no answer.
 
     Raises:
-        NotAnS3Server: If a success is told by no XML, or a redirection has neither a request's number nor a
+        NotAnS3Server: If a success comes without XML, or a redirection has neither a request's number nor a
             bucket's region.
     """
     if not response:
