@@ -11,7 +11,7 @@ __all__ = ["grade_doubts", "progression_doubts"]
 
 Figures = Mapping[str, Any]
 
-_FLAT = math.log(1.5)  # odds of the risks that end the middle nine tenths: below, all knees have about the same risk
+_FLAT = math.log(1.5)  # odds between the ends of the risks' middle nine tenths: below, all are much the same
 _SAME = 0.95  # share of the knees that are called one grade, from which a model grades nothing
 
 

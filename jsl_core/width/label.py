@@ -109,7 +109,7 @@ def _readings(table: pd.DataFrame) -> dict[str, _Reading]:
             continue
         width = None if pd.isna(row[_MJSW]) else float(row[_MJSW])
         if width is None and not reason:
-            reason, sentence = "no_spacing", "the film does not say how many mm a pixel is, so there is no width in mm"
+            reason, sentence = "no_spacing", "the film does not say how many mm a pixel is"
         side = None if pd.isna(row["side"]) else int(row["side"])
         readings[row["ID"]] = _Reading(side, width, reason, sentence)
     return readings

@@ -1,7 +1,7 @@
 """A test part that is asked again and again: how sure decisions must be, and how its winner is flattered.
 
 The challenger that happens to suit the test knees wins, and the more challengers there are, the more of the
-champion's figure is luck. Spending the error keeps luck from deciding often; the rest is estimated and reported.
+champion's figure is luck. Spending the error keeps luck from deciding often; what is left is estimated.
 """
 
 import math
