@@ -32,7 +32,7 @@ def test_applying_the_deployments_twice_is_applying_them_once(lab: Lab) -> None:
 
     once = state()
     subprocess.run(
-        [*JSL, "deploy", "--store", str(lab.home / "store")],
+        [*JSL, "deploy", "--store", str(lab.home / "store"), "--settings", str(lab.home / "lab.toml")],
         env=os.environ | {"PREFECT_API_URL": lab.api},
         check=True,
     )
