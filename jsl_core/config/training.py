@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from jsl_core.config.base import FileContent, Settings
 from jsl_core.system.paths import expand_path
@@ -32,12 +32,18 @@ _IMAGE = (
 )
 _PACKAGED = re.compile(r"timm/(?:tf_)?efficientnet_lite([0-4])")  # see learning/model/timm_networks.py
 _FACTORS = ("factors", "scale_factors", "impute")
+_TEACHER = {"teacher", "teacher_share"}
 
 
 _SHIPPED_GRADER = Path(__file__).parents[1] / "scoring" / "shipped" / "grader.onnx"
 _Weights = Annotated[
     str,
     FileContent(("none", "imagenet", "shipped"), inside="model.safetensors", shipped=_SHIPPED_GRADER),
+    AfterValidator(expand_path),
+]
+_Teacher = Annotated[
+    str,
+    FileContent(("none", "shipped"), inside="model.safetensors", shipped=_SHIPPED_GRADER),
     AfterValidator(expand_path),
 ]
 
@@ -187,6 +193,15 @@ class TrainingSettings(Settings):
     kl_weight: float = Field(
         1.0, gt=0, title="KL weight", description="Weight of the KL loss where it is added to progression's."
     )
+    teacher: _Teacher = Field(
+        "none",
+        title="Teacher",
+        description="A model whose grades are mixed into the targets of kl, as labels alone are doubtful: "
+        "none, shipped (the shipped grader), or the path of a bundle or grader.",
+    )
+    teacher_share: float = Field(
+        0.5, ge=0, le=1, title="Teacher's share", description="Of the targets; the rest is the label's."
+    )
     jsl_outputs: Literal[1, 2] = Field(
         1, title="Progression outputs", description="One sigmoid, or two softmax outputs."
     )
@@ -237,6 +252,14 @@ class TrainingSettings(Settings):
         "test part that the table gives is never learned from, and gets the mean of all models.",
     )
     seed: int = Field(0, ge=0, title="Seed")
+    seeds: int = Field(
+        1,
+        ge=1,
+        le=50,
+        title="Seeds",
+        description="A run trains everything with so many seeds, from the first on, and tells the spread; models "
+        "and figures are of the first.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", title="Device")
     kl: RegimeSettings = RegimeSettings()
     jsl_image: RegimeSettings = RegimeSettings()
@@ -264,6 +287,12 @@ class TrainingSettings(Settings):
         if folds in (1, 2):
             raise ValueError("give 0, or at least 3: one to test on, one to choose on, others to learn from")
         return folds
+
+    @model_validator(mode="after")
+    def _teacher_gives_targets(self) -> "TrainingSettings":
+        if self.teacher != "none" and self.kl_loss == "coral":
+            raise ValueError("a teacher's grades have no place in CORAL's loss; set kl_loss to ordinal")
+        return self
 
     def of(self, regime: Regime) -> RegimeSettings:
         """The settings of one regime, by its name on the command line."""
@@ -318,5 +347,5 @@ class TrainingSettings(Settings):
         if regime in JOINT:
             names |= {*_FACTORS, "factor_width", "factor_nonlinear", "stack"}
         if regime is not None and "kl" in self.heads_of(regime):
-            names |= {"kl_loss"} if regime == "kl" else {"kl_loss", "kl_weight"}
+            names |= {"kl_loss"} | (_TEACHER if regime == "kl" else {"kl_weight"})
         return TrainingSettings(**{name: getattr(self, name) for name in names})

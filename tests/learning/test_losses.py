@@ -81,3 +81,17 @@ def test_grades_that_do_not_occur_weigh_nothing() -> None:
     weighted = balance_classes(labels, np.arange(12), 5, "weights", seed=0)
     assert weighted.weights == pytest.approx([12 / 18, 12 / 9, 0, 0, 12 / 9])
     assert len(balance_classes(labels, np.arange(12), 5, "halve", seed=0).rows) == 9
+
+
+@pytest.mark.parametrize("kind", ["softmax", "ordinal"])
+def test_a_teacher_is_mixed_into_the_targets_by_its_share(kind: str) -> None:
+    torch.manual_seed(0)
+    logits, grades = torch.randn(4, 5), torch.tensor([0, 2, 4, -1])
+    teacher = torch.softmax(torch.randn(4, 5), 1)
+    label = kl_loss(logits, grades, kind)  # type: ignore[arg-type]
+    taught = (
+        -(teacher[:3] * torch.log_softmax(logits[:3], 1)).sum(1).mean()
+    )  # the grade of the fourth is unknown
+    for share in (0.0, 0.3, 1.0):
+        mixed = kl_loss(logits, grades, kind, None, teacher, share)  # type: ignore[arg-type]
+        torch.testing.assert_close(mixed, (1 - share) * label + share * taught)

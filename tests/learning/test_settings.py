@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from jsl_core.config import Regime, RegimeSettings, TrainingSettings
 from jsl_core.dataset import PackedDataset
-from jsl_core.errors import BadSettings
+from jsl_core.errors import BadSettings, BundleError
 from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.regimes import EpochReport, TrainingJob, train_regime, train_risk_factors
 from jsl_core.training.schedule import learning_rate
@@ -58,6 +58,27 @@ def test_kl_trains(dataset: Path, tmp_path: Path, settings: dict[str, Any]) -> N
     trained("kl", dataset, tmp_path, **settings)
     predictions = pd.read_csv(tmp_path / "predictions.csv")
     np.testing.assert_allclose(predictions[[f"kl_{grade}" for grade in range(5)]].sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_pupil_learns_its_teacher_s_grades(dataset: Path, tmp_path: Path) -> None:
+    trained("kl", dataset, tmp_path / "teacher", of={"epochs": 8, "lr": 3e-3})
+    taught = {"teacher": str(tmp_path / "teacher"), "teacher_share": 1.0}
+    history = trained("kl", dataset, tmp_path / "pupil", **taught, of={"epochs": 8, "lr": 3e-3})
+    names = [f"kl_{grade}" for grade in range(5)]
+    teacher, pupil = (
+        pd.read_csv(tmp_path / each / "predictions.csv")[names] for each in ("teacher", "pupil")
+    )
+    spread = -(teacher * np.log(teacher)).sum(axis=1).mean()  # what even a perfect pupil's loss would be
+    assert spread < history[-1].train_loss < history[0].train_loss
+    assert (pupil - teacher).abs().to_numpy().mean() < (0.2 - teacher).abs().to_numpy().mean() / 2
+
+
+def test_a_teacher_without_grades_is_refused(dataset: Path, tmp_path: Path) -> None:
+    trained("jsl-image", dataset, tmp_path / "teacher")
+    with pytest.raises(BundleError, match="grades no knees; name another"):
+        trained("kl", dataset, tmp_path / "pupil", teacher=str(tmp_path / "teacher"))
+    with pytest.raises(ValueError, match="set kl_loss to ordinal"):
+        TrainingSettings(teacher="shipped", kl_loss="coral")
 
 
 @pytest.mark.parametrize(

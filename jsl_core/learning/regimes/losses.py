@@ -16,6 +16,8 @@ def kl_loss(
     grades: torch.Tensor,
     kind: Literal["softmax", "ordinal", "coral"],
     weights: torch.Tensor | None = None,
+    teacher: torch.Tensor | None = None,
+    teacher_share: float = 0.5,
 ) -> torch.Tensor:
     """Mean loss of the KL grades.
 
@@ -28,12 +30,21 @@ def kl_loss(
         grades: Long B, -1 where missing.
         kind: As above.
         weights: Of the five grades, which multiply the losses of their knees; None for none.
+        teacher: Probabilities B×5 that another model gives the grades, mixed into the targets of the two
+            kinds of cross-entropy (self-distillation, Furlanello et al., ICML 2018); None for none.
+        teacher_share: Of the targets.
     """
     known = grades >= 0
     if not known.any():
         return logits.sum() * 0
     logits, grades = logits[known], grades[known]
-    losses = _cumulative(logits, grades) if kind == "coral" else _categorical(logits, grades, kind)
+    if kind == "coral":
+        losses = _cumulative(logits, grades)
+    else:
+        targets = _targets(grades, kind)
+        if teacher is not None:
+            targets = torch.lerp(targets, teacher[known], teacher_share)
+        losses = functional.cross_entropy(logits, targets, reduction="none")
     return (losses if weights is None else losses * weights[grades]).mean()
 
 
@@ -56,12 +67,12 @@ def progression_loss(
     )
 
 
-def _categorical(logits: torch.Tensor, grades: torch.Tensor, kind: str) -> torch.Tensor:
+def _targets(grades: torch.Tensor, kind: str) -> torch.Tensor:
+    """What the probabilities of the five grades should be, B×5."""
     if kind == "softmax":
-        return functional.cross_entropy(logits, grades, reduction="none")
+        return functional.one_hot(grades, 5).float()
     distance = torch.arange(5, device=grades.device)[None] - grades[:, None]
-    targets = torch.softmax(-(distance.float() ** 2) / (2 * _SOFT_GRADES**2), dim=1)
-    return functional.cross_entropy(logits, targets, reduction="none")
+    return torch.softmax(-(distance.float() ** 2) / (2 * _SOFT_GRADES**2), dim=1)
 
 
 def _cumulative(logits: torch.Tensor, grades: torch.Tensor) -> torch.Tensor:

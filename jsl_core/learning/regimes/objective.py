@@ -20,6 +20,9 @@ class Objective:
         kl_weight: Of the grade's loss beside progression's.
         grade_weights: Of the 5 grades; None for none.
         progression_weights: Of stable and progressed knees; None for none.
+        teacher: Probabilities N×5 that another model gives the grades of all knees, mixed into the targets
+            of training; None for none.
+        teacher_share: Of the targets.
         prior_shift: Added to the log odds of progression, where training sees more of it than there is.
     """
 
@@ -27,15 +30,17 @@ class Objective:
     kl_weight: float = 1.0
     grade_weights: torch.Tensor | None = None
     progression_weights: torch.Tensor | None = None
+    teacher: torch.Tensor | None = None
+    teacher_share: float = 0.5
     prior_shift: float = 0.0
 
     def as_used(self, prior_shift: float) -> "Objective":
-        """The loss by which a model is judged: of the risks that it will tell, at the true prevalence.
+        """The loss by which a model is judged: by labels alone, of the risks that it will tell.
 
         Args:
-            prior_shift: By which the bundle sets the risk back.
+            prior_shift: By which the bundle sets the risk back to the true prevalence.
         """
-        return replace(self, progression_weights=None, prior_shift=prior_shift)
+        return replace(self, progression_weights=None, teacher=None, prior_shift=prior_shift)
 
     def __call__(
         self,
@@ -59,8 +64,14 @@ class Objective:
         for name, logits in outputs.items():
             labels = data.grades if name == "kl" else data.progressed
             if name == "kl":
+                teacher = None if self.teacher is None else self.teacher[rows]
                 loss = self.kl_weight * kl_loss(
-                    logits.float(), labels[rows], self.kl_kind, self.grade_weights
+                    logits.float(),
+                    labels[rows],
+                    self.kl_kind,
+                    self.grade_weights,
+                    teacher,
+                    self.teacher_share,
                 )
             else:
                 odds = logits.float() + self.prior_shift

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from jsl_core.cohort.columns import GRADE, PROGRESSION
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.config import TrainingSettings, keyed_settings
 from jsl_core.config.training import JOINT
@@ -18,6 +18,7 @@ from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings, BundleError
 from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.calibration import best_threshold, sigmoid, temperature
+from jsl_core.learning.model.ensemble import Ensemble
 from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.spec import NetworkSpec
 from jsl_core.learning.model.tensors import DeviceData
@@ -166,6 +167,8 @@ def _build_trainer(
         kl_weight=settings.kl_weight,
         grade_weights=weights if heads[-1] == "kl" else None,
         progression_weights=weights if heads[-1] == "jsl" else None,
+        teacher=_teacher_grades(settings, packed, device),
+        teacher_share=settings.teacher_share,
     )
     trainer = Trainer(
         network=network,
@@ -186,6 +189,20 @@ def _build_trainer(
         group=group,
     )
     return replace(trainer, initial=_report_start(trainer)) if stacked else trainer
+
+
+def _teacher_grades(
+    settings: TrainingSettings, packed: PackedDataset, device: torch.device
+) -> torch.Tensor | None:
+    """The probabilities, N×5, that the teacher gives the grades, from both sides; None without a teacher."""
+    if settings.teacher == "none":
+        return None
+    folders = [] if settings.teacher == "shipped" else [Path(settings.teacher)]
+    teacher = Ensemble.load(folders, settings.device)
+    grades = teacher.average(teacher.predict_each(list(packed.images), packed.table, flip=True))
+    if not set(GRADE_PROBABILITIES) <= set(grades):
+        raise BundleError(f"{settings.teacher}: a teacher that grades no knees; name another")
+    return _float_tensor(grades[GRADE_PROBABILITIES].to_numpy(), device)
 
 
 def _report_start(trainer: Trainer) -> EpochReport:
