@@ -15,6 +15,7 @@ from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging.file_kinds import check_kind
 from jsl_core.imaging.header_repair import repair_header, repair_transfer_syntax
+from jsl_core.imaging.own_results import check_origin
 from jsl_core.imaging.pixels import decode_pixels
 from jsl_core.imaging.polarity import is_inverted
 from jsl_core.imaging.quality_gate import check_header, view_of
@@ -34,7 +35,7 @@ from jsl_core.imaging.tags import (
 )
 from jsl_core.imaging.voi import Window, modality_values, voi_of
 
-__all__ = ["read_participant", "read_radiograph"]
+__all__ = ["check_start", "read_participant", "read_radiograph"]
 
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # the element's tag, little endian
 
@@ -86,12 +87,32 @@ def read_participant(data: bytes, name: str, settings: ConvertSettings) -> str:
         return participant_of(ds, name)
 
 
-def _parse(data: bytes, settings: ConvertSettings) -> Dataset:
+def check_start(data: bytes) -> None:
+    """Check that a file whose first 132 bytes or more these are may be a DICOM file.
+
+    Raises:
+        BadScan: If it is none.
+    """
     if data[128:132] != b"DICM" and not _may_lack_preamble(data):
         raise BadScan("not_dicom", "the file is no DICOM file")
+
+
+def read_header(data: bytes, settings: ConvertSettings = ConvertSettings()) -> Dataset:
+    """Parse a DICOM film for who and which study it is of; its picture is not decoded.
+
+    Raises:
+        BadScan: If it is no film, or one of JSL's own results.
+    """
+    with silence_libraries():
+        return _parse(data, settings)
+
+
+def _parse(data: bytes, settings: ConvertSettings) -> Dataset:
+    check_start(data)
     ds = _read(data, settings)
     if "PixelData" not in ds and data.count(_PIXEL_DATA) > _count_icons(ds):
         ds = _read(end_fragments(data), settings)
+    check_origin(ds)
     check_kind(ds)
     if not len(ds):
         raise BadScan("not_dicom", "the file is no DICOM file")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.errors import BadTable
+from jsl_core.imaging.dicom import check_start
 from jsl_core.imaging.folder_run import FolderRun, Progress, Row, write_table
 from jsl_core.imaging.look import Look
 from jsl_core.imaging.names import Pseudonyms, encode_name, output_names
-from jsl_core.imaging.stages import convert_scan, split_scan
+from jsl_core.imaging.stages import check_film_start, convert_scan, split_scan
 from jsl_core.system.code_key import code_key
 from jsl_core.system.spreadsheet import unescape_cell
 
@@ -73,6 +74,7 @@ def convert_folder(
         jobs=jobs,
         seconds_per_file=settings.seconds_per_scan,
         progress=progress,
+        check_start=check_start,
     )
     run.write_table(_SCANS, _SCAN_COLUMNS, rows)
     run.write_table(_REJECTED, _REJECTED_COLUMNS, [row for row in rows if row["reason"]])
@@ -111,6 +113,7 @@ def split_folder(
         jobs=jobs,
         seconds_per_file=convert.seconds_per_scan,
         progress=progress,
+        check_start=check_film_start,
     )
     run.write_table(_KNEES, _KNEE_COLUMNS, rows)
     run.write_table(_REJECTED, _REJECTED_COLUMNS, [row for row in rows if row["reason"]])

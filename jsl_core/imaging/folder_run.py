@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging.names import DistinctNames, Pseudonyms
-from jsl_core.imaging.sources import STATE, read_scan, walk_scans
+from jsl_core.imaging.sources import STATE, read_scan, read_start, walk_scans
 from jsl_core.storage import FolderStore, Memo
 from jsl_core.system.code_key import code_key
 from jsl_core.system.files import write_atomically
@@ -79,6 +79,7 @@ class FolderRun:
         jobs: int,
         seconds_per_file: float | None = None,
         progress: Progress,
+        check_start: Callable[[bytes], None] = lambda start: None,
     ) -> list[Row]:
         """Do the work on all files in worker processes, and move their pictures to their names.
 
@@ -91,25 +92,30 @@ class FolderRun:
             jobs: Worker processes; 0 for one per processor core.
             seconds_per_file: Time limit of one file.
             progress: Called with the files done and all files.
+            check_start: Raises a `BadScan` where a file begins (see `read_start`) as no scan does; no worker
+                is troubled with it.
 
         Returns:
             All rows, in the order of the files.
         """
-        files, items = list(inputs), list(inputs.items())
+        files = list(inputs)
+        strays = dict(self._strays(files, check_start))
+        items = [item for item in inputs.items() if item[0] not in strays]
         first_files: dict[str, str] = {}
         distinct = DistinctNames()
         rows: dict[int, list[Row]] = {}
         lost: list[int] = []
         outcomes = parallel_map(partial(work, fresh=False), items, jobs, seconds_per_file)
-        for number, outcome in enumerate(outcomes):
-            own = [self._without_duplicate(row, first_files) for row in self._rows_of(files[number], outcome)]
+        for number, file in enumerate(files):
+            outcome = strays[file] if file in strays else next(outcomes)
+            own = [self._without_duplicate(row, first_files) for row in self._rows_of(file, outcome)]
             rows[number] = [row if row["reason"] else row | {"png": distinct(row["png"])} for row in own]
             in_place = [self._move_into_place(row) for row in rows[number]]
             if not all(in_place):
                 lost.append(number)
             progress(number + 1, len(files))
         if lost:
-            lost_items = [items[number] for number in lost]
+            lost_items = [(files[number], inputs[files[number]]) for number in lost]
             outcomes = parallel_map(partial(work, fresh=True), lost_items, jobs, seconds_per_file)
             for number, outcome in zip(lost, outcomes, strict=True):
                 if isinstance(outcome, BadScan):
@@ -120,6 +126,18 @@ class FolderRun:
         with suppress(OSError):
             self._staging.parent.rmdir()  # where nothing is remembered
         return [row for file_rows in rows.values() for row in file_rows]
+
+    def _strays(
+        self, files: Iterable[str], check_start: Callable[[bytes], None]
+    ) -> Iterator[tuple[str, BadScan]]:
+        """The files that begin as no scan does, and why they do not."""
+        for file in files:
+            start = read_start(self.source, file)
+            try:
+                if start is not None:
+                    check_start(start)
+            except BadScan as error:
+                yield file, error
 
     def make_or_recall(
         self, file: str, settings: Any, make: Callable[[bytes], list[tuple[Row, bytes]]], *, fresh: bool

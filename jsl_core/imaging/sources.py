@@ -17,9 +17,19 @@ from typing import Protocol
 from jsl_core.errors import BadScan, JslError
 from jsl_core.system.archives import IN_ARCHIVE, MAX_BYTES, Member, archive_members, is_archive, printable
 
-__all__ = ["STATE", "ScanFile", "read_scan", "scans_in_file", "walk_paths", "walk_scans"]
+__all__ = [
+    "START_BYTES",
+    "STATE",
+    "ScanFile",
+    "read_scan",
+    "read_start",
+    "scans_in_file",
+    "walk_paths",
+    "walk_scans",
+]
 
 STATE = ".jsl"  # the folder in which commands remember what they did
+START_BYTES = 132  # a DICOM file's preamble and its mark (PS3.10, 7.1)
 
 _UNREAD = (".7z", ".rar", ".zst", ".iso", ".lzh", ".cab")  # archives of kinds that are not looked into
 
@@ -99,6 +109,30 @@ def read_scan(source: Path, name: str) -> bytes:
     if scan is None:
         raise BadScan("changed", "the file has gone since the scans were listed; run again")
     return scan.read()
+
+
+def read_start(source: Path, name: str) -> bytes | None:
+    """Read the first bytes of a scan, up to `START_BYTES`, at a fraction of what `read_scan` costs.
+
+    Returns:
+        None of what lies in an archive, is packed or is no file: only `read_scan` tells what it is.
+    """
+    if IN_ARCHIVE in name or is_archive(name) or name.lower().endswith(_UNREAD) or not source.is_dir():
+        return None
+    try:
+        file = os.open(source / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait
+    except OSError:  # gone, closed to us, or a name that was not printable
+        return None
+    try:
+        about = os.fstat(file)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_BYTES:
+            return None
+        start = os.read(file, START_BYTES)
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+    return None if start.startswith(tuple(_UNPACKERS)) else start
 
 
 def walk_paths(folder: Path) -> Iterator[tuple[Path, str]]:

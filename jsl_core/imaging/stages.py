@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 from jsl_core.config import ConvertSettings, SplitSettings
 from jsl_core.errors import BadScan
-from jsl_core.imaging.dicom import read_radiograph
+from jsl_core.imaging.dicom import check_start, read_radiograph
 from jsl_core.imaging.look import FilmLook, Look, joint_contrast
 from jsl_core.imaging.picture_file import is_picture_file, read_picture_file
 from jsl_core.imaging.png import decode_png, encode_png
@@ -17,7 +17,14 @@ from jsl_core.imaging.records import KneeRecord, ScanRecord
 from jsl_core.imaging.render import render, window_shows
 from jsl_core.imaging.split import split_image
 
-__all__ = ["convert_scan", "read_film", "split_film", "split_scan", "turn_negative"]
+__all__ = [
+    "check_film_start",
+    "convert_scan",
+    "read_film",
+    "split_film",
+    "split_scan",
+    "turn_negative",
+]
 
 Knees = list[tuple[KneeRecord, bytes]]
 
@@ -86,6 +93,16 @@ def split_scan(
     """
     record, image = read_film(data, name, facts, convert, look)
     return record, _split(image, record, split)
+
+
+def check_film_start(data: bytes) -> None:
+    """Check that a file whose first 132 bytes or more these are may be one that `read_film` reads.
+
+    Raises:
+        BadScan: If it is none.
+    """
+    if not is_picture_file(data):
+        check_start(data)
 
 
 def read_film(

@@ -11,6 +11,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -32,6 +33,7 @@ from jsl_core.imaging import (
     write_mapping,
 )
 from jsl_core.imaging.names import output_names
+from jsl_core.system.parallel import parallel_map
 
 pytestmark = pytest.mark.slow
 
@@ -108,13 +110,13 @@ def test_a_second_run_does_nothing_and_a_changed_scan_costs_one(
     monkeypatch.setattr(folder, "convert_scan", lambda *all: done.append(all[1]) or convert(*all))
     monkeypatch.setattr(folder_run, "parallel_map", _map_in_process)
     assert convert_folder(scans, target, SETTINGS, look_at_film) == first
-    assert done == ["notes.txt"], "what is no film costs less to find again than to remember"
+    assert done == []
     assert states(target) == before
     done.clear()
     save(film(9), scans / "b" / "1.2.840.77")
     (target / "a" / "001.png").unlink()
     convert_folder(scans, target, SETTINGS, look_at_film)
-    assert done == ["b/1.2.840.77", "notes.txt", "a/001"]
+    assert done == ["b/1.2.840.77", "a/001"]
     assert set(states(target)) == set(before)
 
 
@@ -221,6 +223,30 @@ def test_a_target_that_is_a_file_is_one_clear_line(scans: Path, tmp_path: Path) 
     (tmp_path / "file").write_text("")
     with pytest.raises(JslError, match="is a file; name a folder"):
         convert_folder(scans, tmp_path / "file", SETTINGS, look_at_film)
+
+
+def test_stray_files_trouble_no_worker_and_have_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "scans"
+    save(film(1), source / "b.dcm")
+    strays = {"a.txt": b"grade;knee", "c": b"", "d.db": bytes(300)}
+    for name, data in strays.items():
+        (source / name).write_bytes(data)
+    given: list[str] = []
+
+    def record(work: Any, items: list[tuple[str, Any]], *more: Any) -> Any:
+        given.extend(name for name, _ in items)
+        return parallel_map(work, items, *more)
+
+    monkeypatch.setattr(folder_run, "parallel_map", record)
+    converted = convert_folder(source, tmp_path / "pngs", SETTINGS, look_at_film, jobs=1)
+    split = split_folder(source, tmp_path / "knees", SplitSettings(), SETTINGS, look_at_film, jobs=1)
+    assert given == ["b.dcm", "b.dcm"]
+    for rows in (converted, split):
+        assert [row["file"] for row in rows] == sorted(row["file"] for row in rows)
+        reasons = {row["file"]: row["reason"] for row in rows}
+        assert reasons == {"b.dcm": "", **dict.fromkeys(strays, "not_dicom")}
 
 
 def test_missing_and_empty_sources_are_one_clear_line(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging import read_scan, walk_scans
+from jsl_core.imaging.sources import START_BYTES, read_start
 
 FILM = b"a film " * 900
 
@@ -256,3 +257,22 @@ def test_names_that_lead_out_of_the_source_are_not_read(tmp_path: Path) -> None:
     write(tmp_path, {"scans/own.dcm": FILM, "secret": b"secret"})
     for name in ("../secret", str(tmp_path / "secret")):
         assert reason(tmp_path / "scans", name).startswith("changed: the file has gone")
+
+
+def test_a_start_is_that_of_what_is_read_or_of_nothing(tmp_path: Path) -> None:
+    plain = {"film.dcm": FILM, "empty": b"", "short": b"DICM", "a/b.txt": b"x" * 5000}
+    for name, data in plain.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "packed.dcm.gz").write_bytes(gzip.compress(FILM))
+    (tmp_path / "of films.zip").write_bytes(zipped({"1.dcm": FILM}))
+    (tmp_path / "torn.zip").write_bytes(b"PK\3\4")
+    (tmp_path / "other.7z").write_bytes(b"7z\xbc\xaf\x27\x1c")
+    (tmp_path / "line\nbreak").write_bytes(b"other")
+    (tmp_path / "gone").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")  # and nobody writes into it
+    starts = {scan.name: read_start(tmp_path, scan.name) for scan in walk_scans(tmp_path)}
+    assert {name: start for name, start in starts.items() if start is not None} == {
+        name: data[:START_BYTES] for name, data in plain.items()
+    }
+    assert len(starts) == len(plain) + 7
