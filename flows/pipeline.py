@@ -7,7 +7,7 @@ from prefect import flow
 
 from flows.orchestration.begin_run import begin_run
 from flows.prepare import PreparedDataset, prepare
-from flows.train import train_on_pool
+from flows.train import train_on_pool, train_with_more_seeds
 from jsl_core.config import PipelineSettings, PresetChoice, apply_preset, list_origins
 from jsl_core.storage import Artifact
 from jsl_core.storage.registry import Decision
@@ -37,7 +37,8 @@ def pipeline(settings: PipelineSettings, preset: PresetChoice = "none") -> Publi
     truth = ingest_truth(settings, placement)
     prepared = prepare(settings)
     models = train_on_pool(prepared.dataset, settings)
-    figures = evaluate(prepared.dataset, models, truth, settings.evaluate, placement)
+    repeats = train_with_more_seeds(prepared.dataset, settings)
+    figures = evaluate(prepared.dataset, models, truth, settings.evaluate, placement, repeats)
     return publish_run(prepared, models, figures, settings)
 
 

@@ -9,16 +9,29 @@ from tasks.caching import Placement
 from tasks.healing import heal_damage
 from tasks.train import gather_folds, train, train_on_risk_factors
 
-__all__ = ["train_models", "train_on_pool", "train_regimes"]
+__all__ = ["train_models", "train_on_pool", "train_regimes", "train_with_more_seeds"]
 
 
-def train_on_pool(dataset: Artifact, settings: PipelineSettings) -> dict[str, Artifact]:
-    """Train all regimes, on pool `gpu` where there is one, else as a subflow; returns them by regime."""
+def train_on_pool(dataset: Artifact, settings: PipelineSettings, key_suffix: str = "") -> dict[str, Artifact]:
+    """Train all regimes, on pool `gpu` where there is one, else as a subflow; returns them by regime.
+
+    `key_suffix` tells several trainings of one caller apart.
+    """
     if runs_from_deployment():
         parameters = {"dataset": dataset, "settings": settings}
-        models: dict[str, Artifact] = run_deployment_and_wait("train/train", parameters)
+        models: dict[str, Artifact] = run_deployment_and_wait("train/train", parameters, key_suffix)
         return models
     return train_models(dataset, settings)
+
+
+def train_with_more_seeds(dataset: Artifact, settings: PipelineSettings) -> list[dict[str, Artifact]]:
+    """Train all regimes again with each further seed, for the spread from seed to seed; one entry a seed."""
+    first, trainings = settings.training.seed, []
+    for seed in range(first + 1, first + settings.training.seeds):
+        training = settings.training.model_copy(update={"seed": seed})
+        chosen = settings.model_copy(update={"training": training})
+        trainings.append(train_on_pool(dataset, chosen, key_suffix=f"-seed-{seed}"))
+    return trainings
 
 
 @flow(name="train")  # on a server with pools its result is stored, for the run that started it

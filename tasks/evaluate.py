@@ -21,9 +21,14 @@ def evaluate(
     truth: Artifact | None,
     settings: EvaluateSettings,
     placement: Placement,
+    repeats: list[dict[str, Artifact]] | None = None,
 ) -> Artifact:
-    """Every model on the test knees (where there are none, on the validation knees), every two compared."""
+    """Every model on the test knees (where there are none, on the validation knees), every two compared.
+
+    `repeats` are the same trainings with other seeds, which tell how much of the figures is luck of a seed.
+    """
     from jsl_core.evaluation.comparisons import compare_grades, compare_models
+    from jsl_core.evaluation.seeds import seed_figures
     from jsl_core.evaluation.study_design import StudyDesign
     from jsl_core.evaluation.summary import evaluate_predictions
 
@@ -44,6 +49,10 @@ def evaluate(
         thresholds[name] = bundle["thresholds"].get("jsl")
         figures[name] = evaluate_predictions(rows, thresholds[name], settings, part)
         progress.step()
+    trainings = [
+        predictions,
+        *({name: predictions_of(store, each[name], table) for name in models} for each in repeats or ()),
+    ]
     summary = {
         "models": figures,
         "part": part,
@@ -52,6 +61,7 @@ def evaluate(
         "grade_comparisons": compare_grades(predictions, settings, part),
         "best_attainable": json.loads(store.get(truth))["attainable_auc"] if truth else None,
         "dataset": packing,
+        "seeds": seed_figures(trainings, part) if repeats else {},
     }
     return store.put(json.dumps(summary, indent=1).encode(), "metrics.json")
 

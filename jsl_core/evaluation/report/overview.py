@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from jsl_core.evaluation.report.published import SEED_AUC, SEED_KL_ACCURACY, TITLES, best_attainable
 
-__all__ = ["DASH", "OPTIMISTIC", "format_number", "format_overview", "overview_rows"]
+__all__ = ["DASH", "OPTIMISTIC", "format_number", "format_overview", "overview_rows", "seed_rows"]
 
 DASH = "–"  # stands where there is no figure
 _COUNTS = {"Progressed": "Progressed", "Graded": "With an expert's KL grade"}  # lines under a narrow table
@@ -33,22 +33,30 @@ def overview_rows(figures: Mapping[str, Any]) -> list[dict[str, str]]:
     return rows
 
 
+def seed_rows(figures: Mapping[str, Any]) -> list[dict[str, str]]:
+    """One row per model, as text: mean, deviation and range over the seeds; no row of a single seed."""
+    return [
+        {
+            "Model": TITLES.get(name, name),
+            "AUC": _spread(spreads.get("auc")),
+            "KL accuracy": _spread(spreads.get("accuracy")),
+            "Kappa": _spread(spreads.get("kappa")),
+        }
+        for name, spreads in figures.get("seeds", {}).items()
+        if spreads
+    ]
+
+
 def format_overview(figures: Mapping[str, Any], style: Literal["plain", "markdown"] = "plain") -> str:
     """Write the overview as an aligned table, without the columns that no model fills.
 
-    The plain style also leaves out the published figures, and has the numbers of knees below, so that it fits
-    into a terminal of 100 columns.
+    Below it stands the spread from seed to seed, if there were several. The plain style also leaves out the
+    published figures, and has the numbers of knees below, so that it fits into a terminal of 100 columns.
     """
-    rows = overview_rows(figures)
-    columns = [column for column in rows[0] if any(row[column] != DASH for row in rows)] if rows else []
+    rows, seeds = overview_rows(figures), seed_rows(figures)
+    columns = _filled_columns(rows)
     if style == "plain":
         columns = [column for column in columns if not column.endswith("*") and column not in _COUNTS]
-    widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
-    cells = [columns, *([row[column] for column in columns] for row in rows)]
-    lines = [
-        [_pad(cell, width, index) for index, (cell, width) in enumerate(zip(line, widths, strict=True))]
-        for line in cells
-    ]
     notes = (
         [] if figures["part"] == "test" else [f"Validation knees, as there is no test part: {OPTIMISTIC}."]
     )
@@ -58,12 +66,34 @@ def format_overview(figures: Mapping[str, Any], style: Literal["plain", "markdow
         notes.append(
             "* the notebooks this grew from, on real OAI knees and a balanced test part; not comparable"
         )
+    text = _format_grid(rows, columns, style)
+    if notes:
+        text += ["", *notes] if style == "markdown" else notes
+    if seeds:
+        text += ["", _tell_seeds(figures), "", *_format_grid(seeds, _filled_columns(seeds), style)]
+    return "\n".join(text)
+
+
+def _filled_columns(rows: list[dict[str, str]]) -> list[str]:
+    return [column for column in rows[0] if any(row[column] != DASH for row in rows)] if rows else []
+
+
+def _format_grid(rows: list[dict[str, str]], columns: list[str], style: str) -> list[str]:
+    widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
+    cells = [columns, *([row[column] for column in columns] for row in rows)]
+    lines = [
+        [_pad(cell, width, index) for index, (cell, width) in enumerate(zip(line, widths, strict=True))]
+        for line in cells
+    ]
     if style == "markdown":
         rule = ["-" * width if index == 0 else "-" * (width - 1) + ":" for index, width in enumerate(widths)]
-        text = ["| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:])]
-        return "\n".join([*text, "", *notes] if notes else text)
-    text = ["  ".join(line).rstrip() for line in (lines[0], ["─" * width for width in widths], *lines[1:])]
-    return "\n".join([*text, *notes])
+        return ["| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:])]
+    return ["  ".join(line).rstrip() for line in (lines[0], ["─" * width for width in widths], *lines[1:])]
+
+
+def _tell_seeds(figures: Mapping[str, Any]) -> str:
+    count = max(len(one["values"]) for spreads in figures["seeds"].values() for one in spreads.values())
+    return f"Over {count} seeds on the same knees: mean ± standard deviation (lowest to highest)."
 
 
 def _tell_counts(rows: list[dict[str, str]], column: str, what: str) -> str:
@@ -87,6 +117,14 @@ def _interval(figure: Mapping[str, float | None] | None) -> str:
     return (
         f"{format_number(figure['value'])} [{format_number(figure['low'])}–{format_number(figure['high'])}]"
     )
+
+
+def _spread(spread: Mapping[str, Any] | None) -> str:
+    if not spread:
+        return DASH
+    mean, deviation = format_number(spread["mean"]), format_number(spread["deviation"])
+    ends = (format_number(end(spread["values"])) for end in (min, max))
+    return f"{mean} ± {deviation} ({'–'.join(ends)})"
 
 
 def _events(jsl: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from jsl_core.cohort.columns import PROGRESSION
-from jsl_core.evaluation.report import sentences, tables
+from jsl_core.evaluation.report import cohort_tables, sentences, tables
 from jsl_core.evaluation.report.content import ReportContent
 from jsl_core.evaluation.report.data_uri import jpeg_uri
 from jsl_core.evaluation.report.overview import OPTIMISTIC
@@ -84,10 +84,11 @@ def _render_tables(content: ReportContent) -> dict[str, Any]:
     progression, grading = _progression_sections(content.figures), _grading_sections(content.figures)
     return {
         "overview": tables.tabulate_overview(content.figures),
+        "seeds": tables.tabulate_seeds(content.figures),
         "unmeasured": list(_models_without_figures(content.figures)),
-        "cohort": tables.tabulate_cohort(content.table),
-        "missing": tables.tabulate_missing(content.table),
-        "lost": tables.tabulate_lost(content.table),
+        "cohort": cohort_tables.tabulate_cohort(content.table),
+        "missing": cohort_tables.tabulate_missing(content.table),
+        "lost": cohort_tables.tabulate_lost(content.table),
         "operating": tables.tabulate_thresholds(progression),
         "counts": tables.tabulate_counts(progression),
         "sources": tables.tabulate_sources(progression),
@@ -100,8 +101,8 @@ def _render_tables(content: ReportContent) -> dict[str, Any]:
         "grade_comparisons": tables.tabulate_grade_comparisons(content.figures["grade_comparisons"]),
         "subgroups": tables.tabulate_subgroups(progression),
         "subgroup_calibration": tables.tabulate_subgroup_calibration(progression),
-        "reasons": tables.tabulate_reasons(content.rejected),
-        "rejected": tables.tabulate_rejected(content.rejected),
+        "reasons": cohort_tables.tabulate_reasons(content.rejected),
+        "rejected": cohort_tables.tabulate_rejected(content.rejected),
         "origins": [["Setting", "Value", "From", "In place of"], *map(list, content.origins)],
     }
 
@@ -127,7 +128,7 @@ def _render_charts(content: ReportContent) -> dict[str, Any]:
         "forest": draw_forest(figures) if progression else None,
         "all_roc": draw_all_rocs(figures) if progression else None,
         "decision": draw_decision_curves(figures) if progression else None,
-        "mix": draw_grade_mix(tables.count_grades_by_split(table)),
+        "mix": draw_grade_mix(cohort_tables.count_grades_by_split(table)),
         "outcome": draw_outcomes(table) if table[PROGRESSION].notna().any() else None,
         "progression": {
             name: [

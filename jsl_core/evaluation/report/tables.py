@@ -1,31 +1,22 @@
-"""The report's tables: rows of text, the header first, ready for the page."""
+"""The report's tables of the models' figures: rows of text, the header first, ready for the page."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS
-from jsl_core.evaluation.report.overview import DASH, format_number, overview_rows
+from jsl_core.evaluation.report.overview import DASH, format_number, overview_rows, seed_rows
 from jsl_core.evaluation.report.published import TITLES
 
 __all__ = [
-    "count_grades_by_split",
     "tabulate_calibration",
-    "tabulate_cohort",
     "tabulate_comparisons",
     "tabulate_counts",
     "tabulate_grade_comparisons",
     "tabulate_grading",
-    "tabulate_lost",
-    "tabulate_missing",
     "tabulate_operating_points",
     "tabulate_overview",
-    "tabulate_reasons",
     "tabulate_recall",
     "tabulate_reclassification",
-    "tabulate_rejected",
+    "tabulate_seeds",
     "tabulate_sources",
     "tabulate_subgroup_calibration",
     "tabulate_subgroups",
@@ -35,64 +26,20 @@ __all__ = [
 Figures = Mapping[str, Any]
 Rows = list[list[str]]
 
-_LISTED = 200  # rejected scans on the page; all are in rejected.csv
-_PREDICTORS = {
-    "Age": "Age",
-    "Sex": "Sex",
-    "BMI": "BMI",
-    "Race": "Race",
-    "Knee_Injury": "Knee injury",
-    "Alignment_degree": "Alignment",
-    GRADE: "KL grade",
-    PROGRESSION: "Outcome",
-}
-_PARTS = {"train": "Training", "val": "Validation", "test": "Test"}
+
+def tabulate_overview(figures: Figures) -> Rows:
+    """Tabulate the overview of all models, without the columns that no model fills."""
+    return _tabulate_filled(overview_rows(figures))
 
 
-def tabulate_cohort(table: pd.DataFrame) -> Rows:
-    """Tabulate the cohort's characteristics: one row each, all knees and then each split by column."""
-    parts = {"All": table} | {_PARTS[split]: table[table["split"] == split] for split in SPLITS}
-    rows = [[name, *map(measure, parts.values())] for name, measure in _characteristics(table)]
-    return [["", *parts], *(row for row in rows if set(row[1:]) != {DASH})]
+def tabulate_seeds(figures: Figures) -> Rows:
+    """Tabulate the spread from seed to seed; the header alone where there was one seed."""
+    return _tabulate_filled(seed_rows(figures))
 
 
-def tabulate_lost(table: pd.DataFrame) -> Rows:
-    """Tabulate knees with an outcome beside those that were lost to it; the header alone where none was."""
-    known = table[PROGRESSION].notna()
-    if known.all() or not known.any():
-        return [[""]]
-    parts = {"With an outcome": table[known], "Without": table[~known]}
-    rows = [
-        [name, *map(measure, parts.values())]
-        for name, measure in _characteristics(table)
-        if name not in ("With a label", "Progressed")
-    ]
-    return [["", *parts], *(row for row in rows if set(row[1:]) != {DASH})]
-
-
-def tabulate_missing(table: pd.DataFrame) -> Rows:
-    """Tabulate how many knees of each part lack each predictor and each label."""
-    parts = {"All": table} | {_PARTS[split]: table[table["split"] == split] for split in SPLITS}
-    rows = [
-        [name, *(f"{rows[column].isna().sum():,} of {len(rows):,}" for rows in parts.values())]
-        for column, name in _PREDICTORS.items()
-        if column in table
-    ]
-    return [["Missing", *parts], *rows]
-
-
-def _characteristics(table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
-    yield "Knees", lambda rows: f"{len(rows):,}"
-    yield "Participants", lambda rows: f"{rows['participant'].nunique():,}"
-    yield "Age, years", lambda rows: _mean_and_deviation(rows, "Age")
-    yield "Women", lambda rows: _count_and_share(rows, "Sex", 2)
-    yield "BMI, kg/m²", lambda rows: _mean_and_deviation(rows, "BMI")
-    yield "Knee injury", lambda rows: _count_and_share(rows, "Knee_Injury", 1)
-    yield "Alignment, °", lambda rows: _mean_and_deviation(rows, "Alignment_degree")
-    for grade in range(5):
-        yield f"KL grade {grade}", lambda rows, grade=grade: _count_and_share(rows, GRADE, grade)
-    yield "With a label", lambda rows: f"{rows[PROGRESSION].notna().sum():,}"
-    yield "Progressed", lambda rows: _count_and_share(rows, PROGRESSION, 1)
+def _tabulate_filled(rows: list[dict[str, str]]) -> Rows:
+    columns = [column for column in rows[0] if any(row[column] != DASH for row in rows)] if rows else [""]
+    return [["", *columns[1:]], *([row[column] for column in columns] for row in rows)]
 
 
 def tabulate_thresholds(models: Mapping[str, Figures]) -> Rows:
@@ -307,45 +254,3 @@ def format_interval(figure: Figures | None, digits: int = 2) -> str:
         format_number(figure[key], digits).replace("-", "−") for key in ("value", "low", "high")
     )
     return f"{value} [{low}{between}{high}]"
-
-
-def _mean_and_deviation(rows: pd.DataFrame, column: str) -> str:
-    known = rows.get(column, pd.Series(dtype=float)).dropna()
-    return f"{known.mean():.1f} ± {np.std(known):.1f}".replace("-", "−") if len(known) else DASH
-
-
-def _count_and_share(rows: pd.DataFrame, column: str, value: float) -> str:
-    known = rows.get(column, pd.Series(dtype=float)).dropna()
-    if known.empty:
-        return DASH
-    return f"{(known == value).sum():,} ({(known == value).mean():.0%})"
-
-
-def count_grades_by_split(table: pd.DataFrame) -> dict[str, list[int]]:
-    """Count the knees of each KL grade (five counts) in each split that has any grades."""
-    parts = {name: table.loc[table["split"] == split, GRADE] for split, name in _PARTS.items()}
-    return {
-        name: [int((grades == grade).sum()) for grade in range(5)]
-        for name, grades in parts.items()
-        if grades.notna().any()
-    }
-
-
-def tabulate_overview(figures: Figures) -> Rows:
-    """Tabulate the overview of all models, without the columns that no model fills."""
-    rows = overview_rows(figures)
-    columns = [column for column in rows[0] if any(row[column] != DASH for row in rows)] if rows else [""]
-    return [["", *columns[1:]], *([row[column] for column in columns] for row in rows)]
-
-
-def tabulate_reasons(rejected: pd.DataFrame) -> Rows:
-    """Tabulate how many scans or knees were rejected for each reason, the most frequent first."""
-    counts = rejected["reason"].value_counts() if len(rejected) else pd.Series(dtype=int)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
-    return [["", "Rejected"], *([str(reason).replace("_", " "), f"{count:,}"] for reason, count in ordered)]
-
-
-def tabulate_rejected(rejected: pd.DataFrame) -> Rows:
-    """Tabulate the first 200 rejected scans or knees, each with the sentence that says why."""
-    listed = rejected.head(_LISTED).reindex(columns=["file", "ID", "sentence"]).fillna("")
-    return [["File", "Knee", "Why"], *([str(cell) for cell in row] for row in listed.itertuples(index=False))]
