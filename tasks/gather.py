@@ -10,7 +10,7 @@ from tasks.caching import Placement, stage
 __all__ = ["Gathered", "gather"]
 
 # Files that were never radiographs say nothing about the quality of those that were.
-_NOT_SCANS = {"not_dicom", "directory", "presentation_state", "report", "document"}
+_NOT_SCANS = {"not_dicom", "directory", "presentation_state", "report", "document", "own_result"}
 
 
 class Gathered(BaseModel):
