@@ -23,4 +23,10 @@ class OaiSettings(Settings):
     followup_months: Literal[12, 24, 36, 48, 72, 96] = Field(
         48, title="Follow-up", description="Months after baseline at which the joint space is measured again."
     )
+    replaced: Literal["excluded", "progressed", "competing"] = Field(
+        "excluded",
+        title="Replaced knees",
+        description="What a knee is that was replaced before follow-up: without a label; progressed, as one "
+        "that came to its end; or not progressed, as replacement competes with what is predicted.",
+    )
     jobs: int = Field(0, ge=0, title="Worker processes", description="0: one per processor core.")

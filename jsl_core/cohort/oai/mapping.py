@@ -51,5 +51,7 @@ def read_mapped(table: Path, mapping: Path, settings: OaiSettings) -> Cohort:
     if "JSL_Prog" in plan.columns:
         labels = labels_from_column(own_labels)
     else:
-        labels = label_progression(knees, settings.progression_mm, settings.followup_months)
+        labels = label_progression(
+            knees, settings.progression_mm, settings.followup_months, settings.replaced
+        )
     return check_cohort(screen(knees, reasons, labels))

@@ -50,7 +50,7 @@ def read_release(
         )
     findings += _find_incomplete(tables)
     knees, reasons = join_tables(tables, settings.followup_months)
-    labels = label_progression(knees, settings.progression_mm, settings.followup_months)
+    labels = label_progression(knees, settings.progression_mm, settings.followup_months, settings.replaced)
     for spec in (CONTENTS, IMAGES):
         listing, table_findings = read_all_files(entries, spec)
         findings += table_findings

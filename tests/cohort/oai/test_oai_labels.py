@@ -1,5 +1,7 @@
 """Which knees progressed, which did not, and which get no label."""
 
+from typing import Literal
+
 import pandas as pd
 import pytest
 
@@ -10,9 +12,14 @@ from jsl_core.cohort.oai.readings import project_for, read_grades, read_joint_sp
 _NAN = float("nan")
 
 
-def _label(baseline: float, followup: float, replaced: float = _NAN) -> tuple[float, list[str]]:
+def _label(
+    baseline: float,
+    followup: float,
+    replaced: float = _NAN,
+    treated: Literal["excluded", "progressed", "competing"] = "excluded",
+) -> tuple[float, list[str]]:
     columns = {"BL_mJSW_mm": [baseline], "FU_mJSW_mm": [followup], "Replaced_days": [replaced]}
-    labels = label_progression(pd.DataFrame(columns), 0.7, 48)
+    labels = label_progression(pd.DataFrame(columns), 0.7, 48, treated)
     return labels.table["JSL_Prog"][0], [step for step in labels.falls_out if labels.falls_out[step][0]]
 
 
@@ -31,6 +38,18 @@ def test_a_knee_replaced_before_48_months_is_censored_even_if_measured() -> None
     assert pd.isna(label)
     assert steps == ["replaced before follow-up"]
     assert _label(4.0, 1.0, replaced=1462) == (1.0, [])
+
+
+@pytest.mark.parametrize(("treated", "label"), [("progressed", 1.0), ("competing", 0.0)])
+def test_a_replaced_knee_is_what_the_settings_say_and_others_stay(
+    treated: Literal["progressed", "competing"], label: float
+) -> None:
+    assert _label(4.0, _NAN, replaced=700, treated=treated) == (label, [])
+    assert _label(4.0, 3.9, replaced=700, treated=treated) == (label, []), "a width after that is another's"
+    assert _label(4.0, 3.9, replaced=1462, treated=treated) == (0.0, []), "replaced after follow-up"
+    assert _label(4.0, 3.1, treated=treated) == (1.0, [])
+    assert _label(0.5, _NAN, replaced=700, treated=treated)[1] == ["too narrow to progress"]
+    assert _label(4.0, _NAN, treated=treated)[1] == ["no follow-up mJSW"]
 
 
 def _outcome(**cells: str) -> pd.DataFrame:
