@@ -11,6 +11,7 @@ from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RIS
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.doubts import progression_doubts
 from jsl_core.evaluation.grading import grade_figures
+from jsl_core.evaluation.selection import selection_figures
 from jsl_core.evaluation.sources import source_figures
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_bands, bootstrap_intervals
 from jsl_core.evaluation.statistics.calibration import (
@@ -67,6 +68,7 @@ def evaluate_predictions(
     if RISK in rows:
         labelled = rows.dropna(subset=[PROGRESSION, RISK])
         figures["jsl"] = _progression_figures(labelled, threshold, settings, validation)
+        figures["jsl"]["selection"] = selection_figures(predictions, split, settings)
     return figures
 
 

@@ -92,6 +92,7 @@ def _render_tables(content: ReportContent) -> dict[str, Any]:
         "operating": tables.tabulate_thresholds(progression),
         "counts": tables.tabulate_counts(progression),
         "sources": tables.tabulate_sources(progression),
+        "selection": tables.tabulate_selection(progression),
         "points": tables.tabulate_operating_points(progression),
         "calibration": tables.tabulate_calibration(progression),
         "comparisons": tables.tabulate_comparisons(content.figures["comparisons"]),

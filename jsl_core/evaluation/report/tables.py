@@ -17,6 +17,7 @@ __all__ = [
     "tabulate_recall",
     "tabulate_reclassification",
     "tabulate_seeds",
+    "tabulate_selection",
     "tabulate_sources",
     "tabulate_subgroup_calibration",
     "tabulate_subgroups",
@@ -74,6 +75,25 @@ def tabulate_sources(models: Mapping[str, Figures]) -> Rows:
     ]
     head = ["AUC lost without its image", "without its factors", "Log odds by the image", "by factors"]
     return [["", "Progressed", *head], *rows]
+
+
+def tabulate_selection(models: Mapping[str, Figures]) -> Rows:
+    """Tabulate what knees without an outcome could change; the header alone where there are none."""
+    rows = [
+        [
+            TITLES.get(name, name),
+            f"{lost['lost']} of {lost['lost'] + lost['followed']}",
+            format_interval(jsl["auc"], 3),
+            format_interval(lost["auc"], 3),
+            *(format_number(lost[key]) for key in ("all_progressed", "none_progressed")),
+            f"{format_number(lost['worst'])} to {format_number(lost['best'])}",
+            f"{jsl['prevalence']:.1%} and {lost['observed']:.1%}",
+        ]
+        for name, jsl in models.items()
+        if (lost := jsl.get("selection"))
+    ]
+    head = ["Lost", "AUC as it is", "Weighted", "All lost progressed", "None did", "Bounds"]
+    return [["", *head, "Share that progressed, as it is and weighted"], *rows]
 
 
 def tabulate_counts(models: Mapping[str, Figures]) -> Rows:
