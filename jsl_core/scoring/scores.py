@@ -12,12 +12,21 @@ from numpy.typing import NDArray
 from jsl_core.cohort.columns import GRADE_PROBABILITIES, KL2_RISK, RISK, RISK_INTERVAL, STRANGE
 from jsl_core.cohort.persons import normalise_knee
 from jsl_core.errors import BadScan
+from jsl_core.imaging import Pseudonyms
 from jsl_core.learning.model.calibration import called_grades
 from jsl_core.learning.model.ensemble import Ensemble
 from jsl_core.scans.rows import Row, rejection
 from jsl_core.system.spreadsheet import format_csv
 
-__all__ = ["COLUMNS", "NOT_FINITE", "JointCrop", "encode_scores", "is_finite", "score_crops"]
+__all__ = [
+    "COLUMNS",
+    "NOT_FINITE",
+    "JointCrop",
+    "encode_scores",
+    "is_finite",
+    "pseudonymise_row",
+    "score_crops",
+]
 
 _UNUSUAL = "unlike what the grader learned from; look at this one"
 NOT_FINITE = BadScan("not_finite", "the models give this joint no finite score")
@@ -62,6 +71,8 @@ def score_crops(
     factors: pd.DataFrame | None = None,
     flip: Literal["auto", "on", "off"] = "auto",
     after: Callable[[Sequence[JointCrop], pd.DataFrame], None] = lambda crops, table: None,
+    *,
+    every_film: bool = False,
 ) -> Iterator[Row]:
     """Score joint crops in batches; of crops of the same knee the first is scored.
 
@@ -71,6 +82,7 @@ def score_crops(
         factors: From `read_cohort`, for models that need risk factors.
         flip: Whether each crop is averaged with its mirror image; `auto`: where validation favoured it.
         after: Called with every batch of scored crops and their rows of the table.
+        every_film: Whether a knee is scored on each film that shows it.
 
     Yields:
         One row, in `COLUMNS`, for each crop in their order. `kl_expected` is the mean grade, `kl2_risk` the
@@ -84,7 +96,9 @@ def score_crops(
     stream = iter(crops)
     while batch := list(islice(stream, _BATCH)):
         rejections = [
-            _reject(item, by_knee if needed else None, file_of) if isinstance(item, JointCrop) else item
+            _reject(item, by_knee if needed else None, {} if every_film else file_of)
+            if isinstance(item, JointCrop)
+            else item
             for item in batch
         ]
         accepted = [
@@ -104,6 +118,13 @@ def encode_scores(rows: Iterable[Row]) -> bytes:
     """Write the rows of `score_crops` as `scores.csv`, with empty cells where no model predicts a column."""
     cells = ({name: _format_cell(value) for name, value in row.items()} for row in rows)
     return format_csv(pd.DataFrame(list(cells), dtype=object).reindex(columns=COLUMNS)).encode()
+
+
+def pseudonymise_row(row: Row, pseudonyms: Pseudonyms) -> Row:
+    """The row with pseudonyms for participant and file, and under `stand_for` whose they are."""
+    names = {name: pseudonyms(row[name]) for name in ("participant", "file") if row.get(name)}
+    knee = {"ID": f"{names['participant']}_{row['side']}"} if "participant" in names else {}
+    return row | names | knee | {"stand_for": {alias: row[name] for name, alias in names.items()}}
 
 
 def _format_cell(value: Any) -> Any:

@@ -12,7 +12,7 @@ from jsl_core.system.parallel import warm_up_workers
 if TYPE_CHECKING:  # reading scans needs libraries that the other commands need not wait for
     from jsl_core.imaging import Pseudonyms
 
-__all__ = ["convert", "split"]
+__all__ = ["convert", "pseudonyms_of", "split"]
 
 _MODULES_OF_WORK = ("jsl_core.imaging.folder", "jsl_core.detection.look")
 
@@ -48,7 +48,7 @@ def convert(
             settings or ConvertSettings(),
             look_at_film,
             jobs=jobs,
-            pseudonyms=_pseudonyms(pseudonymise, pseudonym_key, mapping),
+            pseudonyms=pseudonyms_of(pseudonymise, pseudonym_key, mapping),
             progress=bars.callback("convert"),
         )
     _print_outcome(rows, target / "scans.csv", mapping)
@@ -87,13 +87,14 @@ def split(
             convert or ConvertSettings(),
             look_at_film,
             jobs=jobs,
-            pseudonyms=_pseudonyms(pseudonymise, pseudonym_key, mapping),
+            pseudonyms=pseudonyms_of(pseudonymise, pseudonym_key, mapping),
             progress=bars.callback("split"),
         )
     _print_outcome(rows, target / "knees.csv", mapping)
 
 
-def _pseudonyms(pseudonymise: bool, key: Path | None, mapping: Path | None) -> "Pseudonyms | None":
+def pseudonyms_of(pseudonymise: bool, key: Path | None, mapping: Path | None) -> "Pseudonyms | None":
+    """The pseudonyms that three options ask for; raises BadSettings where these contradict each other."""
     from jsl_core.imaging import load_pseudonyms
 
     if pseudonymise:

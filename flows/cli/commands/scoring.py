@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, which the other commands n
     import pandas as pd
 
     from jsl_core.evaluation.saliency import SaliencyMethod
+    from jsl_core.imaging import Pseudonyms
     from jsl_core.learning.model.ensemble import Ensemble
     from jsl_core.scoring.scores import JointCrop
 
@@ -36,6 +37,11 @@ def score(
     out: Path = Path("scores.csv"),
     overlay: bool = False,
     saliency: Literal["gradient", "smoothgrad", "gradcam", "integrated"] = "gradcam",
+    dicom: Path | None = None,
+    widths: Path | None = None,
+    pseudonymise: bool = False,
+    pseudonym_key: Path | None = None,
+    mapping: Path | None = None,
     field: Annotated[float | None, Parameter(validator=_FIELD)] = None,
     jobs: int = 0,
     predict: Annotated[PredictSettings, Flat] = PredictSettings(),
@@ -55,24 +61,36 @@ def score(
         overlay: Also write what the first model looked at, as PNG and as array, into a folder beside the
             table.
         saliency: How that is found out; a grader always shows its class activation map.
+        dicom: Folder for results as DICOM: a structured report for each study, and a Secondary Capture for
+            each film, which `jsl send` brings to a PACS. Each film is scored then, not each knee once.
+        widths: With --dicom: a widths.csv of `jsl measure` on the same films, for the reports.
+        pseudonymise: Name participants and files by keyed pseudonyms, and de-identify what --dicom writes.
+        pseudonym_key: File that holds the key of the pseudonyms; without it JSL_PSEUDONYM_KEY does.
+        mapping: With --pseudonymise: the table to write of which pseudonym stands for whom.
         field: Side of the crops cut from films as a multiple of the detected joint's box: 1 for models of
             this project's crops, 0.86 for models of crops as tight as 1.25 plateau widths. By default what
             the model says.
         jobs: Worker processes; 0 for one per processor core.
     """
+    from flows.cli.commands.imaging import pseudonyms_of
     from jsl_core.cohort import TABLE_SUFFIXES, read_cohort
+    from jsl_core.imaging import write_mapping
     from jsl_core.learning.model.ensemble import Ensemble
     from jsl_core.scoring.crops import crop_settings_for, crops_from_scans, crops_from_table
-    from jsl_core.scoring.scores import encode_scores, score_crops
+    from jsl_core.scoring.scores import encode_scores, pseudonymise_row, score_crops
     from jsl_core.system.files import write_atomically
 
+    is_table = scans.suffix.lower() in TABLE_SUFFIXES
+    if dicom and is_table:
+        raise BadSettings("--dicom: a table of crops has no films; give the folder of the films")
+    pseudonyms = pseudonyms_of(pseudonymise, pseudonym_key, mapping)
     ensemble = Ensemble.load(model, predict.device)
     table = read_cohort(factors, any_split=True) if factors else None
     ensemble.check_factors(table, f"--factors {factors or 'TABLE'}")
     folder = out.with_name(f"{out.stem}_overlays")
-    write_overlays = _overlay_writer(ensemble, folder, saliency) if overlay else _write_nothing
+    write_overlays = _overlay_writer(ensemble, folder, saliency, pseudonyms) if overlay else _write_nothing
     with Bars() as bars:
-        if scans.suffix.lower() in TABLE_SUFFIXES:
+        if is_table:
             crops = read_cohort(scans, needs=["Img_path"], any_split=True)
             knees = crops_from_table(crops, scans.parent, bars.callback("crops"))
         else:
@@ -86,13 +104,24 @@ def score(
                 jobs=jobs,
                 progress=bars.callback("films"),
             )
-        rows = list(score_crops(ensemble, knees, table, predict.flip, write_overlays))
+        every_film = dicom is not None
+        rows = list(score_crops(ensemble, knees, table, predict.flip, write_overlays, every_film=every_film))
+        if dicom:
+            from flows.cli.commands.pacs import write_dicom
+
+            files = write_dicom(rows, scans, dicom, model, convert, pseudonyms, widths, jobs, bars)
+    if pseudonyms:
+        rows = [pseudonymise_row(row, pseudonyms) for row in rows]
+    if mapping:
+        write_mapping(mapping, rows)
     with write_atomically(out) as file:
         file.write(encode_scores(rows))
     scored = sum(not row.get("reason") for row in rows)
     if not scored:
         raise JslError(f"none of {len(rows)} could be scored ({rows[0]['sentence']}); see {out}")
     print(f"{scored} knees scored, {len(rows) - scored} rows with a reason instead: {out}")
+    if dicom:
+        print(f"{files} results as DICOM: {dicom}")
 
 
 def evaluate(
@@ -164,7 +193,7 @@ def evaluate(
 
 
 def _overlay_writer(
-    ensemble: "Ensemble", folder: Path, method: "SaliencyMethod"
+    ensemble: "Ensemble", folder: Path, method: "SaliencyMethod", pseudonyms: "Pseudonyms | None"
 ) -> "Callable[[Sequence[JointCrop], pd.DataFrame], None]":
     """A function that writes the overlays of a batch of scored knees."""
     from jsl_core.imaging.names import encode_name
@@ -178,8 +207,9 @@ def _overlay_writer(
     def write(crops: "Sequence[JointCrop]", table: "pd.DataFrame") -> None:
         overlays = encode_overlays(bundle, [crop.pixels for crop in crops], table, method)
         for crop, files in zip(crops, overlays, strict=True):
+            name = f"{pseudonyms(crop.participant)}_{crop.side}" if pseudonyms else crop.ID
             for ending, data in zip((".png", ".npy"), files, strict=True):
-                with write_atomically(folder / f"{encode_name(crop.ID)}{ending}") as file:
+                with write_atomically(folder / f"{encode_name(name)}{ending}") as file:
                     file.write(data)
 
     return write

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # graders do without PyTorch, which takes seconds to import, 
     from jsl_core.learning.model.bundle import ModelBundle
     from jsl_core.learning.model.grader import Grader
 
-__all__ = ["Ensemble", "Member", "validation_risks"]
+__all__ = ["Ensemble", "Member", "model_folders", "validation_risks"]
 
 _Z95 = 1.959964
 _LOG_ODDS_MAX = 20.0  # a risk of exactly 0 or 1 has none
@@ -96,7 +96,7 @@ class Ensemble:
             BundleError: A model cannot be used, or they do not go together.
             BadSettings: A GPU is asked for where there is none.
         """
-        folders = [model for folder in folders or [SHIPPED_GRADER] for model in _model_folders(folder)]
+        folders = [model for folder in folders or [SHIPPED_GRADER] for model in model_folders(folder)]
         names = _short_names(folders)
         members = tuple(
             _load_member(folder, name, device) for folder, name in zip(folders, names, strict=True)
@@ -192,7 +192,7 @@ class Ensemble:
         return pd.DataFrame(columns)
 
 
-def _model_folders(folder: Path) -> list[Path]:
+def model_folders(folder: Path) -> list[Path]:
     """A model's folder itself, or those of a cross-validation: below it, or its namesakes beside."""
     if is_grader(folder):
         return [folder]
