@@ -38,7 +38,7 @@ def _dask_runner(settings: PipelineSettings) -> TaskRunner[Any]:
         from distributed import Client
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError as error:
-        raise BadSettings("dask needs prefect-dask; install it with pip install 'jsl[dask]'") from error
+        raise BadSettings("dask needs prefect-dask; install it with pip install 'jsl-knee[dask]'") from error
     if settings.dask == "local":  # threads: Dask's worker processes may not have worker processes of ours
         return DaskTaskRunner(cluster_kwargs={"processes": False, "dashboard_address": None})
     if settings.scans.startswith("s3://"):

@@ -47,7 +47,7 @@ def decode_pixels(ds: Dataset) -> Codes:
 
 def _decoding_error(syntax: UID, error: Exception) -> BadScan:
     if "plugin" in str(error) and "depend" in str(error):
-        return BadScan("undecodable", f"{syntax.name} needs extra decoders: pip install 'jsl[codecs]'")
+        return BadScan("undecodable", f"{syntax.name} needs extra decoders: pip install 'jsl-knee[codecs]'")
     if isinstance(error, NotImplementedError) or not syntax.is_transfer_syntax:
         return BadScan("undecodable", "nothing here reads its transfer syntax; decompress it first")
     if "less than" in str(error) or "insufficient" in str(error) or isinstance(error, EOFError):

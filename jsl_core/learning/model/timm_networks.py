@@ -39,7 +39,7 @@ def timm_network(name: str, imagenet: bool) -> nn.Module:
         import timm
     except ImportError as error:
         raise BadSettings(
-            f"backbone timm/{name} needs timm; install it with pip install 'jsl[timm]'"
+            f"backbone timm/{name} needs timm; install it with pip install 'jsl-knee[timm]'"
         ) from error
     if name.split(".")[0] not in timm.list_models():
         raise BadSettings(f"unknown backbone timm/{name}; timm.list_models() names those there are")
