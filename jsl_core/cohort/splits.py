@@ -10,8 +10,18 @@ import pandas as pd
 from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.cohort.persons import person_key, person_keys
 from jsl_core.config import PackSettings
+from jsl_core.errors import BadTable
 
-__all__ = ["assign_folds", "assign_splits", "assign_with_frozen_test", "held_out_participants"]
+__all__ = [
+    "TESTED_BY_NUMBER",
+    "assign_folds",
+    "assign_splits",
+    "assign_with_frozen_test",
+    "held_out_participants",
+    "is_tested_by_number",
+]
+
+TESTED_BY_NUMBER = 0.25  # of all people, in split jsl-1; another share would be another split
 
 
 def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
@@ -29,8 +39,16 @@ def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
 
     Returns:
         A new table.
+
+    Raises:
+        BadTable: The split is jsl-1, and the table tests on somebody else, or learns from whom that tests on.
     """
     table = table.copy()
+    if settings.split == "jsl-1":
+        _mark_tested_by_number(table)
+        settings = settings.model_copy(
+            update={"split": "drawn", "test": 0.0, "val": settings.val / (1 - TESTED_BY_NUMBER)}
+        )
     unit = table["participant"] if settings.split_by == "participant" else table["ID"]
     preset = table["split"].where(table["split"] != "")
     table["split"] = preset.groupby(unit).transform("first")
@@ -62,8 +80,34 @@ def assign_with_frozen_test(table: pd.DataFrame, frozen: Set[str], settings: Pac
     """
     table = table.copy()
     table.loc[table["participant"].map(person_key).isin(person_keys(frozen)), "split"] = "test"
+    if settings.split == "jsl-1":  # whose test part is as frozen, and grows with the cohort
+        return assign_splits(table, settings)
     others = settings.model_copy(update={"test": 0.0, "val": settings.val / (1 - settings.test)})
     return assign_splits(table, others)
+
+
+def is_tested_by_number(participant: str) -> bool:
+    """Whether split `jsl-1` tests on a participant, the same in every table and for good.
+
+    It is who has a number x = SHA-256 of `jsl-1:` and the participant's `person_key`, its first eight bytes
+    read as a big-endian whole number, below 2⁶⁴ × `TESTED_BY_NUMBER`.
+    """
+    digest = hashlib.sha256(f"jsl-1:{person_key(participant)}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < TESTED_BY_NUMBER * 2**64
+
+
+def _mark_tested_by_number(table: pd.DataFrame) -> None:
+    """Put the people of split `jsl-1` into its test part; a table's own test part must be that."""
+    tested = table["participant"].map(is_tested_by_number)
+    own = table["split"]
+    for part, wrong in (("test", (own == "test") & ~tested), (None, tested & own.isin(["train", "val"]))):
+        if wrong.any():
+            what, first = "tests on" if part else "learns from", table.loc[wrong, "ID"].iloc[0]
+            raise BadTable(
+                f"the cohort table's split {what} {first} and {int(wrong.sum()) - 1} knees more, which split "
+                "jsl-1 does not; empty its column split, or set pack.split to drawn"
+            )
+    table.loc[tested, "split"] = "test"
 
 
 def held_out_participants(table: pd.DataFrame) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from jsl_core.config.base import Settings
 
@@ -15,9 +15,21 @@ class PackSettings(Settings):
     size: int = Field(224, ge=32, le=1024, title="Size", description="Side of the packed crops in pixels.")
     val: float = Field(0.15, gt=0, lt=0.5, title="Validation share", description="Share of participants.")
     test: float = Field(0.25, gt=0, lt=0.5, title="Test share", description="Share of participants.")
+    split: Literal["drawn", "jsl-1"] = Field(
+        "drawn",
+        title="Split",
+        description="drawn: stratified shares of this table's participants. jsl-1: a fixed quarter of all "
+        "people, told by their numbers, is tested on, so that two labs test on the same people.",
+    )
     split_by: Literal["participant", "knee"] = Field(
         "participant",
         title="Split by",
         description="By knee is the seed's mistake: a participant's two knees land on both sides.",
     )
     seed: int = Field(0, ge=0, title="Split seed")
+
+    @model_validator(mode="after")
+    def _people_are_fixed(self) -> "PackSettings":
+        if self.split == "jsl-1" and self.split_by == "knee":
+            raise ValueError("split jsl-1 is by participant; set split_by to participant")
+        return self

@@ -104,7 +104,7 @@ def _pack(
             images.flush()
     finally:
         scratch.unlink(missing_ok=True)
-    given_splits = set(table.loc[keep, "split"])
+    given_splits = set(table.loc[keep, "split"]) | ({"test"} if settings.split == "jsl-1" else set())
     table = assign_splits(table[keep].reset_index(drop=True), settings)
     table["mm_per_pixel"] = table["ID"].map(packed).round(6)
     check_table(table, "the cohort table")

@@ -1,11 +1,15 @@
 """One split for all regimes: by participant, stratified, stable."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from jsl_core.cohort import assign_splits
+from jsl_core.cohort import assign_splits, assign_with_frozen_test
+from jsl_core.cohort.splits import is_tested_by_number
 from jsl_core.config import PackSettings
+from jsl_core.errors import BadTable
 
 
 def cohort(participants: int, seed: int = 0) -> pd.DataFrame:
@@ -86,3 +90,40 @@ def test_a_part_that_the_table_names_is_not_added_to() -> None:
 def test_missing_labels_do_not_hinder_a_split() -> None:
     table = cohort(60).assign(BL_KL_grade=np.nan, JSL_Prog=np.nan)
     assert set(assign_splits(table, PackSettings())["split"]) == {"train", "val", "test"}
+
+
+def test_the_fixed_split_is_the_people_s_own_and_frozen() -> None:
+    # By hand: echo -n jsl-1:9000099 | sha256sum; its first digit is 0 to 3 for a quarter of all people.
+    people = [str(number) for number in range(9000099, 9000107)]
+    first = [hashlib.sha256(f"jsl-1:{person}".encode()).hexdigest()[0] for person in people]
+    assert first == list("ee05f6d6")
+    assert [is_tested_by_number(person) for person in people] == [digit in "0123" for digit in first]
+    assert is_tested_by_number("A-0012") == is_tested_by_number("a12")
+
+
+def test_no_participant_moves_another_in_the_fixed_split() -> None:
+    table, settings = cohort(1200), PackSettings(split="jsl-1")
+    whole = assign_splits(table, settings).set_index("ID")["split"]
+    share = (whole == "test").mean()
+    assert abs(share - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 1200)
+    assert abs((whole == "val").mean() - 0.15) < 0.02
+    for part in (table.iloc[:300], table.iloc[700:]):
+        tested = assign_splits(part.reset_index(drop=True), settings).set_index("ID")["split"] == "test"
+        assert tested.equals(whole[tested.index] == "test")
+    known = set(table["participant"][:200]) & {name[:-2] for name in whole.index[whole == "test"]}
+    again = assign_with_frozen_test(table, known, settings).set_index("ID")["split"]
+    assert again.equals(whole)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"), [("test", "tests on 1000001_1"), ("train", "learns from 1000001_1")]
+)
+def test_a_table_s_own_split_is_not_mixed_with_the_fixed_one(part: str, said: str) -> None:
+    table = cohort(20)
+    tested = table["participant"].map(is_tested_by_number)
+    table = table[tested == (part == "train")].reset_index(drop=True)
+    said = said.replace("1000001_1", table.loc[0, "ID"])
+    with pytest.raises(BadTable, match=f"{said}.*; empty its column split"):
+        assign_splits(table.assign(split=part), PackSettings(split="jsl-1"))
+    with pytest.raises(ValueError, match="set split_by to participant"):
+        PackSettings(split="jsl-1", split_by="knee")
