@@ -59,7 +59,7 @@ def publish_run(
         decision: What was decided about the new model, for a retraining.
     """
     placement = Placement.of(settings)
-    page = report(
+    papers = report(
         prepared.dataset,
         dict(models),
         figures,
@@ -72,7 +72,7 @@ def publish_run(
         decision=decision.model_dump(mode="json") if decision else None,
         origins=[(each.name, each.value, each.source, each.instead_of) for each in list_origins(settings)],
     )
-    return publish(prepared.dataset, models, prepared.gathered, figures, page, settings, placement)
+    return publish(prepared.dataset, models, prepared.gathered, figures, papers, settings, placement)
 
 
 def ingest_truth(settings: PipelineSettings, placement: Placement) -> Artifact | None:

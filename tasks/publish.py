@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from pydantic import BaseModel, ConfigDict
@@ -36,15 +37,18 @@ def publish(
     models: Mapping[str, Artifact],
     gathered: Gathered | None,
     figures: Artifact,
-    page: Artifact,
+    papers: Artifact,
     settings: PipelineSettings,
     placement: Placement,
 ) -> Published:
-    """Copy a run's results to `runs/`, `models/`, `datasets/` and `joints/`, and show them on its page."""
+    """Copy a run's results to `runs/`, `models/`, `datasets/` and `joints/`, and show them on its page.
+
+    `papers` is the tree that the report stage made: the page, the checklists and the models' cards.
+    """
     store = placement.open()
     targets = publish_targets(store, settings.publish)
     run = run_folder(targets, settings.name)
-    folders = {run: {"metrics.json": figures, "report.html": page}}
+    folders = {run: {"metrics.json": figures, **tree_files(store, papers)}}
     tables = tree_files(store, dataset)
     folders[f"datasets/{dataset.sha256[:12]}"] = {
         name: tables[name] for name in ("table.csv", "rejected.csv")
@@ -62,12 +66,14 @@ def publish(
         folders[f"models/{name}/{model.sha256[:12]}"] = {
             **tree_files(store, model),
             **as_onnx(model, placement),
+            "model-card.md": folders[run][f"cards/{name}.md"],
         }
     contents = {
         "dataset": f"datasets/{dataset.sha256[:12]}",
         "joints": joints,
         "models": {name: f"models/{name}/{model.sha256[:12]}" for name, model in models.items()},
         "report": f"{run}/report.html",
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     shown = settings.without_locations() if settings.pseudonymise else settings  # folders may name people
     for target in targets:
@@ -80,7 +86,7 @@ def publish(
     where = f"{targets[-1].url}/{run}/report.html"
     summary = json.loads(store.get(figures))
     origin = (
-        f"Made of dataset {dataset.sha256[:12]} by JSL {__version__}; more: jsl lineage {page.sha256[:12]}"
+        f"Made of dataset {dataset.sha256[:12]} by JSL {__version__}; more: jsl lineage {papers.sha256[:12]}"
     )
     markdown = f"{format_overview(summary, 'markdown')}\n\nReport: {where}\n\n{origin}"
     create_markdown_artifact(markdown, key="summary")
@@ -90,7 +96,7 @@ def publish(
         create_image_artifact(
             data_uri(picture, "image/png"), key="auc", description="AUC with 95 % intervals"
         )
-    record_end(store, page)
+    record_end(store, papers)
     return Published(report=where, table=format_overview(summary))
 
 

@@ -15,8 +15,9 @@ from jsl_core.config import EvaluateSettings, PipelineSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.evaluation.report.content import ReportContent, SaliencyExample, StagedKnee, Stages
 from jsl_core.imaging import decode_png
-from jsl_core.scans.rows import Row, read_rows
-from jsl_core.storage import Artifact, Store, checkout, tree_files
+from jsl_core.scans.rows import Row, accepted, read_rows
+from jsl_core.storage import Artifact, Store, checkout, put_tree, tree_files
+from jsl_core.system.machine import describe_machine, describe_software
 from jsl_core.system.spreadsheet import read_csv
 from tasks.caching import Placement, stage
 from tasks.gather import Gathered
@@ -28,7 +29,7 @@ _MONTAGE = 4  # joints shown of each grade
 _SHOWN = ("jsl-joint", "jsl-image", "multitask", "kl")  # whose saliency is shown: the first there is
 
 
-@stage("report", version=1)
+@stage("report", version=2)
 def report(
     dataset: Artifact,
     models: dict[str, Artifact],
@@ -42,11 +43,12 @@ def report(
     decision: dict[str, Any] | None = None,
     origins: list[tuple[str, str, str, str]] | None = None,
 ) -> Artifact:
-    """The page of one run; `films` and `halves` are the tables of the convert and the split stage.
+    """The page of one run with checklists and model cards, as a tree.
 
+    `films` and `halves` are the tables of the convert and the split stage.
     `origins` says where the settings that are not at their defaults came from.
     """
-    from jsl_core.evaluation.report.page import write_report
+    from jsl_core.evaluation.report.papers import write_papers
 
     store = placement.open()
     progress = Progress("report", 1)
@@ -60,9 +62,15 @@ def report(
         figures=summary,
         table=packed.table,
         settings=settings.model_dump(mode="json", exclude={"sources"}),
-        versions={"JSL": __version__, "dataset": packed.digest},
+        versions={
+            "JSL": __version__,
+            "Dataset": packed.digest,
+            "Software": describe_software(),
+            "Machine of this page": describe_machine(),
+        },
         histories=dict(_histories(store, models)),
         scans=gathered.scans if gathered else None,
+        films=_films(store, films),
         rejected=_rejected(store, dataset, gathered),
         stages=_stages(store, films, halves, gathered) if gathered else None,
         grades=_montage(packed),
@@ -73,10 +81,9 @@ def report(
         origins=origins or [],
     )
     with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder, "report.html")
-        write_report(content, page)
+        write_papers(content, Path(folder))
         progress.step()
-        return store.put_file(page)
+        return put_tree(store, Path(folder), "report.json")
 
 
 def _lineage(
@@ -110,6 +117,18 @@ def _rejected(store: Store, dataset: Artifact, gathered: Gathered | None) -> pd.
     """The scans and knees that fell out on the way, and the rows and joints that found no partner."""
     tables = [tree_files(store, dataset)["rejected.csv"], *([gathered.rejected] if gathered else [])]
     return pd.concat([read_csv(io.BytesIO(store.get(table))) for table in tables])
+
+
+def _films(store: Store, tables: list[Artifact]) -> pd.DataFrame:
+    """What is told of the accepted films: how they were made, not whose they are."""
+    facts = ("view", "laterality", "spacing_source", "width", "height", "bits")
+    return pd.DataFrame(
+        [
+            {name: row[name] for name in facts}
+            | {"spacing_mm": row["spacing_mm"][0] if row["spacing_mm"] else np.nan}
+            for row in accepted(read_rows(store, tables))
+        ]
+    )
 
 
 def _stages(store: Store, films: list[Artifact], halves: list[Artifact], gathered: Gathered) -> Stages | None:

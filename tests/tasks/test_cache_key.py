@@ -116,7 +116,7 @@ def test_no_key_depends_on_more_than_it_must(report: dict[str, Any]) -> None:
     weights = [name for name in code["crop.crop"] if "/" in name]
     assert weights == ["jsl_core/detection/weights/knee.cfg", "jsl_core/detection/weights/knee.safetensors"]
     pages = [name.rpartition("/")[2] for name in code["report.report"] if "/" in name]
-    assert pages == ["report.css", "report.html"]
+    assert pages == ["checklist.html", "checklist.toml", "report.css", "report.html"]
 
 
 @pytest.mark.slow

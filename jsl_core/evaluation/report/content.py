@@ -63,7 +63,8 @@ class ReportContent:
     `design` (of `StudyDesign`),
     `comparisons` (of `compare_models`), `grade_comparisons` (of `compare_grades`), `best_attainable` (AUC by
     set of information, or None on real films) and `dataset`. `table` is the packed dataset's; `histories` the
-    learning curves (`history.csv`) by model; `rejected` has file, ID, reason, sentence; `grades` a few
+    learning curves (`history.csv`) by model; `films` are the
+    accepted ones, as `tabulate_films` takes them; `rejected` has file, ID, reason, sentence; `grades` a few
     joints, uint8 S×S, by KL grade; `joint_space_share` the mean share of saliency inside the joint space by
     model, where it was measured.
     `decision` is a retraining's decision on its model, as the registry keeps it.
@@ -81,6 +82,7 @@ class ReportContent:
     versions: Mapping[str, str]
     histories: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     scans: int | None = None
+    films: pd.DataFrame = field(default_factory=pd.DataFrame)
     rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
     stages: Stages | None = None
     grades: Mapping[int, Sequence[Image]] = field(default_factory=dict)

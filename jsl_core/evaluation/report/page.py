@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from jsl_core.cohort.columns import PROGRESSION
-from jsl_core.evaluation.report import cohort_tables, sentences, tables
+from jsl_core.evaluation.report import cohort_tables, flow_tables, sentences, tables
 from jsl_core.evaluation.report.content import ReportContent
 from jsl_core.evaluation.report.data_uri import jpeg_uri
 from jsl_core.evaluation.report.overview import OPTIMISTIC
@@ -35,7 +35,7 @@ from jsl_core.evaluation.saliency import JOINT_SPACE_AREA, overlay_saliency
 from jsl_core.evaluation.study_design import StudyDesign
 from jsl_core.system.files import write_atomically
 
-__all__ = ["write_report"]
+__all__ = ["page_environment", "write_report"]
 
 Figures = Mapping[str, Any]
 
@@ -52,6 +52,26 @@ def write_report(content: ReportContent, path: Path) -> None:
     Raises:
         StoreError: If the file cannot be written.
     """
+    page = (
+        page_environment()
+        .get_template("report.html")
+        .render(
+            content=content,
+            overlay_saliency=overlay_saliency,
+            joint_space_area=JOINT_SPACE_AREA,
+            optimistic=OPTIMISTIC,
+            sentences=_write_sentences(content),
+            settings=json.dumps(content.settings, indent=2, ensure_ascii=False),
+            **_render_tables(content),
+            **_render_charts(content),
+        )
+    )
+    with write_atomically(path) as file:
+        file.write(page.encode())
+
+
+def page_environment() -> Environment:
+    """The templates of this folder, with what they call."""
     environment = Environment(
         loader=PackageLoader("jsl_core.evaluation.report", ""),
         autoescape=True,
@@ -65,18 +85,7 @@ def write_report(content: ReportContent, path: Path) -> None:
         "colour": colour_of,
         "interval": _mute_interval,
     }
-    page = environment.get_template("report.html").render(
-        content=content,
-        overlay_saliency=overlay_saliency,
-        joint_space_area=JOINT_SPACE_AREA,
-        optimistic=OPTIMISTIC,
-        sentences=_write_sentences(content),
-        settings=json.dumps(content.settings, indent=2, ensure_ascii=False),
-        **_render_tables(content),
-        **_render_charts(content),
-    )
-    with write_atomically(path) as file:
-        file.write(page.encode())
+    return environment
 
 
 def _render_tables(content: ReportContent) -> dict[str, Any]:
@@ -86,6 +95,8 @@ def _render_tables(content: ReportContent) -> dict[str, Any]:
         "overview": tables.tabulate_overview(content.figures),
         "seeds": tables.tabulate_seeds(content.figures),
         "unmeasured": list(_models_without_figures(content.figures)),
+        "flow": flow_tables.tabulate_flow(content.table, content.rejected, content.scans),
+        "films": flow_tables.tabulate_films(content.films),
         "cohort": cohort_tables.tabulate_cohort(content.table),
         "missing": cohort_tables.tabulate_missing(content.table),
         "lost": cohort_tables.tabulate_lost(content.table),
