@@ -22,6 +22,7 @@ from jsl_core.evaluation.statistics.calibration import (
 from jsl_core.evaluation.statistics.decision_curve import THRESHOLDS, net_benefit
 from jsl_core.evaluation.statistics.delong import auc_interval
 from jsl_core.evaluation.statistics.interval import number_or_none
+from jsl_core.evaluation.statistics.logit_intervals import average_precision_interval, brier_interval
 from jsl_core.evaluation.statistics.metrics import operating_curve, progression_scores, sensitivity_at
 from jsl_core.evaluation.statistics.operating_points import choose_thresholds, flag_counts, flag_shares
 from jsl_core.evaluation.statistics.proportion import proportion_interval
@@ -82,7 +83,7 @@ def _progression_figures(
     flagged = risk >= (rows[THRESHOLD].to_numpy(float) if THRESHOLD in rows else threshold)
     participant = rows["participant"].to_numpy()
     resampled = bootstrap_intervals(
-        _ranking_and_calibration, participant, positive, risk, flagged, resamples=settings.bootstrap
+        _resampled_scores, participant, positive, risk, flagged, resamples=settings.bootstrap
     )
     shares = flag_shares(positive, flagged, participant)
     true, false = operating_curve(positive, risk)
@@ -92,6 +93,8 @@ def _progression_figures(
         "participants": int(rows["participant"].nunique()),
         "prevalence": float(positive.mean()),
         "auc": auc_interval(positive, risk, participant).to_json(),
+        "ap": average_precision_interval(positive, risk, participant).to_json(),
+        "brier": brier_interval(positive, risk, participant).to_json(),
         **{name: interval.to_json() for name, interval in resampled.items()},
         **{name: shares[name].to_json() for name in ("sensitivity", "specificity")},
         "precision": shares["ppv"].to_json(),
@@ -115,10 +118,13 @@ def _progression_figures(
     return figures | {"doubts": progression_doubts(figures, risk)}
 
 
-def _ranking_and_calibration(positive: Any, risk: Any, flagged: Any) -> dict[str, float]:
-    """The figures whose intervals are made by resampling; that of the AUC, and of shares, have a formula."""
-    scores = progression_scores(positive, risk, flagged)
-    return {name: scores[name] for name in ("ap", "precision_balanced")} | calibration_scores(positive, risk)
+def _resampled_scores(positive: Any, risk: Any, flagged: Any) -> dict[str, float]:
+    """The figures whose intervals are made by resampling; those of the others have a formula."""
+    calibration = calibration_scores(positive, risk)
+    return {
+        "precision_balanced": progression_scores(positive, risk, flagged)["precision_balanced"],
+        **{name: calibration[name] for name in ("intercept", "slope", "brier_skill")},
+    }
 
 
 def _reliability(participant: Any, positive: Any, risk: Any) -> Iterator[Figures]:

@@ -21,6 +21,7 @@ from scipy.special import ndtr, ndtri
 
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.delong import auc_difference, auc_interval
+from jsl_core.evaluation.statistics.logit_intervals import average_precision_interval, brier_interval
 from jsl_core.evaluation.statistics.metrics import progression_scores
 from jsl_core.evaluation.statistics.proportion import proportion_interval
 
@@ -72,10 +73,10 @@ def inside(cohort: Cohort, case: Case, resampled: bool) -> Iterator[tuple[str, b
     flagged = score >= threshold
     found = case.prevalence * sensitivity / (case.prevalence * sensitivity + (1 - case.prevalence) * 0.2)
     naive = auc_interval(positive, score)
-    interval = auc_interval(positive, score, participant)
+    clustered = auc_interval(positive, score, participant)
     test = auc_difference(positive, score, other, participant)
     yield "AUC, knees taken for people", naive.low <= AUC <= naive.high
-    yield "AUC", interval.low <= AUC <= interval.high
+    yield "AUC", clustered.low <= AUC <= clustered.high
     yield "difference of AUC", test.low <= AUC - OTHER_AUC <= test.high
     for name, truth, having, among in (
         ("sensitivity", sensitivity, flagged, positive),
@@ -84,16 +85,22 @@ def inside(cohort: Cohort, case: Case, resampled: bool) -> Iterator[tuple[str, b
     ):
         share = proportion_interval(having, participant, among)
         yield name, share.low <= truth <= share.high
+    risk = 1 / (1 + np.exp(-score))
+    truths = true_figures(case.prevalence)
+    intervals = {
+        "AP": average_precision_interval(positive, score, participant),
+        "Brier": brier_interval(positive, risk, participant),
+    }
     if resampled:
-        risk = 1 / (1 + np.exp(-score))
 
         def figures(positive: np.ndarray, score: np.ndarray, risk: np.ndarray) -> dict[str, float]:
             brier = float(np.mean((risk - positive) ** 2))
             return {"AP": progression_scores(positive, score, positive)["ap"], "Brier": brier}
 
-        intervals = bootstrap_intervals(figures, participant, positive, score, risk, resamples=RESAMPLES)
-        for name, truth in true_figures(case.prevalence).items():
-            yield name, intervals[name].low <= truth <= intervals[name].high
+        by_bootstrap = bootstrap_intervals(figures, participant, positive, score, risk, resamples=RESAMPLES)
+        intervals |= {f"{name}, BCa": interval for name, interval in by_bootstrap.items()}
+    for name, one in intervals.items():
+        yield name, one.low <= truths[name.removesuffix(", BCa")] <= one.high
 
 
 @cache
@@ -126,7 +133,9 @@ def main() -> None:
     """Print the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cohorts", type=int, default=2000, help="of each row")
-    parser.add_argument("--resampled", type=int, default=500, help="of these, also for AP and Brier score")
+    parser.add_argument(
+        "--resampled", type=int, default=0, help="of these, also BCa intervals, for comparison"
+    )
     parser.add_argument("--processes", type=int, default=2)
     cohorts, resampled, processes = vars(parser.parse_args()).values()
     cases = [Case(*values) for values in itertools.product(PARTICIPANTS, PREVALENCES, CORRELATIONS)]

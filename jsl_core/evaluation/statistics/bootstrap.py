@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from jsl_core.evaluation.statistics.interval import Interval
 
-__all__ = ["bootstrap_bands", "bootstrap_intervals"]
+__all__ = ["bootstrap_bands", "bootstrap_intervals", "jackknife"]
 
 Array = NDArray[np.generic]
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ def bootstrap_intervals(
     """
     values = statistics(*columns)
     resampled = _collect(values, statistics, _draws(participant, resamples, seed), columns)
-    left_out = _collect(values, statistics, _jackknife(participant), columns) if resamples else resampled
+    left_out = _collect(values, statistics, jackknife(participant), columns) if resamples else resampled
     return {
         name: Interval(value, *_bca_limits(value, resampled[name], left_out[name]))
         if len(resampled[name]) >= _DEFINED * resamples
@@ -74,8 +74,8 @@ def _draws(participant: Array, resamples: int, seed: int) -> Iterator[NDArray[np
         yield np.concatenate([groups[index] for index in rng.integers(len(groups), size=len(groups))])
 
 
-def _jackknife(participant: Array) -> Iterator[NDArray[np.intp]]:
-    """Rows without those of each participant in turn, or of each group where there are many."""
+def jackknife(participant: Array) -> Iterator[NDArray[np.intp]]:
+    """Rows without those of each participant in turn, or of each of 200 groups where there are more."""
     groups = _rows_by_participant(participant)
     order = np.random.default_rng(0).permutation(len(groups))
     blocks = np.array_split(order, min(len(groups), _BLOCKS))
