@@ -29,6 +29,7 @@ __all__ = ["FilmJoint", "joints_of_file"]
 
 _SQUARE = 0.8  # shorter over longer side from which on a picture may be a joint's crop
 _FILLS = 0.62  # of a picture's width and height that the box of a joint has where the picture is its crop
+_TINY = 256  # pixels: in a square picture no larger, a whole leg's joint would be too small to be measured
 _SMALL = 640  # pixels: a square picture no larger in which no joint is found is taken for a crop, too
 _MIRROR_IMAGE = 0.01  # probability of the named side, below which a picture is a mirror image
 _FIELD = 0.86  # of a joint box: 1.25 plateaus of 1.45
@@ -170,6 +171,8 @@ def _is_crop(shape: tuple[int, ...], found: Sequence[Detection]) -> bool:
     height, width = shape
     if min(height, width) < _SQUARE * max(height, width):
         return False
+    if max(height, width) <= _TINY and sum(joint.score >= _WHOLE for joint in found) < 2:
+        return True
     if not found:
         return max(height, width) <= _SMALL
     best = found[0]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from jsl_core.errors import BadScan
 from jsl_core.width.margins import Compartment, Margins, mirror_margins
+from jsl_core.width.near import track_near
 from jsl_core.width.refine import refine_margin, refining_edges
 from jsl_core.width.shape import SHIPPED_SHAPE, TRACKED, ShapeFit, ShapeModel, load_shape
 from jsl_core.width.tracking import GRID, even_out, row_edges, track_pair
@@ -17,7 +18,8 @@ from jsl_core.width.tracking import GRID, even_out, row_edges, track_pair
 __all__ = ["MarginReader"]
 
 _ROWS = (70, 176)  # of the grid, in which a femoral margin may begin
-_AROUND = 12  # rows on either side of the usual shape that are tracked a second time
+_COLUMNS = [np.arange(*columns) for columns in TRACKED]  # each compartment's
+_ROUNDS = 1  # of tracking near the shape, and fitting it anew
 _CLEAR = 1.5  # spreads of edges from which on a tracked margin is fully believed
 _STIFF_FIRST, _STIFF = 40.0, 4.0  # price of an unusual shape, before and after the second tracking
 _NO_EDGE, _TRIMMED = 0.15, 10.0  # belief without an edge; columns of an outer end that may lack one
@@ -82,30 +84,19 @@ class MarginReader:
         edges, evened = row_edges(view.grid), even_out(view.grid)
         if not np.abs(evened).max() > 0:
             raise BadScan("unclear_margins", "the picture is even; it shows no joint space")
-        margins, cost = self._track_both(edges, evened, None)
-        if cost > _NO_BAND:
+        pairs = [track_pair(edges, evened, columns, _ROWS) for columns in _COLUMNS]
+        if max(pair.cost for pair in pairs) > _NO_BAND:
             raise BadScan("unclear_margins", "nothing dark lies between two bones; see the picture")
+        margins = np.concatenate([np.stack([pair.femoral, pair.tibial]) for pair in pairs], 1).astype(float)
         fit = self.shape.fit(margins, _belief(edges, margins), _STIFF_FIRST)
-        margins, _ = self._track_both(edges, evened, fit.margins)
-        belief = _belief(edges, margins)
-        fit = self.shape.fit(margins, belief, _STIFF)
-        near = np.abs(margins - fit.margins) <= _STRAY
-        return _Tracked(np.where(near, margins, fit.margins), belief * near, fit)
-
-    def _track_both(self, edges: NDArray, evened: NDArray, usual: Array | None) -> tuple[Array, float]:
-        """Rows of both margins at the shape's columns, 2×180, near the `usual` ones; and the higher cost."""
-        parts, costs, first = [], [], 0
-        for columns in TRACKED:
-            x = np.arange(*columns)
-            near = None if usual is None else usual[:, first : first + len(x)]
-            rows = _ROWS
-            if near is not None:
-                rows = (max(20, int(near[0].min()) - _AROUND), min(190, int(near[0].max()) + _AROUND))
-            pair = track_pair(edges, evened, x, rows, near)
-            parts.append(np.stack([pair.femoral, pair.tibial]).astype(float))
-            costs.append(pair.cost)
-            first += len(x)
-        return np.concatenate(parts, 1), max(costs)
+        for _ in range(_ROUNDS):
+            usual = np.split(fit.margins, len(_COLUMNS), axis=1)
+            near = [track_near(edges, evened, x, rows) for x, rows in zip(_COLUMNS, usual, strict=True)]
+            margins = np.concatenate(near, 1)
+            belief = _belief(edges, margins)
+            fit = self.shape.fit(margins, belief, _STIFF)
+        clear = np.abs(margins - fit.margins) <= _STRAY
+        return _Tracked(np.where(clear, margins, fit.margins), belief * clear, fit)
 
 
 @dataclass(frozen=True)
@@ -119,7 +110,7 @@ class _Tracked:
 
 def _belief(edges: NDArray, margins: Array) -> Array:
     """How far tracked margins are believed by their edges, 0.05…1, 2×180."""
-    x = np.concatenate([np.arange(*columns) for columns in TRACKED])
+    x = np.concatenate(_COLUMNS)
     rows = np.clip(np.round(margins).astype(int), 0, GRID - 1)
     strength = np.stack([-edges[rows[0], x], edges[rows[1], x]])
     return np.clip(strength / _CLEAR, 0.05, 1)

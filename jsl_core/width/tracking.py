@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GRID", "TrackedPair", "even_out", "row_edges", "track_pair"]
+__all__ = ["BAND", "DARKNESS", "GRID", "PLAIN", "TrackedPair", "even_out", "row_edges", "track_pair"]
 
 Picture = NDArray[np.float32]
 
@@ -22,10 +22,9 @@ _USUAL = 8.0  # rows: where a picture leaves it open, a gap near this
 _FAR = np.float32(1e9)
 _SURROUND, _FLOOR = 14.0, 0.1  # spread in pixels over which contrast is evened out, and what noise is held to
 _BLUR, _EDGE_SURROUND, _EDGE_FLOOR = 1.0, 12.0, 0.15
-_LOOSE = 8.0  # pixels from the usual row that cost half a spread of edges
-_BAND = 10  # rows above and below the joint space which are brighter than it
-_PLAIN = 3.0  # spreads from which on an edge is no better: the brightest is not always the margin
-_DARKNESS, _BEND, _WIDEN, _TILT = 0.35, 0.12, 0.15, 0.12  # weights, by eye on 20 crops of knee_kl224
+BAND = 10  # rows above and below the joint space which are brighter than it
+PLAIN = 3.0  # spreads from which on an edge is no better: the brightest is not always the margin
+DARKNESS, _BEND, _WIDEN, _TILT = 0.35, 0.12, 0.15, 0.12  # weights, by eye on 20 crops of knee_kl224
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,6 @@ def track_pair(
     evened: Picture,
     columns: NDArray[np.intp],
     rows: tuple[int, int],
-    usual: NDArray[np.float64] | None = None,
 ) -> TrackedPair:
     """Track both margins over some columns.
 
@@ -68,17 +66,13 @@ def track_pair(
         evened: Of `even_out`, H×W.
         columns: Where, N.
         rows: The first row of a femoral margin, and the one after the last.
-        usual: Rows near which the femoral and the tibial margin are expected at the columns, 2×N; None for
-            anywhere.
     """
     total: Picture | None = None
     choices: list[NDArray[np.int8]] = []
     cumulative = np.vstack([np.zeros((1, evened.shape[1]), np.float32), evened.cumsum(0)])
     femoral = np.arange(*rows)
-    for number, column in enumerate(columns):
+    for column in columns:
         cost = _column_cost(edges[:, column], cumulative[:, column], femoral)
-        if usual is not None:
-            cost = cost + _distance_cost(femoral, usual[:, number])
         if total is not None:
             total, choice = _best_step(total)
             choices.append(choice)
@@ -104,21 +98,14 @@ def _column_cost(edges: Picture, cumulative: Picture, femoral: NDArray[np.intp])
     last = len(edges) - 1
     gap = np.arange(WIDEST)
     tibial = np.minimum(femoral[:, None] + gap + 1, last)
-    strength = np.clip(-edges[femoral], -1, _PLAIN)[:, None] + np.clip(edges[tibial], -1, _PLAIN)
+    strength = np.clip(-edges[femoral], -1, PLAIN)[:, None] + np.clip(edges[tibial], -1, PLAIN)
     inside = (cumulative[tibial] - cumulative[femoral][:, None]) / (gap + 1)
-    above = (cumulative[femoral] - cumulative[np.maximum(femoral - _BAND, 0)]) / _BAND
-    below_from = np.minimum(tibial + 1, last - _BAND)
-    below = (cumulative[below_from + _BAND] - cumulative[below_from]) / _BAND
+    above = (cumulative[femoral] - cumulative[np.maximum(femoral - BAND, 0)]) / BAND
+    below_from = np.minimum(tibial + 1, last - BAND)
+    below = (cumulative[below_from + BAND] - cumulative[below_from]) / BAND
     darkness = np.clip(np.minimum(above[:, None], below) - inside, -2, 2)
     usual = 0.02 * np.abs(gap - _USUAL) / _USUAL
-    return np.asarray(usual - strength - _DARKNESS * darkness, np.float32)
-
-
-def _distance_cost(femoral: NDArray[np.intp], usual: NDArray[np.float64]) -> Picture:
-    """Price of each femoral row and gap for its distance from the usual rows, R×G."""
-    tibial = femoral[:, None] + np.arange(WIDEST) + 1
-    apart = (femoral[:, None] - usual[0]) ** 2 + (tibial - usual[1]) ** 2
-    return np.asarray(apart / (2 * _LOOSE**2), np.float32)
+    return np.asarray(usual - strength - DARKNESS * darkness, np.float32)
 
 
 def _best_step(total: Picture) -> tuple[Picture, NDArray[np.int8]]:

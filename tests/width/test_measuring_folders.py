@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from jsl_core.config import PhantomSettings
+from jsl_core.detection.detector import Detection
 from jsl_core.phantom.cohort import write_phantom
 from jsl_core.width.folder import COLUMNS, MeasureJob, measure_folder
-from jsl_core.width.joints import FilmJoint, joints_of_file
+from jsl_core.width.joints import FilmJoint, _is_crop, joints_of_file
 
 SETTINGS = PhantomSettings(patients=3, seed=5, long_side=(1200, 1300))
 
@@ -100,6 +101,13 @@ def test_the_side_of_a_crop_without_a_name_is_the_tables_or_its_anatomys(
     table = measure_crops(tmp_path, {"one.png": crop, "other.png": crop + 1}, sides={"one": 2})
     assert table["side"].tolist() == [2, 2]
     assert table["side_from"].tolist() == ["table", "anatomy"]
+
+
+def test_a_tiny_square_picture_is_a_crop_whatever_small_box_is_found_in_it() -> None:
+    condyle, other = Detection(9, 91, 87, 169, 0.9), Detection(120, 91, 200, 169, 0.9)
+    assert _is_crop((224, 224), [condyle])
+    assert not _is_crop((224, 224), [condyle, other])
+    assert not _is_crop((900, 900), [condyle])
 
 
 def test_what_shows_no_joint_is_a_row_with_its_reason(tmp_path: Path) -> None:
