@@ -119,7 +119,7 @@ def test_the_card_has_use_population_figures_with_intervals_and_limits(
     card = (papers / "cards" / "jsl-joint.md").read_text()
     jsl = content.figures["models"]["jsl-joint"]["jsl"]
     auc = jsl["auc"]
-    for heading in ("Model", "Intended use", "Whom it learned from", "Figures", "Limits"):
+    for heading in ("Model", "Intended use", "Whom it learned from and was measured on", "Figures", "Limits"):
         assert f"\n## {heading}\n" in card
     assert "For research use only" in card
     assert f"| AUC | {auc['value']:.3f} [{auc['low']:.3f}–{auc['high']:.3f}] |" in card

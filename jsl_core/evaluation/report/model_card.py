@@ -44,7 +44,7 @@ def _lines(content: ReportContent, model: str) -> Iterator[str]:
         yield f"- Network: {training['backbone']}, crops of {content.settings['pack']['size']} pixels"
     yield from ("- All settings, and how the figures came about: report.html", "")
     yield from ("## Intended use", "", *_intended_use(model, training), "")
-    yield from ("## Whom it learned from", "")
+    yield from ("## Whom it learned from and was measured on", "")
     yield from _markdown(cohort_tables.tabulate_cohort(content.table))
     if content.table["JSL_Prog"].notna().any() and jsl:
         outcome = "loss of medial joint space as the cohort's table has it (by default 0.7 mm in 48 months)"
@@ -80,8 +80,8 @@ def _intended_use(model: str, training: Mapping[str, Any]) -> Iterator[str]:
         model,
         "the joint on a weight-bearing PA or AP radiograph" + (f", and {factors}" if model in JOINT else ""),
     )
-    yield f"- Says {' and '.join(what)} of one knee, from {shown}."
-    yield "- For research on cohorts like the one below: to describe, to compare methods, to plan studies."
+    yield f"- Says of one knee {' and '.join(what)}, from {shown}."
+    yield "- For research on cohorts like the one below: to compare methods, to describe, to plan studies."
     yield "- Not for diagnosis, treatment or the choice of patients."
     yield "- Not for children, replaced or operated knees, other views, or photographs of films."
 

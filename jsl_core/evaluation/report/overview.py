@@ -106,7 +106,7 @@ def _tell_counts(rows: list[dict[str, str]], column: str, what: str) -> str:
 
 def format_number(value: float | None, digits: int = 3) -> str:
     """Write a figure, or a dash where there is none."""
-    return DASH if value is None else f"{value:.{digits}f}"
+    return DASH if value is None else f"{round(value, digits) + 0.0:.{digits}f}"  # no zero below zero
 
 
 def _interval(figure: Mapping[str, float | None] | None) -> str:

@@ -247,7 +247,9 @@ def _name_pair(pair: Figures) -> str:
 
 def format_difference(value: float | None) -> str:
     """Write a difference with its sign and three digits, or a dash."""
-    return DASH if value is None else f"{value:+.3f}".replace("-", "−")
+    if value is None:
+        return DASH
+    return f"{value:+.3f}".replace("-", "−") if abs(value) >= 0.0005 else "0.000"
 
 
 def _format_difference_interval(figure: Figures) -> str:
