@@ -113,11 +113,12 @@ class RegimeSettings(Settings):
     average: float = Field(
         0.0, ge=0, lt=1, title="Weight average", description="Decay per step of a moving average; 0: none."
     )
-    keep: Literal["loss", "score", "accuracy"] = Field(
+    keep: Literal["loss", "score", "accuracy", "last"] = Field(
         "loss",
         title="Kept epoch",
-        description="The epoch of the lowest validation loss, of the highest AUC or else kappa, or of the "
-        "highest accuracy of the grade (the seed's kl).",
+        description="The epoch of the lowest validation loss, of the highest AUC or else kappa, of the "
+        "highest accuracy of the grade (the seed's kl), or the last, as where the initial weights have "
+        "learned from the validation knees.",
     )
     patience: int = Field(
         0, ge=0, title="Patience", description="Stop after so many epochs without a better one; 0: never."

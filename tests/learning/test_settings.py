@@ -60,6 +60,17 @@ def test_kl_trains(dataset: Path, tmp_path: Path, settings: dict[str, Any]) -> N
     np.testing.assert_allclose(predictions[[f"kl_{grade}" for grade in range(5)]].sum(axis=1), 1, atol=1e-6)
 
 
+def test_the_last_epoch_is_kept_where_it_is_asked_for(dataset: Path, tmp_path: Path) -> None:
+    unsteady = {"epochs": 4, "lr": 0.05, "schedule": "constant"}  # so that the last epoch is not the best
+    losses = [epoch.val_loss for epoch in trained("kl", dataset, tmp_path / "loss", of=unsteady)]
+    history = trained("kl", dataset, tmp_path / "last", of={**unsteady, "keep": "last"})
+    assert [epoch.val_loss for epoch in history] == losses
+    assert all(epoch.best for epoch in history)
+    kept, last = (ModelBundle.load(tmp_path / name).network.state_dict() for name in ("loss", "last"))
+    same = all(torch.equal(kept[name], last[name]) for name in kept)
+    assert same == (min(losses) == losses[-1])
+
+
 def test_a_pupil_learns_its_teacher_s_grades(dataset: Path, tmp_path: Path) -> None:
     trained("kl", dataset, tmp_path / "teacher", of={"epochs": 8, "lr": 3e-3})
     taught = {"teacher": str(tmp_path / "teacher"), "teacher_share": 1.0}

@@ -237,7 +237,9 @@ class Trainer:
             )
         loss = self._selection_loss(val_loss, scores)
         earlier = [*filter(None, [self.initial]), *history]
-        best = all(loss < self._selection_loss(report.val_loss, report.scores) for report in earlier)
+        best = self.settings.keep == "last" or all(
+            loss < self._selection_loss(report.val_loss, report.scores) for report in earlier
+        )
         best_epoch = epoch if best else max(report.epoch for report in earlier if report.best)
         return EpochReport(
             epoch=epoch,
