@@ -35,6 +35,7 @@ _COMMANDS = (
     "detection:detector",
     "measure:measure",
     "measure:label",
+    "pacs:listen",
     "bench:bench",
     "models:models",
     "store:lineage",

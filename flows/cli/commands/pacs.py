@@ -1,17 +1,125 @@
 """`jsl listen`, `jsl pull` and `jsl send`, and the results of `jsl score` as DICOM: JSL beside a PACS."""
 
-from collections.abc import Sequence
+import logging
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from flows.cli.terminal import Bars
 from jsl_core.config import ConvertSettings
-from jsl_core.errors import JslError
+from jsl_core.errors import BadSettings, JslError
 
 if TYPE_CHECKING:  # the libraries of a PACS take a second to import
     from jsl_core.imaging import Pseudonyms
+    from jsl_core.pacs.listener import TlsFiles
 
-__all__ = ["write_dicom"]
+__all__ = ["listen", "write_dicom"]
+
+_LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+_Several = Parameter(consume_multiple=True, negative="")
+
+
+def listen(
+    landing: str,
+    *,
+    aet: str = "JSL",
+    port: int = 11112,
+    host: str = "127.0.0.1",
+    peer: Annotated[tuple[str, ...], _Several] = (),
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    tls_ca: Path | None = None,
+    reserve_gb: Annotated[float, Parameter(validator=Number(gte=0))] = 1.0,
+    idle: Annotated[float, Parameter(validator=Number(gt=0))] = 60.0,
+    pseudonymise: bool = False,
+    pseudonym_key: Path | None = None,
+    mapping: Path | None = None,
+) -> None:
+    """Listen for films sent by C-STORE, and let each land before it is acknowledged; until Ctrl-C.
+
+    Args:
+        landing: The folder, or s3://bucket/prefix, where films land.
+        aet: Its AE title; who calls another is refused.
+        port: The port to listen at.
+        host: The address to listen at; beyond this machine --peer must say who may send.
+        peer: Who may send: AE or AE@HOST, several in a row. By default anybody on this machine.
+        tls_cert: PEM file of its certificate, for TLS.
+        tls_key: PEM file of the certificate's key.
+        tls_ca: PEM file of the authority whose certificates callers must have.
+        reserve_gb: GB of the landing's disk that are left free; films are refused before it is full.
+        idle: Seconds after which an association that says nothing is ended.
+        pseudonymise: De-identify films before they land, with keyed pseudonyms.
+        pseudonym_key: File that holds the key of the pseudonyms; without it JSL_PSEUDONYM_KEY does.
+        mapping: With --pseudonymise: the table to write of which pseudonym stands for whom.
+    """
+    from flows.cli.commands.imaging import pseudonyms_of
+    from jsl_core.pacs.inbox import open_inbox
+    from jsl_core.pacs.intake import Intake
+    from jsl_core.pacs.listener import LOG, Listener, Peer
+
+    if host not in _LOCAL_HOSTS and not peer:
+        raise JslError(f"--host {host} is open to others; say who may send with --peer AE@HOST")
+    pseudonyms = pseudonyms_of(pseudonymise, pseudonym_key, mapping)
+    intake = Intake(open_inbox(landing, round(reserve_gb * 1e9)), pseudonyms, mapping)
+    listener = Listener(
+        intake,
+        ae=aet,
+        host=host,
+        port=port,
+        peers=[Peer.parse(words) for words in peer],
+        tls=_tls_files(tls_cert, tls_key, tls_ca),
+        idle_seconds=idle,
+    )
+    with _log_lines(LOG), listener:
+        print(
+            f"{aet} listens at {host}:{listener.port}; films land in {landing}. Ctrl-C ends it.", flush=True
+        )
+        _wait_for_end()
+
+
+def _tls_files(certificate: Path | None, key: Path | None, authority: Path | None) -> "TlsFiles | None":
+    from jsl_core.pacs.listener import TlsFiles
+
+    if certificate and key:
+        return TlsFiles(certificate, key, authority)
+    if certificate or key or authority:
+        raise BadSettings("--tls-cert and --tls-key go together; give both")
+    return None
+
+
+@contextmanager
+def _log_lines(name: str) -> Iterator[None]:
+    """Print what a logger says on the standard output, a line each with its time in UTC."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)sZ %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    handler.formatter.converter = time.gmtime  # type: ignore[union-attr]
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    warnings.simplefilter("ignore")  # pydicom warns with the values it read, which may name the patient
+    for library in ("pydicom", "pynetdicom"):
+        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def _wait_for_end() -> None:
+    """Wait for Ctrl-C, or for a supervisor's signal to end."""
+    with suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        while True:
+            time.sleep(3600)
 
 
 def write_dicom(
