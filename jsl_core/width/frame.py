@@ -7,6 +7,7 @@ Cartilage 2010, 18:1402, and Neumann et al. 2009, 17:761).
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ MEDIAL_PLACES = (0.150, 0.175, 0.200, 0.225, 0.250, 0.275, 0.300)
 LATERAL_PLACES = (0.700, 0.725, 0.750, 0.775, 0.800, 0.825, 0.850, 0.875, 0.900)
 _MEDIAL_RANGE, _LATERAL_RANGE = (0.08, 0.31), (0.69, 0.92)  # where the least width is looked for
 _FINE = 231  # places in such a range
+_EVEN = 0.02  # of x, over which a width is evened out, so that noise of single columns is no least width
 _STEPS = 5  # after two the tangent no longer moves
 
 
@@ -122,11 +124,18 @@ def _least(part: Compartment, frame: Frame, limits: tuple[float, float]) -> tupl
     """The least width within limits of x, and its ends (x, y) in the picture, femoral first, 2×2."""
     places = np.linspace(*limits, _FINE)
     femoral, tibial = _heights(part, frame, places)
-    gap = tibial - femoral
-    if not np.isfinite(gap).any():
+    within = np.isfinite(tibial - femoral)
+    if not within.any():
         return float("nan"), np.full((2, 2), np.nan)
-    at = int(np.nanargmin(gap))
-    ends = [frame.to_picture(float(places[at]), float(heights[at])) for heights in (femoral, tibial)]
+    spread = _EVEN * (_FINE - 1) / (limits[1] - limits[0])
+    femoral, tibial = (
+        cv2.GaussianBlur(heights[within, None], (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)[:, 0]
+        for heights in (femoral, tibial)
+    )
+    gap = tibial - femoral
+    at = int(gap.argmin())
+    place = float(places[within][at])
+    ends = [frame.to_picture(place, float(heights[at])) for heights in (femoral, tibial)]
     return float(gap[at]), np.stack(ends)
 
 

@@ -4,9 +4,10 @@ jsl bench widths --crops COHORT [--knees 400] [--out FOLDER]
 
 COHORT: the table of a copy of knee_kl224 (ID, Img_path, BL_KL_grade, split). The margins of a hundred knees
 of its part val were drawn by us; none of them taught the shape model. --knees bounds how many are measured
-for the widths over KL grades and of mirror images; 0 for all.
+for the widths over KL grades; 0 for all.
 """
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,8 +29,11 @@ from jsl_core.width.shape import SHIPPED_SHAPE
 from jsl_core.width.training import __main__ as training
 from jsl_core.width.training.labels import label_drawn, read_drawn
 
-ZOOM, TURN = 0.95, 2.0  # of a picture taken again: its size, and degrees
-MOVED = cv2.getRotationMatrix2D((114.5, 108.2), TURN, ZOOM)
+REPEATED = 40  # knees that are measured again, changed as follows: the matrix, and the picture's size
+REPEATS = {
+    "turned by 2 degrees": (cv2.getRotationMatrix2D((114.5, 108.2), 2.0, 1.0), 1.0),
+    "turned, and 5 % smaller": (cv2.getRotationMatrix2D((114.5, 108.2), 2.0, 0.95), 0.95),
+}
 DRAWN = Path(training.__file__).with_name("drawn_val.json")
 
 
@@ -98,27 +102,54 @@ def measure_drawn(table: pd.DataFrame, base: Path, reader: MarginReader) -> pd.D
 
 
 def measure_over_grades(table: pd.DataFrame, base: Path, reader: MarginReader) -> pd.DataFrame:
-    """A row for each knee with its widths, those of its mirror image, and those of it moved a little."""
+    """A row for each knee with its least widths, or the reason why not, and the seconds it took."""
     rows = []
     for row in table.itertuples():
         figures = {"ID": row.ID, "grade": row.BL_KL_grade}
+        start = time.process_time()
         try:
             joint = read_joint(base, row.Img_path)
             if joint.reason:
                 raise joint.reason
-            plain = measure_widths(reader.read(joint.pixels, joint.looks))
-            figures |= {"medial": plain.medial, "lateral": plain.lateral}
+            margins = reader.read(joint.pixels, joint.looks)
+            widths = measure_widths(margins)
+            figures |= {"medial": widths.medial, "lateral": widths.lateral, "quality": margins.quality}
+        except BadScan as error:
+            figures["reason"] = error.code
+        rows.append(figures | {"seconds": time.process_time() - start})
+    return pd.DataFrame(rows)
+
+
+def measure_repeats(table: pd.DataFrame, base: Path, reader: MarginReader) -> pd.DataFrame:
+    """A row for each knee with its medial width, and that of its mirror image, turned, and moved."""
+    rows = []
+    for row in table.itertuples():
+        try:
+            joint = read_joint(base, row.Img_path)
+            if joint.reason:
+                raise joint.reason
+            figures = {"plain": measure_widths(reader.read(joint.pixels, joint.looks)).medial}
             mirrored = np.ascontiguousarray(joint.pixels[:, ::-1])
             looks = SideReader.load().read([mirrored])[0].side
             if looks:
-                figures["medial_mirrored"] = measure_widths(reader.read(mirrored, looks)).medial
+                figures["mirrored"] = measure_widths(reader.read(mirrored, looks)).medial
             size = joint.pixels.shape[::-1]
-            moved = cv2.warpAffine(joint.pixels, MOVED, size, borderMode=cv2.BORDER_REPLICATE)
-            figures["medial_moved"] = measure_widths(reader.read(moved, joint.looks)).medial / ZOOM
-        except BadScan as error:
-            figures["reason"] = error.code
+            for name, (matrix, zoom) in REPEATS.items():
+                again = cv2.warpAffine(joint.pixels, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+                figures[name] = measure_widths(reader.read(again, joint.looks)).medial / zoom
+        except BadScan:
+            continue
         rows.append(figures)
     return pd.DataFrame(rows)
+
+
+def mean_with_interval(widths: pd.Series, participants: pd.Series) -> tuple[int, float, float, float]:
+    """Knees, their mean, and its 95 % interval, where both knees of a participant count as one cluster."""
+    known = widths.notna()
+    mean = float(widths[known].mean())
+    sums = (widths[known] - mean).groupby(participants[known]).sum()
+    half = 1.96 * float(np.sqrt((sums**2).sum())) / int(known.sum())
+    return int(known.sum()), mean, mean - half, mean + half
 
 
 def main() -> None:
@@ -148,20 +179,28 @@ def main() -> None:
             f"{found.mean_absolute:.2f} px, bias {found.bias:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
         )
 
+    repeats = measure_repeats(table.sample(min(REPEATED, len(table)), random_state=0), base, reader)
+    for name in ("mirrored", *REPEATS):
+        apart = (repeats[name] - repeats["plain"]).abs()
+        figures[f"{name}_share"] = float((apart / repeats["plain"].clip(lower=1)).median())
+        print(f"{name}: {100 * figures[f'{name}_share']:.2f} % (median), {apart.mean():.2f} px (mean)")
+
     chosen = table.sample(min(arguments.knees or len(table), len(table)), random_state=0)
     widths = measure_over_grades(chosen, base, reader)
-    by_grade = widths.groupby("grade")[["medial", "lateral"]].mean()
-    show(["least width, px", *(f"KL {grade}" for grade in by_grade.index)],
-         [[name, *by_grade[name]] for name in by_grade])  # fmt: skip
-    for name in ("mirrored", "moved"):
-        apart = (widths[f"medial_{name}"] - widths["medial"]).abs()
-        figures[f"{name}_share"] = float((apart / widths["medial"].clip(lower=1)).median())
-        print(f"{name}: {100 * figures[f'{name}_share']:.2f} % (median), {apart.mean():.2f} px (mean)")
+    widths.to_csv(arguments.out.with_suffix(".widths.csv"), index=False)
+    participants = widths["ID"].str.rsplit("_", n=1).str[0]
+    by_grade = {}
+    for name in ("medial", "lateral"):
+        for grade, rows in widths.groupby("grade"):
+            found = mean_with_interval(rows[name], participants[rows.index])
+            by_grade[f"{name} {grade}"] = found
+    show(["least width, px", "n", "mean", "from", "to"], [[name, *found] for name, found in by_grade.items()])
     lost = int(widths["medial"].isna().sum())
-    print(f"{len(widths)} knees, {lost} not measured")
-    figures |= {"knees": len(widths), "not_measured": lost, "by_grade": by_grade.to_dict()}
-    series = {name: list(by_grade[name]) for name in by_grade}
-    keep(arguments.out, figures, bars("Least width", [f"KL {g}" for g in by_grade.index], series, "pixels"))
+    print(f"{len(widths)} knees, {lost} not measured, {1000 * widths['seconds'].median():.0f} ms each")
+    figures |= {"knees": len(widths), "not_measured": lost, "by_grade": by_grade}
+    means = widths.groupby("grade")[["medial", "lateral"]].mean()
+    series = {name: list(means[name]) for name in means}
+    keep(arguments.out, figures, bars("Least width", [f"KL {g}" for g in means.index], series, "pixels"))
 
 
 if __name__ == "__main__":
