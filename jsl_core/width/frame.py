@@ -128,15 +128,21 @@ def _least(part: Compartment, frame: Frame, limits: tuple[float, float]) -> tupl
     if not within.any():
         return float("nan"), np.full((2, 2), np.nan)
     spread = _EVEN * (_FINE - 1) / (limits[1] - limits[0])
-    femoral, tibial = (
-        cv2.GaussianBlur(heights[within, None], (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)[:, 0]
-        for heights in (femoral, tibial)
-    )
+    femoral, tibial = (_even_out(heights[within], spread) for heights in (femoral, tibial))
     gap = tibial - femoral
     at = int(gap.argmin())
     place = float(places[within][at])
     ends = [frame.to_picture(place, float(heights[at])) for heights in (femoral, tibial)]
     return float(gap[at]), np.stack(ends)
+
+
+def _even_out(heights: Array, spread: float) -> Array:
+    """Heights without the noise of single places; a parabola stays as it is, so that no summit is cut."""
+    once, twice = (
+        cv2.GaussianBlur(heights[:, None], (0, 0), wide, borderType=cv2.BORDER_REFLECT_101)[:, 0]
+        for wide in (spread, np.sqrt(2) * spread)
+    )
+    return np.asarray(2 * once - twice)
 
 
 def _heights(part: Compartment, frame: Frame, places: Array) -> tuple[Array, Array]:
