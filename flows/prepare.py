@@ -11,6 +11,7 @@ from flows.orchestration.idle_workers import prepare_on_idle_workers
 from flows.orchestration.joints import prepare_joints, resize_joints
 from flows.orchestration.task_runners import TASK_RUNNER
 from jsl_core.cohort import assign_with_frozen_test, read_cohort
+from jsl_core.cohort.columns import SPLIT_BY_KNEE
 from jsl_core.cohort.pictures import refuse_missing_pictures
 from jsl_core.config import PipelineSettings, PresetChoice, apply_preset
 from jsl_core.errors import BadSettings, JslError
@@ -86,6 +87,8 @@ def _ingest_table(settings: PipelineSettings, frozen: str, placement: Placement)
         return store.put_file(Path(settings.cohort))
     if participants is not None:
         table = assign_with_frozen_test(table, participants, settings.pack)
+    if settings.pack.split_by == "knee":
+        table = table.rename(columns={"split": SPLIT_BY_KNEE})
     return store.put(table.drop(columns=["participant", "side"]).to_csv(index=False).encode(), "cohort.csv")
 
 

@@ -61,7 +61,7 @@ def evaluate(
         "grade_comparisons": compare_grades(predictions, settings, part),
         "best_attainable": json.loads(store.get(truth))["attainable_auc"] if truth else None,
         "dataset": packing,
-        "seeds": seed_figures(trainings, part) if repeats else {},
+        "seeds": seed_figures(trainings, part, settings) if repeats else {},
     }
     return store.put(json.dumps(summary, indent=1).encode(), "metrics.json")
 

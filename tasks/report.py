@@ -191,7 +191,9 @@ def _gallery(
     predictions = read_csv(folder / "predictions.csv")
     predictions = predictions[predictions["split"] == summary["part"]]
     bundle = ModelBundle.load(folder)
-    examples = build_gallery(name, bundle, packed, predictions, settings.saliency, settings.gallery)
+    examples = build_gallery(
+        name, bundle, packed, predictions, settings.saliency, settings.gallery, settings.call
+    )
     if summary["best_attainable"] is None:
         return examples, {}
     return examples, {name: mean_joint_space_share(bundle, packed, predictions, settings.saliency)}

@@ -10,6 +10,7 @@ __all__ = [
     "RISK_INTERVAL",
     "SOURCES",
     "SPLITS",
+    "SPLIT_BY_KNEE",
     "STRANGE",
     "THRESHOLD",
 ]
@@ -17,6 +18,9 @@ __all__ = [
 FACTORS = ("Age", "Sex", "Race", "BMI", "Knee_Injury", "Alignment_degree")
 GRADE = "BL_KL_grade"
 PROGRESSION = "JSL_Prog"
+SPLIT_BY_KNEE = (
+    "split_by_knee"  # instead of `split`: a participant's knees may lie in two parts, as the seed's
+)
 SPLITS = ("train", "val", "test")  # the values of the column `split`
 
 GRADE_PROBABILITIES = [f"kl_{grade}" for grade in range(5)]  # calibrated; the five of a knee add up to 1

@@ -7,7 +7,7 @@ from collections.abc import Set
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.columns import GRADE, PROGRESSION
+from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLIT_BY_KNEE
 from jsl_core.cohort.persons import person_key, person_keys
 from jsl_core.config import PackSettings
 from jsl_core.errors import BadTable
@@ -41,7 +41,8 @@ def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
         A new table.
 
     Raises:
-        BadTable: The split is jsl-1, and the table tests on somebody else, or learns from whom that tests on.
+        BadTable: Units are participants, and the table names two splits for the knees of one; or the split is
+            jsl-1, and the table tests on somebody else, or learns from whom that tests on.
     """
     table = table.copy()
     if settings.split == "jsl-1":
@@ -51,6 +52,11 @@ def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
         )
     unit = table["participant"] if settings.split_by == "participant" else table["ID"]
     preset = table["split"].where(table["split"] != "")
+    if not preset.dropna().equals(preset.groupby(unit).transform("first")[preset.notna()]):
+        raise BadTable(
+            f"the cohort table parts participants by knee ({SPLIT_BY_KNEE}); set pack.split_by to knee, or "
+            "give both knees the same split"
+        )
     table["split"] = preset.groupby(unit).transform("first")
     unassigned = table["split"].isna()
     if unassigned.any():

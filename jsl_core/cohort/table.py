@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from jsl_core.cohort.cell_values import describe_bad_value, is_missing, is_missing_word, parse_number
-from jsl_core.cohort.cells import Cells, read_cells
+from jsl_core.cohort.cells import Cells, fold_name, read_cells
 from jsl_core.cohort.column_synonyms import KEY_NAMES, NUMBERS, find_columns
-from jsl_core.cohort.columns import SPLITS
+from jsl_core.cohort.columns import SPLIT_BY_KNEE, SPLITS
 from jsl_core.cohort.identity import identify_knees, refuse_doubtful_persons
 from jsl_core.cohort.pictures import refuse_shared_pictures
 from jsl_core.errors import BadTable
@@ -31,7 +31,7 @@ def read_cohort(path: Path, needs: Sequence[str] = (), any_split: bool = False) 
     CSV in any dialect, .xlsx or .parquet. Columns go by this project's names or those that `find_columns`
     knows, IDs by all that `parse_knee` understands, splits by any word for train, val and test. Blank cells,
     NA, NaN, NULL, #N/A and codes that start with a dot (`.`, `.P`) are missing values. Nothing is rounded,
-    cut or padded.
+    cut or padded. A column `split_by_knee` is a `split` in which a participant's knees may lie in two parts.
 
     Args:
         path: The file.
@@ -67,7 +67,8 @@ def check_cohort_cells(cells: Cells, needs: Sequence[str] = (), any_split: bool 
         columns[column] = _read_numbers(cells, column, places.get(column))
     table = pd.DataFrame(columns, index=pd.Index(cells.numbers, name="row"))
     refuse_doubtful_persons(table, cells.name)
-    _refuse_two_splits(table, cells.name)
+    if "split" in places and fold_name(cells.header[places["split"]]) != SPLIT_BY_KNEE:
+        _refuse_two_splits(table, cells.name)
     if "Img_path" in needs:
         refuse_shared_pictures(table, cells.name)
     return table

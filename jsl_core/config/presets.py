@@ -33,7 +33,7 @@ def pipeline_preset(name: Preset) -> PipelineSettings:
         sources=sources,
         split=SplitSettings(at="half"),
         crop=CropSettings(box="predicted", margin_px=5, score=0.5, nms_iou=0.45),
-        evaluate=EvaluateSettings(saliency="gradient"),
+        evaluate=EvaluateSettings(saliency="gradient", call="likeliest"),
         pack=PackSettings(size=224, split_by="knee", val=300 / 4163, test=300 / 4163),
         training=training_preset(name),
     )

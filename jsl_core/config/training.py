@@ -183,8 +183,8 @@ class TrainingSettings(Settings):
     augment: Literal["none", "seed", "strong", "wide"] = Field(
         "strong",
         title="Augmentation",
-        description="seed: ±5° rotation. strong: affine and photometric, a part cut out. wide: half as "
-        "much again, nothing cut out, every second knee seen from the other side.",
+        description="seed: ±5° rotation, nearest pixels. strong: affine and photometric, a part cut out. "
+        "wide: half as much again, nothing cut out, every second knee seen from the other side.",
     )
     kl_loss: Literal["softmax", "ordinal", "coral"] = Field(
         "ordinal",
@@ -258,8 +258,8 @@ class TrainingSettings(Settings):
         ge=1,
         le=50,
         title="Seeds",
-        description="A run trains everything with so many seeds, from the first on, and tells the spread; models "
-        "and figures are of the first.",
+        description="A run trains everything with so many seeds, from the first on, and tells the spread; "
+        "models and figures are of the first.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", title="Device")
     kl: RegimeSettings = RegimeSettings()

@@ -9,12 +9,12 @@ import pandas as pd
 
 from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK, THRESHOLD
 from jsl_core.config import EvaluateSettings
+from jsl_core.evaluation.called import call_grades
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.delong import auc_difference
 from jsl_core.evaluation.statistics.interval import Interval, number_or_none
 from jsl_core.evaluation.statistics.metrics import grade_scores
 from jsl_core.evaluation.statistics.reclassification import reclassification_scores
-from jsl_core.learning.model.calibration import called_grades
 
 __all__ = ["compare_grades", "compare_models"]
 
@@ -93,7 +93,7 @@ def compare_grades(predictions: Predictions, settings: EvaluateSettings, split: 
     pairs = []
     for a, b, both in _iterate_pairs(predictions, GRADE, GRADE_PROBABILITIES, split):
         columns = ([f"{name}_{side}" for name in GRADE_PROBABILITIES] for side in "ab")
-        guesses = [called_grades(both[names].to_numpy()) for names in columns]
+        guesses = [call_grades(both[names].to_numpy(), settings.call) for names in columns]
         truth = both[GRADE].to_numpy(np.int64)
         participant = both["participant"].to_numpy()
         intervals = bootstrap_intervals(

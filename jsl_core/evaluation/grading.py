@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES
 from jsl_core.config import EvaluateSettings
+from jsl_core.evaluation.called import call_grades
 from jsl_core.evaluation.doubts import grade_doubts
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
 from jsl_core.evaluation.statistics.calibration import expected_calibration_error
 from jsl_core.evaluation.statistics.delong import auc_interval
 from jsl_core.evaluation.statistics.metrics import confusion_matrix, grade_scores, recall_by_grade
 from jsl_core.evaluation.statistics.proportion import proportion_interval
-from jsl_core.learning.model.calibration import called_grades
 
 __all__ = ["grade_figures", "probability_scores"]
 
@@ -39,7 +39,7 @@ def grade_figures(rows: pd.DataFrame, settings: EvaluateSettings) -> dict[str, A
     if rows.empty:
         return {"reason": "no knee of this part has a KL grade"}
     truth, probability = rows[GRADE].to_numpy(np.int64), rows[GRADE_PROBABILITIES].to_numpy(float)
-    guess, participant = called_grades(probability), rows["participant"].to_numpy()
+    guess, participant = call_grades(probability, settings.call), rows["participant"].to_numpy()
     intervals = bootstrap_intervals(grade_scores, participant, truth, guess, resamples=settings.bootstrap)
     intervals["accuracy"] = proportion_interval(truth == guess, participant)
     diseased = truth >= _OSTEOARTHRITIS

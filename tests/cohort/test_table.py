@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from jsl_core.cohort import read_cohort
+from jsl_core.cohort.splits import assign_splits
+from jsl_core.config import PackSettings
 from jsl_core.errors import BadTable
 
 HEADER = "ID,Age,Sex,Race,BMI,Knee_Injury,Alignment_degree,BL_KL_grade,JSL_Prog"
@@ -83,6 +85,15 @@ def test_a_split_is_train_val_or_test_and_one_per_participant(tmp_path: Path) ->
         read_cohort(write(tmp_path, "ID,split\n1000001_1,holdout\n"))
     with pytest.raises(BadTable, match="participant 1000001 are in two splits"):
         read_cohort(write(tmp_path, "ID,split\n1000001_1,train\n1000001_2,test\n"))
+
+
+def test_knees_of_a_participant_in_two_parts_are_let_through_only_by_that_name(tmp_path: Path) -> None:
+    table = read_cohort(write(tmp_path, "ID,Split by knee\n1000001_1,train\n1000001_2,test\n"))
+    assert list(table["split"]) == ["train", "test"]
+    by_knee = assign_splits(table, PackSettings(split_by="knee"))
+    assert list(by_knee["split"]) == ["train", "test"]
+    with pytest.raises(BadTable, match=r"set pack\.split_by to knee"):
+        assign_splits(table, PackSettings(split_by="participant"))
 
 
 def test_what_is_no_table_is_said_to_be_none(tmp_path: Path) -> None:

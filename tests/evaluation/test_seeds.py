@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.report.overview import format_overview, seed_rows
 from jsl_core.evaluation.seeds import seed_figures
 from jsl_core.learning.model.calibration import called_grades
@@ -42,7 +43,7 @@ def trainings() -> list[dict[str, pd.DataFrame]]:
 def test_mean_and_deviation_are_those_of_the_seeds_own_figures(
     trainings: list[dict[str, pd.DataFrame]],
 ) -> None:
-    figures = seed_figures(trainings, "test")
+    figures = seed_figures(trainings, "test", EvaluateSettings())
     tested = [training["multitask"].query("split == 'test'") for training in trainings]
     areas = [
         roc_auc_score(rows["JSL_Prog"].dropna(), rows["jsl_risk"][rows["JSL_Prog"].notna()])
@@ -60,7 +61,7 @@ def test_knees_without_both_outcomes_have_no_spread_of_the_auc(
     trainings: list[dict[str, pd.DataFrame]],
 ) -> None:
     stable = [{"jsl-image": each["jsl-image"].assign(JSL_Prog=0.0)} for each in trainings]
-    assert seed_figures(stable, "test") == {"jsl-image": {}}
+    assert seed_figures(stable, "test", EvaluateSettings()) == {"jsl-image": {}}
 
 
 def test_the_overview_tells_the_spread_below_the_figures(trainings: list[dict[str, pd.DataFrame]]) -> None:

@@ -42,6 +42,16 @@ def test_rotation_agrees_with_pillow() -> None:
     assert np.abs(rotated - expected)[10:-10, 10:-10].max() < 0.01
 
 
+def test_the_seed_s_rotation_takes_the_nearest_pixels_as_pillow_does() -> None:
+    images = batch(1)
+    generator = torch.Generator().manual_seed(3)
+    rotated = apply(Augmentation.named("seed"), images, left=False, seed=3)[0, 0].numpy()
+    degrees = float(torch.rand((4, 1), generator=generator)[0, 0] * 2 - 1) * 5
+    expected = np.asarray(Image.fromarray(images[0, 0].numpy()).rotate(degrees)) / 255
+    same = np.abs(rotated - expected)[4:-4, 4:-4] < 1e-6
+    assert same.mean() > 0.99
+
+
 def test_images_of_a_batch_change_independently_and_stay_in_range() -> None:
     images = apply(Augmentation.named("strong"), batch(), left=False)
     assert images.min() >= 0

@@ -74,6 +74,7 @@ def test_what_is_kept_imputed_and_told_is_the_notebooks_way() -> None:
     )
     assert (settings.crop.score, settings.crop.nms_iou) == (0.5, 0.45)
     assert settings.evaluate.saliency == "gradient"
+    assert settings.evaluate.call == "likeliest"
 
 
 def test_missing_factors_are_the_mean_and_no_injury() -> None:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
 from jsl_core.dataset import PackedDataset
+from jsl_core.evaluation.called import GradeRule, call_grades
 from jsl_core.evaluation.report.content import SaliencyExample
 from jsl_core.evaluation.saliency import SaliencyMethod, compute_saliency_maps, joint_space_share
 from jsl_core.learning.model.bundle import ModelBundle
-from jsl_core.learning.model.calibration import called_grades
 
 __all__ = ["build_gallery", "mean_joint_space_share", "select_surest"]
 
@@ -26,6 +26,7 @@ def build_gallery(
     predictions: pd.DataFrame,
     method: SaliencyMethod,
     count: int,
+    rule: GradeRule = "cost",
 ) -> list[SaliencyExample]:
     """Collect the knees of which a model is surest with their saliency, the correct ones first.
 
@@ -36,8 +37,9 @@ def build_gallery(
         predictions: The model's rows of `predictions.csv`, of knees of `packed`.
         method: Of the saliency.
         count: How many knees at most.
+        rule: How grades are called.
     """
-    chosen = select_surest(predictions, bundle.thresholds.get("jsl"), count)
+    chosen = select_surest(predictions, bundle.thresholds.get("jsl"), count, rule)
     if chosen.empty:
         return []
     images, rows = _select_knees(packed, chosen["ID"])
@@ -70,7 +72,9 @@ def mean_joint_space_share(
     return float(joint_space_share(compute_saliency_maps(bundle, images, rows, method)).mean())
 
 
-def select_surest(predictions: pd.DataFrame, threshold: float | None, count: int) -> pd.DataFrame:
+def select_surest(
+    predictions: pd.DataFrame, threshold: float | None, count: int, rule: GradeRule = "cost"
+) -> pd.DataFrame:
     """Select the knees of the widest margin, half of them correct, half wrong, as far as there are as many.
 
     Args:
@@ -78,6 +82,7 @@ def select_surest(predictions: pd.DataFrame, threshold: float | None, count: int
         threshold: Of the risk; the margin is then the log odds ratio of the two. None for the KL grade, whose
             margin is its probability.
         count: How many knees at most.
+        rule: How grades are called.
 
     Returns:
         Columns ID, answer, truth (a few words each) and correct.
@@ -86,7 +91,7 @@ def select_surest(predictions: pd.DataFrame, threshold: float | None, count: int
         list(
             _progression_answers(predictions, threshold)
             if threshold is not None
-            else _grade_answers(predictions)
+            else _grade_answers(predictions, rule)
         ),
         columns=["ID", "answer", "truth", "correct", "margin"],
     ).sort_values(["margin", "ID"], ascending=[False, True])
@@ -111,10 +116,10 @@ def _progression_answers(
         )
 
 
-def _grade_answers(predictions: pd.DataFrame) -> Iterator[tuple[str, str, str, bool, float]]:
+def _grade_answers(predictions: pd.DataFrame, rule: GradeRule) -> Iterator[tuple[str, str, str, bool, float]]:
     for knee in predictions.dropna(subset=[GRADE, GRADE_PROBABILITIES[0]]).to_dict("records"):
         probability = np.array([knee[column] for column in GRADE_PROBABILITIES])
-        guess, truth = int(called_grades(probability[None])[0]), int(knee[GRADE])
+        guess, truth = int(call_grades(probability[None], rule)[0]), int(knee[GRADE])
         margin = float(probability[guess])
         yield knee["ID"], f"KL {guess} ({margin:.0%})", f"KL {truth}", guess == truth, margin
 

@@ -27,6 +27,8 @@ class Augmentation:
         noise: Standard deviation in grey values of 0…1.
         cutout: Longest side of a rectangle that is made grey, as a share of the side.
         flip: Whether every second image is mirrored: a left knee unmirrored, a right one mirrored.
+        nearest: Whether pixels are taken from the nearest place, as torchvision's rotation does by default,
+            instead of between four.
     """
 
     rotation: float = 0.0
@@ -39,6 +41,7 @@ class Augmentation:
     noise: float = 0.0
     cutout: float = 0.0
     flip: bool = False
+    nearest: bool = False
 
     @classmethod
     def named(cls, name: Literal["none", "seed", "strong", "wide"]) -> "Augmentation":
@@ -46,7 +49,7 @@ class Augmentation:
         if name == "none":
             return cls()
         if name == "seed":
-            return cls(rotation=5.0)
+            return cls(rotation=5.0, nearest=True)
         if name == "wide":
             return cls(18.0, 0.12, 0.18, 0.45, 0.375, 0.15, blur=1.0, noise=0.03, flip=True)
         return cls(12.0, 0.08, 0.1, 0.3, 0.25, 0.1, blur=1.0, noise=0.03, cutout=0.25)
@@ -84,7 +87,8 @@ class Augmentation:
         rows = [sign * cosine, -sign * sine, sign * across, sine, cosine, down]
         theta = torch.stack(rows, dim=1).view(-1, 2, 3)
         grid = functional.affine_grid(theta, list(pixels.shape), align_corners=False)
-        return functional.grid_sample(pixels, grid, padding_mode="zeros", align_corners=False)
+        mode = "nearest" if self.nearest else "bilinear"
+        return functional.grid_sample(pixels, grid, mode, padding_mode="zeros", align_corners=False)
 
     def _photometric(self, pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         gamma, contrast, brightness, blur, noise = (
