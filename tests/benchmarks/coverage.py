@@ -137,8 +137,9 @@ def main() -> None:
         "--resampled", type=int, default=0, help="of these, also BCa intervals, for comparison"
     )
     parser.add_argument("--processes", type=int, default=2)
-    cohorts, resampled, processes = vars(parser.parse_args()).values()
-    cases = [Case(*values) for values in itertools.product(PARTICIPANTS, PREVALENCES, CORRELATIONS)]
+    parser.add_argument("--participants", type=int, nargs="+", default=PARTICIPANTS)
+    cohorts, resampled, processes, participants = vars(parser.parse_args()).values()
+    cases = [Case(*values) for values in itertools.product(participants, PREVALENCES, CORRELATIONS)]
     with Pool(processes) as pool:
         rows = pool.starmap(coverage, [(case, cohorts, resampled) for case in cases], chunksize=1)
     names = list(rows[0])

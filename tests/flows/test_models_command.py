@@ -50,6 +50,20 @@ def test_show_tells_what_was_decided_and_with_which_figures(
     assert "AUC 0.700 against 0.750, difference -0.050 [-0.100, +0.000], margin 0.030" in output
 
 
+def test_a_test_part_that_is_worn_is_told(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    registry = Registry(open_store(store))
+    first, second = names(store)
+    figures = dict(registry.history("jsl-joint")[-1].figures)
+    for optimism in (0.01, 0.02):
+        reuse = {"decisions": 7, "level": 0.9994, "optimism": optimism}
+        registry.keep("jsl-joint", second, figures | reuse, over=first)
+    jsl("models", "show", "jsl-joint", "--store", store)
+    *_, fresh, worn = capsys.readouterr().out.splitlines()
+    told = "decision 7 on these knees at level 0.999, champion flattered by"
+    assert f"{told} 0.010 if all models are equal)" in fresh
+    assert f"{told} 0.020 if all models are equal; freeze a new test part" in worn
+
+
 def test_people_promote_and_roll_back_with_a_reason(store: str) -> None:
     first, second = names(store)
     registry = Registry(open_store(store))

@@ -102,5 +102,18 @@ def _figures(figures: dict[str, Any]) -> str:
     return (
         f"{figures['why']} ({figures['figure']} {figures['challenger']:.3f} against "
         f"{figures['champion']:.3f}, difference {figures['difference']:+.3f} "
-        f"[{figures['low']:+.3f}, {figures['high']:+.3f}], margin {figures['margin']:.3f})"
+        f"[{figures['low']:+.3f}, {figures['high']:+.3f}], margin {figures['margin']:.3f}{_reuse(figures)})"
+    )
+
+
+def _reuse(figures: dict[str, Any]) -> str:
+    """How often the test part was asked, and what that is worth; earlier versions kept neither."""
+    if "decisions" not in figures:
+        return ""
+    worn = (
+        "; freeze a new test part (docs/evaluation.md)" if figures["optimism"] > figures["margin"] / 2 else ""
+    )
+    return (
+        f", decision {figures['decisions']} on these knees at level {figures['level']:.3f}, champion "
+        f"flattered by {figures['optimism']:.3f} if all models are equal{worn}"
     )
