@@ -36,6 +36,8 @@ _COMMANDS = (
     "measure:measure",
     "measure:label",
     "pacs:listen",
+    "pacs:pull",
+    "pacs:send",
     "bench:bench",
     "models:models",
     "store:lineage",

@@ -30,6 +30,7 @@ FILM_CLASSES = (
 )
 # PS3.4 table B.2-1 and PS3.7 annex C.
 SUCCESS, NO_ROOM, MISMATCH, NOT_UNDERSTOOD, NO_SUCH_CLASS = 0x0000, 0xA700, 0xA900, 0xC000, 0x0122
+_LANDED = "landed"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ class Outcome:
     def accepted(self) -> bool:
         """Whether the sender may forget it."""
         return self.status == SUCCESS
+
+    @property
+    def has_landed(self) -> bool:
+        """Whether it has landed just now."""
+        return self.words == _LANDED
+
+    @property
+    def is_for_later(self) -> bool:
+        """Whether it may be taken later, when there is room."""
+        return self.status == NO_ROOM
 
 
 class Intake:
@@ -92,7 +103,7 @@ class Intake:
             return Outcome(NO_ROOM, f"refused: {error}")
         except Exception as error:
             return Outcome(NOT_UNDERSTOOD, f"refused: cannot be de-identified ({type(error).__name__})")
-        return Outcome(SUCCESS, "landed" if is_new else "known already", own)
+        return Outcome(SUCCESS, _LANDED if is_new else "known already", own)
 
     def _deidentify(self, data: bytes, header: Dataset, pseudonyms: Pseudonyms) -> tuple[str, bytes]:
         ds = deidentify(pydicom.dcmread(io.BytesIO(data)), pseudonyms)

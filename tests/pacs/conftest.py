@@ -78,6 +78,10 @@ class Orthanc:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
 
+    def delete(self, path: str) -> None:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", method="DELETE")
+        urllib.request.urlopen(request, timeout=60).close()
+
     def fetch(self, path: str) -> bytes:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=60) as answer:
             content: bytes = answer.read()
@@ -94,18 +98,25 @@ def only_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bind")
     (folder / "bind.c").write_text(_BIND)
     library = folder / "bind.so"
+    if shutil.which("Orthanc") is None:
+        pytest.skip("Debian's orthanc and orthanc-dicomweb are not installed (apt-get install them)")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, folder / "bind.c", "-ldl"], check=True)
     return library
 
 
-@pytest.fixture
-def orthanc(tmp_path: Path, only_this_machine: Path) -> Iterator[Orthanc]:
-    """An empty Orthanc that knows the AE JSL."""
-    if shutil.which("Orthanc") is None:
-        pytest.skip("Debian's orthanc and orthanc-dicomweb are not installed (apt-get install them)")
+@pytest.fixture(scope="session")
+def running_orthanc(tmp_path_factory: pytest.TempPathFactory, only_this_machine: Path) -> Iterator[Orthanc]:
     place = Orthanc(free_port(), free_port(), free_port())
-    with run_orthanc(place, tmp_path / "orthanc", only_this_machine):
+    with run_orthanc(place, tmp_path_factory.mktemp("pacs") / "orthanc", only_this_machine):
         yield place
+
+
+@pytest.fixture
+def orthanc(running_orthanc: Orthanc) -> Orthanc:
+    """An empty Orthanc that knows the AE JSL."""
+    for patient in running_orthanc.ask("/patients"):
+        running_orthanc.delete(f"/patients/{patient}")
+    return running_orthanc
 
 
 class run_orthanc:  # noqa: N801 - used like a function

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # the libraries of a PACS take a second to import
     from jsl_core.imaging import Pseudonyms
     from jsl_core.pacs.listener import TlsFiles
 
-__all__ = ["listen", "write_dicom"]
+__all__ = ["listen", "pull", "send", "write_dicom"]
 
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 _Several = Parameter(consume_multiple=True, negative="")
@@ -83,6 +83,94 @@ def listen(
             f"{aet} listens at {host}:{listener.port}; films land in {landing}. Ctrl-C ends it.", flush=True
         )
         _wait_for_end()
+
+
+def send(
+    results: Path,
+    *,
+    to: str = "",
+    stow: str = "",
+    aet: str = "JSL",
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    tls_ca: Path | None = None,
+    patience: Annotated[float | None, Parameter(validator=Number(gte=0))] = None,
+) -> None:
+    """Send results to a PACS, each once; what it cannot take yet waits in the folder for the next time.
+
+    Args:
+        results: Folder of DICOM files, as `jsl score --dicom` writes it.
+        to: AE@HOST:PORT, by C-STORE.
+        stow: URL of a DICOMweb service; JSL_DICOMWEB_AUTH holds user:password, or Bearer and a token.
+        aet: Our own AE title.
+        tls_cert: PEM file of our certificate, for TLS.
+        tls_key: PEM file of the certificate's key.
+        tls_ca: PEM file of the authority whose certificate the PACS must have.
+        patience: Seconds for which a PACS that is away is tried again; what JSL_PATIENCE says, or 120.
+    """
+    from jsl_core.pacs.outbox import Outbox, deliver
+    from jsl_core.pacs.senders import open_sender
+
+    if bool(to) == bool(stow):
+        raise BadSettings("a destination is needed; give either --to AE@HOST:PORT or --stow URL")
+    sender = open_sender(to or stow, aet, _tls_files(tls_cert, tls_key, tls_ca))
+    with Bars() as bars, bars.follow_tasks():
+        progress = bars.callback("send")
+        delivery = deliver(Outbox(results, sender.name), sender, seconds=patience, progress=progress)
+    total = delivery.sent + delivery.waiting + len(delivery.refused)
+    for file, reason in delivery.refused.items():
+        print(f"jsl: {file.name} is refused by {sender.name}: {reason}", file=sys.stderr)
+    if delivery.waiting:
+        raise JslError(
+            f"{delivery.waiting} of {total} results wait in {results}: {sender.name}, {delivery.cause}; "
+            "send them again later"
+        )
+    if delivery.refused:
+        raise JslError(f"{len(delivery.refused)} of {total} results are refused by {sender.name}; see above")
+    print(f"{delivery.sent} results sent to {sender.name}, which has all of {results}")
+
+
+def pull(
+    landing: str,
+    *,
+    source: Annotated[str, Parameter(name="--from")],
+    modality: Annotated[tuple[str, ...], _Several] = ("CR", "DX"),
+    since: str = "",
+    every: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
+    reserve_gb: Annotated[float, Parameter(validator=Number(gte=0))] = 1.0,
+    pseudonymise: bool = False,
+    pseudonym_key: Path | None = None,
+    mapping: Path | None = None,
+) -> None:
+    """Pull films from a DICOMweb server (QIDO, WADO) into the landing, each once.
+
+    Args:
+        landing: The folder, or s3://bucket/prefix, where films land.
+        source: URL of the DICOMweb service; JSL_DICOMWEB_AUTH holds user:password, or Bearer and a token.
+        modality: Modalities of the series to pull.
+        since: The first study date to pull, YYYYMMDD; all by default.
+        every: Look again after so many seconds, until Ctrl-C; once by default.
+        reserve_gb: GB of the landing's disk that are left free.
+        pseudonymise: De-identify films before they land, with keyed pseudonyms.
+        pseudonym_key: File that holds the key of the pseudonyms; without it JSL_PSEUDONYM_KEY does.
+        mapping: With --pseudonymise: the table to write of which pseudonym stands for whom.
+    """
+    from flows.cli.commands.imaging import pseudonyms_of
+    from jsl_core.pacs.inbox import open_inbox
+    from jsl_core.pacs.intake import Intake
+    from jsl_core.pacs.pull import PULL_LOG, Puller
+
+    pseudonyms = pseudonyms_of(pseudonymise, pseudonym_key, mapping)
+    intake = Intake(open_inbox(landing, round(reserve_gb * 1e9)), pseudonyms, mapping)
+    puller = Puller(source, intake, landing, modality, since)
+    with _log_lines(PULL_LOG):
+        counts = puller.pull_new()
+        while every:
+            time.sleep(every)
+            with suppress(JslError):  # the server may be starting again; the log has said so
+                counts = puller.pull_new()
+    others = f"{counts.others} objects did not, {counts.known} were known"
+    print(f"{counts.landed} films landed in {landing}, {others}")
 
 
 def _tls_files(certificate: Path | None, key: Path | None, authority: Path | None) -> "TlsFiles | None":
