@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -48,9 +49,10 @@ def open_inbox(landing: str, reserve: int) -> Inbox:
     return FolderInbox(Path(landing), reserve)
 
 
-def film_names(uid: str, data: bytes) -> tuple[str, str]:
+def film_names(uid: str, data: bytes) -> Iterator[str]:
     """What a film is called: by its UID, or where another content has that name, with its own digest."""
-    return f"{uid}.dcm", f"{uid}~{hashlib.sha256(data).hexdigest()[:16]}.dcm"
+    yield f"{uid}.dcm"
+    yield f"{uid}~{hashlib.sha256(data).hexdigest()[:16]}.dcm"
 
 
 class FolderInbox:

@@ -1,6 +1,7 @@
 """Results to a PACS by C-STORE."""
 
 import re
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,11 +101,7 @@ class StoreSender:
         entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = _SECONDS
         for sop_class, syntaxes in self._proposed():
             entity.add_requested_context(sop_class, syntaxes)
-        tls = None
-        if self._tls:
-            import ssl
-
-            tls = (self._tls.context(ssl.Purpose.SERVER_AUTH), None)
+        tls: Any = self._tls and (self._tls.context(ssl.Purpose.SERVER_AUTH), None)
         where = self._destination
         self._association = entity.associate(where.host, where.port, ae_title=where.ae, tls_args=tls)
         if self._association.is_established:
