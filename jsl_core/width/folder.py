@@ -1,6 +1,5 @@
 """A folder in, widths out: `jsl measure` on films, knees or joint crops, without a server."""
 
-import multiprocessing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -8,14 +7,15 @@ from pathlib import Path, PurePosixPath
 
 import cv2
 import pandas as pd
-import torch
 
 from jsl_core.errors import BadScan
 from jsl_core.imaging import encode_png, read_scan
 from jsl_core.imaging.folder_run import FolderRun, Progress, Row
 from jsl_core.imaging.names import encode_name, stem
+from jsl_core.width.doubts import TWO_RIMS, has_two_rims
 from jsl_core.width.frame import LATERAL_PLACES, MEDIAL_PLACES, Widths, measure_widths
 from jsl_core.width.joints import FilmJoint, joints_of_file
+from jsl_core.width.metal import shows_metal
 from jsl_core.width.reader import MarginReader
 from jsl_core.width.region import draw_margins, draw_mask
 
@@ -27,7 +27,7 @@ _NUMBERS = [f"{name}_{unit}" for name in _MEASURES for unit in ("mm", "px")]
 COLUMNS = [
     *("file", "ID", "side", "side_from", "spacing_mm", "spacing_from"),
     *_NUMBERS,
-    *("quality", "mask", "reason", "sentence", "note"),
+    *("quality", "doubt", "mask", "reason", "sentence", "note"),
 ]
 _NO_PICTURE = frozenset({".csv", ".json", ".txt", ".md", ".html", ".xlsx", ".parquet"})
 _EXTRA = "extra"  # marks the row of an overlay
@@ -108,8 +108,11 @@ def _measure_joint(
         raise joint.reason
     assert joint.pixels is not None
     assert joint.looks is not None
+    if shows_metal(joint.pixels):
+        raise BadScan("implant", "the joint shows metal; a replaced joint has no joint space")
     margins = _reader().read(joint.pixels, joint.looks)
     widths = measure_widths(margins)
+    facts = facts | {"doubt": TWO_RIMS[0] if has_two_rims(joint.pixels, margins) else ""}
     row = facts | {"quality": margins.quality} | _width_cells(widths, joint.spacing_mm)
     mask = encode_png(draw_mask(margins, joint.pixels.shape))
     rows = [run.stage(file, row | {"png": f"masks/{name}"}, mask)]
@@ -130,6 +133,4 @@ def _width_cells(widths: Widths, spacing_mm: float | None) -> Row:
 
 @cache
 def _reader() -> MarginReader:
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)  # the processes are the parallelism
     return MarginReader.load()

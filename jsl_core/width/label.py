@@ -8,6 +8,7 @@ import pandas as pd
 from jsl_core.cohort.persons import normalise_knee
 from jsl_core.errors import BadTable
 from jsl_core.system.spreadsheet import read_csv
+from jsl_core.width.doubts import TWO_RIMS
 
 __all__ = ["LABEL_COLUMNS", "PROGRESSION_MM", "label_progression", "read_widths"]
 
@@ -108,6 +109,8 @@ def _readings(table: pd.DataFrame) -> dict[str, _Reading]:
         if reason == "duplicate" and row["ID"] in readings:
             continue
         width = None if pd.isna(row[_MJSW]) else float(row[_MJSW])
+        if row.get("doubt") == TWO_RIMS[0]:
+            width, (reason, sentence) = None, TWO_RIMS
         if width is None and not reason:
             reason, sentence = "no_spacing", "the film does not say how many mm a pixel is"
         side = None if pd.isna(row["side"]) else int(row["side"])
