@@ -13,6 +13,7 @@ from deployments.apply import POOLS, deploy
 from deployments.services import Service
 from flows.server.prefect_patches import TASK_RUN_RECORDER
 from flows.server.template_database import TemplateDatabase
+from jsl_core.config import Lab, PipelineSettings, load_lab
 from jsl_core.errors import JslError
 
 __all__ = ["up"]
@@ -29,6 +30,7 @@ def up(
     store: str = "",
     host: str = "127.0.0.1",
     port: int = 4200,
+    listen: bool = False,
 ) -> None:
     """Start a Prefect server with its UI, a cpu and a gpu worker, and the deployments; Ctrl-C ends all.
 
@@ -42,7 +44,9 @@ def up(
         store: Where runs keep their results; what the settings say, or a folder `store` in the home.
         host: The address to listen at.
         port: The port to listen at.
+        listen: Also receive films by C-STORE into the folder of scans; the settings' table listen says how.
     """
+    receiver = _receiver(load_lab(settings and settings.absolute())) if listen else ()
     home = home.absolute()
     address = f"http://{_browser_host(host)}:{port}"
     # Prefect reads its environment when it is imported: later, here and in the services.
@@ -61,11 +65,29 @@ def up(
             deploy(settings=settings, store=store or ("" if settings else str(home / "store")))
             workers = [stack.enter_context(_worker(pool.name, logs)) for pool in POOLS]
             services = [server, *workers]
+            if receiver:
+                services.append(stack.enter_context(Service("listener", receiver, logs / "listen.log")))
             _wait_for_workers(services)
             print(f"{_describe_gpu()}\nUI: {address}   Logs: {logs}   Ctrl-C ends all.", flush=True)
             _keep_running(services)
     except KeyboardInterrupt:
         print("jsl up: all ended", flush=True)
+
+
+def _receiver(lab: Lab) -> tuple[str, ...]:
+    """The command that receives films for a lab; raises JslError where nobody says where they land."""
+    if not lab.settings.scans:
+        raise JslError("--listen: the settings name no scans; say there where films land")
+    settings = lab.listen
+    address = ("--aet", settings.aet, "--host", settings.host, "--port", str(settings.port))
+    peers = ("--peer", *settings.peers) if settings.peers else ()
+    return ("flows.cli", "listen", lab.settings.scans, *address, *peers, *_pseudonym_words(lab.settings))
+
+
+def _pseudonym_words(settings: PipelineSettings) -> tuple[str, ...]:
+    """A lab that pseudonymises lets no name land."""
+    key = ("--pseudonym-key", settings.pseudonym_key) if settings.pseudonym_key else ()
+    return ("--pseudonymise", *key) if settings.pseudonymise else ()
 
 
 def _environment(home: Path, address: str, host: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from prefect.client.orchestration import get_client
 from pydantic import BaseModel, ConfigDict
 
 from flows.orchestration.joints import prepare_joints, resize_joints
+from flows.orchestration.results_outbox import describe_delivery, send_results
 from flows.orchestration.retrain_trigger import trigger_retraining
 from flows.orchestration.task_runners import TASK_RUNNER
 from jsl_core.config import (
@@ -28,6 +29,7 @@ from tasks.fetch import fetch_scans
 from tasks.gather import Gathered, gather
 from tasks.healing import heal_damage
 from tasks.pack import pack
+from tasks.results import results
 from tasks.unlabelled import unlabelled
 
 __all__ = ["IntakeResult", "intake"]
@@ -54,6 +56,8 @@ def intake(
 ) -> IntakeResult:
     """Find the joints in a batch of scans, and score the knees that have no label yet with the champion.
 
+    Where results go to a PACS, every film is scored for it, by the champion or the shipped grader.
+
     Args:
         batch: The batch as watch has put it into the store.
         number: Its number in the ledger.
@@ -74,11 +78,31 @@ def intake(
     scores = _score_unlabelled(gathered, cropped, settings, rule.regime, placement)
     scores_url = store.publish(scores, f"{ledger.entry_prefix(number)}-scores.csv") if scores else ""
     ledger.record_joints(number, gathered.joints)
+    sent = _report(list(scans), settings, watching, rule.regime, placement) if watching.send_to else ""
     markdown = f"{gathered.scans} scans, {gathered.failed} rejected. Scores: {scores_url or 'none'}"
+    markdown = "\n\n".join(filter(None, (markdown, sent)))
     create_markdown_artifact(markdown, key="intake", description="What became of the scans")
     with get_client(sync_client=True) as client:
         trigger_retraining(client, ledger, settings, watching, rule)
     return IntakeResult(gathered=gathered, scores=scores_url)
+
+
+def _report(
+    scans: list[Artifact],
+    settings: PipelineSettings,
+    watching: WatchSettings,
+    regime: Regime,
+    placement: Placement,
+) -> str:
+    """Make the results of all films for the PACS and send them; a sentence that says what became of them."""
+    store = placement.open()
+    champion = Registry(store).champion(regime)
+    cohort = Path(settings.cohort)
+    factors = store.put_file(cohort) if champion and cohort.is_file() else None
+    model = champion.model if champion else None
+    tree = results(scans, model, factors, settings.convert, settings.split, settings.crop, placement)
+    delivery = send_results(tree, watching.send_to, watching.send_as, placement)
+    return describe_delivery(delivery, watching.send_to)
 
 
 def _score_unlabelled(

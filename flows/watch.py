@@ -11,6 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from flows.orchestration.crash_recovery import reschedule_dead_runs
 from flows.orchestration.deployment_runs import start_run_once
 from flows.orchestration.events import LANDED
+from flows.orchestration.results_outbox import send_waiting
 from flows.orchestration.retrain_trigger import trigger_retraining
 from jsl_core.config import PipelineSettings, PresetChoice, RetrainSettings, WatchSettings, apply_preset
 from jsl_core.errors import BadSettings
@@ -56,6 +57,8 @@ def watch(
             partial(_start_intake, client, placement, ledger, parameters),
             partial(_announce, client, ledger, "" if settings.pseudonymise else settings.scans),
         )
+        if watching.send_to:
+            send_waiting(watching.send_to, watching.send_as, placement)
         # Labels come into the table at any time; those of scans that land now are counted by their intake.
         trigger_retraining(client, ledger, settings, watching, rule)
     return len(batches)

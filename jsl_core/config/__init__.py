@@ -22,7 +22,7 @@ from jsl_core.config.preset_choice import (
     list_origins,
 )
 from jsl_core.config.presets import pipeline_preset
-from jsl_core.config.retrain import Lab, RetrainSettings, WatchSettings, load_lab
+from jsl_core.config.retrain import Lab, ListenSettings, RetrainSettings, WatchSettings, load_lab
 from jsl_core.config.score import PredictSettings, ScoreSettings
 from jsl_core.config.sources import Preset
 from jsl_core.config.sweep import SweepSettings, load_sweep
@@ -34,6 +34,7 @@ __all__ = [
     "DetectorTrainSettings",
     "EvaluateSettings",
     "Lab",
+    "ListenSettings",
     "OaiSettings",
     "Origin",
     "PackSettings",

@@ -16,7 +16,7 @@ from jsl_core.config.tables import read_table
 from jsl_core.config.training import Regime
 from jsl_core.errors import BadSettings
 
-__all__ = ["Lab", "RetrainSettings", "WatchSettings", "load_lab"]
+__all__ = ["Lab", "ListenSettings", "RetrainSettings", "WatchSettings", "load_lab"]
 
 
 class RetrainSettings(Settings):
@@ -47,6 +47,26 @@ class WatchSettings(Settings):
         title="Retrain after",
         description="Newly labelled knees after which a retraining is started before its week is over.",
     )
+    send_to: str = Field(
+        "",
+        title="Send results to",
+        description="The PACS that gets a report for each study and a picture for each film: AE@HOST:PORT, "
+        "or the URL of a DICOMweb service. Empty: none.",
+    )
+    send_as: str = Field(
+        "JSL", max_length=16, title="AE title", description="Our own, when results are sent."
+    )
+
+
+class ListenSettings(Settings):
+    """How films are received by C-STORE, with `jsl up --listen`."""
+
+    aet: str = Field("JSL", max_length=16, title="AE title", description="Who calls another is refused.")
+    host: str = Field("127.0.0.1", title="Address", description="The address to listen at.")
+    port: int = Field(11112, ge=1, lt=65536, title="Port", description="The port to listen at.")
+    peers: tuple[str, ...] = Field(
+        (), title="Peers", description="Who may send: AE or AE@HOST. Empty: anybody on this machine."
+    )
 
 
 @dataclass(frozen=True)
@@ -56,12 +76,13 @@ class Lab:
     settings: PipelineSettings
     watching: WatchSettings
     rule: RetrainSettings
+    listen: ListenSettings
 
 
 def load_lab(
     file: Path | None, options: Mapping[str, Any] | None = None, preset: Preset | None = None
 ) -> Lab:
-    """Load a run's TOML file with the tables `[watch]` and `[retrain]`, each of which may be missing.
+    """Load a run's TOML file with the tables `[watch]`, `[retrain]` and `[listen]`, which may be missing.
 
     Args:
         file: The TOML file; None for the defaults.
@@ -72,7 +93,7 @@ def load_lab(
         BadSettings: As for `load_pipeline`.
     """
     table = read_toml(file) if file else {}
-    parts = {name: table.pop(name, {}) for name in ("watch", "retrain")}
+    parts = {name: table.pop(name, {}) for name in ("watch", "retrain", "listen")}
     settings = settings_from_table(table, preset, options, file)
     where, folder = (f"{file}: ", file.parent) if file else ("", Path())
     try:
@@ -80,10 +101,11 @@ def load_lab(
             settings,
             WatchSettings.model_validate(_own_names(WatchSettings, parts["watch"], folder, where)),
             RetrainSettings.model_validate(_own_names(RetrainSettings, parts["retrain"], folder, where)),
+            ListenSettings.model_validate(_own_names(ListenSettings, parts["listen"], folder, where)),
         )
     except ValidationError as error:
         raise BadSettings(
-            f"{where}{describe_validation_error(error)}; the tables [watch] and [retrain] have no such"
+            f"{where}{describe_validation_error(error)}; tables [watch], [retrain], [listen] have no such"
         ) from None
 
 

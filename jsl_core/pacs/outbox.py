@@ -85,6 +85,19 @@ class Outbox:
         files = (file for file in self.folder.rglob("*.dcm") if not self._is_hidden(file))
         return sorted(file for file in files if not self._note(file).exists())
 
+    def add(self, path: str, data: bytes) -> None:
+        """Add a file at a path below the folder; what is there, or was sent, is left as it is."""
+        file = self.folder / path
+        if not file.exists() and not self._note(file).exists():
+            with write_atomically(file, durable=True) as target:
+                target.write(data)
+
+    def remove_sent(self) -> None:
+        """Remove the files that the destination has; the notes of them stay."""
+        for file in self.folder.rglob("*.dcm"):
+            if not self._is_hidden(file) and self._note(file).exists():
+                file.unlink(missing_ok=True)
+
     def note_sent(self, file: Path) -> None:
         """Note durably that the destination has a file."""
         with write_atomically(self._note(file), durable=True):

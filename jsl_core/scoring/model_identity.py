@@ -18,14 +18,16 @@ def identify_models(folders: Sequence[Path]) -> ModelIdentity:
     The digest is that of their records, which name the digests of all files that scores depend on.
     """
     folders = [model for folder in folders or [SHIPPED_GRADER] for model in model_folders(folder)]
-    digests = [hashlib.sha256(_record(folder).read_bytes()).hexdigest() for folder in folders]
+    digests = [_digest(folder) for folder in folders]
     versions = sorted({_version(folder) for folder in folders})
     digest = digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
-    return ModelIdentity(_name(folders), ", ".join(versions), digest)
+    name = "JSL shipped grader" if digests == [_digest(SHIPPED_GRADER)] else _name(folders)
+    return ModelIdentity(name, ", ".join(versions), digest)
 
 
-def _record(folder: Path) -> Path:
-    return folder / (RECORD if is_grader(folder) else "bundle.json")
+def _digest(folder: Path) -> str:
+    record = folder / (RECORD if is_grader(folder) else "bundle.json")
+    return hashlib.sha256(record.read_bytes()).hexdigest()
 
 
 def _version(folder: Path) -> str:
@@ -35,8 +37,6 @@ def _version(folder: Path) -> str:
 
 def _name(folders: Sequence[Path]) -> str:
     """What the models are: never their folder's name, which may say anything."""
-    if list(folders) == [SHIPPED_GRADER]:
-        return "JSL shipped grader"
     regimes = {"kl" if is_grader(folder) else BundleRecord.read(folder).regime for folder in folders}
     kinds = " and ".join(sorted(regimes))
     return f"JSL {kinds}" if len(folders) == 1 else f"JSL {kinds}, {len(folders)} models"

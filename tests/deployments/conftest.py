@@ -1,6 +1,7 @@
 """One lab for all tests that need one: a landing folder, a table, and a network that trains in seconds."""
 
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from lab import Lab, start
 
 from jsl_core.config import PhantomSettings
 from jsl_core.phantom import write_phantom
+
+with socket.create_server(("127.0.0.1", 0)) as _probe:
+    LISTEN_PORT = _probe.getsockname()[1]
 
 SETTINGS = """
 name = "lab"
@@ -28,6 +32,9 @@ multitask = {{ epochs = 200, batch = 8, lr = 1e-3 }}
 [watch]
 settle_seconds = 0.2
 retrain_after = 8
+
+[listen]
+port = {port}
 
 [retrain]
 regime = "multitask"
@@ -51,8 +58,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory, cohort: Path) -> Iterator[Lab]
     home = put_hostile_modules(tmp_path_factory.mktemp("lab"))
     (home / "landing").mkdir()
     shutil.copy(cohort / "JSL.csv", home)
-    (home / "lab.toml").write_text(SETTINGS.format(store=home / "store"))
-    lab = start(home, "--settings", str(home / "lab.toml"))
+    (home / "lab.toml").write_text(SETTINGS.format(store=home / "store", port=LISTEN_PORT))
+    lab = start(home, "--settings", str(home / "lab.toml"), "--listen")
     yield lab
     lab.process.kill()
     lab.process.wait()

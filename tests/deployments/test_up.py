@@ -14,6 +14,7 @@ from hostile import imported_in
 from lab import ENDED, JSL, Lab, wait_until
 
 from deployments.apply import PREFECT_FILE
+from jsl_core.config import load_lab
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -52,6 +53,12 @@ def test_nothing_in_the_folder_where_the_lab_was_started_is_imported(lab: Lab) -
 
 
 @pytest.mark.parametrize("settings", [{"jobs": -1}, {"jbs": 1}, {"crop": {"box": "round"}}])
+def test_a_lab_that_listens_answers_an_echo(lab: Lab) -> None:
+    port = load_lab(lab.home / "lab.toml").listen.port
+    echo = ["echoscu", "-aec", "JSL", "127.0.0.1", str(port)]
+    wait_until(lambda: subprocess.run(echo, capture_output=True).returncode == 0)
+
+
 def test_bad_parameters_are_refused_when_a_run_is_asked_for(lab: Lab, settings: dict[str, Any]) -> None:
     deployment = next(each for each in lab.ask("/deployments/filter", {}) if each["name"] == "prepare")
     path = f"/deployments/{deployment['id']}/create_flow_run"
