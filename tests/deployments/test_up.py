@@ -52,13 +52,13 @@ def test_nothing_in_the_folder_where_the_lab_was_started_is_imported(lab: Lab) -
     assert imported_in(lab.home) == []
 
 
-@pytest.mark.parametrize("settings", [{"jobs": -1}, {"jbs": 1}, {"crop": {"box": "round"}}])
 def test_a_lab_that_listens_answers_an_echo(lab: Lab) -> None:
     port = load_lab(lab.home / "lab.toml").listen.port
     echo = ["echoscu", "-aec", "JSL", "127.0.0.1", str(port)]
     wait_until(lambda: subprocess.run(echo, capture_output=True).returncode == 0)
 
 
+@pytest.mark.parametrize("settings", [{"jobs": -1}, {"jbs": 1}, {"crop": {"box": "round"}}])
 def test_bad_parameters_are_refused_when_a_run_is_asked_for(lab: Lab, settings: dict[str, Any]) -> None:
     deployment = next(each for each in lab.ask("/deployments/filter", {}) if each["name"] == "prepare")
     path = f"/deployments/{deployment['id']}/create_flow_run"
