@@ -95,7 +95,7 @@ def test_the_report_is_published_with_what_belongs_to_it(
 ) -> None:
     folder = Path(first.report).parent
     assert "<html" in Path(first.report).read_text(encoding="utf-8")
-    assert {"metrics.json", "rejected.csv", "settings.json", "run.json"} <= {
+    assert {"checklist.html", "metrics.json", "rejected.csv", "settings.json", "run.json"} <= {
         path.name for path in folder.iterdir()
     }
     about = json.loads((folder / "run.json").read_text())
@@ -103,6 +103,9 @@ def test_the_report_is_published_with_what_belongs_to_it(
     assert Path(settings.store, about["models"]["jsl-joint-frozen"], "model.safetensors").is_file()
     assert Path(settings.store, about["dataset"], "table.csv").is_file()
     assert list(Path(settings.store, "models", "jsl-joint-frozen").glob("*/model.safetensors"))
+    card = (folder / "cards" / "jsl-joint-frozen.md").read_bytes()
+    assert Path(settings.store, about["models"]["jsl-joint-frozen"], "model-card.md").read_bytes() == card
+    assert about["started"] < about["finished"]
     assert "CNN frozen" in first.table
 
 
@@ -155,6 +158,20 @@ def test_a_changed_setting_runs_what_depends_on_it_and_nothing_else(
     completed = {name for name, state in states if state == "Completed"}
     # Where the network keeps its start, which no rate changes, its curve is the one that was drawn.
     assert {"train", "evaluate", "report"} <= completed <= {"train", *figures}
+
+
+def test_further_seeds_are_trained_beside_the_first_and_only_their_spread_is_told(
+    settings: PipelineSettings, first: Published
+) -> None:
+    training = settings.training.model_copy(update={"seeds": 2, "regimes": ("kl",)})
+    before = sorted(Path(settings.store, "models", "kl").iterdir())
+    published, states = run(settings.model_copy(update={"training": training}))
+    assert (states["train", "Completed"], states["train", "Cached"]) == (1, 1)
+    assert "Over 2 seeds on the same knees" in published.table
+    figures = json.loads(Path(published.report).with_name("metrics.json").read_bytes())
+    kl = figures["models"]["kl"]["kl"]["accuracy"]["value"]
+    assert figures["seeds"]["kl"]["accuracy"]["values"][0] == pytest.approx(kl)
+    assert sorted(Path(settings.store, "models", "kl").iterdir()) == before
 
 
 def test_a_cross_validated_run_tests_on_every_knee_and_keeps_every_model(
