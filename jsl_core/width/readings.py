@@ -57,7 +57,7 @@ def read_readings(file: Path) -> pd.DataFrame:
     table = table[table["ID"].notna()]
     names = {"baseline": _BASELINE, "followup": _FOLLOWUP, "grade": GRADE}
     columns = {
-        name: pd.to_numeric(table.get(own), errors="coerce") for name, own in names.items() if own in table
+        name: pd.to_numeric(table[own], errors="coerce") for name, own in names.items() if own in table
     }
     readings = pd.DataFrame(columns, columns=list(names))
     readings.index = pd.Index(table["ID"].map(normalise_knee), name="ID")
