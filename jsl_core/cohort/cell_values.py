@@ -2,7 +2,7 @@
 
 import re
 
-from jsl_core.cohort.columns import GRADE, PROGRESSION
+from jsl_core.cohort.columns import GRADE, PROGRESSION, WIDTHS
 from jsl_core.cohort.persons import clean_text
 
 __all__ = ["describe_bad_value", "is_missing", "is_missing_word", "parse_number"]
@@ -14,7 +14,12 @@ _CODES: dict[str, tuple[int, ...]] = {
     GRADE: (0, 1, 2, 3, 4),
     PROGRESSION: (0, 1),
 }
-_RANGES: dict[str, tuple[float, float]] = {"Age": (0, 120), "BMI": (5, 120), "Alignment_degree": (-60, 60)}
+_RANGES: dict[str, tuple[float, float]] = {
+    "Age": (0, 120),
+    "BMI": (5, 120),
+    "Alignment_degree": (-60, 60),
+    **dict.fromkeys(WIDTHS, (0, 20)),
+}
 
 # What pandas, R, SPSS, SQL and spreadsheets write for no value, in any case.
 _MISSING = {

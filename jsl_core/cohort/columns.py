@@ -13,9 +13,11 @@ __all__ = [
     "SPLIT_BY_KNEE",
     "STRANGE",
     "THRESHOLD",
+    "WIDTHS",
 ]
 
 FACTORS = ("Age", "Sex", "Race", "BMI", "Knee_Injury", "Alignment_degree")
+WIDTHS = ("mJSW_medial_mm", "mJSW_lateral_mm")  # least joint space widths, as `jsl measure` finds them
 GRADE = "BL_KL_grade"
 PROGRESSION = "JSL_Prog"
 SPLIT_BY_KNEE = (

@@ -6,17 +6,18 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.columns import GRADE
+from jsl_core.cohort.columns import GRADE, WIDTHS
 from jsl_core.errors import BadTable
 
 __all__ = ["FactorEncoder"]
 
 _ONE_HOT = {"Race": 4, GRADE: 5}
-_MEASURED = ("Age", "BMI", "Alignment_degree")
+_MEASURED = ("Age", "BMI", "Alignment_degree", *WIDTHS)
 _COLUMNS = {
     "all": ("Age", "Sex", "BMI", "Knee_Injury", "Alignment_degree", "Race", GRADE),
     "clinical": ("Age", "Sex", "BMI", "Knee_Injury", "Race"),
 }
+_COLUMNS["measured"] = (*_COLUMNS["all"], *WIDTHS)
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class FactorEncoder:
     def fit(
         cls,
         rows: pd.DataFrame,
-        which: Literal["all", "clinical"] = "all",
+        which: Literal["all", "clinical", "measured"] = "all",
         scaled: bool = True,
         impute: Literal["typical", "seed"] = "typical",
     ) -> "FactorEncoder":
@@ -45,7 +46,7 @@ class FactorEncoder:
 
         Args:
             rows: Training rows of a cohort table.
-            which: All factors, or those that need no expert reading of the film.
+            which: All factors, those that need no expert reading of the film, or all and joint space widths.
             scaled: Whether measurements are standardised; not in the seed.
             impute: The median, or the most frequent code; in the seed the mean, and no knee injury.
 
@@ -55,12 +56,9 @@ class FactorEncoder:
         columns = _COLUMNS[which]
         fill, mean, scale = [], [], []
         for column in columns:
-            known = rows[column].dropna()
+            known = rows[column].dropna() if column in rows else pd.Series(dtype=float)
             if known.empty:
-                raise BadTable(
-                    f"{column} is missing for every training knee; fill the column"
-                    + (", or set factors to clinical" if column not in _COLUMNS["clinical"] else "")
-                )
+                raise BadTable(f"{column} is missing for every training knee; {_remedy(column)}")
             fill.append(_fill(column, known, impute))
             filled = _codes(column, rows[column].fillna(fill[-1]))
             standardise = scaled and column not in _ONE_HOT
@@ -70,7 +68,7 @@ class FactorEncoder:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """One name per input: 14 for `all`, 8 for `clinical`."""
+        """One name per input: 14 for `all`, 8 for `clinical`, 16 for `measured`."""
         return tuple(
             f"{column}_{code}" if column in _ONE_HOT else column
             for column in self.columns
@@ -103,6 +101,13 @@ class FactorEncoder:
     def from_json(cls, record: dict[str, Any]) -> "FactorEncoder":
         """The encoding that `to_json` wrote."""
         return cls(**{name: tuple(value) for name, value in record.items()})
+
+
+def _remedy(column: str) -> str:
+    """What to do where a column is missing for every knee."""
+    if column in WIDTHS:
+        return "join the widths that jsl measure finds, see --cohort, or set factors to all"
+    return "fill the column" + (", or set factors to clinical" if column not in _COLUMNS["clinical"] else "")
 
 
 def _fill(column: str, known: pd.Series, impute: Literal["typical", "seed"]) -> float:

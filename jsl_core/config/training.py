@@ -148,11 +148,12 @@ class TrainingSettings(Settings):
         description="none, imagenet (downloaded, or from an installed package), shipped (the shipped "
         "grader's), or the path of a file, bundle or grader.",
     )
-    factors: Literal["all", "clinical", "none"] = Field(
+    factors: Literal["all", "clinical", "measured", "none"] = Field(
         "all",
         title="Risk factors",
         description="clinical leaves out the expert's KL grade and alignment: networks then read the grade "
-        "from the image. none leaves out the models that need any.",
+        "from the image. measured adds the joint space widths that jsl measure --cohort joins to the table. "
+        "none leaves out the models that need any.",
     )
     scale_factors: bool = Field(
         True, title="Scale factors", description="Standardise the risk factors. Off in the seed."

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS
+from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS, WIDTHS
 from jsl_core.cohort.splits import assign_folds
 from jsl_core.errors import BadTable
 from jsl_core.storage.proof import proves_itself
@@ -110,7 +110,14 @@ def check_table(table: pd.DataFrame, where: object) -> None:
     Raises:
         BadTable: Where it is not such a table.
     """
-    numbers = ("side", "mm_per_pixel", GRADE, PROGRESSION, *FACTORS)
+    numbers = (
+        "side",
+        "mm_per_pixel",
+        GRADE,
+        PROGRESSION,
+        *FACTORS,
+        *(width for width in WIDTHS if width in table),
+    )
     for column in ("ID", "participant", "split", *numbers):
         if column not in table:
             raise BadTable(f"{where}: no column {column}; read it with read_cohort, or pack it again")

@@ -71,7 +71,7 @@ def _read_release_table(file: Path, visit: str) -> pd.DataFrame:
     spec = TableSpec(file.stem.upper(), ("ID", "SIDE", width), "widths", ("READPRJ", missing))
     table, findings = read_table(Entry(file.name, file), spec)
     if table is None:
-        raise BadTable(f"{file}: {findings[0].sentence}")
+        raise BadTable(f"{file}: {findings[0].sentence}; give the file as it was released")
     table = table.rename(columns={width: "V00MCMJSW", missing: "V00NOMJSWX"})
     readings, _ = read_joint_spaces(table, None, "06", _PROJECT)
     found = pd.DataFrame({"baseline": readings["value"], "followup": np.nan, "grade": np.nan})

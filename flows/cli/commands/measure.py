@@ -19,6 +19,7 @@ def measure(
     overlay: bool = False,
     sides: Path | None = None,
     readings: Path | None = None,
+    cohort: Path | None = None,
     jobs: int = 0,
 ) -> None:
     """Measure the joint space; writes widths.csv, and a mask of the joint space for each knee.
@@ -30,9 +31,12 @@ def measure(
         sides: Table with ID and Img_path, which tells the side of joint crops whose name does not.
         readings: What readers measured on the same films: the table of jsl oai, or a kxr_qjsw_duryea file of
             the release. How far both agree, by KL grade, goes to DST/agreement.csv.
+        cohort: Table of a cohort; with the least widths joined to it, it goes to DST/cohort.csv, for
+            training with factors = "measured".
         jobs: Worker processes; 0: one per processor core.
     """
     from jsl_core.width.folder import MeasureJob, measure_folder
+    from jsl_core.width.join import write_joined
     from jsl_core.width.readings import compare_widths, read_readings
     from jsl_core.width.sides import read_sides
 
@@ -48,6 +52,9 @@ def measure(
     print(f"{measured} knees measured, {len(widths) - measured} rows with a reason instead: {table}")
     if read is not None:
         _tell_agreement(compare_widths(widths, read), dst / "agreement.csv")
+    if cohort:
+        joined = dst / "cohort.csv"
+        print(f"{write_joined(cohort, widths, joined)} knees of the cohort have a width in mm: {joined}")
 
 
 def label(baseline: Path, followup: Path, out: Path, *, readings: Path | None = None, jobs: int = 0) -> None:

@@ -17,6 +17,7 @@ Rows = list[list[str]]
 
 _FACTORS = "age, sex, race, BMI, knee injury"
 _EXPERT = ", alignment and an expert's KL grade"
+_FURTHER = {"clinical": "", "measured": f"{_EXPERT}, joint space widths"}
 
 
 def write_card(content: ReportContent, model: str) -> str:
@@ -75,7 +76,7 @@ def _intended_use(model: str, training: Mapping[str, Any]) -> Iterator[str]:
     what = ["the KL grade"] if grade else []
     if model != "kl":
         what.append("the risk that the medial joint space narrows")
-    factors = _FACTORS + ("" if training.get("factors") == "clinical" else _EXPERT)
+    factors = _FACTORS + _FURTHER.get(str(training.get("factors")), _EXPERT)
     shown = {"risk-factors": factors}.get(
         model,
         "the joint on a weight-bearing PA or AP radiograph" + (f", and {factors}" if model in JOINT else ""),

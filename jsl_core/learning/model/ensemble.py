@@ -141,7 +141,7 @@ class Ensemble:
             if needed and table is None:
                 raise BadTable(f"{member.name} needs {', '.join(needed)} of every knee; give {where}")
             for column in needed:
-                if table is not None and table[column].isna().all():
+                if table is not None and (column not in table or table[column].isna().all()):
                     raise BadTable(
                         f"{where}: {column} is missing for every knee and {member.name} needs it; fill the "
                         "column, or use a model without it"

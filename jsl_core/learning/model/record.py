@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from jsl_core import __version__
-from jsl_core.cohort.columns import FACTORS, GRADE
+from jsl_core.cohort.columns import FACTORS, GRADE, WIDTHS
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.spec import NetworkSpec
@@ -127,7 +127,7 @@ class BundleRecord(BaseModel):
     def _check_factors(self) -> Self:
         if self.factors is not None:
             columns = self.factors.columns
-            if unknown := [column for column in columns if column not in (*FACTORS, GRADE)]:
+            if unknown := [column for column in columns if column not in (*FACTORS, GRADE, *WIDTHS)]:
                 raise ValueError(f"there is no risk factor {unknown[0]!r}")
             if any(len(part) != len(columns) for part in vars(self.factors).values()):
                 raise ValueError("the risk factors have not one fill, mean and scale each")

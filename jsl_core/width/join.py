@@ -1,0 +1,55 @@
+"""Joint space widths joined to a cohort's table, so that models of progression take them as risk factors."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from jsl_core.cohort import read_cohort
+from jsl_core.cohort.columns import WIDTHS
+from jsl_core.cohort.persons import normalise_knee
+from jsl_core.errors import BadTable
+from jsl_core.system.files import write_atomically
+from jsl_core.system.spreadsheet import format_csv
+
+__all__ = ["join_widths", "write_joined"]
+
+
+def join_widths(cohort: pd.DataFrame, widths: pd.DataFrame) -> pd.DataFrame:
+    """Add the least widths in mm to the rows of a cohort's table; blank where a knee has none.
+
+    Args:
+        cohort: From `read_cohort`.
+        widths: As `jsl measure` writes them.
+
+    Raises:
+        BadTable: Where no knee of the table has a width in mm.
+    """
+    knees = widths[widths["ID"].notna()]
+    knees = knees.assign(ID=knees["ID"].map(normalise_knee)).drop_duplicates("ID").set_index("ID")
+    found = {name: cohort["ID"].map(knees[name.lower()].astype(float)).round(3) for name in WIDTHS}
+    joined = cohort.assign(**found)
+    if joined[list(WIDTHS)].isna().all(axis=None):
+        raise BadTable(
+            "no knee of the cohort's table has a width in mm; compare the IDs of both, and whether the films "
+            "tell their spacing"
+        )
+    return joined
+
+
+def write_joined(cohort: Path, widths: pd.DataFrame, file: Path) -> int:
+    """Write the table of a cohort with widths; returns how many knees have one.
+
+    Pictures that the table names relative to itself are named relative to the new file.
+
+    Raises:
+        BadTable: As `read_cohort` and `join_widths`.
+    """
+    table = join_widths(read_cohort(cohort, any_split=True), widths)
+    base = os.path.relpath(cohort.absolute().parent, file.absolute().parent)
+    table["Img_path"] = [
+        os.path.normpath(os.path.join(base, path)) if path else "" for path in table["Img_path"]
+    ]
+    with write_atomically(file) as stream:
+        stream.write(format_csv(table.drop(columns=["participant", "side"])).encode())
+    return int(table[WIDTHS[0]].notna().sum())
