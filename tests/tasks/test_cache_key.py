@@ -109,7 +109,7 @@ def test_whatever_a_stage_runs_is_in_its_key_or_exempt_with_a_reason(
 def test_no_key_depends_on_more_than_it_must(report: dict[str, Any]) -> None:
     edits, code = report["edits"], report["code"]
     assert {"champion.predict", "score.score"} <= set(edits["jsl_core.cohort.factors"])
-    assert "train.train" not in edits["jsl_core.learning.model.ensemble"]
+    assert "train.train" not in edits["jsl_core.scoring.scores"]
     assert not [name for name in code["crop.crop"] if name.startswith("jsl_core.detection.training")]
     assert not [name for name in code["score.score"] if "training" in name and "device" not in name]
     assert {"crop.crop", "fit.fit", "pack.pack"} <= set(edits["jsl_core.imaging.png"])
