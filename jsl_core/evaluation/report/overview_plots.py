@@ -189,10 +189,11 @@ def draw_outcomes(table: pd.DataFrame) -> str:
         axes.set(xlabel="KL grade", ylabel="Knees", xticks=range(5))
         axes.grid(visible=True, axis="y")
         axes.tick_params(axis="x", length=0)
-        axes.margins(y=0.1)
-        axes.legend()
+        axes.set_ylim(0, 1.12 * max(below.max(), 1))
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(states), borderaxespad=0)
 
-    return draw_svg(4.6, 2.8, paint)
+    return draw_svg(4.6, 2.9, paint)
 
 
 def _progression_sections(figures: Mapping[str, Any]) -> dict[str, Any]:

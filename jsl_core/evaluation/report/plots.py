@@ -55,7 +55,8 @@ def draw_precision_recall(jsl: Mapping[str, Any], colour: str) -> str:
         axes.plot(recall[useful], precision[useful], color=colour, drawstyle="steps-post")
         if jsl["precision"]["value"] is not None:
             mark_operating_point(axes, jsl["sensitivity"]["value"], jsl["precision"]["value"], colour)
-        _write_headline(axes, f"AP {jsl['ap']['value']:.3f}", 0.98, 0.9)
+        precision = jsl["ap"]["value"]  # where the curve is not
+        _write_headline(axes, f"AP {precision:.3f}", *((0.98, 0.9) if precision < 0.7 else (0.4, 0.05)))
 
     return draw_svg(_SIDE, _SIDE, paint)
 
