@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.evaluation.report.plots import mark_operating_point, set_unit_square
@@ -190,7 +191,7 @@ def draw_outcomes(table: pd.DataFrame) -> str:
         axes.grid(visible=True, axis="y")
         axes.tick_params(axis="x", length=0)
         axes.set_ylim(0, 1.12 * max(below.max(), 1))
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(states), borderaxespad=0)
 
     return draw_svg(4.6, 2.9, paint)
