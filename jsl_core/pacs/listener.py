@@ -12,12 +12,12 @@ from pydicom import uid
 from pynetdicom import AE, evt
 
 from jsl_core import __version__
-from jsl_core.errors import JslError
+from jsl_core.errors import BadSettings, JslError
 from jsl_core.pacs.intake import FILM_CLASSES, Intake
 from jsl_core.pacs.uids import derive_uid
 from jsl_core.system.archives import printable
 
-__all__ = ["LOG", "SYNTAXES", "Listener", "Peer", "TlsFiles"]
+__all__ = ["LOG", "SYNTAXES", "Listener", "Peer", "TlsFiles", "check_ae_title"]
 
 LOG = "jsl.listen"  # the logger; a line for each object and each association that fails
 
@@ -46,12 +46,17 @@ class Peer:
         """Parse `AE` or `AE@HOST`.
 
         Raises:
-            JslError: If it is neither.
+            BadSettings: If it is neither.
         """
         ae, _, host = words.partition("@")
-        if not 0 < len(ae.strip()) <= 16 or not ae.isascii():
-            raise JslError(f"--peer {words}: no AE title of 1 to 16 letters; give AE or AE@HOST")
+        check_ae_title(ae)
         return cls(ae.strip(), host.strip())
+
+
+def check_ae_title(ae: str) -> None:
+    """Raise BadSettings for what is no AE title (PS3.5 table 6.2-1)."""
+    if not 0 < len(ae.strip()) <= 16 or not ae.isascii() or not ae.isprintable() or "\\" in ae:
+        raise BadSettings(f"{printable(ae)[:40]!r}: no AE title; give 1 to 16 letters, as AE or AE@HOST")
 
 
 @dataclass(frozen=True)

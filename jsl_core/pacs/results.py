@@ -89,7 +89,10 @@ def write_results(
             paths.append(path)
             studies[str(findings[0].StudyInstanceUID)].append(findings)
         progress(done, len(films))
-    paths += [_write(make_report(findings, job.model), job.out) for findings in studies.values()]
+    for findings_of_study in studies.values():
+        with silence_libraries():  # highdicom warns with the names that it finds unlikely
+            report = make_report(findings_of_study, job.model)
+        paths.append(_write(report, job.out))
     return paths, rejected
 
 

@@ -1,6 +1,7 @@
 """The report and the picture of a film: of the same study, with the scores' numbers, readable by others."""
 
 import subprocess
+import warnings
 from pathlib import Path
 
 import highdicom
@@ -21,6 +22,7 @@ from jsl_core.pacs.capture import make_capture
 from jsl_core.pacs.findings import Film, KneeFinding, ModelIdentity
 from jsl_core.pacs.header import result_header
 from jsl_core.pacs.report import make_report
+from jsl_core.pacs.results import ResultsJob, write_results
 from jsl_core.pacs.uids import is_uid
 from tests.pacs.conftest import jsl
 
@@ -136,6 +138,24 @@ def test_scoring_again_makes_the_same_objects_and_keeps_those_that_are_there(
     assert {file.name for file in before} == {file.name for file in (tmp_path / "dicom").rglob("*.dcm")}
 
 
+def test_pseudonyms_name_nobody_in_scores_and_results(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JSL_PSEUDONYM_KEY", "a key of sixteen letters")
+    mapping, out = tmp_path / "mapping.csv", tmp_path / "dicom"
+    words = ("--pseudonymise", "--mapping", mapping, "--jobs", 1)
+    assert jsl("score", films, "--out", tmp_path / "s.csv", "--dicom", out, *words) == 0
+    names = dict(zip(*pd.read_csv(mapping, dtype=str)[["name", "pseudonym"]].to_numpy().T, strict=True))
+    scores = pd.read_csv(tmp_path / "s.csv")
+    assert set(scores["participant"]) == {names["1000001"], names["1000002"]}
+    for file in out.rglob("*.dcm"):
+        ds = pydicom.dcmread(file)
+        assert ds.PatientID in set(scores["participant"])
+        assert ds.PatientIdentityRemoved == "YES"
+        ds.pop("PixelData", None)
+        assert not {name for name in ("1000001", "1000002", "Phantom^", "20050101") if name in str(ds)}
+
+
 def test_own_results_are_no_films(scored: Path) -> None:
     for file in (scored / "dicom").rglob("*.dcm"):
         with pytest.raises(BadScan, match="a result of JSL itself") as rejected:
@@ -211,3 +231,18 @@ def test_the_interval_of_a_risk_and_measured_widths_are_in_the_report(films: Pat
     }
     (algorithm,) = [item for item in group[0].ContentSequence if item.name.meaning == "Algorithm Parameters"]
     assert algorithm.value == f"sha256={MODEL.digest}"
+
+
+def test_a_name_that_the_library_finds_unlikely_is_not_printed(
+    films: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ds = pydicom.dcmread(sorted(films.glob("*.dcm"))[0])
+    ds.PatientName = "Secretname"
+    ds.save_as(tmp_path / "film.dcm")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rows = [{"file": "film.dcm", "side": side, "kl_grade": 2} for side in (1, 2)]
+        paths, _ = write_results(rows, ResultsJob(tmp_path, tmp_path / "out", MODEL, look_at_film), 1)
+    assert [pydicom.dcmread(path).PatientName for path in paths] == ["Secretname"] * 2
+    assert not [warning for warning in caught if "Secretname" in str(warning.message)]
+    assert "Secretname" not in "".join(capfd.readouterr())

@@ -63,8 +63,9 @@ def listen(
     from flows.cli.commands.imaging import pseudonyms_of
     from jsl_core.pacs.inbox import open_inbox
     from jsl_core.pacs.intake import Intake
-    from jsl_core.pacs.listener import LOG, Listener, Peer
+    from jsl_core.pacs.listener import LOG, Listener, Peer, check_ae_title
 
+    check_ae_title(aet)
     if host not in _LOCAL_HOSTS and not peer:
         raise JslError(f"--host {host} is open to others; say who may send with --peer AE@HOST")
     pseudonyms = pseudonyms_of(pseudonymise, pseudonym_key, mapping)
@@ -108,9 +109,11 @@ def send(
         tls_ca: PEM file of the authority whose certificate the PACS must have.
         patience: Seconds for which a PACS that is away is tried again; what JSL_PATIENCE says, or 120.
     """
+    from jsl_core.pacs.listener import check_ae_title
     from jsl_core.pacs.outbox import Outbox, deliver
     from jsl_core.pacs.senders import open_sender
 
+    check_ae_title(aet)
     if bool(to) == bool(stow):
         raise BadSettings("a destination is needed; give either --to AE@HOST:PORT or --stow URL")
     sender = open_sender(to or stow, aet, _tls_files(tls_cert, tls_key, tls_ca))
