@@ -19,7 +19,6 @@ __all__ = ["MarginReader"]
 
 _ROWS = (70, 176)  # of the grid, in which a femoral margin may begin
 _COLUMNS = [np.arange(*columns) for columns in TRACKED]  # each compartment's
-_ROUNDS = 1  # of tracking near the shape, and fitting it anew
 _CLEAR = 1.5  # spreads of edges from which on a tracked margin is fully believed
 _STIFF_FIRST, _STIFF = 40.0, 4.0  # price of an unusual shape, before and after the second tracking
 _NO_EDGE, _TRIMMED = 0.15, 10.0  # belief without an edge; columns of an outer end that may lack one
@@ -29,10 +28,10 @@ _CONDYLE = (45.0, 10.0)  # rows of the grid above a condyle's lowest place, wher
 _ASIDE = 12.0  # columns on either side of the usual place
 _UNCLEAR = 0.25  # quality below which there is nothing to measure
 _LARGER = 1 / 0.86  # a crop of 1.45 plateaus beside one of 1.25
-_GOOD_FIT = 0.7  # residual in pixels from which on the other size is tried
-_NO_KNEE = 0.95  # residual in pixels beyond which there is no joint: 0.75 on the worst of 100 drawn knees
+_GOOD_FIT = 1.0  # residual in pixels from which on the other size is tried
+_NO_KNEE = 3.0  # residual in pixels beyond which there is no joint: 1.7 on the worst of 120 crops
 _NO_BAND = -1.2  # cost of tracked margins from which on there are none: -1.88 at worst on 6,604 crops
-_BETTER = 0.85  # share of the residual that it must come down to
+_BETTER = 0.75  # share of the residual that it must come down to
 
 Grey = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -69,32 +68,33 @@ class MarginReader:
         if side == 2:
             return mirror_margins(self.read(np.ascontiguousarray(joint[:, ::-1]), 1))
         view = _View(joint)
-        found = self._track(view)
-        if found.fit.residual > _GOOD_FIT:
+        usual = self._usual_shape(view)
+        if usual.residual > _GOOD_FIT:
             larger = _View(joint, _LARGER)
-            other = self._track(larger)
-            if other.fit.residual < _BETTER * found.fit.residual:
-                view, found = larger, other
-        if found.fit.residual > _NO_KNEE:
+            other = self._usual_shape(larger)
+            if other.residual < _BETTER * usual.residual:
+                view, usual = larger, other
+        if usual.residual > _NO_KNEE:
             raise BadScan("unclear_margins", "the margins have no shape that knees have; see the picture")
-        return _settle(found, view)
+        return _settle(self._track(view, usual), view)
 
-    def _track(self, view: "_View") -> "_Tracked":
-        """Track the margins, fit the shape, and track again near it."""
-        edges, evened = row_edges(view.grid), even_out(view.grid)
-        if not np.abs(evened).max() > 0:
+    def _usual_shape(self, view: "_View") -> ShapeFit:
+        """Track the margins anywhere, and fit the shape to them."""
+        if not np.abs(view.evened).max() > 0:
             raise BadScan("unclear_margins", "the picture is even; it shows no joint space")
-        pairs = [track_pair(edges, evened, columns, _ROWS) for columns in _COLUMNS]
+        pairs = [track_pair(view.row_edges, view.evened, columns, _ROWS) for columns in _COLUMNS]
         if max(pair.cost for pair in pairs) > _NO_BAND:
             raise BadScan("unclear_margins", "nothing dark lies between two bones; see the picture")
         margins = np.concatenate([np.stack([pair.femoral, pair.tibial]) for pair in pairs], 1).astype(float)
-        fit = self.shape.fit(margins, _belief(edges, margins), _STIFF_FIRST)
-        for _ in range(_ROUNDS):
-            usual = np.split(fit.margins, len(_COLUMNS), axis=1)
-            near = [track_near(edges, evened, x, rows) for x, rows in zip(_COLUMNS, usual, strict=True)]
-            margins = np.concatenate(near, 1)
-            belief = _belief(edges, margins)
-            fit = self.shape.fit(margins, belief, _STIFF)
+        return self.shape.fit(margins, _belief(view.row_edges, margins), _STIFF_FIRST)
+
+    def _track(self, view: "_View", usual: ShapeFit) -> "_Tracked":
+        """Track the margins near the usual shape, and fit the shape anew."""
+        rows = np.split(usual.margins, len(_COLUMNS), axis=1)
+        near = [track_near(view.row_edges, view.evened, x, y) for x, y in zip(_COLUMNS, rows, strict=True)]
+        margins = np.concatenate(near, 1)
+        belief = _belief(view.row_edges, margins)
+        fit = self.shape.fit(margins, belief, _STIFF)
         clear = np.abs(margins - fit.margins) <= _STRAY
         return _Tracked(np.where(clear, margins, fit.margins), belief * clear, fit)
 
@@ -171,6 +171,16 @@ class _View:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         grid = cv2.warpAffine(values, matrix, (GRID, GRID), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(grid, np.float32)
+
+    @cached_property
+    def row_edges(self) -> NDArray[np.float32]:
+        """Edges along the grid's columns."""
+        return row_edges(self.grid)
+
+    @cached_property
+    def evened(self) -> NDArray[np.float32]:
+        """The grid with its contrast evened out."""
+        return even_out(self.grid)
 
     def x_of(self, x: Array) -> Array:
         """Columns of the joint at columns of the grid."""
