@@ -16,6 +16,7 @@ from typing import Protocol
 
 from jsl_core.errors import BadScan, JslError
 from jsl_core.system.archives import IN_ARCHIVE, MAX_BYTES, Member, archive_members, is_archive, printable
+from jsl_core.system.files import TEMPORARY
 
 __all__ = [
     "START_BYTES",
@@ -178,7 +179,7 @@ def _entries(folder: Path) -> list[tuple[Path, str]]:
                 number += 1
                 name = f"{shown}~{number}"
             names.add(name)
-        if child != STATE:
+        if child != STATE and not child.startswith(TEMPORARY):  # nothing half-written is read
             entries.append((folder / child, name))
     return entries
 

@@ -3,17 +3,20 @@
 import hashlib
 import shutil
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from jsl_core.errors import JslError
 from jsl_core.landing import is_bucket_url
-from jsl_core.system.files import write_atomically
+from jsl_core.system.files import TEMPORARY, write_atomically
 
 __all__ = ["FolderInbox", "Inbox", "film_names", "open_inbox"]
 
 _LOCKS = 64  # for so many objects at a time
+_ABANDONED = 3600  # seconds after which nobody is still writing a film
 
 
 class Inbox(Protocol):
@@ -65,6 +68,10 @@ class FolderInbox:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise JslError(f"{folder}: cannot be made ({error.strerror}); name a folder for films") from None
+        for leftover in self._folder.glob(f"{TEMPORARY}*"):  # of a listener that was killed
+            with suppress(OSError):
+                if time.time() - leftover.stat().st_mtime > _ABANDONED:
+                    leftover.unlink()
 
     def has_room(self, size: int) -> bool:
         """Whether the disk has that much beyond the reserve."""

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import shutil
 import socket
 import ssl
@@ -26,7 +27,7 @@ from pydicom.uid import (
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from jsl_core.imaging import Pseudonyms
+from jsl_core.imaging import Pseudonyms, walk_scans
 from jsl_core.landing import open_landing
 from jsl_core.pacs.inbox import FolderInbox, open_inbox
 from jsl_core.pacs.intake import Intake
@@ -221,6 +222,19 @@ def test_an_association_held_open_is_ended_and_others_go_on(
         assert any("idle" in line for line in lines(caplog, 1))
     while idle.is_established:
         time.sleep(0.01)
+
+
+def test_what_a_killed_listener_left_unfinished_is_no_film_and_goes(landing: Path) -> None:
+    landing.mkdir()
+    unfinished = landing / ".tmp-0123456789abcdef.dcm"
+    unfinished.write_bytes(b"half a film")
+    FolderInbox(landing, 0)
+    assert unfinished.exists()  # another listener may be writing it
+    assert list(walk_scans(landing)) == []
+    assert open_landing(str(landing), landing).files() == []
+    os.utime(unfinished, (0, 0))
+    FolderInbox(landing, 0)
+    assert not unfinished.exists()
 
 
 def test_ten_at_once_all_land(listen: Callable[..., int], landing: Path) -> None:
