@@ -5,9 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from jsl_core.cohort import FactorEncoder, read_cohort
+from jsl_core.config import PackSettings, TrainingSettings
+from jsl_core.dataset import pack
 from jsl_core.errors import BadTable
+from jsl_core.learning.model.baseline import BaselineBundle
+from jsl_core.learning.regimes import train_risk_factors
 from jsl_core.width.join import join_widths, write_joined
 
 WIDTHS = pd.DataFrame(
@@ -62,3 +67,28 @@ def test_a_cohort_without_widths_is_told_how_to_get_them(tmp_path: Path) -> None
         FactorEncoder.fit(cohort, "measured")
     with pytest.raises(BadTable, match="no knee"):
         join_widths(cohort, WIDTHS.assign(ID=["9_1", "9_2", "8_1"]))
+
+
+def test_a_model_of_risk_factors_learns_from_the_widths_of_a_packed_cohort(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    knees = [f"{1000001 + number}_{side}" for number in range(60) for side in (1, 2)]
+    widths = rng.normal(4, 1.2, len(knees)).clip(0.8)
+    columns = {"Age": 60.0, "Sex": 1.0, "Race": 1.0, "BMI": 27.0, "Knee_Injury": 0.0, "Alignment_degree": 0.0}
+    table = pd.DataFrame({"ID": knees, "participant": [knee[:7] for knee in knees]}).assign(
+        side=[int(knee[-1]) for knee in knees],
+        split="",
+        Img_path="",
+        **columns,
+        BL_KL_grade=2.0,
+        JSL_Prog=(widths + rng.normal(0, 0.5, len(knees)) < 4).astype(float),
+        mJSW_medial_mm=widths,
+        mJSW_lateral_mm=6.0,
+    )
+    pack(
+        {knee: np.full((32, 32), 9, np.uint8) for knee in knees}, table, PackSettings(size=32), tmp_path / "d"
+    )
+    settings = TrainingSettings(factors="measured", device="cpu")
+    train_risk_factors(tmp_path / "d", settings, tmp_path / "model")
+    model = BaselineBundle.load(tmp_path / "model")
+    risks = model.predict(table)["jsl_risk"]
+    assert roc_auc_score(table["JSL_Prog"], risks) > 0.9
