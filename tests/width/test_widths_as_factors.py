@@ -84,9 +84,8 @@ def test_a_model_of_risk_factors_learns_from_the_widths_of_a_packed_cohort(tmp_p
         mJSW_medial_mm=widths,
         mJSW_lateral_mm=6.0,
     )
-    pack(
-        {knee: np.full((32, 32), 9, np.uint8) for knee in knees}, table, PackSettings(size=32), tmp_path / "d"
-    )
+    crops = {knee: rng.integers(0, 255, (32, 32), dtype=np.uint8) for knee in knees}
+    pack(crops, table, PackSettings(size=32), tmp_path / "d")
     settings = TrainingSettings(factors="measured", device="cpu")
     train_risk_factors(tmp_path / "d", settings, tmp_path / "model")
     model = BaselineBundle.load(tmp_path / "model")
