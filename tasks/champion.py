@@ -87,6 +87,7 @@ def decide(
     was made before a run was killed stands. Raises Overtaken if the champion changed meanwhile.
     """
     from jsl_core.evaluation.champion import compare_with_champion, earlier_decision
+    from jsl_core.evaluation.frozen_part import comparisons_on, name_test_part
 
     registry = Registry(placement.open())
     earlier = [each for each in registry.history(rule.regime) if each.version == challenger.name]
@@ -97,14 +98,15 @@ def decide(
         decision = registry.promote(rule.regime, challenger.name, figures, over="")
     else:
         tables = [_read(placement.open(), each) for each in predictions]
+        part = name_test_part(frozen)
         compared = [
             earlier_decision(each.action == "promote", each.figures)
-            for each in registry.history(rule.regime)
-            if "figure" in each.figures
+            for each in comparisons_on(part, registry.history(rule.regime))
         ]
         comparison = compare_with_champion(tables[0], tables[1], frozen, rule.margin, compared)
         record = registry.promote if comparison.not_worse else registry.keep
-        decision = record(rule.regime, challenger.name, _figures(comparison), over=champion.name)
+        figures = _figures(comparison) | {"test_part": part}
+        decision = record(rule.regime, challenger.name, figures, over=champion.name)
     create_markdown_artifact(
         _decision_markdown(decision), key="decision", description="Champion and challenger"
     )

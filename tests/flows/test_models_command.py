@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli.main import main
-from jsl_core.storage import Registry, open_store
+from jsl_core.storage import Registry, open_store, put_tree
 
 
 @pytest.fixture
@@ -62,6 +62,35 @@ def test_a_test_part_that_is_worn_is_told(store: str, capsys: pytest.CaptureFixt
     told = "decision 7 on these knees at level 0.999, champion flattered by"
     assert f"{told} 0.010 if all models are equal)" in fresh
     assert f"{told} 0.020 if all models are equal; freeze a new test part" in worn
+
+
+def test_a_worn_test_part_is_replaced_by_participants_whom_no_model_has_seen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = open_store(str(tmp_path / "store"))
+    registry = Registry(store)
+    for regime, seen in (("kl", [1, 2, 3]), ("jsl-joint", [3, 4])):
+        folder = tmp_path / regime
+        folder.mkdir()
+        rows = "".join(f"{number}_1,{number},train\n" for number in seen)
+        (folder / "predictions.csv").write_text(f"ID,participant,split\n{rows}")
+        registry.register(regime, put_tree(store, folder, "bundle.json"), {})
+    cohort = tmp_path / "JSL.csv"
+    cohort.write_text("ID\n" + "".join(f"{number}_1\n{number}_2\n" for number in range(1, 7)))
+    command = ("models", "retire", "jsl-joint", "--cohort", str(cohort), "--store", store.url)
+    assert jsl(*command) == 1
+    assert "has no frozen test part yet" in capsys.readouterr().err
+    registry.freeze_test("jsl-joint", ["4"])
+    assert jsl(*command) == 0
+    assert "2 participants are the test part now, instead of 1" in capsys.readouterr().out
+    assert registry.frozen_test("jsl-joint") == {"5", "6"}
+    cohort.write_text("ID\n1_1\n2_2\n")
+    assert jsl(*command) == 1
+    assert "have seen all of the table's participants" in capsys.readouterr().err
+    cohort.write_text("ID\nP8_1\n")
+    assert jsl(*command) == 1
+    assert "have seen none of the table's participants" in capsys.readouterr().err
+    assert registry.frozen_test("jsl-joint") == {"5", "6"}
 
 
 def test_people_promote_and_roll_back_with_a_reason(store: str) -> None:

@@ -1,6 +1,7 @@
 """`jsl models`: the versions of each line of models, which is champion, and why."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
@@ -10,7 +11,7 @@ from jsl_core.errors import JslError
 if TYPE_CHECKING:
     from jsl_core.storage.registry import Decision, Registry
 
-__all__ = ["models", "promote", "rollback", "show", "table"]
+__all__ = ["models", "promote", "retire", "rollback", "show", "table"]
 
 models = App(
     name="models", help="Models: the registry with its champions, and models passed on and taken from others."
@@ -84,6 +85,30 @@ def rollback(regime: str, *, why: str, store: str = _STORE) -> None:
     print(_decision_line(_registry(store).rollback(regime, why)))
 
 
+@models.command
+def retire(regime: str, *, cohort: Path, store: str = _STORE) -> None:
+    """Give a line another frozen test part: all participants of a table whom no model has seen.
+
+    Retrainings learn from the former test participants from then on, and count their decisions anew.
+
+    Args:
+        regime: The line of models, such as jsl-joint.
+        cohort: The table that the next retraining learns from.
+        store: Folder, or s3://bucket/prefix.
+    """
+    from jsl_core.cohort import read_cohort
+    from jsl_core.evaluation.frozen_part import fresh_participants
+    from jsl_core.storage import open_existing_store
+
+    registry = _registry(store)
+    former = registry.frozen_test(regime)
+    if former is None:
+        raise JslError(f"store {store}: {regime} has no frozen test part yet; the first retraining makes one")
+    fresh = fresh_participants(open_existing_store(store), set(read_cohort(cohort)["participant"]))
+    registry.freeze_test(regime, fresh)
+    print(f"{regime}: {len(fresh)} participants are the test part now, instead of {len(former)}")
+
+
 def _registry(store: str) -> "Registry":
     from jsl_core.storage import open_existing_store
     from jsl_core.storage.registry import Registry
@@ -111,7 +136,7 @@ def _reuse(figures: dict[str, Any]) -> str:
     if "decisions" not in figures:
         return ""
     worn = (
-        "; freeze a new test part (docs/evaluation.md)" if figures["optimism"] > figures["margin"] / 2 else ""
+        "; freeze a new test part (jsl models retire)" if figures["optimism"] > figures["margin"] / 2 else ""
     )
     return (
         f", decision {figures['decisions']} on these knees at level {figures['level']:.3f}, champion "
