@@ -45,6 +45,12 @@ def test_a_replaced_joint_shows_metal_and_a_burnt_out_one_does_not(joint: np.nda
     assert not shows_metal(burnt)
 
 
+def test_a_screw_far_from_the_joint_line_leaves_the_joint_to_be_measured(joint: np.ndarray) -> None:
+    screwed = joint.copy()
+    screwed[170:182, 60:170] = 255
+    assert not shows_metal(screwed)
+
+
 def test_a_replaced_joint_is_a_row_with_its_reason_and_no_widths(joint: np.ndarray, tmp_path: Path) -> None:
     (tmp_path / "crops").mkdir()
     cv2.imwrite(str(tmp_path / "crops" / "a_R.png"), replace(joint, 0))
