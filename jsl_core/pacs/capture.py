@@ -44,6 +44,8 @@ def make_capture(film: Film, model: ModelIdentity) -> Dataset:
         capture.PatientOrientation = []
     capture.ConversionType = "WSD"
     capture.BodyPartExamined = "KNEE"
+    sides = {"RL"[knee.side - 1] for knee in film.knees}
+    capture.ImageLaterality = sides.pop() if len(sides) == 1 else "B"
     capture.BurnedInAnnotation = "YES"
     capture.DerivationDescription = DISCLAIMER
     reference = Dataset()

@@ -154,6 +154,10 @@ class Listener:
         return self
 
     def __exit__(self, *error: object) -> None:
+        for association in self._entity.active_associations:
+            self._explained.add(association)
+            if association.is_established:  # which would be waited for otherwise
+                association.abort()
         self._server.shutdown()
 
     def _check_peer(self, event: Any) -> None:

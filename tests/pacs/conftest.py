@@ -48,6 +48,13 @@ def jsl(*words: object) -> int:
     return ended.value.code
 
 
+def needs(program: str, package: str) -> pytest.MarkDecorator:
+    """Skips a test where a program of a Debian package is not installed."""
+    return pytest.mark.skipif(
+        shutil.which(program) is None, reason=f"{program} is missing: apt-get install {package}"
+    )
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -98,8 +105,9 @@ def only_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bind")
     (folder / "bind.c").write_text(_BIND)
     library = folder / "bind.so"
-    if shutil.which("Orthanc") is None:
-        pytest.skip("Debian's orthanc and orthanc-dicomweb are not installed (apt-get install them)")
+    for program in ("Orthanc", "cc"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is missing: apt-get install orthanc orthanc-dicomweb gcc libc6-dev")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, folder / "bind.c", "-ldl"], check=True)
     return library
 

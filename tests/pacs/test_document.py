@@ -9,13 +9,14 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from tests.pacs.conftest import Orthanc, free_port
+from tests.pacs.conftest import Orthanc, free_port, needs
 from tests.pacs.test_orthanc import objects
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "pacs.md"
 JSL = f'#!/bin/sh\nexec {sys.executable} -P -c "from flows.cli.main import main; main()" "$@"\n'
 
 
+@needs("dcmsend", "dcmtk")
 @pytest.mark.slow
 def test_the_commands_of_the_document_do_what_it_says(orthanc: Orthanc, tmp_path: Path) -> None:
     commands = "\n".join(re.findall(r"^```sh\n(.*?)^```", DOCUMENT.read_text(), re.M | re.S))

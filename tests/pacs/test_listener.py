@@ -34,6 +34,7 @@ from jsl_core.pacs.intake import Intake
 from jsl_core.pacs.listener import LOG, Listener, Peer, TlsFiles
 from tests.imaging.films import dicom, legs, stored
 from tests.landing.test_bucket_landing import bucket  # noqa: F401 - a fixture
+from tests.pacs.conftest import needs
 
 UID = "2.25.1{:04d}"
 
@@ -127,6 +128,7 @@ def test_every_transfer_syntax_that_is_read_lands_in_it(listen: Callable[..., in
     assert pydicom.dcmread(file_path).file_meta.TransferSyntaxUID == RLELossless
 
 
+@needs("storescu", "dcmtk")
 def test_dcmtk_echoes_and_sends(listen: Callable[..., int], landing: Path, tmp_path: Path) -> None:
     film().save_as(tmp_path / "film.dcm", enforce_file_format=True)
     port = str(listen())
@@ -237,6 +239,14 @@ def test_what_a_killed_listener_left_unfinished_is_no_film_and_goes(landing: Pat
     assert not unfinished.exists()
 
 
+def test_a_listener_that_ends_waits_for_nobody(landing: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Listener(Intake(FolderInbox(landing, 0)), port=0) as listener:
+        held = connect(listener.port)
+    while held.is_established:
+        time.sleep(0.01)
+    assert [record for record in caplog.records if record.name == LOG] == []
+
+
 def test_ten_at_once_all_land(listen: Callable[..., int], landing: Path) -> None:
     port = listen()
     threads = [
@@ -258,6 +268,7 @@ def test_more_associations_than_allowed_are_refused_for_the_moment(listen: Calla
     first.release()
 
 
+@needs("openssl", "openssl")
 def test_tls_by_files_lets_in_who_has_the_authoritys_certificate(
     listen: Callable[..., int], landing: Path, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from jsl_core.pacs.listener import Listener
 from jsl_core.pacs.outbox import Outbox, deliver
 from jsl_core.pacs.pull import Puller
 from jsl_core.pacs.senders import open_sender
-from tests.pacs.conftest import Orthanc, free_port, jsl, run_orthanc
+from tests.pacs.conftest import Orthanc, free_port, jsl, needs, run_orthanc
 
 
 class Killed(BaseException):
@@ -32,6 +32,7 @@ def objects(orthanc: Orthanc) -> list[tuple[str, str]]:
     return sorted((item["00080060"]["Value"][0], item["00080018"]["Value"][0]) for item in found)
 
 
+@needs("dsrdump", "dcmtk")
 def test_a_study_that_orthanc_sends_comes_back_with_report_and_picture(
     orthanc: Orthanc, films: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom
@@ -24,7 +25,8 @@ from jsl_core.pacs.header import result_header
 from jsl_core.pacs.report import make_report
 from jsl_core.pacs.results import ResultsJob, write_results
 from jsl_core.pacs.uids import is_uid
-from tests.pacs.conftest import jsl
+from jsl_core.scoring.model_identity import identify_models
+from tests.pacs.conftest import jsl, needs
 
 MODEL = ModelIdentity("JSL test", "0.1.0", "ab" * 32)
 
@@ -103,6 +105,7 @@ def _rendered(films: Path, ds: Dataset) -> np.ndarray:
     return read_film(_bytes_of(films, ds), "film", {}, ConvertSettings(), look_at_film)[1]
 
 
+@needs("dsrdump", "dcmtk")
 def test_dcmtk_reads_report_and_picture_without_a_warning(scored: Path, tmp_path: Path) -> None:
     for file in scored.rglob("*.dcm"):
         is_report = pydicom.dcmread(file).Modality == "SR"
@@ -112,6 +115,13 @@ def test_dcmtk_reads_report_and_picture_without_a_warning(scored: Path, tmp_path
         if is_report:
             assert 'Kellgren-Lawrence grade")=(KL' in done.stdout
             assert "JSL shipped grader" in done.stdout
+
+
+@needs("dciodvfy", "dicom3tools")
+def test_dicom3tools_finds_no_attribute_missing_or_wrong(scored: Path) -> None:
+    for file in scored.rglob("*.dcm"):
+        done = subprocess.run(["dciodvfy", file], capture_output=True, text=True)
+        assert [line for line in done.stderr.splitlines() if "Error" in line] == []
 
 
 def test_the_picture_shows_a_box_round_each_joint_and_says_what_it_is_for(films: Path, scored: Path) -> None:
@@ -128,14 +138,17 @@ def test_the_picture_shows_a_box_round_each_joint_and_says_what_it_is_for(films:
         assert source.ReferencedSOPInstanceUID == film_of(films, ds).SOPInstanceUID
 
 
-def test_scoring_again_makes_the_same_objects_and_keeps_those_that_are_there(
+def test_results_made_again_are_the_same_objects_and_those_that_are_there_stay(
     films: Path, scored: Path, tmp_path: Path
 ) -> None:
     before = {file: file.read_bytes() for file in (scored / "dicom").rglob("*.dcm")}
-    for out in (scored / "dicom", tmp_path / "dicom"):
-        assert jsl("score", films, "--out", tmp_path / "s.csv", "--dicom", out, "--jobs", 1) == 0
+    rows = pd.read_csv(scored / "scores.csv").astype(object).fillna("").to_dict("records")
+    job = ResultsJob(films, scored / "dicom", identify_models([]), look_at_film)
+    write_results(rows, job, 1)
     assert {file: file.read_bytes() for file in (scored / "dicom").rglob("*.dcm")} == before
-    assert {file.name for file in before} == {file.name for file in (tmp_path / "dicom").rglob("*.dcm")}
+    other = replace(job, out=tmp_path, model=replace(job.model, digest="cd" * 32))
+    paths, _ = write_results(rows, other, 1)
+    assert not {path.name for path in paths} & {file.name for file in before}
 
 
 def test_pseudonyms_name_nobody_in_scores_and_results(
@@ -163,6 +176,7 @@ def test_own_results_are_no_films(scored: Path) -> None:
         assert rejected.value.code == "own_result"
 
 
+@needs("dsrdump", "dcmtk")
 @pytest.mark.parametrize(
     ("keyword", "damaged"),
     [
