@@ -77,6 +77,22 @@ def compare_with_drawn(joint: FilmJoint, margins: Margins, drawn: Margins) -> di
     return figures
 
 
+def error_of_corrected(margins: Margins, drawn: Margins, drawing) -> dict[str, float]:
+    """Mean distance in pixels over the columns where a drawing corrects a margin of the first tracker."""
+    figures = {}
+    for name, line in (("femoral", drawing.femoral), ("tibial", drawing.tibial)):
+        apart: list[float] = []
+        for part in ("medial", "lateral"):
+            own, other = getattr(margins, part), getattr(drawn, part)
+            low, high = (line[0][0], line[-1][0]) if line else (0.0, -1.0)
+            inside = (other.x >= max(low, own.x[0])) & (other.x <= min(high, own.x[-1]))
+            rows = np.interp(other.x[inside], own.x, getattr(own, name))
+            apart += list(np.abs(rows - getattr(other, name)[inside]))
+        if apart:
+            figures[f"corrected_{name}"] = float(np.mean(apart))
+    return figures
+
+
 def read_joint(base: Path, path: str) -> FilmJoint:
     """The joint of one crop, bone bright."""
     return joints_of_file((base / path).read_bytes(), Path(path).name, {})[0]
@@ -95,7 +111,9 @@ def measure_drawn(table: pd.DataFrame, base: Path, reader: MarginReader) -> pd.D
         names = {"ID": row.ID, "grade": row.BL_KL_grade}
         try:
             margins = reader.read(joint.pixels, joint.looks)
-            rows.append(names | {"quality": margins.quality} | compare_with_drawn(joint, margins, drawn))
+            figures = compare_with_drawn(joint, margins, drawn)
+            figures |= error_of_corrected(margins, drawn, drawing)
+            rows.append(names | {"quality": margins.quality} | figures)
         except BadScan as error:
             rows.append(names | {"reason": error.code})
     return pd.DataFrame(rows)
@@ -163,7 +181,8 @@ def main() -> None:
     base, reader = arguments.crops.parent, MarginReader.load(arguments.shape)
 
     drawn = measure_drawn(table, base, reader)
-    names = ["dice", "dice_between", *(c for c in map(str, drawn) if c.endswith(("femoral", "tibial")))]
+    parts = [f"{part}_{margin}" for part in ("medial", "lateral") for margin in ("femoral", "tibial")]
+    names = ["dice", "dice_between", *parts]
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     drawn.to_csv(arguments.out.with_suffix(".drawn.csv"), index=False)
     figures: dict[str, object] = {"drawn": len(drawn)} | {name: float(drawn[name].mean()) for name in names}
@@ -179,6 +198,10 @@ def main() -> None:
             f"{found.mean_absolute:.2f} px, bias {found.bias:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
         )
 
+    for name in ("femoral", "tibial"):
+        errors = drawn[f"corrected_{name}"].dropna()
+        print(f"where a {name} margin was corrected: {errors.mean():.2f} px (mean of {len(errors)} knees)")
+        figures[f"corrected_{name}"] = float(errors.mean())
     repeats = measure_repeats(table.sample(min(REPEATED, len(table)), random_state=0), base, reader)
     for name in ("mirrored", *REPEATS):
         apart = (repeats[name] - repeats["plain"]).abs()
