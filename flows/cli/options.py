@@ -8,10 +8,11 @@ from jsl_core.config import PipelineSettings
 from jsl_core.config.sources import Sources
 from jsl_core.system.paths import expand_path
 
-__all__ = ["Flat", "Nested", "RunOptions", "expand_words"]
+__all__ = ["Flat", "FlatSeveral", "Nested", "RunOptions", "expand_words"]
 
 # `max_rejected`, not `max-rejected`; on the command line either is understood.
 Flat = Parameter(name="*", name_transform=str)
+FlatSeveral = Parameter(name="*", name_transform=str, consume_multiple=True)  # `--visits 0 12`
 Nested = Parameter(name_transform=str)
 
 

@@ -19,6 +19,17 @@ class PhantomSettings(Settings):
         0.0, ge=0, le=1, title="Broken scans", description="Share of films given a known defect."
     )
 
+    visits: tuple[int, ...] = Field(
+        (0,), title="Visits", description="Months of the films, the first 0; the same knees each time."
+    )
+
+    @field_validator("visits")
+    @classmethod
+    def _from_the_first(cls, months: tuple[int, ...]) -> tuple[int, ...]:
+        if not months or months[0] != 0 or list(months) != sorted(set(months)) or months[-1] > 120:
+            raise ValueError("give months from 0 to 120 in ascending order, the first 0")
+        return months
+
     @field_validator("long_side")
     @classmethod
     def _ordered(cls, sides: tuple[int, int]) -> tuple[int, int]:

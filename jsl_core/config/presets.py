@@ -24,8 +24,11 @@ def pipeline_preset(name: Preset) -> PipelineSettings:
     """
     sources = Sources(preset=name)
     if name == "demo":
-        pack = PackSettings(size=112)
-        return PipelineSettings(name="demo", pack=pack, training=training_preset(name), sources=sources)
+        pack = PackSettings(size=144)  # as many pixels a plateau as the weights learned from
+        look = EvaluateSettings(saliency="integrated")
+        return PipelineSettings(
+            name="demo", pack=pack, training=training_preset(name), evaluate=look, sources=sources
+        )
     if name in ("best", "kl"):
         return PipelineSettings(name=name, training=training_preset(name), sources=sources)
     return PipelineSettings(

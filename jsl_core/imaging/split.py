@@ -21,7 +21,7 @@ _WORDS: dict[Side, str] = {_RIGHT: "right", _LEFT: "left"}
 
 _WIDE = 0.95  # width over height from which on a film may show two legs
 _PLAIN = 0.35  # depth of a valley that leaves no doubt
-_SAME_KNEE = 0.01  # probability below which one of two knees is not of its side, as sure as its reader is
+_SAME_KNEE = 0.05  # probability below which one of two knees is not of its side: no phantom knee had less
 _SOFT = 0.12  # of a joint's box at either side is flesh: the plateau is 0.69 of it
 
 

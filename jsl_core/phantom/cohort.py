@@ -17,6 +17,8 @@ from jsl_core.phantom.dicom import encode_film
 from jsl_core.phantom.encoding import draw_encoding, stored_box, stored_values
 from jsl_core.phantom.film import joint_boxes, make_film, plan_film
 from jsl_core.phantom.risk import COEFFICIENTS, INTERCEPT, at_risk, attainable_auc, progression_risk
+from jsl_core.phantom.visits import draw_progression
+from jsl_core.phantom.widths import knee_margins, measure_widths
 from jsl_core.system.files import write_atomically
 from jsl_core.system.parallel import parallel_map
 
@@ -34,10 +36,11 @@ def write_phantom(
 ) -> None:
     """Write `scans/<participant>.dcm`, `JSL.csv`, `truth.csv` and, last, `truth.json` into `dst`.
 
-    Films that are already there are kept; a complete folder returns at once. A film depends on the seed and
-    its number alone, so more participants leave the earlier films as they are. `truth.csv` has one row per
-    knee: boxes in pixels of the stored picture, lengths in mm, `risk` the true probability of progression,
-    `defect` empty or the known reason why the scan is unusable.
+    Films of later visits lie in `scans_12m/` and so on. Films that are already there are kept; a complete
+    folder returns at once. A film depends on the seed, its number and its visit alone, so more participants
+    or visits leave the earlier films as they are. `JSL.csv` has one row per knee, `truth.csv` one per film
+    and knee: boxes in pixels of the stored picture, lengths and widths in mm (see widths.py), `risk` the true
+    probability of progression, `defect` empty or the known reason why the scan is unusable.
 
     Args:
         dst: The cohort's folder, made where it is missing.
@@ -52,18 +55,19 @@ def write_phantom(
     truth: dict[str, Any] = {"settings": settings.model_dump(mode="json")}
     if _finished_settings(dst) == truth["settings"]:
         return
-    # More participants of the same cohort only add films.
-    own = settings.model_dump(mode="json", exclude={"patients"})
+    # More participants or visits of the same cohort only add films.
+    own = settings.model_dump(mode="json", exclude={"patients", "visits"})
     claim_folder(dst, own, "phantom cohort", _film_path(dst, 0))
     _remove(dst / "truth.json")  # the cohort is not finished
-    missing = [index for index in range(settings.patients) if not _film_path(dst, index).exists()]
-    done = settings.patients - len(missing)
+    films = [(index, month) for index in range(settings.patients) for month in settings.visits]
+    missing = [film for film in films if not _film_path(dst, *film).exists()]
+    done = len(films) - len(missing)
     work = partial(_write_film, dst, settings)
     for count, outcome in enumerate(parallel_map(work, missing, jobs), start=done + 1):
         if isinstance(outcome, BadScan):  # its worker was killed
             raise outcome
         if progress:
-            progress(count, settings.patients)
+            progress(count, len(films))
 
     for name, table in zip(("JSL.csv", "truth.csv"), make_tables(settings), strict=True):
         _write(dst / name, table.to_csv(index=False, lineterminator="\n"))
@@ -73,9 +77,11 @@ def write_phantom(
 
 
 def make_tables(settings: PhantomSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Make the table a study of this cohort would have, and the truth, without any film; a row per knee."""
-    knees = [row for index in range(settings.patients) for row in _knee_rows(settings, index)]
-    study, truth = (pd.DataFrame([pair[part] for pair in knees]) for part in (0, 1))
+    """Make the study's table, a row per knee, and the truth, a row per film and knee, without any film."""
+    participants = range(settings.patients)
+    study = pd.DataFrame([row for index in participants for row in _study_rows(settings, index)])
+    films = [(index, month) for month in settings.visits for index in participants]
+    truth = pd.DataFrame([row for film in films for row in _truth_rows(settings, *film)])
     return study.astype({"Knee_Injury": "Int64", "JSL_Prog": "Int64"}), truth
 
 
@@ -113,39 +119,38 @@ def claim_folder(dst: Path, settings: dict[str, Any], kind: str, first_output: P
     _write(record, json.dumps(settings) + "\n")
 
 
-def _film_path(dst: Path, index: int) -> Path:
-    return dst / "scans" / f"{FIRST_PARTICIPANT + index}.dcm"
+def _film_path(dst: Path, index: int, month: int = 0) -> Path:
+    return dst / (f"scans_{month}m" if month else "scans") / f"{FIRST_PARTICIPANT + index}.dcm"
 
 
-def _draw_defect(settings: PhantomSettings, index: int) -> str:
-    rng = make_generator(settings.seed, index, "defect")
+def _draw_defect(settings: PhantomSettings, index: int, month: int) -> str:
+    rng = make_generator(settings.seed, index, "defect", month)
     kind = list(DEFECTS)[int(rng.integers(len(DEFECTS)))]
     return kind if rng.random() < settings.defects else ""
 
 
-def _write_film(dst: Path, settings: PhantomSettings, index: int) -> None:
-    film = make_film(settings.seed, index, settings)
-    encoding = draw_encoding(make_generator(settings.seed, index, "encoding"))
-    values = stored_values(film, encoding)
-    participant, defect = str(FIRST_PARTICIPANT + index), _draw_defect(settings, index)
+def _write_film(dst: Path, settings: PhantomSettings, film: tuple[int, int]) -> None:
+    index, month = film
+    picture = make_film(settings.seed, index, settings, month=month)
+    encoding = draw_encoding(make_generator(settings.seed, index, "encoding", month))
+    values = stored_values(picture, encoding)
+    participant, defect = str(FIRST_PARTICIPANT + index), _draw_defect(settings, index, month)
     if defect:
-        data = encode_defective(defect, values, participant, film.spacing_mm, encoding)
+        data = encode_defective(defect, values, participant, picture.spacing_mm, encoding, month)
     else:
-        data = encode_film(values, participant, film.spacing_mm, encoding)
-    with write_atomically(_film_path(dst, index)) as file:
+        data = encode_film(values, participant, picture.spacing_mm, encoding, month)
+    with write_atomically(_film_path(dst, index, month)) as file:
         file.write(data)
 
 
-def _knee_rows(settings: PhantomSettings, index: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Per knee of a participant, its row of the study's table and its row of the truth."""
+def _study_rows(settings: PhantomSettings, index: int) -> list[dict[str, Any]]:
+    """Both knees of a participant in the study's table."""
     anatomy = draw_anatomy(make_generator(settings.seed, index, "anatomy"))
-    layout = plan_film(settings.seed, index, settings)
-    encoding = draw_encoding(make_generator(settings.seed, index, "encoding"))
-    labels, risks = _draw_outcomes(anatomy, settings, index), progression_risk(anatomy)[0]
+    labels = _draw_outcomes(anatomy, settings, index)
     outcome = make_generator(settings.seed, index, "outcome")
     missing_draws = outcome.spawn(1)[0].random((2, len(_MISSING_SHARES)))
     rows = []
-    for knee, label in zip(layout.knees, labels, strict=True):
+    for knee, label in zip((anatomy.knee(0, 1), anatomy.knee(0, 2)), labels, strict=True):
         missing = {
             name
             for (name, share), draw in zip(_MISSING_SHARES.items(), missing_draws[knee.side - 1], strict=True)
@@ -162,11 +167,24 @@ def _knee_rows(settings: PhantomSettings, index: int) -> list[tuple[dict[str, An
             "BL_KL_grade": knee.kl,
             "JSL_Prog": label,
         }
+        rows.append({name: None if name in missing else value for name, value in study.items()})
+    return rows
+
+
+def _truth_rows(settings: PhantomSettings, index: int, month: int) -> list[dict[str, Any]]:
+    """Both knees of one film in the table of the truth."""
+    risks = progression_risk(draw_anatomy(make_generator(settings.seed, index, "anatomy")))[0]
+    layout = plan_film(settings.seed, index, settings, month=month)
+    encoding = draw_encoding(make_generator(settings.seed, index, "encoding", month))
+    rows = []
+    for place, knee in enumerate(layout.knees):
+        widths = measure_widths(knee_margins(knee, layout.variations[place]))
         corners = stored_box(joint_boxes(layout)[knee.side], layout.width, encoding)
         truth = {
-            "ID": study["ID"],
-            "file": _film_path(Path(), index).as_posix(),
+            "ID": f"{FIRST_PARTICIPANT + index}_{knee.side}",
+            "file": _film_path(Path(), index, month).as_posix(),
             "side": knee.side,
+            "visit": month,
             "risk": round(float(risks[knee.side - 1]), 6),
             "mjsw_medial_mm": round(knee.mjsw_medial, 3),
             "mjsw_lateral_mm": round(knee.mjsw_lateral, 3),
@@ -174,19 +192,23 @@ def _knee_rows(settings: PhantomSettings, index: int) -> list[tuple[dict[str, An
             "spacing_mm": round(layout.spacing, 6),
             **{name: round(value, 2) for name, value in zip(("x1", "y1", "x2", "y2"), corners, strict=True)},
             "KL": knee.kl,
-            "defect": _draw_defect(settings, index),
+            "defect": _draw_defect(settings, index, month),
             "density_ratio": round(knee.density_ratio, 4),
             "sclerosis_medial": round(knee.sclerosis_medial, 4),
             "osteophytes_medial_mm": round((knee.osteophytes[0] + knee.osteophytes[2]) / 2, 3),
+            "texture": round(knee.texture, 4),
         }
-        rows.append(({name: None if name in missing else value for name, value in study.items()}, truth))
+        rows.append(
+            truth | {f"{name}_mm": round(value, 3) for name, value in widths.items() if name[0] == "j"}
+        )
     return rows
 
 
 def _draw_outcomes(anatomy: Anatomy, settings: PhantomSettings, index: int) -> list[int | None]:
     """Progression of the right and left knee: 1, 0, or None where censored or with nothing left to lose."""
     rng = make_generator(settings.seed, index, "outcome")
-    progressed, censored = rng.random(2) < progression_risk(anatomy)[0], rng.random(2) < _CENSORED
+    rng.random(2)  # what draw_progression draws
+    progressed, censored = draw_progression(anatomy, settings.seed, index), rng.random(2) < _CENSORED
     known = at_risk(anatomy)[0] & ~censored
     return [int(p) if k else None for p, k in zip(progressed, known, strict=True)]
 

@@ -23,7 +23,9 @@ _GDCM_NAMES = {
 }
 
 
-def encode_film(values: NDArray[np.uint16], participant: str, spacing: float, encoding: Encoding) -> bytes:
+def encode_film(
+    values: NDArray[np.uint16], participant: str, spacing: float, encoding: Encoding, month: int = 0
+) -> bytes:
     """Encode a film as a DICOM file.
 
     Args:
@@ -31,20 +33,27 @@ def encode_film(values: NDArray[np.uint16], participant: str, spacing: float, en
         participant: PatientID; all identifiers follow from it.
         spacing: Mm per pixel.
         encoding: How it is stored.
+        month: Of the visit.
     """
-    return to_bytes(make_film_dataset(values, participant, spacing, encoding), encoding.syntax)
+    return to_bytes(make_film_dataset(values, participant, spacing, encoding, month), encoding.syntax)
 
 
 def make_film_dataset(
-    values: NDArray[np.uint16], participant: str, spacing: float, encoding: Encoding
+    values: NDArray[np.uint16], participant: str, spacing: float, encoding: Encoding, month: int = 0
 ) -> Dataset:
     """Make the uncompressed data set of a film; arguments as for `encode_film`."""
+    visit = [f"month {month}"] if month else []
     ds = Dataset()
     ds.SOPClassUID = uid.ComputedRadiographyImageStorage
     for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
-        setattr(ds, keyword, uid.generate_uid(entropy_srcs=["jsl phantom", participant, keyword]))
+        setattr(ds, keyword, uid.generate_uid(entropy_srcs=["jsl phantom", participant, keyword, *visit]))
     ds.PatientID, ds.PatientName = participant, f"Phantom^{participant}"
-    ds.PatientBirthDate, ds.PatientSex, ds.StudyDate, ds.StudyTime = "", "O", "20050101", "120000"
+    ds.PatientBirthDate, ds.PatientSex, ds.StudyDate, ds.StudyTime = (
+        "",
+        "O",
+        f"{2005 + month // 12}{1 + month % 12:02d}01",
+        "120000",
+    )
     ds.StudyID, ds.SeriesNumber, ds.InstanceNumber, ds.AccessionNumber = "1", 1, 1, ""
     ds.ReferringPhysicianName, ds.Manufacturer, ds.Modality = "", "JSL phantom", "CR"
     ds.BodyPartExamined, ds.ViewPosition = "KNEE", "PA"

@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 from jsl_core.config import PhantomSettings
 from jsl_core.phantom import film_marks
 from jsl_core.phantom.anatomy import KneeAnatomy, draw_anatomy, make_generator
+from jsl_core.phantom.flesh import project_flesh
 from jsl_core.phantom.layout import Layout, draw_layout
-from jsl_core.phantom.projection import KneePosition, project_bones, project_flesh
+from jsl_core.phantom.position import KneePosition
+from jsl_core.phantom.projection import project_bones
 from jsl_core.phantom.raster import Image, blur, resize
+from jsl_core.phantom.variation import Variation
+from jsl_core.phantom.visits import wear_knees
 
 __all__ = ["BOX_SIDE", "JOINT_LINE", "PhantomFilm", "joint_boxes", "make_film", "plan_film"]
 
@@ -42,26 +46,33 @@ class PhantomFilm:
     knees: tuple[KneeAnatomy, ...]
 
 
-def plan_film(seed: int, index: int, settings: PhantomSettings, hard: bool = False) -> Layout:
-    """Draw what film `index` of the cohort `seed` shows and how it was taken, without its picture."""
+def plan_film(seed: int, index: int, settings: PhantomSettings, hard: bool = False, month: int = 0) -> Layout:
+    """Draw what a film shows and how it was taken, without its picture; arguments as for `make_film`."""
     anatomy = draw_anatomy(make_generator(seed, index, "anatomy"))
-    knees = (anatomy.knee(0, 1), anatomy.knee(0, 2))
-    return draw_layout(make_generator(seed, index, "layout"), knees, settings.long_side, hard)
+    knees = wear_knees(anatomy, seed, index, month)
+    variations = Variation.draw_pair(make_generator(seed, index, "shape"), 1.6 if hard else 1.0)
+    return draw_layout(
+        make_generator(seed, index, "layout", month), knees, variations, settings.long_side, hard
+    )
 
 
-def make_film(seed: int, index: int, settings: PhantomSettings, hard: bool = False) -> PhantomFilm:
+def make_film(
+    seed: int, index: int, settings: PhantomSettings, hard: bool = False, month: int = 0
+) -> PhantomFilm:
     """Make film `index` of the cohort `seed`.
 
-    The film depends on `seed`, `index`, `settings.long_side` and `hard` alone.
+    The film depends on `seed`, `index`, `settings.long_side`, `hard` and `month` alone.
 
     Args:
         seed: Of the cohort.
         index: Of the participant, from 0.
         settings: Whose `long_side` bounds the film's longer side in pixels.
         hard: Draw from a wider domain, for a detector to learn from.
+        month: Of the visit; the knees and their marks are the same at each, but for their wear.
     """
-    layout = plan_film(seed, index, settings, hard)
-    signal = _render_signal(layout, make_generator(seed, index, "texture"))
+    layout = plan_film(seed, index, settings, hard, month)
+    bones = make_generator(seed, index, "shape").spawn(1)[0]
+    signal = _render_signal(layout, make_generator(seed, index, "texture", month), bones)
     display = np.round(255 * np.clip(signal, 0, 1)).astype(np.uint8)
     return PhantomFilm(display, signal, joint_boxes(layout), layout.spacing, layout.knees)
 
@@ -77,10 +88,10 @@ def joint_boxes(layout: Layout) -> dict[int, Box]:
     return boxes
 
 
-def _render_signal(layout: Layout, rng: np.random.Generator) -> Image:
+def _render_signal(layout: Layout, rng: np.random.Generator, bones: np.random.Generator) -> Image:
     """The film's picture in window units, H×W."""
     exposure = layout.exposure
-    attenuation = _project_limbs(layout, rng)
+    attenuation = _project_limbs(layout, rng, bones)
     film_marks.add_lead_markers(attenuation, layout, rng)
     light: Image = np.exp(-attenuation)
     light += exposure.scatter * _scatter(light, layout.spacing)
@@ -101,23 +112,41 @@ def _render_signal(layout: Layout, rng: np.random.Generator) -> Image:
     return signal
 
 
-def _project_limbs(layout: Layout, rng: np.random.Generator) -> Image:
+def _project_limbs(layout: Layout, rng: np.random.Generator, bone_rng: np.random.Generator) -> Image:
     """Line integrals of all limbs on a coarser canvas, brought to film resolution."""
     spacing = max(_CANVAS_MM, 0.75 * layout.spacing)
     shape = (round(layout.height * layout.spacing / spacing), round(layout.width * layout.spacing / spacing))
     soft = (-(-shape[0] // _FLESH_STEP), -(-shape[1] // _FLESH_STEP))
     flesh = np.zeros(soft, np.float32)
     bones = np.zeros(shape, np.float32)
-    for knee, centre, tilt, girth, variation in zip(
-        layout.knees, layout.centres, layout.tilts, layout.girths, layout.variations, strict=True
+    for knee, centre, tilt, girth, variation, pose in zip(
+        layout.knees,
+        layout.centres,
+        layout.tilts,
+        layout.girths,
+        layout.variations,
+        layout.poses,
+        strict=True,
     ):
         position = KneePosition(knee.side, centre, tilt, spacing)
-        window, bone = project_bones(knee, variation, position, shape, rng)
+        window, bone = project_bones(knee, variation, pose, position, shape, bone_rng)
         bones[window] += bone
         position = replace(position, spacing=_FLESH_STEP * spacing)
         np.maximum(flesh, project_flesh(knee, position, soft, rng, girth), out=flesh)
     flesh = resize(blur(flesh, 0.7), (_FLESH_STEP * soft[0], _FLESH_STEP * soft[1]))[: shape[0], : shape[1]]
-    return resize(flesh + bones, (layout.height, layout.width))
+    # The canvas's millimetres are the film's, to a fraction of a pixel.
+    scale = layout.spacing / spacing
+    to_canvas = np.array([[scale, 0, 0.5 * scale - 0.5], [0, scale, 0.5 * scale - 0.5]])
+    return np.asarray(
+        cv2.warpAffine(
+            flesh + bones,
+            to_canvas,
+            (layout.width, layout.height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        np.float32,
+    )
 
 
 def _scatter(light: Image, spacing: float) -> Image:

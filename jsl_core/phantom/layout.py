@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jsl_core.phantom.anatomy import KneeAnatomy
-from jsl_core.phantom.variation import Variation
+from jsl_core.phantom.variation import Pose, Variation
 
 __all__ = ["Exposure", "FilmMarks", "Layout", "draw_layout"]
 
@@ -47,7 +47,7 @@ class FilmMarks:
 
 @dataclass(frozen=True)
 class Layout:
-    """A film: size in pixels, mm per pixel, and per knee its centre (mm), tilt (degrees) and girth."""
+    """A film: size in pixels, mm per pixel, and per knee its place (mm), tilt (degrees), girth and more."""
 
     width: int
     height: int
@@ -57,30 +57,36 @@ class Layout:
     tilts: tuple[float, ...]
     girths: tuple[float, ...]
     variations: tuple[Variation, ...]
+    poses: tuple[Pose, ...]
     exposure: Exposure
     marks: FilmMarks
 
 
 def draw_layout(
-    rng: np.random.Generator, knees: tuple[KneeAnatomy, ...], long_side: tuple[int, int], wide: bool
+    rng: np.random.Generator,
+    knees: tuple[KneeAnatomy, ...],
+    variations: tuple[Variation, ...],
+    long_side: tuple[int, int],
+    wide: bool,
 ) -> Layout:
     """Lay knees out on a film.
 
     Args:
         rng: Decides all that is random.
         knees: Right first.
+        variations: Of the knees.
         long_side: Least and greatest length of the film's longer side in pixels.
         wide: Also make films of one knee, close-ups and long films, strong tilts and poor exposures, for a
             detector to learn from.
     """
     if wide and rng.random() < 0.45:
-        knees = (knees[int(rng.integers(len(knees)))],)
+        only = int(rng.integers(len(knees)))
+        knees, variations = (knees[only],), (variations[only],)
     plateau = max(knee.plateau for knee in knees)
     width, height, centres = _draw_field(rng, len(knees), plateau, wide)
     tilt = 5.0 if wide else 2.2
     long = int(rng.integers(long_side[0], long_side[1], endpoint=True))
     spacing = max(width, height) / long
-    common = Variation.draw(rng, 1.6 if wide else 1.0)
     return Layout(
         width=round(width / spacing),
         height=round(height / spacing),
@@ -89,7 +95,8 @@ def draw_layout(
         centres=centres,
         tilts=tuple(float(np.clip(tilt * rng.standard_normal(), -12, 12)) for _ in knees),
         girths=tuple(float(np.exp((0.12 if wide else 0.06) * rng.standard_normal())) for _ in knees),
-        variations=tuple(common for _ in knees),
+        variations=variations,
+        poses=tuple(Pose.draw(rng, 1.6 if wide else 1.0) for _ in knees),
         exposure=_draw_exposure(rng, wide),
         marks=_draw_marks(rng, len(knees), wide),
     )
@@ -126,16 +133,16 @@ def _draw_level(rng: np.random.Generator, height: float, room: float, spread: fl
 
 def _draw_exposure(rng: np.random.Generator, wide: bool) -> Exposure:
     grey_air = wide and rng.random() < 0.3
-    upper = rng.uniform(0.98, 1.9 if wide else 1.5)
-    burnt = rng.random() < (0.25 if wide else 0.12)
+    upper = rng.uniform(1.05, 1.9 if wide else 1.6)
+    burnt = rng.random() < (0.2 if wide else 0.03)
     return Exposure(
-        photons=float(np.exp(rng.uniform(np.log(2e3 if wide else 6e3), np.log(8e4)))),
-        scatter=float(rng.uniform(0.1, 1.0)),
-        blur=float(rng.uniform(0.12, 0.5 if wide else 0.3)),
-        lower=float(rng.uniform(-0.9, 0.0) if grey_air else rng.uniform(-0.1, 0.85 if wide else 0.7)),
+        photons=float(np.exp(rng.uniform(np.log(1.5e3), np.log(4e4)))),
+        scatter=float(rng.uniform(0.4, 1.4)),
+        blur=float(rng.uniform(0.15, 0.6 if wide else 0.5)),
+        lower=float(rng.uniform(-0.9, 0.0) if grey_air else rng.uniform(-0.45, 0.85 if wide else 0.45)),
         upper=float(rng.uniform(0.7 if wide else 0.8, 0.98) if burnt else upper),
         gamma=float(np.exp(rng.normal(0, 0.3 if wide else 0.15))),
-        sharpening=float(rng.choice([0.0, rng.uniform(0.2, 1.2)])),
+        sharpening=float(rng.choice([0.0, rng.uniform(0.2, 0.9)])),
         shading=(float(rng.normal(0, 0.08)), float(rng.normal(0, 0.1))),
     )
 

@@ -33,7 +33,7 @@ def main() -> None:
         detector = JointDetector.load(CropSettings())
         store = open_store(str(root / "store"))
         for index in range(count):
-            _write_film(root, settings, index)
+            _write_film(root, settings, (index, 0))
         joints = 0
         for film in sorted((root / "scans").iterdir()):
             item = {"file": film.name, "sha256": Artifact.of_file(film).sha256}

@@ -137,7 +137,7 @@ def test_the_report_says_where_settings_came_from(settings: PipelineSettings, fi
     page = Path(first.report).read_text(encoding="utf-8")
     rows = re.findall(r'<tr><th scope="row">([^<]*)</th>' + 3 * r"<td[^>]*>([^<]*)</td>" + "</tr>", page)
     origins = {name: rest for name, *rest in rows}
-    assert origins["pack.size"] == ["64", "option", "112 (preset demo)"]
+    assert origins["pack.size"] == ["64", "option", "144 (preset demo)"]
     assert origins["training.kl.lr"] == ["0.003", "preset demo", ""]
     assert str(settings.store) not in page
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from flows.cli.commands.check import check_before_run
 from flows.cli.commands.oai import oai as make_table
-from flows.cli.options import Flat, RunOptions
+from flows.cli.options import Flat, FlatSeveral, RunOptions
 from flows.cli.terminal import Bars
 from flows.server.embedded import embedded_prefect
 from jsl_core.config import PhantomSettings, PipelineSettings, Preset, Regime, load_pipeline
@@ -24,7 +24,7 @@ def demo(folder: Path = Path("jsl-demo"), *, settings: Annotated[RunOptions | No
     """
     options = {"store": str(folder / "store")} | _explicit_options(settings)
     run_settings = load_pipeline(None, "demo", options)
-    films = PhantomSettings(patients=120, seed=0, long_side=(900, 1300))
+    films = PhantomSettings(patients=160, seed=0, long_side=(900, 1300))
     cohort = folder / "phantom"
     phantom(cohort, settings=films)
     places = {
@@ -104,7 +104,7 @@ def phantom(
     dst: Path,
     *,
     oai_layout: bool = False,
-    settings: Annotated[PhantomSettings, Flat] = PhantomSettings(),
+    settings: Annotated[PhantomSettings, FlatSeveral] = PhantomSettings(),
 ) -> None:
     """Write a synthetic cohort with known truth: DICOM films, JSL.csv, truth.csv and truth.json.
 
