@@ -170,6 +170,27 @@ def mean_with_interval(widths: pd.Series, participants: pd.Series) -> tuple[int,
     return int(known.sum()), mean, mean - half, mean + half
 
 
+def widths_by_grade(widths: pd.DataFrame) -> dict[str, tuple[int, float, float, float]]:
+    """Knees, mean and interval of the least widths by grade, of each compartment and of the narrower one.
+
+    And of the wider compartment where the other one is narrow, whose disease may open it.
+    """
+    participants = widths["ID"].str.rsplit("_", n=1).str[0]
+    medial, lateral = widths["medial"], widths["lateral"]
+    columns = {
+        "medial": medial,
+        "lateral": lateral,
+        "narrower": widths[["medial", "lateral"]].min(axis=1, skipna=False),
+        "lateral, where medial is narrower": lateral.where(medial < lateral),
+        "medial, where lateral is narrower": medial.where(lateral < medial),
+    }
+    return {
+        f"{name}, KL {grade:.0f}": mean_with_interval(values[rows.index], participants[rows.index])
+        for name, values in columns.items()
+        for grade, rows in widths.groupby("grade")
+    }
+
+
 def main() -> None:
     """Measure, print and keep."""
     parser = options(__doc__, "widths")
@@ -211,13 +232,10 @@ def main() -> None:
     chosen = table.sample(min(arguments.knees or len(table), len(table)), random_state=0)
     widths = measure_over_grades(chosen, base, reader)
     widths.to_csv(arguments.out.with_suffix(".widths.csv"), index=False)
-    participants = widths["ID"].str.rsplit("_", n=1).str[0]
-    by_grade = {}
-    for name in ("medial", "lateral"):
-        for grade, rows in widths.groupby("grade"):
-            found = mean_with_interval(rows[name], participants[rows.index])
-            by_grade[f"{name} {grade}"] = found
+    by_grade = widths_by_grade(widths)
     show(["least width, px", "n", "mean", "from", "to"], [[name, *found] for name, found in by_grade.items()])
+    for grade, rows in widths.groupby("grade"):
+        print(f"KL {grade:.0f}: r of medial and lateral {rows['medial'].corr(rows['lateral']):+.2f}")
     lost = int(widths["medial"].isna().sum())
     print(f"{len(widths)} knees, {lost} not measured, {1000 * widths['seconds'].median():.0f} ms each")
     figures |= {"knees": len(widths), "not_measured": lost, "by_grade": by_grade}
