@@ -38,8 +38,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         films = write_films(folder / "films", arguments.films, arguments.megabytes)
-        lines = measure_rates(films, folder, arguments.rounds)
-        lines += kill_at_random(films, folder, arguments.kills)
+        lines = measure_rates(films, folder, arguments.rounds) if arguments.rounds else []
+        lines += kill_at_random(films, folder, arguments.kills) if arguments.kills else []
     print("\n".join(lines))
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,9 +33,11 @@ from jsl_core.landing import open_landing
 from jsl_core.pacs.inbox import FolderInbox, open_inbox
 from jsl_core.pacs.intake import Intake
 from jsl_core.pacs.listener import LOG, Listener, Peer, TlsFiles
+from jsl_core.pacs.outbox import Outbox, deliver
+from jsl_core.pacs.senders import open_sender
 from tests.imaging.films import dicom, legs, stored
 from tests.landing.test_bucket_landing import bucket  # noqa: F401 - a fixture
-from tests.pacs.conftest import needs
+from tests.pacs.conftest import free_port, needs
 
 UID = "2.25.1{:04d}"
 
@@ -88,6 +91,23 @@ def lines(caplog: pytest.LogCaptureFixture, expected: int) -> list[str]:
     while len(found := [record.getMessage() for record in caplog.records if record.name == LOG]) < expected:
         time.sleep(0.01)
     return found
+
+
+def tls_files(folder: Path) -> TlsFiles:
+    """A certificate that is its own authority."""
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=jsl".split(),
+            "-keyout",
+            key,
+            "-out",
+            cert,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return TlsFiles(cert, key, cert)
 
 
 def test_a_film_lands_as_it_was_sent_and_once(
@@ -226,6 +246,27 @@ def test_an_association_held_open_is_ended_and_others_go_on(
         time.sleep(0.01)
 
 
+@pytest.mark.slow
+def test_what_was_acknowledged_is_there_when_the_listener_is_killed(landing: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "flows.cli", "listen", str(landing), "--port", str(port)]
+    acknowledged = 0
+    for kill_after in (3, 5):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not (association := connect(port)).is_established:
+            assert process.poll() is None
+            time.sleep(0.05)
+        for _ in range(kill_after):
+            assert association.send_c_store(film(acknowledged)).Status == 0
+            acknowledged += 1
+        threading.Thread(target=association.send_c_store, args=(film(9999),)).start()
+        process.kill()
+        process.wait()
+    whole = {pydicom.dcmread(file).SOPInstanceUID for file in landing.glob("2*.dcm")}
+    assert {UID.format(number) for number in range(acknowledged)} <= whole
+    assert {pydicom.dcmread(file).PixelData for file in landing.glob("2*.dcm")} == {film().PixelData}
+
+
 def test_what_a_killed_listener_left_unfinished_is_no_film_and_goes(landing: Path) -> None:
     landing.mkdir()
     unfinished = landing / ".tmp-0123456789abcdef.dcm"
@@ -272,19 +313,7 @@ def test_more_associations_than_allowed_are_refused_for_the_moment(listen: Calla
 def test_tls_by_files_lets_in_who_has_the_authoritys_certificate(
     listen: Callable[..., int], landing: Path, tmp_path: Path
 ) -> None:
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [
-            *"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=jsl".split(),
-            "-keyout",
-            key,
-            "-out",
-            cert,
-        ],
-        check=True,
-        capture_output=True,
-    )
-    files = TlsFiles(cert, key, cert)
+    files = tls_files(tmp_path)
     port = listen(tls=files)
     plain = connect(port)
     assert not plain.is_established
@@ -293,6 +322,16 @@ def test_tls_by_files_lets_in_who_has_the_authoritys_certificate(
     assert association.send_c_store(film()).Status == 0
     association.release()
     assert len(landed(landing)) == 1
+
+
+@needs("openssl", "openssl")
+def test_results_are_sent_over_tls(
+    listen: Callable[..., int], scored: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files, out = tls_files(tmp_path), Path(shutil.copytree(scored / "dicom", tmp_path / "dicom"))
+    destination = f"JSL@127.0.0.1:{listen(tls=files)}"
+    for tls, count in ((None, 0), (files, 4)):
+        assert deliver(Outbox(out, destination), open_sender(destination, tls=tls), seconds=0).sent == count
 
 
 def test_pseudonyms_hide_whose_film_it_is_before_it_lands(
