@@ -22,17 +22,17 @@ def fresh_participants(store: Store, participants: Collection[str]) -> frozenset
     Raises:
         JslError: None is fresh; or the store knows none of them, so that nobody can tell who is.
     """
-    registry, seen = Registry(store), set[str]()
+    registry, known = Registry(store), set[str]()
     for regime in registry.regimes():
         for version in registry.versions(regime):
             table = store.get(tree_files(store, version.model)["predictions.csv"])
-            seen |= person_keys(read_csv(io.BytesIO(table))["participant"])
-    if not person_keys(participants) & seen:
+            known |= person_keys(read_csv(io.BytesIO(table))["participant"])
+    if not person_keys(participants) & known:
         raise JslError(
             "the models of the store have seen none of the table's participants; give the table that they "
             "learn from, and of a run with pseudonyms the one that it packed (datasets/…/table.csv)"
         )
-    fresh = frozenset(name for name in participants if person_key(name) not in seen)
+    fresh = frozenset(name for name in participants if person_key(name) not in known)
     if not fresh:
         raise JslError("the models of the store have seen all of the table's participants; wait for new ones")
     return fresh
