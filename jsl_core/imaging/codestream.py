@@ -44,13 +44,18 @@ class CodestreamHeader:
 
 
 def read_codestream_header(data: bytes) -> CodestreamHeader | None:
-    """Read the header of the first JPEG, JPEG-LS or JPEG 2000 picture in `data`, if there is one."""
-    if (at := data.find(_J2K_SIZ)) >= 0 and len(data) >= at + 43:
-        width, height, left, top = struct.unpack_from(">4I", data, at + 8)
-        bits = (data[at + 42] & 0x7F) + 1  # of the first component (ISO 15444-1, table A.11)
-        return CodestreamHeader((height - top, width - left), JPEG2000TransferSyntaxes, bits)
-    at = data.find(_JPEG_START)
-    return _read_jpeg_header(data, at + 2) if at >= 0 else None
+    """Read the header of the JPEG, JPEG-LS or JPEG 2000 picture that `data` begins with, if it does.
+
+    Further on its marks mean nothing: run lengths hold any bytes by chance.
+    """
+    if data.startswith(_JPEG_START):
+        return _read_jpeg_header(data, len(_JPEG_START))
+    at = data.find(_J2K_SIZ) if data.startswith((_J2K_SIZ, _JP2_START)) else -1
+    if at < 0 or len(data) < at + 43:
+        return None
+    width, height, left, top = struct.unpack_from(">4I", data, at + 8)
+    bits = (data[at + 42] & 0x7F) + 1  # of the first component (ISO 15444-1, table A.11)
+    return CodestreamHeader((height - top, width - left), JPEG2000TransferSyntaxes, bits)
 
 
 def _read_jpeg_header(data: bytes, at: int) -> CodestreamHeader | None:

@@ -98,6 +98,15 @@ def test_fragments_and_offsets_of_any_writer(writer: str, syntax: UID, tmp_path:
     assert np.array_equal(values(packed(pixels, syntax)), FILM)
 
 
+def test_run_lengths_that_look_like_a_jpeg_by_chance() -> None:
+    film = FILM.copy()
+    header = bytes.fromhex("ffd8 ffc3 000b 0c01 0001 0001 0111 00")  # JPEG Lossless of 256 by 256 pixels
+    film[0, : len(header)] = 0x0100 + np.frombuffer(header, np.uint8)  # a run of its own among the low bytes
+    ds = dicom(film, bits=12, syntax=RLELossless)
+    assert header in ds.PixelData
+    assert np.array_equal(values(ds), film)
+
+
 def test_an_extended_offset_table_that_lies(tmp_path: Path) -> None:
     pixels = WRITERS["an empty one"](picture(JPEG2000Lossless, tmp_path))
     lies = {
