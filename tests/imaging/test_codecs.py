@@ -101,7 +101,8 @@ def test_fragments_and_offsets_of_any_writer(writer: str, syntax: UID, tmp_path:
 def test_run_lengths_that_look_like_a_jpeg_by_chance() -> None:
     film = FILM.copy()
     header = bytes.fromhex("ffd8 ffc3 000b 0c01 0001 0001 0111 00")  # JPEG Lossless of 256 by 256 pixels
-    film[0, : len(header)] = 0x0100 + np.frombuffer(header, np.uint8)  # a run of its own among the low bytes
+    low = np.frombuffer(header, np.uint8).astype(int)  # the low bytes are a run of their own
+    film[0, : len(header)] = 0x0100 + low
     ds = dicom(film, bits=12, syntax=RLELossless)
     assert header in ds.PixelData
     assert np.array_equal(values(ds), film)
@@ -157,7 +158,7 @@ def test_what_nothing_here_decodes_names_the_extra_that_does(tmp_path: Path) -> 
     if find_spec("openjpeg"):
         pytest.skip("the extra is installed")
     ds = packed(encapsulate([picture(JPEG2000Lossless, tmp_path)]), HTJ2KLossless)
-    with pytest.raises(BadScan, match=r"pip install 'jsl\[codecs\]'"):
+    with pytest.raises(BadScan, match=r"pip install 'jsl-knee\[codecs\]'"):
         values(ds)
 
 
