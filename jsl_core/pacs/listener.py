@@ -1,8 +1,10 @@
 """A storage SCP: scanners and a PACS send films by C-STORE, and each lands before it is acknowledged."""
 
 import logging
+import socket
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -52,6 +54,14 @@ class Peer:
         check_ae_title(ae)
         return cls(ae.strip(), host.strip())
 
+    def is_caller(self, ae: str, address: str) -> bool:
+        """Whether it is this one that calls by a title from an address."""
+        if ae != self.ae:
+            return False
+        with suppress(OSError):  # a name that nobody knows at the moment
+            return not self.host or address in {str(at[4][0]) for at in socket.getaddrinfo(self.host, None)}
+        return False
+
 
 def check_ae_title(ae: str) -> None:
     """Raise BadSettings for what is no AE title (PS3.5 table 6.2-1)."""
@@ -61,14 +71,16 @@ def check_ae_title(ae: str) -> None:
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """Files in PEM: this side's certificate and key, and the authority of those that may call, if any."""
+    """Files in PEM: this side's certificate and key, and the authority of the other side, if any."""
 
     certificate: Path
     key: Path
     authority: Path | None = None
 
     def context(self, purpose: ssl.Purpose = ssl.Purpose.CLIENT_AUTH) -> ssl.SSLContext:
-        """TLS 1.2 or newer (PS3.15 B.9, BCP 195); with an authority callers must have its certificate.
+        """TLS 1.2 or newer (PS3.15 B.9, BCP 195); with an authority the other side needs its certificate.
+
+        Without one anybody may call, and who is called needs one of the system's authorities, in its name.
 
         Raises:
             JslError: If a file cannot be used.
@@ -81,8 +93,10 @@ class TlsFiles:
                 f"--tls-cert {self.certificate}: certificate, key or authority cannot be used; give PEM files"
             ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_REQUIRED if self.authority else ssl.CERT_NONE
+        if purpose is ssl.Purpose.SERVER_AUTH:
+            context.check_hostname = self.authority is None
+        elif self.authority:
+            context.verify_mode = ssl.CERT_REQUIRED
         return context
 
 
@@ -165,9 +179,7 @@ class Listener:
         request = event.assoc.requestor.primitive
         calling, called = request.calling_ae_title, request.called_ae_title
         address = event.assoc.requestor.address
-        allowed = not self._peers or any(
-            peer.ae == calling and peer.host in ("", address) for peer in self._peers
-        )
+        allowed = not self._peers or any(peer.is_caller(calling, address) for peer in self._peers)
         if called != self._entity.ae_title:
             self._refuse(event, _NO_CALLED, f"it calls {printable(called)}, not {self._entity.ae_title}")
         elif not allowed:

@@ -101,7 +101,7 @@ class StoreSender:
         entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = _SECONDS
         for sop_class, syntaxes in self._proposed():
             entity.add_requested_context(sop_class, syntaxes)
-        tls: Any = self._tls and (self._tls.context(ssl.Purpose.SERVER_AUTH), None)
+        tls: Any = self._tls and (self._tls.context(ssl.Purpose.SERVER_AUTH), self._destination.host)
         where = self._destination
         self._association = entity.associate(where.host, where.port, ae_title=where.ae, tls_args=tls)
         if self._association.is_established:

@@ -160,7 +160,7 @@ def test_dcmtk_echoes_and_sends(listen: Callable[..., int], landing: Path, tmp_p
 def test_who_calls_another_ae_or_is_no_peer_is_refused_with_the_standards_reason(
     listen: Callable[..., int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    port = listen(peers=[Peer.parse("SCANNER@127.0.0.1"), Peer.parse("OTHER@192.0.2.1")])
+    port = listen(peers=[Peer.parse("SCANNER@localhost"), Peer.parse("OTHER@192.0.2.1")])
     for called, calling in (("NOBODY", "SCANNER"), ("JSL", "STRANGER"), ("JSL", "OTHER")):
         association = connect(port, called, calling)
         assert association.is_rejected
