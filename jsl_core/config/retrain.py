@@ -1,11 +1,12 @@
 """Settings of a lab's server: watching for scans, and retraining."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from jsl_core.config.base import Settings
 from jsl_core.config.load import read_toml, settings_from_table
@@ -17,6 +18,15 @@ from jsl_core.config.training import Regime
 from jsl_core.errors import BadSettings
 
 __all__ = ["Lab", "ListenSettings", "RetrainSettings", "WatchSettings", "load_lab"]
+
+# A URL has no password in it: settings are stored readable.
+_DESTINATION = re.compile(r"|https?://[^\s@]+|[^@\\]{1,16}@[^\s@]+:\d{1,5}")
+
+
+def _check_destination(words: str) -> str:
+    if not _DESTINATION.fullmatch(words):
+        raise ValueError("no PACS; write AE@HOST:PORT, or the URL of a DICOMweb service without a password")
+    return words
 
 
 class RetrainSettings(Settings):
@@ -47,7 +57,7 @@ class WatchSettings(Settings):
         title="Retrain after",
         description="Newly labelled knees after which a retraining is started before its week is over.",
     )
-    send_to: str = Field(
+    send_to: Annotated[str, AfterValidator(_check_destination)] = Field(
         "",
         title="Send results to",
         description="The PACS that gets a report for each study and a picture for each film: AE@HOST:PORT, "

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from pydantic import ValidationError
 
 from flows.intake import intake
 from flows.orchestration.results_outbox import describe_delivery, send_waiting
@@ -59,3 +60,11 @@ def test_intake_sends_results_and_what_must_wait_is_sent_by_the_next_watch(
     assert (waiting.sent, waiting.waiting) == (0, 4)
     assert "tried again with every watch" in describe_delivery(waiting, nobody)
     assert objects(orthanc) == first
+
+
+@pytest.mark.parametrize("words", ["nowhere", "ORTHANC@host", "https://user:secret@host/dicom-web", "A@b:c"])
+def test_a_destination_that_is_none_is_refused_before_a_run_begins(words: str) -> None:
+    with pytest.raises(ValidationError):
+        WatchSettings(send_to=words)
+    for good in ("", "ORTHANC@host:4242", "https://host/dicom-web"):
+        assert WatchSettings(send_to=good).send_to == good
