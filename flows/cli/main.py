@@ -1,5 +1,6 @@
 """The command `jsl`: parses, runs, and turns every error into one line and an exit code."""
 
+import atexit
 import os
 import sys
 import warnings
@@ -69,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Beside the tests' packages Prefect's HTTP client imports trio, of which hypothesis warns.
     warnings.filterwarnings("ignore", message="It looks like `register_random`")
+    atexit.register(_silence_teardown)  # the first to be registered is the last to be called
     isolate_children()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
@@ -103,6 +105,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"jsl: {error_line(error)}", file=sys.stderr)
         sys.exit(_FAILED)
     sys.exit(_DONE)
+
+
+def _silence_teardown() -> None:
+    """Drop what comes after this process's last word: Triton, which PyTorch loads, lists its leaks then."""
+    if "triton" in sys.modules:
+        sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _load_commands() -> None:

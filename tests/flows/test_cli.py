@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli.main import main
+from jsl_core import __version__
 
 
 @pytest.mark.parametrize(
@@ -72,3 +73,11 @@ def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path) -> None:
         errors = running.communicate(timeout=600)[1]
     assert running.returncode == 130
     assert errors.strip().splitlines()[-1].startswith("jsl: interrupted; what is finished is kept")
+
+
+@pytest.mark.parametrize(("loaded", "heard"), [("", "late"), ("sys.modules['triton'] = sys; ", "")])
+def test_what_triton_prints_after_the_last_word_is_dropped(loaded: str, heard: str) -> None:
+    late = "type('Late', (), {'__del__': lambda self, write=os.write: write(2, b'late')})()"
+    code = f"import os, sys; {loaded}from flows.cli.main import main; sys.late = {late}; main(['--version'])"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == (__version__, heard)
