@@ -6,6 +6,7 @@ from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 import cv2
+import numpy as np
 import pandas as pd
 
 from jsl_core.errors import BadScan
@@ -30,6 +31,7 @@ COLUMNS = [
     *("quality", "doubt", "mask", "reason", "sentence", "note"),
 ]
 _NO_PICTURE = frozenset({".csv", ".json", ".txt", ".md", ".html", ".xlsx", ".parquet"})
+_BREADTHS_MM = (45.0, 130.0)  # of adults' condyles some 60 to 100; films enlarge them by up to a quarter
 _EXTRA = "extra"  # marks the row of an overlay
 
 
@@ -112,14 +114,32 @@ def _measure_joint(
         raise BadScan("implant", "the joint shows metal; a replaced joint has no joint space")
     margins = _reader().read(joint.pixels, joint.looks)
     widths = measure_widths(margins)
+    facts = facts | _believed_spacing(joint, float(np.hypot(*widths.frame.along)))
     facts = facts | {"doubt": TWO_RIMS[0] if has_two_rims(joint.pixels, margins) else ""}
-    row = facts | {"quality": margins.quality} | _width_cells(widths, joint.spacing_mm)
+    row = facts | {"quality": margins.quality} | _width_cells(widths, facts["spacing_mm"])
     mask = encode_png(draw_mask(margins, joint.pixels.shape))
     rows = [run.stage(file, row | {"png": f"masks/{name}"}, mask)]
     if overlay:
         picture = cv2.imencode(".png", draw_margins(joint.pixels, margins, widths))[1]
         rows.append(run.stage(file, {_EXTRA: True, "png": f"overlay/{name}"}, bytes(picture)))
     return rows
+
+
+def _believed_spacing(joint: FilmJoint, breadth: float) -> Row:
+    """The joint's spacing and what tells it; none where it would make the femur a giant's or a bird's.
+
+    Headers have spacings that nobody measured, above all 1 mm.
+
+    Args:
+        joint: With the spacing that its film states.
+        breadth: Between the peripheral tangents of both condyles, in pixels.
+    """
+    breadth_mm = breadth * (joint.spacing_mm or 0.0)
+    if joint.spacing_mm is None or _BREADTHS_MM[0] <= breadth_mm <= _BREADTHS_MM[1]:
+        return {"spacing_mm": joint.spacing_mm, "spacing_from": joint.spacing_from}
+    note = f"its {joint.spacing_from} would make the femur {breadth_mm:.0f} mm wide; not used"
+    notes = "; ".join(filter(None, [joint.note, note]))
+    return {"spacing_mm": None, "spacing_from": "none", "note": notes}
 
 
 def _width_cells(widths: Widths, spacing_mm: float | None) -> Row:

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 
 from jsl_core.config import PhantomSettings
@@ -54,6 +55,26 @@ def test_films_give_a_row_a_knee_with_widths_in_mm_and_a_mask(cohort: Path, tmp_
         assert (tmp_path / mask.replace("masks", "overlay")).is_file()
     written = pd.read_csv(tmp_path / "widths.csv")
     assert written["mjsw_lateral_px"].tolist() == pytest.approx(table["mjsw_lateral_px"].tolist(), abs=1e-3)
+
+
+def test_a_spacing_that_no_femur_fits_is_not_believed(cohort: Path, tmp_path: Path) -> None:
+    film = pydicom.dcmread(min((cohort / "scans").glob("*.dcm")))
+    widths = {}
+    for spacing in (0.25, 1.0, 0.05):
+        for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
+            film.pop(keyword, None)
+        film.ImagerPixelSpacing = [spacing, spacing]
+        (tmp_path / str(spacing)).mkdir()
+        film.save_as(tmp_path / str(spacing) / "film.dcm")
+        widths[spacing] = measure_folder(
+            tmp_path / str(spacing), MeasureJob(tmp_path / f"{spacing}o"), jobs=1
+        )
+    for spacing in (1.0, 0.05):
+        assert widths[spacing]["spacing_mm"].isna().all()
+        assert widths[spacing]["mjsw_medial_mm"].isna().all()
+        assert (widths[spacing]["mjsw_medial_px"] > 0).all()
+        assert widths[spacing]["note"].str.contains("ImagerPixelSpacing would make the femur").all()
+    assert widths[0.25]["mjsw_medial_mm"].gt(0).all()
 
 
 def test_a_bare_crop_is_measured_whatever_its_format_and_its_mask_has_its_size(
