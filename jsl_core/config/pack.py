@@ -19,7 +19,7 @@ class PackSettings(Settings):
         "drawn",
         title="Split",
         description="drawn: stratified shares of this table's participants. jsl-1: a fixed quarter of all "
-        "people, told by their numbers, is tested on, so that two labs test on the same people.",
+        "people, chosen by their numbers, is tested on, so that two labs test on the same people.",
     )
     split_by: Literal["participant", "knee"] = Field(
         "participant",

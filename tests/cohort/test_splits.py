@@ -116,14 +116,14 @@ def test_no_participant_moves_another_in_the_fixed_split() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "said"), [("test", "tests on 1000001_1"), ("train", "learns from 1000001_1")]
+    ("part", "message"), [("test", "tests on 1000001_1"), ("train", "learns from 1000001_1")]
 )
-def test_a_table_s_own_split_is_not_mixed_with_the_fixed_one(part: str, said: str) -> None:
+def test_a_table_s_own_split_is_not_mixed_with_the_fixed_one(part: str, message: str) -> None:
     table = cohort(20)
     tested = table["participant"].map(is_tested_by_number)
     table = table[tested == (part == "train")].reset_index(drop=True)
-    said = said.replace("1000001_1", table.loc[0, "ID"])
-    with pytest.raises(BadTable, match=f"{said}.*; empty its column split"):
+    message = message.replace("1000001_1", table.loc[0, "ID"])
+    with pytest.raises(BadTable, match=f"{message}.*; empty its column split"):
         assign_splits(table.assign(split=part), PackSettings(split="jsl-1"))
     with pytest.raises(ValueError, match="set split_by to participant"):
         PackSettings(split="jsl-1", split_by="knee")
