@@ -25,7 +25,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from results import keep, machine, options, show
+from results import keep, options, show
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "deployments"))
 
@@ -33,6 +33,7 @@ from lab import ENDED, start, wait_until
 
 from jsl_core.config import PhantomSettings, PipelineSettings
 from jsl_core.scans.buckets import assign_buckets
+from jsl_core.system.machine import describe_machine
 
 if TYPE_CHECKING:  # every worker process loads this file, too
     import pydicom
@@ -229,7 +230,7 @@ def main() -> None:
         how, folder, store, size, seed = chosen.child
         child(how, Path(folder), Path(store), int(size), int(seed))
         return
-    print(machine())
+    print(describe_machine())
     with ExitStack() as stack:
         folder = chosen.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         counts = sorted(chosen.films)

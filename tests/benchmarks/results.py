@@ -2,11 +2,12 @@
 
 import argparse
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from jsl_core.system.machine import describe_machine
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,15 +20,6 @@ def options(about: str | None, name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(name), help="where NAME.json and NAME.png go")
     return parser
-
-
-def machine() -> str:
-    """The machine in one line."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text().splitlines() if cpu.exists() else []
-    names = [line.split(": ", 1)[1] for line in lines if line.startswith("model name")]
-    cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores of {names[0] if names else platform.machine()}, Python {platform.python_version()}"
 
 
 def show(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -48,7 +40,7 @@ def keep(
     )
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    record = {"machine": machine(), **figures}
+    record = {"machine": f"{describe_machine()}, Python {platform.python_version()}", **figures}
     out.with_suffix(".json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     out.with_suffix(".png").write_bytes(draw_png(width, height, *paints))
     print(f"figures in {out.with_suffix('.json')} and {out.with_suffix('.png')}")
