@@ -4,7 +4,10 @@ __all__ = [
     "FACTORS",
     "GRADE",
     "GRADE_PROBABILITIES",
+    "JSW",
     "KL2_RISK",
+    "MONTHS",
+    "OARSI",
     "PROGRESSION",
     "RISK",
     "RISK_INTERVAL",
@@ -13,6 +16,9 @@ __all__ = [
     "SPLIT_BY_KNEE",
     "STRANGE",
     "THRESHOLD",
+    "VISIT",
+    "VISIT_COLUMNS",
+    "VISIT_GRADE",
     "WIDTHS",
 ]
 
@@ -24,6 +30,27 @@ SPLIT_BY_KNEE = (
     "split_by_knee"  # instead of `split`: a participant's knees may lie in two parts, as the seed's
 )
 SPLITS = ("train", "val", "test")  # the values of the column `split`
+
+# Of tables with several rows a knee, one a visit (docs/table.md).
+VISIT = "visit"  # the release's number, such as "00" or "06": with ID the key of a row
+MONTHS = "months"  # after enrolment
+VISIT_GRADE = "KL_grade"  # at the visit; `GRADE` is then that at enrolment
+_COMPARTMENTS = ("FM", "FL", "TM", "TL")  # femur and tibia, medial and lateral
+OARSI = (  # features by the OARSI atlas, 0 to 3: narrowing, osteophytes, sclerosis
+    "JSN_medial",
+    "JSN_lateral",
+    *(f"{feature}_{where}" for feature in ("OST", "SCL") for where in _COMPARTMENTS),
+)
+JSW = tuple(  # readers' widths at fixed locations x, in thousandths of the condyles' breadth, medially first
+    f"JSW_{x:04d}_mm" for x in (*range(150, 301, 25), *range(700, 901, 25))
+)
+VISIT_COLUMNS = (
+    *("ID", "participant", "side", VISIT, MONTHS, *FACTORS, GRADE),
+    *(VISIT_GRADE, "KL_project", "KL_37_grade", *OARSI),
+    *("mJSW_mm", "JSW_project", "mJSW_37_mm", *JSW, "JSW_barcode", "JSW_positions_differ"),
+    *(PROGRESSION, "JSL_mm", "Replaced_days", "Died_days", "Last_contact_months", "Cohort", "Site"),
+    *("Barcode", "Scan", "Missing"),
+)
 
 GRADE_PROBABILITIES = [f"kl_{grade}" for grade in range(5)]  # calibrated; the five of a knee add up to 1
 KL2_RISK = "kl2_risk"  # calibrated probability of KL 2 or above: of definite osteoarthritis
