@@ -16,6 +16,7 @@ from jsl_core.evaluation.report import checklist
 from jsl_core.evaluation.report.checklist import anchors_of, fill_checklists
 from jsl_core.evaluation.report.content import ReportContent
 from jsl_core.evaluation.report.flow_tables import tabulate_films, tabulate_flow
+from jsl_core.evaluation.report.page import SECTIONS
 from jsl_core.evaluation.report.papers import write_papers
 from jsl_core.evaluation.study_design import StudyDesign
 from jsl_core.evaluation.summary import evaluate_predictions
@@ -41,7 +42,8 @@ def test_every_place_is_a_section_of_the_page_and_has_a_name() -> None:
     table = tomllib.loads((FOLDER / "checklist.toml").read_text())
     used = {place for guideline in table["guideline"] for item in guideline["items"] for place in item[2]}
     assert used == set(table["places"])
-    assert used - {"cards", "models"} <= anchors_of((FOLDER / "report.html").read_text())
+    page = "".join((FOLDER / "sections" / file).read_text() for file in SECTIONS)
+    assert used - {"cards", "models"} <= anchors_of(page)
 
 
 def test_an_item_whose_section_a_run_does_not_have_is_blank() -> None:

@@ -31,13 +31,31 @@ from jsl_core.evaluation.report.plots import (
 )
 from jsl_core.evaluation.report.published import TITLES
 from jsl_core.evaluation.report.style import colour_of
+from jsl_core.evaluation.report.widths import describe_widths
 from jsl_core.evaluation.saliency import JOINT_SPACE_AREA, overlay_saliency
 from jsl_core.evaluation.study_design import StudyDesign
 from jsl_core.system.files import write_atomically
 
-__all__ = ["page_environment", "write_report"]
+__all__ = ["SECTIONS", "page_environment", "write_report"]
 
 Figures = Mapping[str, Any]
+
+# The page's sections in their order: the template in `sections/`, and its name in the contents. What renders
+# blank is left out, there and in the contents.
+SECTIONS = {
+    "results.html": "Results",
+    "decision.html": "Champion",
+    "film.html": "Film to joint",
+    "cohort.html": "Cohort",
+    "progression.html": "Progression",
+    "grades.html": "KL grades",
+    "widths.html": "Joint space",
+    "saliency.html": "Saliency",
+    "subgroups.html": "Subgroups",
+    "learning.html": "Learning",
+    "rejected.html": "Rejected",
+    "made.html": "How it was made",
+}
 
 
 def write_report(content: ReportContent, path: Path) -> None:
@@ -52,20 +70,21 @@ def write_report(content: ReportContent, path: Path) -> None:
     Raises:
         StoreError: If the file cannot be written.
     """
-    page = (
-        page_environment()
-        .get_template("report.html")
-        .render(
-            content=content,
-            overlay_saliency=overlay_saliency,
-            joint_space_area=JOINT_SPACE_AREA,
-            optimistic=OPTIMISTIC,
-            sentences=_write_sentences(content),
-            settings=json.dumps(content.settings, indent=2, ensure_ascii=False),
-            **_render_tables(content),
-            **_render_charts(content),
-        )
-    )
+    values = {
+        "content": content,
+        "part": "test" if content.figures["part"] == "test" else "validation",
+        "overlay_saliency": overlay_saliency,
+        "joint_space_area": JOINT_SPACE_AREA,
+        "optimistic": OPTIMISTIC,
+        "sentences": _write_sentences(content),
+        "widths": describe_widths(content.widths, content.table, content.readings),
+        "settings": json.dumps(content.settings, indent=2, ensure_ascii=False),
+        **_render_tables(content),
+        **_render_charts(content),
+    }
+    environment = page_environment()
+    sections = list(_render_sections(environment, values))
+    page = environment.get_template("report.html").render(**values, sections=sections)
     with write_atomically(path) as file:
         file.write(page.encode())
 
@@ -86,6 +105,16 @@ def page_environment() -> Environment:
         "interval": _mute_interval,
     }
     return environment
+
+
+def _render_sections(
+    environment: Environment, values: Mapping[str, Any]
+) -> Iterator[tuple[str, str, Markup]]:
+    """The id, the name in the contents, and the markup of each section that has something to say."""
+    for file, name in SECTIONS.items():
+        body = environment.get_template(f"sections/{file}").render(values).strip()
+        if body:
+            yield file.removesuffix(".html"), name, Markup(body)
 
 
 def _render_tables(content: ReportContent) -> dict[str, Any]:
