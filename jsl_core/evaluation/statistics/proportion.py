@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jsl_core.evaluation.statistics.interval import Interval
 
-__all__ = ["proportion_interval"]
+__all__ = ["proportion_interval", "score_limits"]
 
 _Z95 = NormalDist().inv_cdf(0.975)
 
@@ -40,7 +40,7 @@ def proportion_interval(
         return Interval(math.nan, math.nan, math.nan)
     cluster = np.unique(names, return_inverse=True)[1]
     value = float(counted.mean())
-    return Interval(value, *_score_limits(value, len(counted) / _design_effect(counted, cluster)))
+    return Interval(value, *score_limits(value, len(counted) / _design_effect(counted, cluster)))
 
 
 def _design_effect(having: NDArray[np.bool_], cluster: NDArray[np.intp]) -> float:
@@ -54,7 +54,7 @@ def _design_effect(having: NDArray[np.bool_], cluster: NDArray[np.intp]) -> floa
     return float(np.clip(variance / (share * (1 - share) / knees.sum()), 1, most))
 
 
-def _score_limits(share: float, knees: float) -> tuple[float, float]:
+def score_limits(share: float, knees: float) -> tuple[float, float]:
     """Wilson's limits of a share of so many independent knees, which need not be a whole number."""
     squared = _Z95**2
     centre = (share + squared / (2 * knees)) / (1 + squared / knees)
