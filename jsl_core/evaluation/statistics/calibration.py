@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Bin", "calibration_scores", "expected_calibration_error", "reliability_bins"]
+__all__ = [
+    "Bin",
+    "calibration_scores",
+    "expected_calibration_error",
+    "fit_logistic",
+    "log_odds",
+    "reliability_bins",
+]
 
 _LEAST = 1e-9  # a risk of exactly 0 or 1 has no log odds
 _STEPS = 50
@@ -78,22 +85,37 @@ def calibration_scores(positive: ArrayLike, risk: ArrayLike) -> dict[str, float]
         best and 0 for the prevalence. NaN where a figure is not defined.
     """
     y, p = np.asarray(positive, float), np.asarray(risk, float)
-    clipped = np.clip(p, _LEAST, 1 - _LEAST)
-    odds = np.log(clipped) - np.log1p(-clipped)
+    odds = log_odds(p)
     brier, prevalence = float(np.mean((p - y) ** 2)), float(y.mean())
     chance = prevalence * (1 - prevalence)
     return {
-        "intercept": float(_logistic(np.ones((len(y), 1)), y, odds)[0]),
-        "slope": float(_logistic(np.stack([np.ones(len(y)), odds], axis=1), y, np.zeros(len(y)))[1]),
+        "intercept": float(fit_logistic(np.ones((len(y), 1)), y, odds)[0]),
+        "slope": float(fit_logistic(np.stack([np.ones(len(y)), odds], axis=1), y, np.zeros(len(y)))[1]),
         "brier": brier,
         "brier_skill": 1 - brier / chance if chance else float("nan"),
     }
 
 
-def _logistic(
+def log_odds(risk: ArrayLike) -> NDArray[np.float64]:
+    """The log odds of risks, those of exactly 0 and 1 kept finite."""
+    clipped = np.clip(np.asarray(risk, float), _LEAST, 1 - _LEAST)
+    return np.log(clipped) - np.log1p(-clipped)
+
+
+def fit_logistic(
     inputs: NDArray[np.float64], y: NDArray[np.float64], offset: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Maximum-likelihood weights of inputs N×F by Newton's method, NaN where there are none."""
+    """Fit a logistic regression by maximum likelihood (Newton's method).
+
+    Args:
+        inputs: N×F; a column of ones for an intercept.
+        y: float N, 0 or 1.
+        offset: N, log odds that are added with weight 1.
+
+    Returns:
+        F weights, NaN where there are none: of one class alone, of collinear inputs, or where they separate
+        the outcomes.
+    """
     weights, none = np.zeros(inputs.shape[1]), np.full(inputs.shape[1], np.nan)
     if not 0 < y.mean() < 1:
         return none

@@ -1,0 +1,1 @@
+"""External validation: models on the knees of another cohort, before and after recalibration."""
