@@ -1,4 +1,4 @@
-"""How good predicted times to an event are, also beside competing events: concordance, AUC at a time, Brier score.
+"""How good predicted times to an event are, beside competing events, too: concordance, AUC, Brier score.
 
 `time` and `event` are those of survival.py. A knee that died before it could have the event never has it: it
 is compared as one without.
