@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jsl_core.cohort.oai.findings import Finding
+from jsl_core.cohort.oai.specs import visit_after
 from jsl_core.errors import BadTable
 from jsl_core.system.archives import IN_ARCHIVE, archive_members, is_archive, is_tar
 
@@ -19,7 +20,12 @@ _MR = re.compile(r"(^|/)\d{8}/1\d{7}(\.|/|$)")  # <date>/<barcode>: X-ray barcod
 _FILM_PATH = re.compile(
     r"(?:^|/)(?P<participant>\d{7})/(?P<date>(?:19|20)\d{6})/(?P<barcode>0\d{7})(?:[./]|$)"
 )
-_VISIT = re.compile(r"(?:^|/)(?:(?P<release>\d+)\.[A-Z]\.\d+|(?P<months>\d\d)m)(?=/)", re.IGNORECASE)
+_VISIT = re.compile(
+    r"(?:^|/)(?:(?P<release>\d+)\.[A-Z]\.\d+|(?P<months>\d\d)m|OAI[ _]?(?P<package>\d\d?)[ _]?Month[^/]*"
+    r"|(?P<baseline>OAI[ _]?Baseline[^/]*))(?=/)",
+    re.IGNORECASE,
+)
+_SCREENING = re.compile(r"(?:^|/)OAI[ _]?Screening[^/]*/", re.IGNORECASE)
 
 _NESTED = "films in an archive within an archive are not looked for; unpack the outer one"
 
@@ -62,21 +68,36 @@ class Entry:
 
 @dataclass(frozen=True)
 class FilmPath:
-    """What `<ID>/<YYYYMMDD>/<barcode>` in a path tells; `baseline` is None where the path is silent."""
+    """What `<ID>/<YYYYMMDD>/<barcode>` in a path tells, "" where it is silent.
+
+    `visit` is the release's number, such as `06`. In a `screening` package, which also holds films of later
+    visits, `00` is that of the package and says nothing of the film.
+    """
 
     participant: str = ""
     date: str = ""
     barcode: str = ""
-    baseline: bool | None = None
+    visit: str = ""
+    screening: bool = False
 
 
 def film_path_of(name: str) -> FilmPath:
-    """What an entry's name tells. Releases 0.C.2 and 0.E.1, and folders 00m, are baseline."""
+    """What an entry's name tells of a film.
+
+    Visits by the image release (0.C.2 and 0.E.1 are 00, 6.E.1 is 06), by folders such as 48m, and by the
+    NDA's packages such as OAI48MonthImages. Of places that differ the one of a later visit is believed.
+    """
     path = name.replace(IN_ARCHIVE, "/")
     match = _FILM_PATH.search(path)
-    visits = [int(v["release"] or v["months"]) for v in _VISIT.finditer(path)]
-    baseline = all(visit == 0 for visit in visits) if visits else None
-    return FilmPath(**match.groupdict(), baseline=baseline) if match else FilmPath(baseline=baseline)
+    visits = [_visit_of(place) for place in _VISIT.finditer(path)]
+    visit, screening = max(visits, default=""), bool(_SCREENING.search(path))
+    return FilmPath(**(match.groupdict() if match else {}), visit=visit, screening=screening)
+
+
+def _visit_of(place: re.Match[str]) -> str:
+    if place["release"]:
+        return place["release"].zfill(2)
+    return visit_after(int(place["months"] or place["package"] or 0))
 
 
 def list_entries(release: Path) -> tuple[list[Entry], list[Finding]]:

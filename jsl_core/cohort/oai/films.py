@@ -1,10 +1,10 @@
-"""The baseline film of each participant: its path, header and lists compared, one chosen among several."""
+"""The film of each participant and visit: its path, header and lists compared, one chosen among several."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from jsl_core.cohort.oai.claims import Claim, is_baseline_visit, is_bilateral_pa
+from jsl_core.cohort.oai.claims import READERS, Claim, is_bilateral_pa, visit_named
 from jsl_core.cohort.oai.files import Entry, film_path_of
 from jsl_core.cohort.oai.findings import Finding
 from jsl_core.cohort.oai.headers import Header, read_headers
@@ -15,12 +15,11 @@ __all__ = ["Film", "find_films"]
 
 _NO_FILMS = (".txt", ".csv", ".asc", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".sas7bdat", ".sas", ".xml",
              ".html", ".htm", ".json", ".md", ".png", ".jpg", ".zip")  # fmt: skip
-_READERS = "kxr_sq_bu00.txt"
 
 
 @dataclass(frozen=True)
 class Film:
-    """A baseline bilateral PA film: its name in the release, how it was found, and why it is not used.
+    """A bilateral PA film: its name in the release, how it was found, and why it is not used.
 
     `participant` of a contradictory film is the one whose folder it lies in, or whose name it bears.
     """
@@ -33,6 +32,7 @@ class Film:
     reason: str = ""
     accepted: bool = True
     read_centrally: bool = False
+    visit: str = "00"
 
 
 def find_films(
@@ -40,20 +40,24 @@ def find_films(
     claims: Mapping[str, Sequence[Claim]],
     jobs: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    visits: Sequence[str] = (),
 ) -> tuple[list[Film], list[Finding]]:
-    """Find the baseline bilateral PA films of a release.
+    """Find the bilateral PA films of a release.
 
     Films that no list names are found by their headers. Each film's path, header and all lists must agree on
-    participant, date and barcode; a film whose sources contradict one another is never used.
+    participant, date, barcode and visit; a film whose sources contradict one another is never used.
 
     Args:
         entries: The files of the release.
         claims: Of the release's lists, by barcode.
         jobs: Processes that read headers, 0 for one per processor core.
         progress: Called with the headers read and the films in all.
+        visits: Those whose films are wanted, by the release's numbers. Without them it is baseline, a film of
+            which nothing tells the visit is taken for one, and folders are believed also in the screening
+            package.
 
     Returns:
-        The films, of which at most one per participant has no `reason`; and what is odd.
+        The films, of which at most one per participant and visit has no `reason`; and what is odd.
     """
     candidates = [entry for entry in entries if _may_be_bilateral_pa(entry, claims)]
     films: list[Film] = []
@@ -63,11 +67,14 @@ def find_films(
         listed = claims.get(path.barcode, ())
         if isinstance(header, BadScan):
             if listed:
-                films.append(Film(path.participant, entry.name, path.barcode, reason=header.code))
+                visit = next((v for v in (path.visit, *(c.visit for c in listed)) if v), "")
+                if not visits or visit in visits:
+                    film = Film(path.participant, entry.name, path.barcode, reason=header.code)
+                    films.append(replace(film, visit=visit) if visits else film)
             else:
                 findings.append(Finding("no_film", entry.name, str(header)))
         else:
-            films += _check_film(entry, header, claims)
+            films += _check_film(entry, header, claims, visits)
     films, shared = _resolve_shared_barcodes(films)
     return _choose_films(films), findings + shared
 
@@ -79,7 +86,9 @@ def _may_be_bilateral_pa(entry: Entry, claims: Mapping[str, Sequence[Claim]]) ->
     return listed is None or any(is_bilateral_pa(claim.description) for claim in listed)
 
 
-def _check_film(entry: Entry, header: Header, claims: Mapping[str, Sequence[Claim]]) -> list[Film]:
+def _check_film(
+    entry: Entry, header: Header, claims: Mapping[str, Sequence[Claim]], visits: Sequence[str]
+) -> list[Film]:
     """The film, with the reason if its sources contradict one another; none if it is of another kind."""
     named = film_path_of(entry.name)
     own = Claim(
@@ -88,18 +97,17 @@ def _check_film(entry: Entry, header: Header, claims: Mapping[str, Sequence[Clai
         date_of(header.date),
         barcode_of(header.barcode),
         header.description,
-        is_baseline_visit(header.time_point),
+        visit_named(header.time_point),
     )
-    path = Claim("path", named.participant, named.date, named.barcode, "", named.baseline)
+    path = Claim("path", named.participant, named.date, named.barcode, "", named.visit, by_place=True)
     barcodes = dict.fromkeys(b for b in (path.barcode, own.barcode) if b)
     listed = [claim for barcode in barcodes for claim in claims.get(barcode, ())]
     sources = [path, own, *listed]
     if not any(is_bilateral_pa(claim.description) for claim in sources) or header.modality == "MR":
         return []
-    if all(claim.baseline is not True for claim in sources) and any(
-        claim.baseline is False for claim in sources
-    ):
-        return []  # a film of a later visit
+    shown = _visits_told(sources, named.screening and bool(visits))
+    if shown and not shown & set(visits or ("00",)):
+        return []  # a film of another visit
     found_by = listed[0].source if listed else "header"
     participant = path.participant or own.participant or next((c.participant for c in listed), "")
     film = Film(
@@ -107,20 +115,27 @@ def _check_film(entry: Entry, header: Header, claims: Mapping[str, Sequence[Clai
         header.name,
         next(iter(barcodes), ""),
         path.date or own.date,
-        "barcode" if found_by in ("xray00.txt", _READERS) else found_by,
-        _contradiction(sources),
+        "barcode" if found_by.startswith(("xray", READERS)) else found_by,
+        _contradiction(sources, shown) or ("no_visit" if visits and not shown else ""),
         all(claim.accepted is not False for claim in sources),
-        any(claim.source == _READERS for claim in listed),
+        any(claim.source.startswith(READERS) for claim in listed),
+        min(shown & set(visits), default="") if visits else "00",
     )
     return [film]
 
 
-def _contradiction(sources: Sequence[Claim]) -> str:
+def _visits_told(sources: Sequence[Claim], screening: bool) -> set[str]:
+    """The visits that the sources tell; in the screening package a folder's goes behind all others."""
+    own = {claim.visit for claim in sources if not claim.by_place} - {""}
+    return own if own and screening else {claim.visit for claim in sources} - {""}
+
+
+def _contradiction(sources: Sequence[Claim], visits: set[str]) -> str:
     """The reason's code, or ""."""
     for field in ("participant", "date", "barcode"):
         if len({getattr(claim, field) for claim in sources} - {""}) > 1:
             return f"{field}_contradiction"
-    if {claim.baseline for claim in sources} >= {True, False}:
+    if len(visits) > 1:
         return "visit_contradiction"
     if any(claim.description.strip() and not is_bilateral_pa(claim.description) for claim in sources):
         return "view_contradiction"
@@ -150,12 +165,12 @@ def _resolve_shared_barcodes(films: Sequence[Film]) -> tuple[list[Film], list[Fi
 
 
 def _choose_films(films: Sequence[Film]) -> list[Film]:
-    """Choose one film per participant: the one that the central readers read, else the newest accepted."""
-    by_participant: dict[str, list[Film]] = defaultdict(list)
+    """Choose one film per participant and visit: the one that the readers read, else the newest accepted."""
+    of_visit: dict[tuple[str, str], list[Film]] = defaultdict(list)
     for film in films:
-        by_participant[film.participant].append(film)
+        of_visit[film.participant, film.visit].append(film)
     result: list[Film] = []
-    for _, group in sorted(by_participant.items()):
+    for _, group in sorted(of_visit.items()):
         usable = [film for film in group if not film.reason and (film.accepted or film.read_centrally)]
         best = max(usable, key=lambda film: (film.read_centrally, film.date, film.barcode), default=None)
         for film in group:

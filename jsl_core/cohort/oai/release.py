@@ -56,7 +56,7 @@ def read_release(
         findings += table_findings
         if listing is not None:
             tables[spec.name] = listing
-    claims = claims_by_barcode(tables, project_for(settings.followup_months))
+    claims = claims_by_barcode(tables, (project_for(settings.followup_months),))
     films, film_findings = find_films(entries, claims, settings.jobs, progress)
     films, unmatched = _match_films(films, set(knees["participant"]))
     return check_cohort(

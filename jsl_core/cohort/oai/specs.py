@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["CONTENTS", "IMAGES", "VISIT_OF", "TableSpec", "specs_for"]
+__all__ = ["CONTENTS", "IMAGES", "VISIT_OF", "TableSpec", "specs_for", "visit_after"]
 
 # The release's number of each visit, by months after baseline.
 VISIT_OF = {0: "00", 12: "01", 24: "03", 36: "05", 48: "06", 72: "08", 96: "10"}
+
+
+def visit_after(months: int) -> str:
+    """The release's number of a visit, such as `06`; `18 months` for one without bilateral films."""
+    return VISIT_OF.get(months, f"{months} months")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from jsl_core.cohort.oai.claims import is_baseline_visit
+from jsl_core.cohort.oai.claims import visit_named
 from jsl_core.cohort.oai.files import film_path_of
 from jsl_core.cohort.oai.values import barcode_of, codes_of, date_of, numbers_of, sides_of
 
@@ -80,25 +80,37 @@ def test_a_grade_between_two_grades_is_no_grade() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "baseline"),
+    ("path", "visit"),
     [
-        ("00m/0.C.2/1000001/20050708/00331201/001", True),
-        ("0.E.1/1000001/20050708/00331201.tar.gz", True),
-        ("0.e.1/1000001/20050708/00331201/001", True),
-        ("images.zip!/0.C.2/1000001/20050708/00331201/001", True),
-        ("48m/6.E.1/1000001/20050708/00331201/001", False),
-        ("1000001/20050708/00331201/001", None),
+        ("00m/0.C.2/1000001/20050708/00331201/001", "00"),
+        ("0.E.1/1000001/20050708/00331201.tar.gz", "00"),
+        ("0.e.1/1000001/20050708/00331201/001", "00"),
+        ("images.zip!/0.C.2/1000001/20050708/00331201/001", "00"),
+        ("48m/6.E.1/1000001/20050708/00331201/001", "06"),
+        ("OAI96MonthImages/results/1000001/20050708/00331201/001", "10"),
+        ("OAIBaselineImages.zip!/1000001/20050708/00331201/001", "00"),
+        ("oai12monthimages/1.C.2/1000001/20050708/00331201/001", "01"),
+        ("OAI18MonthImages/1000001/20050708/00331201/001", "18 months"),
+        ("1000001/20050708/00331201/001", ""),
     ],
 )
-def test_a_path_tells_participant_date_barcode_and_visit(path: str, baseline: bool | None) -> None:
+def test_a_path_tells_participant_date_barcode_and_visit(path: str, visit: str) -> None:
     film = film_path_of(path)
     assert (film.participant, film.date, film.barcode) == ("1000001", "20050708", "00331201")
-    assert film.baseline is baseline
+    assert (film.visit, film.screening) == (visit, False)
+
+
+def test_the_screening_package_tells_nothing_of_a_films_visit() -> None:
+    film = film_path_of("OAIScreeningImages/3.C.2/1000001/20070708/00331201/001")
+    assert (film.visit, film.screening) == ("03", True)
 
 
 @pytest.mark.parametrize(
-    ("words", "baseline"),
-    [("V00", True), ("Screening Visit", True), ("V06", False), ("48 month Annual Visit", False), ("", None)],
+    ("words", "visit"),
+    [
+        *(("V00", "00"), ("Screening Visit", "00"), ("OAI^12 month^Annual Visit", "01"), ("96-month", "10")),
+        *(("V06", "06"), ("48 month Annual Visit", "06"), ("36m", "05"), ("18 month", "18 months"), ("", "")),
+    ],
 )
-def test_visits_go_by_several_names(words: str, baseline: bool | None) -> None:
-    assert is_baseline_visit(words) is baseline
+def test_visits_go_by_several_names(words: str, visit: str) -> None:
+    assert visit_named(words) == visit
