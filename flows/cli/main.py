@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError
 from pydantic import ValidationError
 
 from flows.cli.error_lines import error_line
+from flows.cli.help import HELP_ALL, SHORT_LIST, HelpFormatter, replace_help_all
 from flows.cli.options import expand_words
 from jsl_core import __version__
 from jsl_core.config import describe_validation_error
@@ -49,10 +50,13 @@ _COMMANDS = (
     "store:verify",
 )
 
+_help = HelpFormatter()
+
 app = App(
     name="jsl",
     help="Knee radiographs to joint-space-loss risk and Kellgren-Lawrence grade. Research use only.",
     version=__version__,
+    help_formatter=_help,
     suppress_keyboard_interrupt=False,  # `main` has a line for it
 )
 for _command in _COMMANDS:  # by name: a command waits for the libraries of no other one
@@ -76,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in words
     try:
         try:
-            words = expand_words([word for word in words if word != "--debug"])
+            words = replace_help_all(expand_words([word for word in words if word != "--debug"]), _help)
             if not words or words[0] in app.help_flags:
                 _load_commands()
             app(words, exit_on_error=False, print_error=False)
@@ -87,10 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_FAILED)
     except CycloptsError as error:
         cause = error.__cause__
-        message = (
-            describe_validation_error(cause) if isinstance(cause, ValidationError) else str(error).rstrip(".")
-        )
-        print(f"jsl: {message}; see jsl --help", file=sys.stderr)
+        is_value = isinstance(cause, ValidationError)
+        message = describe_validation_error(cause) if is_value else str(error).partition(" Available ")[0]
+        print(f"jsl: {message.rstrip('.')}; see jsl {HELP_ALL}", file=sys.stderr)
         sys.exit(_WRONG_USAGE)
     except KeyboardInterrupt:
         print(
@@ -115,9 +118,11 @@ def _silence_teardown() -> None:
 
 
 def _load_commands() -> None:
-    """Import all commands but those that import Prefect: the list of them tells what their docstrings say."""
+    """Import the commands that the help lists, which tells what their docstrings say."""
     for command in _COMMANDS:
-        app[command.partition(":")[2]]
+        name = command.partition(":")[2]
+        if name in SHORT_LIST or not _help.is_short:
+            app[name]
 
 
 def _discard_output() -> None:

@@ -56,7 +56,7 @@ def test_the_help_has_the_names_of_the_file(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     with pytest.raises(SystemExit):
-        main(["run", "--help"])
+        main(["run", "--help-all"])
     options = set(re.findall(r"--([\w.-]+)", capsys.readouterr().out))
     assert {name for name, _ in setting_names(PipelineSettings) if "sources" not in name} <= options
     assert not options & {other(name) for name in WITH_SIGN}

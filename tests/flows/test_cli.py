@@ -37,13 +37,39 @@ def test_a_wrong_command_line_is_one_line_and_exit_code_2(
     assert message in printed.err
 
 
-def test_every_command_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+def printed_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit):
-        main(["--help"])
-    text = capsys.readouterr().out
-    for name in ("demo", "deploy", "up"):
+        main(words)
+    return capsys.readouterr().out
+
+
+def test_every_command_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed_help(["--help-all"], capsys)
+    for name in ("demo", "deploy", "up", "why"):
         line = next(line for line in text.splitlines() if line.startswith(f"│ {name} "))
         assert len(line.strip("│ ").split()) > 3
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["train"]])
+def test_the_short_help_is_part_of_the_long_one_and_says_how_to_see_the_rest(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    short = printed_help([*words, "--help"], capsys)
+    whole = printed_help([*words, "--help-all"], capsys)
+    assert len(short.splitlines()) <= 50 < len(whole.splitlines())
+    assert "with --help-all" in short
+    assert "--help-all" not in whole
+    assert max(map(len, short.splitlines())) <= 80
+
+
+def test_a_misspelt_command_is_told_the_one_that_is_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["modles", "list"])
+    assert (
+        capsys.readouterr().err
+        == 'jsl: Unknown command "modles". Did you mean "models"?; see jsl --help-all\n'
+    )
 
 
 def test_a_closed_pipe_is_no_traceback() -> None:

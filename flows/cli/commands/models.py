@@ -16,9 +16,17 @@ __all__ = ["models", "promote", "retire", "rollback", "show", "table"]
 models = App(
     name="models", help="Models: the registry with its champions, and models passed on and taken from others."
 )
-models.command("flows.cli.commands.model_files:ship", name="ship")
-models.command("flows.cli.commands.model_files:fetch", name="fetch")
-models.command("flows.cli.commands.import_model:import_file", name="import")
+for _name, _path, _help in (  # by path, as they import much; so the list of commands needs their help here
+    (
+        "ship",
+        "model_files:ship",
+        "Make a grader of a kl bundle: small, free of participants, without PyTorch.",
+    ),
+    ("fetch", "model_files:fetch", "Fetch a model from a file or an address, checked by its digest."),
+    ("import", "import_model:import_file", "Make a bundle of a model of the notebooks."),
+):
+    models.command(f"flows.cli.commands.{_path}", name=_name, help=_help)
+
 
 _STORE = "jsl-home/store"
 
