@@ -1,6 +1,8 @@
 """Names of the columns of the cohort table, of predictions and of scores: the one place that spells them."""
 
 __all__ = [
+    "EVENT",
+    "EVENT_MONTHS",
     "FACTORS",
     "GRADE",
     "GRADE_PROBABILITIES",
@@ -8,6 +10,9 @@ __all__ = [
     "KL2_RISK",
     "MONTHS",
     "OARSI",
+    "OUTCOME",
+    "OUTCOME_AMOUNT",
+    "OUTCOME_MONTHS",
     "PROGRESSION",
     "RISK",
     "RISK_INTERVAL",
@@ -51,6 +56,13 @@ VISIT_COLUMNS = (
     *(PROGRESSION, "JSL_mm", "Replaced_days", "Died_days", "Last_contact_months", "Cohort", "Site"),
     *("Barcode", "Scan", "Missing"),
 )
+
+# What is predicted (docs/outcomes.md), the same in every row of a table.
+OUTCOME = "Outcome"  # its name, such as "jsl" or "replacement"
+OUTCOME_AMOUNT = "Outcome_amount"  # millimetres or grades that count, blank where there is none
+OUTCOME_MONTHS = "Outcome_months"  # after the film
+EVENT_MONTHS = "Event_months"  # from the film to the event, or to the end of follow-up
+EVENT = "Event"  # 0 lost or still without, 1 replaced, 2 died before
 
 GRADE_PROBABILITIES = [f"kl_{grade}" for grade in range(5)]  # calibrated; the five of a knee add up to 1
 KL2_RISK = "kl2_risk"  # calibrated probability of KL 2 or above: of definite osteoarthritis

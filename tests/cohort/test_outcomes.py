@@ -1,0 +1,179 @@
+"""Labels of every outcome, against a reckoning row by row and cases worked by hand."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jsl_core.cohort.columns import JSW, OARSI
+from jsl_core.cohort.outcomes import Labels, describe_outcome, label_outcome
+from jsl_core.config.outcome import OutcomeSettings
+
+NAN = math.nan
+DAYS = 365.25 / 12
+VISITS = (0, 12, 24, 36, 48, 72, 96)
+BLANK = {
+    **dict.fromkeys(("KL_grade", "KL_37_grade", *OARSI, "mJSW_mm", "mJSW_37_mm", *JSW), NAN),
+    **dict.fromkeys(("JSW_positions_differ", "Replaced_days", "Died_days", "Last_contact_months"), NAN),
+    **dict.fromkeys(("KL_project", "JSW_project"), "15"),
+    **dict.fromkeys(("Barcode", "JSW_barcode"), ""),
+}
+
+
+def knee(name: str, **by_visit: Mapping[int, Any] | Any) -> list[dict[str, Any]]:
+    """Rows of a knee; a value by month, or the same at all visits."""
+    months = sorted({m for values in by_visit.values() if isinstance(values, dict) for m in values} or {0})
+    return [
+        {"ID": name, "months": month, **BLANK}
+        | {
+            column: values.get(month, BLANK[column]) if isinstance(values, dict) else values
+            for column, values in by_visit.items()
+        }
+        for month in months
+    ]
+
+
+def label(rows: list[dict[str, Any]], **settings: Any) -> Labels:
+    return label_outcome(pd.DataFrame(rows), OutcomeSettings(**settings))
+
+
+def outcome_of(labels: Labels, row: int = 0) -> float | str:
+    """The label of a row, or the first step at which it fell out."""
+    steps = labels.falls_out.iloc[row]
+    return str(steps.idxmax()) if steps.any() else float(labels.table["JSL_Prog"].iloc[row])
+
+
+@pytest.mark.parametrize(
+    ("values", "settings", "expected"),
+    [
+        ({"mJSW_mm": {0: 3.9, 48: 3.2}}, {}, 1),  # 0.7 to the thousandth, whatever floats say
+        ({"mJSW_mm": {0: 3.9, 48: 3.201}}, {}, 0),
+        ({"mJSW_mm": {0: 3.9, 24: 3.2}}, {}, "no mJSW at follow-up"),
+        ({"mJSW_mm": {0: 3.9, 24: 3.2}}, {"followup_months": 24}, 1),
+        ({"mJSW_mm": {0: 0.6, 48: 0.0}}, {}, "too narrow to progress"),
+        ({"mJSW_mm": {0: 0.9, 48: 0.0}}, {"narrowest_mm": 1}, "less than 1 mm at the film"),
+        ({"JSW_0250_mm": {0: 5.0, 48: 4.4}, "mJSW_mm": {0: 4.0, 48: 1.0}}, {"outcome": "jsl_0250"}, 0),
+        ({"JSW_0250_mm": {0: 5.0, 48: 4.4}}, {"outcome": "jsl_0250", "progression_mm": 0.6}, 1),
+        ({"JSN_medial": {0: 1.0, 48: 1.3}}, {"outcome": "jsn", "progression_grades": 0.3}, 1),
+        ({"JSN_medial": {0: 1.0, 48: 1.3}}, {"outcome": "jsn"}, 0),
+        ({"JSN_medial": {0: 3.0, 48: 3.0}}, {"outcome": "jsn"}, "too high to progress"),
+        ({"KL_grade": {0: 2, 48: 3}}, {"outcome": "kl"}, 1),
+        ({"KL_grade": {0: 4, 48: 4}}, {"outcome": "kl"}, "too high to progress"),
+        ({"KL_grade": {0: 1, 48: 2}}, {"outcome": "incident"}, 1),
+        ({"KL_grade": {0: 0, 48: 1}}, {"outcome": "incident"}, 0),
+        ({"KL_grade": {0: 2, 48: 3}}, {"outcome": "incident"}, "KL 2 or above at the film"),
+    ],
+)
+def test_a_knee_has_the_outcome_that_its_readings_say(
+    values: dict[str, Any], settings: dict[str, Any], expected: float | str
+) -> None:
+    assert outcome_of(label(knee("1000001_1", **values), **settings)) == expected
+
+
+def test_widths_of_two_projects_are_not_compared_but_those_of_project_37_are() -> None:
+    apart = {"mJSW_mm": {24: 4.0, 72: 3.0}, "JSW_project": {24: "15", 72: "37"}}
+    assert outcome_of(label(knee("1000001_1", **apart))) == "read by different projects"
+    again = {"mJSW_37_mm": {24: 3.5, 72: 3.0}}
+    assert outcome_of(label(knee("1000001_1", **apart, **again))) == 0
+
+
+def test_widths_that_were_read_on_another_film_than_the_one_used_are_no_outcome() -> None:
+    widths = {"mJSW_mm": {0: 4.0, 48: 3.0}}
+    film = {"Barcode": {0: "10000001", 48: "10000002"}}
+    assert outcome_of(label(knee("1000001_1", **widths, **film, JSW_barcode={0: "10000001"}))) == 1
+    other = label(knee("1000001_1", **widths, **film, JSW_barcode={0: "10000009"}))
+    assert outcome_of(other) == "widths read on another film"
+    later = label(knee("1000001_1", **widths, **film, JSW_barcode={48: "10000009"}))
+    assert outcome_of(later) == "follow-up read on another film"
+    grades = {"KL_grade": {0: 2, 48: 3}, "JSW_barcode": {0: "10000009"}}
+    assert outcome_of(label(knee("1000001_1", **grades, **film), outcome="kl")) == 1
+
+
+@pytest.mark.parametrize(
+    ("replaced", "expected"),
+    [("excluded", "replaced before follow-up"), ("progressed", 1), ("competing", 0)],
+)
+def test_a_knee_replaced_before_follow_up_is_what_the_setting_says(
+    replaced: str, expected: float | str
+) -> None:
+    rows = knee("1000001_1", mJSW_mm={0: 4.0, 48: 2.0}, Replaced_days=1000)
+    assert outcome_of(label(rows, replaced=replaced)) == expected
+
+
+def test_inclusion_rules_hold_only_where_they_are_set() -> None:
+    rows = knee("1000001_1", mJSW_mm={0: 4.0, 48: 3.0}, JSW_positions_differ=1, JSN_lateral=2, JSN_medial=1)
+    assert outcome_of(label(rows)) == 1
+    assert outcome_of(label(rows, positions="consistent")) == "positioning differs between visits"
+    assert outcome_of(label(rows, lateral="excluded")) == "lateral disease"
+
+
+@pytest.mark.parametrize(
+    ("values", "event", "months", "expected"),
+    [
+        ({"Replaced_days": 30 * DAYS, "Last_contact_months": 96}, 1, 30, 1),
+        ({"Replaced_days": 60 * DAYS, "Last_contact_months": 96}, 1, 60, 0),  # after the 48 months
+        ({"Died_days": 30 * DAYS, "Last_contact_months": 24}, 2, 30, 0),  # it was not replaced by then
+        ({"Replaced_days": 20 * DAYS, "Died_days": 30 * DAYS}, 1, 20, 1),
+        ({"Last_contact_months": 48}, 0, 48, 0),
+        ({"Last_contact_months": 36}, 0, 36, "followed for less than 48 months"),
+        ({"Last_contact_months": 0}, NAN, NAN, "not followed after the film"),
+        ({"Replaced_days": 0}, NAN, NAN, "day of replacement unknown"),
+        ({"Replaced_days": 900, "Died_days": 800}, NAN, NAN, "replaced after death"),
+    ],
+)
+def test_time_to_replacement_ends_with_it_with_death_or_with_the_last_contact(
+    values: dict[str, float], event: float, months: float, expected: float | str
+) -> None:
+    labels = label(knee("1000001_1", **values), outcome="replacement")
+    assert labels.table["Event"].iloc[0] == pytest.approx(event, nan_ok=True)
+    assert labels.table["Event_months"].iloc[0] == pytest.approx(months, nan_ok=True)
+    assert outcome_of(labels) == expected
+
+
+def test_every_visit_is_a_baseline_of_its_own() -> None:
+    rows = knee("1000001_1", mJSW_mm={0: 5.0, 24: 4.5, 48: 4.2, 72: 3.0}, Replaced_days=80 * DAYS)
+    rows += knee("1000001_2", mJSW_mm={24: 4.0, 72: 3.9})
+    labels = label(rows)
+    assert [outcome_of(labels, row) for row in range(6)] == [
+        *(1, 1, "replaced before follow-up", "replaced before follow-up"),
+        *(0, "no mJSW at follow-up"),
+    ]
+    times = label(rows, outcome="replacement").table["Event_months"]
+    assert times[:4].tolist() == pytest.approx([80, 56, 32, 8])
+
+
+@pytest.mark.parametrize("replaced", ["excluded", "progressed", "competing"])
+def test_labels_of_many_knees_are_those_of_a_reckoning_row_by_row(replaced: str) -> None:
+    rng = np.random.default_rng(7)
+    rows = []
+    for number in range(200):
+        gone = float(rng.integers(1, 3500)) if rng.random() < 0.2 else NAN
+        for month in VISITS:
+            if rng.random() < 0.8:
+                width = round(float(rng.uniform(0.3, 5)), 2) if rng.random() < 0.9 else NAN
+                row = {"ID": f"{1000001 + number}_1", "months": month, **BLANK}
+                rows.append(row | {"mJSW_mm": width, "Replaced_days": gone})
+    labels = label(rows, replaced=replaced)
+    width_at = {(row["ID"], row["months"]): row["mJSW_mm"] for row in rows}
+    for place, row in enumerate(rows):
+        start = row["mJSW_mm"]
+        end = width_at.get((row["ID"], row["months"] + 48), NAN)
+        days = row["months"] * DAYS
+        if (row["Replaced_days"] <= days and days > 0) or math.isnan(start) or start < 0.7:
+            expected = NAN
+        elif row["Replaced_days"] < days + 48 * DAYS:
+            expected = {"excluded": NAN, "progressed": 1.0, "competing": 0.0}[replaced]
+        else:
+            expected = NAN if math.isnan(end) else float(round(start - end, 3) >= 0.7)
+        assert labels.table["JSL_Prog"].iloc[place] == pytest.approx(expected, nan_ok=True)
+    assert labels.falls_out.any(axis=1).eq(labels.table["JSL_Prog"].isna()).all()
+
+
+def test_every_outcome_has_words_that_name_amount_and_months() -> None:
+    assert describe_outcome("jsl", 0.7, 48) == (
+        "a loss of at least 0.7 mm of least medial joint space width over 48 months"
+    )
+    assert describe_outcome("replacement", NAN, 96) == "replacement of the knee within 96 months"
