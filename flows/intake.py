@@ -7,7 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from pydantic import BaseModel, ConfigDict
 
-from flows.orchestration.joints import prepare_joints, resize_joints
+from flows.orchestration.joints import measure_joints, prepare_joints, resize_joints
 from flows.orchestration.results_outbox import describe_delivery, send_results
 from flows.orchestration.retrain_trigger import trigger_retraining
 from flows.orchestration.task_runners import TASK_RUNNER
@@ -120,5 +120,6 @@ def _score_unlabelled(
         return None
     pack_settings = settings.pack.model_copy(update={"size": size_of(champion.model, store)})
     resized = resize_joints(cropped, pack_settings.size, settings, placement)
-    dataset = pack(gathered.joints, resized, table, pack_settings, placement)
+    measured = measure_joints(cropped, settings, placement)
+    dataset = pack(gathered.joints, resized, measured, table, pack_settings, placement)
     return predict(champion.model, dataset, placement)

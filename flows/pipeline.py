@@ -70,6 +70,8 @@ def publish_run(
         settings.without_locations(),
         placement,
         decision=decision.model_dump(mode="json") if decision else None,
+        measured=prepared.measured,
+        cohort=prepared.cohort,
         origins=[(each.name, each.value, each.source, each.instead_of) for each in list_origins(settings)],
     )
     return publish(prepared.dataset, models, prepared.gathered, figures, papers, settings, placement)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.orchestration.begin_run import begin_run
 from flows.orchestration.idle_workers import prepare_on_idle_workers
-from flows.orchestration.joints import prepare_joints, resize_joints
+from flows.orchestration.joints import measure_joints, prepare_joints, resize_joints
 from flows.orchestration.task_runners import TASK_RUNNER
 from jsl_core.cohort import assign_with_frozen_test, read_cohort
 from jsl_core.cohort.columns import SPLIT_BY_KNEE
@@ -39,6 +39,8 @@ class PreparedDataset(BaseModel):
     converted: list[Artifact] = []
     split: list[Artifact] = []
     cropped: list[Artifact] = []
+    measured: list[Artifact] = []
+    cohort: Artifact | None = None
     gathered: Gathered | None = None
 
 
@@ -68,12 +70,19 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
     prepare_on_idle_workers(buckets, settings, placement)
     converted, halves, cropped = prepare_joints(buckets, settings, placement)
     resized = resize_joints(cropped, settings.pack.size, settings, placement)
+    measured = measure_joints(cropped, settings, placement)
     gathered = gather(converted, halves, cropped, placement)
     show_preparation({"convert": converted, "split": halves, "crop": cropped}, gathered, placement)
     _stop_if_too_many_failed(gathered, settings, placement)
-    dataset = pack(gathered.joints, resized, cohort, settings.pack, placement)
+    dataset = pack(gathered.joints, resized, measured, cohort, settings.pack, placement)
     return PreparedDataset(
-        dataset=dataset, converted=converted, split=halves, cropped=cropped, gathered=gathered
+        dataset=dataset,
+        converted=converted,
+        split=halves,
+        cropped=cropped,
+        measured=measured,
+        cohort=cohort,
+        gathered=gathered,
     )
 
 

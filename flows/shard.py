@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.orchestration.joints import prepare_joints, resize_joints
+from flows.orchestration.joints import measure_joints, prepare_joints, resize_joints
 from flows.orchestration.task_runners import TASK_RUNNER
 from jsl_core.config import PipelineSettings
 from jsl_core.storage import Artifact
@@ -28,4 +28,5 @@ def shard(buckets: Artifact, settings: PipelineSettings) -> int:
     fetch_scans(own_buckets, settings, placement)
     _, _, cropped = prepare_joints(own_buckets, settings, placement)
     resize_joints(cropped, settings.pack.size, settings, placement)
+    measure_joints(cropped, settings, placement)
     return len(own_buckets)

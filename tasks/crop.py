@@ -20,7 +20,7 @@ __all__ = ["crop"]
 _BATCH = 16
 _FROM_KNEE = (
     *("file", "ID", "participant", "side", "side_from", "polarity_from", "joints_seen", "note"),
-    "spacing_mm",
+    *("spacing_mm", "spacing_from"),
 )
 
 
@@ -59,7 +59,7 @@ def _joint(
     x1, y1, x2, y2 = joint.box
     return [
         {key: knee[key] for key in _FROM_KNEE}
-        | {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "score": joint.score}
+        | {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "score": joint.score, "length": joint.length}
         | {"padded": joint.padded, "ambiguous": joint.ambiguous}
         | {"png": store.put(encode_png(joint.pixels), f"{encode_name(knee['ID'])}.png").model_dump()}
     ]

@@ -15,6 +15,7 @@ from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging import Image
 from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact, put_tree
+from jsl_core.width.join import add_measured
 from tasks.caching import Placement, stage
 from tasks.cohort import read_run_cohort
 from tasks.fit import Fitted
@@ -32,11 +33,17 @@ def list_images(paths: Sequence[str], placement: Placement) -> Artifact:
 
 @stage("pack", version=2)
 def pack(
-    joints: Artifact, fitted: list[Artifact], cohort: Artifact, settings: PackSettings, placement: Placement
+    joints: Artifact,
+    fitted: list[Artifact],
+    measured: list[Artifact],
+    cohort: Artifact,
+    settings: PackSettings,
+    placement: Placement,
 ) -> Artifact:
     """The packed dataset of all joints that have a row in the cohort table, as a tree.
 
-    `joints` tells whose each is, `fitted` has the buckets' arrays at the settings' size.
+    `joints` tells whose each is, `fitted` has the buckets' arrays at the settings' size,
+    `measured` their widths where joints were measured.
     """
     store = placement.open()
     rows = read_rows(store, [joints])
@@ -61,6 +68,8 @@ def pack(
 
     with tempfile.TemporaryDirectory() as folder:
         table = read_cohort(store.fetch(cohort, Path(folder, "cohort", cohort.name)))
+        if measured:
+            table = add_measured(table, read_rows(store, measured), rows)
         pack_joints(crops(), table, settings, Path(folder, "dataset"), spacing)
         return put_tree(store, Path(folder, "dataset"), "dataset.json")
 

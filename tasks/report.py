@@ -42,13 +42,17 @@ def report(
     placement: Placement,
     decision: dict[str, Any] | None = None,
     origins: list[tuple[str, str, str, str]] | None = None,
+    measured: list[Artifact] | None = None,
+    cohort: Artifact | None = None,
 ) -> Artifact:
     """The page of one run with checklists and model cards, as a tree.
 
     `films` and `halves` are the tables of the convert and the split stage.
+    `measured` are the tables of widths where joints were measured, `cohort` the table, for readers' widths.
     `origins` says where the settings that are not at their defaults came from.
     """
     from jsl_core.evaluation.report.papers import write_papers
+    from jsl_core.width.table import format_widths
 
     store = placement.open()
     progress = Progress("report", 1)
@@ -79,9 +83,13 @@ def report(
         lineage=list(_lineage(dataset, models, figures, films, halves, gathered)),
         decision=decision,
         origins=origins or [],
+        widths=pd.DataFrame(read_rows(store, measured or [])),
+        readings=_readings(store, cohort) if measured and cohort else None,
     )
     with tempfile.TemporaryDirectory() as folder:
         write_papers(content, Path(folder))
+        if measured:
+            Path(folder, "widths.csv").write_bytes(format_widths(content.widths))
         progress.step()
         return put_tree(store, Path(folder), "report.json")
 
@@ -117,6 +125,14 @@ def _rejected(store: Store, dataset: Artifact, gathered: Gathered | None) -> pd.
     """The scans and knees that fell out on the way, and the rows and joints that found no partner."""
     tables = [tree_files(store, dataset)["rejected.csv"], *([gathered.rejected] if gathered else [])]
     return pd.concat([read_csv(io.BytesIO(store.get(table))) for table in tables])
+
+
+def _readings(store: Store, cohort: Artifact) -> pd.DataFrame | None:
+    """What readers measured, where the cohort's table has it."""
+    from jsl_core.width.readings import readings_of_cohort
+
+    with tempfile.TemporaryDirectory() as folder:
+        return readings_of_cohort(store.fetch(cohort, Path(folder, cohort.name)))
 
 
 def _films(store: Store, tables: list[Artifact]) -> pd.DataFrame:

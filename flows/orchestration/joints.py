@@ -4,14 +4,16 @@ from prefect import unmapped
 
 from flows.orchestration.task_runners import use_dask_cluster
 from jsl_core.config import PipelineSettings
+from jsl_core.review.corrections import load_corrections
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.convert import convert
 from tasks.crop import crop
 from tasks.fit import fit
+from tasks.measure import measure
 from tasks.split import split
 
-__all__ = ["prepare_joints", "resize_joints"]
+__all__ = ["measure_joints", "prepare_joints", "resize_joints"]
 
 
 def prepare_joints(
@@ -29,9 +31,13 @@ def prepare_joints(
     Returns:
         The tables of the convert, split and crop stage, each with one table a bucket, in the buckets' order.
     """
+    corrections = load_corrections(settings.corrections, placement.open())
+    files = [[scan.name for scan in bucket] for bucket in buckets]
+    turned = [corrections.for_convert(names) for names in files]
+    seen_otherwise = [corrections.for_split(names) for names in files]
     with use_dask_cluster(settings):
-        converted = convert.map(buckets, unmapped(settings.convert), unmapped(placement))
-        halves = split.map(converted, unmapped(settings.split), unmapped(placement))
+        converted = convert.map(buckets, unmapped(settings.convert), unmapped(placement), turned)
+        halves = split.map(converted, unmapped(settings.split), unmapped(placement), seen_otherwise)
         cropped = crop.map(halves, unmapped(settings.crop), unmapped(placement))
         return converted.result(), halves.result(), cropped.result()
 
@@ -52,3 +58,22 @@ def resize_joints(
     """
     with use_dask_cluster(settings):
         return fit.map(cropped, unmapped(size), unmapped(placement)).result()
+
+
+def measure_joints(
+    cropped: list[Artifact], settings: PipelineSettings, placement: Placement
+) -> list[Artifact]:
+    """Measure joint spaces where the settings ask for it; call it within a flow.
+
+    Args:
+        cropped: Tables of the crop stage, one a bucket.
+        settings: Whether joints are measured, and whether a Dask cluster does it.
+        placement: Where results lie.
+
+    Returns:
+        A table of widths a bucket; none where they are not asked for.
+    """
+    if not settings.measures_widths:
+        return []
+    with use_dask_cluster(settings):
+        return measure.map(cropped, unmapped(settings.measure), unmapped(placement)).result()

@@ -13,7 +13,7 @@ from jsl_core.config.oai import OaiSettings
 from jsl_core.config.pack import PackSettings
 from jsl_core.config.phantom import PhantomSettings
 from jsl_core.config.pipeline import PipelineSettings
-from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
+from jsl_core.config.prepare import ConvertSettings, CropSettings, MeasureSettings, SplitSettings
 from jsl_core.config.preset_choice import (
     Origin,
     PresetChoice,
@@ -31,6 +31,7 @@ from jsl_core.config.training import Regime, RegimeSettings, TrainingSettings
 __all__ = [
     "ConvertSettings",
     "CropSettings",
+    "MeasureSettings",
     "DetectorTrainSettings",
     "EvaluateSettings",
     "Lab",

@@ -5,7 +5,7 @@ from pydantic import Field
 from jsl_core.config.base import RUN_NAME, Location, Place, Settings, marked_fields
 from jsl_core.config.evaluate import EvaluateSettings
 from jsl_core.config.pack import PackSettings
-from jsl_core.config.prepare import ConvertSettings, CropSettings, SplitSettings
+from jsl_core.config.prepare import ConvertSettings, CropSettings, MeasureSettings, SplitSettings
 from jsl_core.config.sources import Sources
 from jsl_core.config.training import TrainingSettings
 
@@ -90,10 +90,16 @@ class PipelineSettings(Settings):
     convert: ConvertSettings = ConvertSettings()
     split: SplitSettings = SplitSettings()
     crop: CropSettings = CropSettings()
+    measure: MeasureSettings = MeasureSettings()
     pack: PackSettings = PackSettings()
     training: TrainingSettings = TrainingSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     sources: Sources = Sources()
+
+    @property
+    def measures_widths(self) -> bool:
+        """Whether joints are measured: where it is asked for, or a model takes widths as risk factors."""
+        return bool(self.scans) and (self.measure.widths or self.training.factors == "measured")
 
     def without_locations(self) -> "PipelineSettings":
         """The settings that results depend on: paths, addresses and workers are set to their defaults."""

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from jsl_core.config.base import InputFile, Settings
 
-__all__ = ["ConvertSettings", "CropSettings", "SplitSettings"]
+__all__ = ["ConvertSettings", "CropSettings", "MeasureSettings", "SplitSettings"]
 
 
 class ConvertSettings(Settings):
@@ -75,4 +75,15 @@ class CropSettings(Settings):
     )
     weights: InputFile = Field(
         "", title="Darknet weights", description="Your own detector's .weights; empty for the shipped one."
+    )
+
+
+class MeasureSettings(Settings):
+    """Joint to joint space widths."""
+
+    widths: bool = Field(
+        False,
+        title="Measure joint space",
+        description="Measure each joint's space, for the report, and for models with factors = measured, which "
+        "turn it on. A sixth of a second a knee.",
     )

@@ -5,7 +5,7 @@ from typing import get_args
 from jsl_core.config.evaluate import EvaluateSettings
 from jsl_core.config.pack import PackSettings
 from jsl_core.config.pipeline import PipelineSettings
-from jsl_core.config.prepare import CropSettings, SplitSettings
+from jsl_core.config.prepare import CropSettings, MeasureSettings, SplitSettings
 from jsl_core.config.sources import Preset, Sources
 from jsl_core.config.training_presets import training_preset
 
@@ -27,7 +27,12 @@ def pipeline_preset(name: Preset) -> PipelineSettings:
         pack = PackSettings(size=144)  # as many pixels a plateau as the weights learned from
         look = EvaluateSettings(saliency="integrated")
         return PipelineSettings(
-            name="demo", pack=pack, training=training_preset(name), evaluate=look, sources=sources
+            name="demo",
+            measure=MeasureSettings(widths=True),
+            pack=pack,
+            training=training_preset(name),
+            evaluate=look,
+            sources=sources,
         )
     if name in ("best", "kl"):
         return PipelineSettings(name=name, training=training_preset(name), sources=sources)

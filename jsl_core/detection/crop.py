@@ -28,6 +28,7 @@ class Joint:
         pixels: The crop, uint8 H×W.
         box: (x1, y1, x2, y2) in pixels of the image, within it.
         score: The detection's, 0…1.
+        length: Longer side of the detection in pixels of the image, whatever the crop's shape.
         padded: The crop was wider than the image and mirrors its edge there.
         ambiguous: Another box was nearly as likely to be the joint.
     """
@@ -35,6 +36,7 @@ class Joint:
     pixels: NDArray[np.uint8]
     box: Box
     score: float
+    length: float
     padded: bool
     ambiguous: bool
 
@@ -114,7 +116,8 @@ def crop_at(
     rows, columns = _mirror_indices(y1, y2, height), _mirror_indices(x1, x2, width)
     clipped = max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(width)), min(box[3], float(height))
     pixels = np.ascontiguousarray(image[np.ix_(rows, columns)])
-    return Joint(pixels, clipped, detection.score, padded, ambiguous)
+    length = max(detection.x2 - detection.x1, detection.y2 - detection.y1)
+    return Joint(pixels, clipped, detection.score, length, padded, ambiguous)
 
 
 def _crop_box(

@@ -10,7 +10,7 @@ __all__ = ["HowSplit", "KneeRecord", "Laterality", "PolarityFrom", "ScanRecord",
 
 Laterality = Literal["R", "L", "B", ""]
 HowSplit = Literal["valley", "between", "half", "single"]
-SideFrom = Literal["tag", "position", "anatomy", "name", ""]
+SideFrom = Literal["tag", "position", "anatomy", "name", "review", ""]
 PolarityFrom = Literal["header", "picture", ""]
 
 _KNEES = {"R": "right", "L": "left", "B": "bilateral"}
@@ -84,9 +84,10 @@ class ScanRecord(BaseModel):
 class KneeRecord(BaseModel):
     """One knee of a film: side 1 is right, 2 left; the box is (x1, y1, x2, y2) in the film's pixels.
 
-    `side_from` tells what the side was taken from: a tag, the place on a conventional film, or the anatomy.
+    `side_from` tells what the side was taken from: a tag, the place on a conventional film, the anatomy, or a
+    reviewer.
     `polarity_from`, `joints_seen` and `note` are the film's. `spacing_mm` is one number, and None too where a
-    film's pixels are not square.
+    film's pixels are not square; `spacing_from` is the film's `spacing_source`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -101,6 +102,7 @@ class KneeRecord(BaseModel):
     y2: int
     how: HowSplit
     spacing_mm: float | None
+    spacing_from: str = ""
     side_from: SideFrom = ""
     polarity_from: PolarityFrom = ""
     joints_seen: int | None = None

@@ -12,7 +12,15 @@ from jsl_core.imaging.leg_valley import find_leg_valley
 from jsl_core.imaging.look import FilmLook, SeenJoint
 from jsl_core.imaging.records import HowSplit, KneeRecord, ScanRecord, SideFrom
 
-__all__ = ["FilmKnee", "Side", "find_knees", "side_of_single", "split_image", "to_conventional"]
+__all__ = [
+    "FilmKnee",
+    "Side",
+    "find_knees",
+    "record_knee",
+    "side_of_single",
+    "split_image",
+    "to_conventional",
+]
 
 Side = Literal[1, 2]
 _RIGHT: Side = 1
@@ -62,7 +70,7 @@ def split_image(
         knees = _cut(width, width // 2, "half", "position")
     else:
         knees = find_knees(conventional, scan)
-    return [(_record(scan, knee, image.shape), conventional[:, slice(*knee.columns)]) for knee in knees]
+    return [(record_knee(scan, knee, image.shape), conventional[:, slice(*knee.columns)]) for knee in knees]
 
 
 def to_conventional(image: npt.NDArray, scan: ScanRecord) -> npt.NDArray:
@@ -245,7 +253,8 @@ def _cut(
     ]
 
 
-def _record(scan: ScanRecord, knee: FilmKnee, size: tuple[int, ...]) -> KneeRecord:
+def record_knee(scan: ScanRecord, knee: FilmKnee, size: tuple[int, ...]) -> KneeRecord:
+    """Make the record of a knee of a film of a height and width."""
     height, width = size
     first, last = knee.columns
     x1, x2 = (width - last, width - first) if scan.flipped else (first, last)
@@ -264,6 +273,7 @@ def _record(scan: ScanRecord, knee: FilmKnee, size: tuple[int, ...]) -> KneeReco
         y2=height,
         how=knee.how,
         spacing_mm=_square(scan.spacing_mm),
+        spacing_from=scan.spacing_source,
     )
 
 

@@ -165,6 +165,7 @@ def _study_rows(settings: PhantomSettings, index: int) -> list[dict[str, Any]]:
             "Knee_Injury": knee.injury,
             "Alignment_degree": knee.alignment,
             "BL_KL_grade": knee.kl,
+            "BL_mJSW_mm": round(knee.mjsw_medial, 3),
             "JSL_Prog": label,
         }
         rows.append({name: None if name in missing else value for name, value in study.items()})

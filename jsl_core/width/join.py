@@ -1,6 +1,7 @@
 """Joint space widths joined to a cohort's table, so that models of progression take them as risk factors."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,10 +10,11 @@ from jsl_core.cohort import read_cohort
 from jsl_core.cohort.columns import WIDTHS
 from jsl_core.cohort.persons import normalise_knee
 from jsl_core.errors import BadTable
+from jsl_core.scans.rows import Row
 from jsl_core.system.files import write_atomically
 from jsl_core.system.spreadsheet import format_csv
 
-__all__ = ["join_widths", "write_joined"]
+__all__ = ["add_measured", "join_widths", "write_joined"]
 
 
 def join_widths(cohort: pd.DataFrame, widths: pd.DataFrame) -> pd.DataFrame:
@@ -35,6 +37,31 @@ def join_widths(cohort: pd.DataFrame, widths: pd.DataFrame) -> pd.DataFrame:
             "tell their spacing"
         )
     return joined
+
+
+def add_measured(cohort: pd.DataFrame, measured: Sequence[Row], joints: Sequence[Row]) -> pd.DataFrame:
+    """Add least widths in mm as a run measured them; those that the table itself gives stay.
+
+    Args:
+        cohort: From `read_cohort`.
+        measured: Rows of the measure stage, of which a knee may have several, from several films.
+        joints: Rows of the joints that are packed, one a knee: the film whose widths count.
+    """
+    films = {(row["file"], row["ID"]) for row in joints}
+    found = {
+        normalise_knee(row["ID"]): row
+        for row in measured
+        if not row.get("reason") and (row["file"], row["ID"]) in films
+    }
+    widths = {
+        name: cohort["ID"].map({knee: row.get(name.lower()) for knee, row in found.items()})
+        for name in WIDTHS
+    }
+    columns = {
+        name: (cohort[name].fillna(width) if name in cohort else width).astype(float).round(3)
+        for name, width in widths.items()
+    }
+    return cohort.assign(**columns)
 
 
 def write_joined(cohort: Path, widths: pd.DataFrame, file: Path) -> int:

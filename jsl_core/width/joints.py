@@ -25,7 +25,7 @@ from jsl_core.imaging.polarity import negative_of
 from jsl_core.imaging.split import find_knees, to_conventional
 from jsl_core.imaging.stages import read_film
 
-__all__ = ["FilmJoint", "joints_of_file"]
+__all__ = ["FIELD", "FilmJoint", "joints_of_file"]
 
 _SQUARE = 0.8  # shorter over longer side from which on a picture may be a joint's crop
 _FILLS = 0.62  # of a picture's width and height that the box of a joint has where the picture is its crop
@@ -33,7 +33,7 @@ _SMALLEST = 128  # pixels of a crop's longer side
 _TINY = 256  # pixels: in a square picture no larger, a whole leg's joint would be too small to be measured
 _SMALL = 640  # pixels: a square picture no larger in which no joint is found is taken for a crop, too
 _MIRROR_IMAGE = 0.01  # probability of the named side, below which a picture is a mirror image
-_FIELD = 0.86  # of a joint box: 1.25 plateaus of 1.45
+FIELD = 0.86  # of a joint box: 1.25 plateaus of 1.45
 _DARK = -1.0  # log-odds below which a crop is taken for a negative
 _UPRIGHT = -3.0  # log-odds below which a crop stands on its head: -0.2 at worst on 6,604 crops
 _WHOLE = 0.5  # score from which on two joints of a picture are two knees
@@ -136,7 +136,7 @@ def _cut_joints(film: Grey, scan: ScanRecord, knees: Sequence[PictureKnee]) -> l
 def _tighten(joint: Detection) -> Detection:
     """A joint's box as tight as the crops from which the margins' usual shape was learned."""
     x, y = (joint.x1 + joint.x2) / 2, (joint.y1 + joint.y2) / 2
-    across, down = (joint.x2 - joint.x1) * _FIELD / 2, (joint.y2 - joint.y1) * _FIELD / 2
+    across, down = (joint.x2 - joint.x1) * FIELD / 2, (joint.y2 - joint.y1) * FIELD / 2
     return Detection(x - across, y - down, x + across, y + down, joint.score)
 
 

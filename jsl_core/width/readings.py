@@ -19,7 +19,13 @@ from jsl_core.errors import BadTable
 from jsl_core.system.spreadsheet import read_csv
 from jsl_core.width.agreement import agree, standardised_response_mean
 
-__all__ = ["compare_changes", "compare_widths", "read_readings"]
+__all__ = [
+    "compare_changes",
+    "compare_widths",
+    "pair_with_readings",
+    "read_readings",
+    "readings_of_cohort",
+]
 
 Array = NDArray[np.float64]
 
@@ -54,6 +60,23 @@ def read_readings(file: Path) -> pd.DataFrame:
         raise BadTable(
             f"{file}: has no columns ID and {_BASELINE}; give the table of jsl oai, or kxr_qjsw_duryea00.txt"
         )
+    return _readings_of(table, file)
+
+
+def readings_of_cohort(file: Path) -> pd.DataFrame | None:
+    """What readers measured, where a cohort's table has it as `jsl oai` writes it; None where it has not.
+
+    Raises:
+        BadTable: Where it has a knee twice.
+    """
+    try:
+        table = read_csv(file)
+    except (OSError, ValueError):  # a workbook, or in another dialect: not one that jsl oai wrote
+        return None
+    return _readings_of(table, file) if {"ID", _BASELINE} <= set(table.columns) else None
+
+
+def _readings_of(table: pd.DataFrame, file: Path) -> pd.DataFrame:
     table = table[table["ID"].notna()]
     names = {"baseline": _BASELINE, "followup": _FOLLOWUP, "grade": GRADE}
     columns = {
@@ -91,14 +114,23 @@ def compare_widths(widths: pd.DataFrame, readings: pd.DataFrame) -> pd.DataFrame
     Raises:
         BadTable: Where fewer than three knees have both.
     """
+    pairs = _pairs(_medial_by_knee(widths), readings["baseline"], readings["grade"])
+    return pd.DataFrame([row for row, _, _ in pairs])
+
+
+def pair_with_readings(widths: pd.DataFrame, readings: pd.DataFrame) -> tuple[Array, Array]:
+    """The least medial widths in mm, measured and read, of the knees that have both; as `compare_widths`."""
+    _, one, other = next(_pairs(_medial_by_knee(widths), readings["baseline"], readings["grade"]))
+    return one, other
+
+
+def _medial_by_knee(widths: pd.DataFrame) -> pd.Series:
     knees = widths[widths["ID"].notna()]
     measured = pd.Series(
         pd.to_numeric(knees["mjsw_medial_mm"], errors="coerce").to_numpy(float),
         index=knees["ID"].map(normalise_knee),
     )
-    measured = measured[measured.notna() & ~measured.index.duplicated()]
-    pairs = _pairs(measured, readings["baseline"], readings["grade"])
-    return pd.DataFrame([row for row, _, _ in pairs])
+    return measured[measured.notna() & ~measured.index.duplicated()]
 
 
 def compare_changes(labels: pd.DataFrame, readings: pd.DataFrame) -> pd.DataFrame:

@@ -107,7 +107,7 @@ def plain(settings: PipelineSettings) -> None:
         fitted = list(pool.map(partial(fit.fn, size=settings.pack.size, placement=place), joints))
     gathered = gather.fn(films, halves, joints, place)
     cohort = place.open().put_file(Path(settings.cohort))
-    pack.fn(gathered.joints, fitted, cohort, settings.pack, place)
+    pack.fn(gathered.joints, fitted, [], cohort, settings.pack, place)
 
 
 def flow(settings: PipelineSettings) -> None:

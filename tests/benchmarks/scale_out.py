@@ -65,7 +65,7 @@ def through(scans: list[Artifact], settings: PipelineSettings) -> tuple[dict[str
     joints = crop.fn(halves, settings.crop, place)
     gathered = gather.fn([films], [halves], [joints], place)
     fitted = fit.fn(joints, settings.pack.size, place)
-    dataset = pack.fn(gathered.joints, [fitted], cohort, settings.pack, place)
+    dataset = pack.fn(gathered.joints, [fitted], [], cohort, settings.pack, place)
     marks.append(time.perf_counter())
     return dict(
         zip(("convert", "split", "crop and pack"), np.diff(marks).tolist(), strict=True)

@@ -26,7 +26,7 @@ from tasks.publish import Published
 pytestmark = pytest.mark.usefixtures("prefect")
 
 STAGES = {
-    *("convert", "split", "crop", "gather", "fit", "pack"),
+    *("convert", "split", "crop", "gather", "fit", "measure", "pack"),
     *("risk-factors", "train", "evaluate", "report", "auc-picture"),
 }
 FAST = {

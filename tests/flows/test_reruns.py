@@ -65,7 +65,7 @@ def test_another_detector_under_the_same_name_crops_again_and_neither_converts_n
     first = prepared(settings)
     replace_weights(folder / "own.safetensors")
     second = prepared(settings)
-    assert ran_anew(settings) == {"crop", "fit", "gather", "pack"}
+    assert ran_anew(settings) == {"crop", "fit", "measure", "gather", "pack"}
     assert first.converted == second.converted
     assert first.dataset != second.dataset
     why = explain_misses(open_store(settings.store), "latest", "crop")

@@ -20,7 +20,7 @@ from jsl_core.phantom.encoding import draw_encoding, stored_values
 from jsl_core.phantom.oai import write_oai_release
 
 SETTINGS = PhantomSettings(patients=6, seed=9, long_side=(420, 520))
-COLUMNS = "ID,Age,Sex,Race,BMI,Knee_Injury,Alignment_degree,BL_KL_grade,JSL_Prog"
+COLUMNS = "ID,Age,Sex,Race,BMI,Knee_Injury,Alignment_degree,BL_KL_grade,BL_mJSW_mm,JSL_Prog"
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -11,8 +11,9 @@ import pytest
 from jsl_core.config import PhantomSettings
 from jsl_core.detection.detector import Detection
 from jsl_core.phantom.cohort import write_phantom
-from jsl_core.width.folder import COLUMNS, MeasureJob, measure_folder
+from jsl_core.width.folder import MeasureJob, measure_folder
 from jsl_core.width.joints import FilmJoint, _is_crop, joints_of_file
+from jsl_core.width.table import COLUMNS
 
 SETTINGS = PhantomSettings(patients=3, seed=5, long_side=(1200, 1300))
 

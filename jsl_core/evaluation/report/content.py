@@ -66,7 +66,8 @@ class ReportContent:
     learning curves (`history.csv`) by model; `films` are the
     accepted ones, as `tabulate_films` takes them; `rejected` has file, ID, reason, sentence; `grades` a few
     joints, uint8 S×S, by KL grade; `joint_space_share` the mean share of saliency inside the joint space by
-    model, where it was measured.
+    model, where it was measured. `widths` are the rows of the measure stage, `readings` what readers measured
+    on the same films, of `read_readings`.
     `decision` is a retraining's decision on its model, as the registry keeps it.
     `lineage` are the steps from the scans to this page: stage, what it made, the start of that's digest.
     `settings` is JSON, `origins` has those that are not at their default: name, value, where it came from and
@@ -88,6 +89,8 @@ class ReportContent:
     grades: Mapping[int, Sequence[Image]] = field(default_factory=dict)
     examples: Sequence[SaliencyExample] = ()
     joint_space_share: Mapping[str, float] = field(default_factory=dict)
+    widths: pd.DataFrame = field(default_factory=pd.DataFrame)
+    readings: pd.DataFrame | None = None
     lineage: Sequence[tuple[str, str, str]] = ()
     decision: Mapping[str, Any] | None = None
     origins: Sequence[tuple[str, str, str, str]] = ()
