@@ -1,6 +1,6 @@
 """Figures of models on a labelled cohort: each alone, all averaged, and every two compared."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,13 @@ from jsl_core.learning.model.ensemble import Ensemble, Member, validation_risks
 from jsl_core.scans.rows import Row, rejection
 from jsl_core.scoring.scores import NOT_FINITE, JointCrop, is_finite
 
-__all__ = ["evaluate_ensemble", "select_split"]
+__all__ = [
+    "count_training_persons",
+    "evaluate_ensemble",
+    "persons_of",
+    "predict_cohort",
+    "select_split",
+]
 
 _BATCH = 64
 
@@ -70,11 +76,7 @@ def evaluate_ensemble(
     Raises:
         BadTable: If a needed risk factor is missing, or no knee can be scored.
     """
-    ensemble.check_factors(cohort, "the cohort table")
-    predictions, rejected = _predict(ensemble, crops, cohort, flip, progress)
-    if not predictions:
-        reason = rejected[0]["sentence"] if rejected else "no joint belongs to a row of the table"
-        raise BadTable(f"no knee of the cohort can be scored ({reason}); check Img_path, or give --scans")
+    predictions, rejected = predict_cohort(ensemble, crops, cohort, flip, progress)
     figures, thresholds = {}, {}
     measured = {name: rows.assign(split="") for name, rows in predictions.items()}
     for name, rows in measured.items():
@@ -83,7 +85,7 @@ def evaluate_ensemble(
         members = [member] if member else list(ensemble.members)
         validation = validation_risks(members)
         figures[name] = evaluate_predictions(rows, thresholds[name], settings, "", validation)
-        figures[name] |= _count_training_persons(members, rows)
+        figures[name] |= count_training_persons(members, rows)
     first = next(iter(predictions.values()))
     summary = {
         "knees": len(first),
@@ -98,14 +100,23 @@ def evaluate_ensemble(
     )
 
 
-def _predict(
+def predict_cohort(
     ensemble: Ensemble,
     crops: Iterable[JointCrop | Row],
     cohort: pd.DataFrame,
     flip: bool | None,
     progress: Callable[[int, int], None],
 ) -> tuple[dict[str, pd.DataFrame], list[Row]]:
-    """The cohort's rows with the predictions of each model, by model, and the rows of rejected knees."""
+    """Predict the knees of a cohort; arguments are those of `evaluate_ensemble`.
+
+    Returns:
+        The cohort's rows with the predictions of each model and, if there are several, of their average, by
+        model; and the rows of rejected knees.
+
+    Raises:
+        BadTable: If a needed risk factor is missing, or no knee can be scored.
+    """
+    ensemble.check_factors(cohort, "the cohort table")
     place = {name: number for number, name in enumerate(cohort["ID"])}
     parts: dict[str, list[pd.DataFrame]] = {}
     rejected: list[Row] = []
@@ -138,20 +149,37 @@ def _predict(
                 predict_batch()
     if batch:
         predict_batch()
+    if not parts:
+        reason = rejected[0]["sentence"] if rejected else "no joint belongs to a row of the table"
+        raise BadTable(f"no knee of the cohort can be scored ({reason}); check Img_path, or give --scans")
     return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}, rejected
 
 
-def _count_training_persons(members: list[Member], rows: pd.DataFrame) -> dict[str, int]:
-    """How many of these knees and participants are of persons that a model was trained on, and chosen on."""
+def count_training_persons(members: Sequence[Member], rows: pd.DataFrame) -> dict[str, int]:
+    """Count the knees and participants who are of persons that models were trained on, and chosen on.
+
+    Args:
+        members: The models.
+        rows: With participant, one a knee.
+
+    Returns:
+        `trained_on`, `chosen_on` (knees), the same with `participants_` before, and `training_known`: whether
+        every model says whom it was trained on.
+    """
     counts = {}
     persons = rows["participant"].map(person_key)
     for split, name in (("train", "trained_on"), ("val", "chosen_on")):
-        knees = {ID for member in members for ID in _knees_of(member, split)}
-        known = {person_key((parse_knee(knee) or (knee, 0))[0]) for knee in knees}
-        counts[name] = int(persons.isin(known).sum())
-        counts[f"participants_{name}"] = int(persons[persons.isin(known)].nunique())
+        known = persons.isin(persons_of(members, split))
+        counts[name] = int(known.sum())
+        counts[f"participants_{name}"] = int(persons[known].nunique())
     return counts | {"training_known": all(len(member.predictions) for member in members)}
 
 
-def _knees_of(member: Member, split: str) -> list[str]:
-    return list(member.predictions.loc[member.predictions["split"] == split, "ID"])
+def persons_of(members: Sequence[Member], *splits: str) -> set[str]:
+    """The `person_key` of everybody of whom models say that a knee was in one of these parts."""
+    knees = {
+        knee
+        for member in members
+        for knee in member.predictions.loc[member.predictions["split"].isin(splits), "ID"]
+    }
+    return {person_key((parse_knee(knee) or (knee, 0))[0]) for knee in knees}

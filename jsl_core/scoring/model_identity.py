@@ -9,7 +9,7 @@ from jsl_core.learning.model.grader_record import RECORD, SHIPPED_GRADER, Grader
 from jsl_core.learning.model.record import BundleRecord
 from jsl_core.pacs.findings import ModelIdentity
 
-__all__ = ["identify_models"]
+__all__ = ["identify_each", "identify_models"]
 
 
 def identify_models(folders: Sequence[Path]) -> ModelIdentity:
@@ -23,6 +23,12 @@ def identify_models(folders: Sequence[Path]) -> ModelIdentity:
     digest = digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
     name = "JSL shipped grader" if digests == [_digest(SHIPPED_GRADER)] else _name(folders)
     return ModelIdentity(name, ", ".join(versions), digest)
+
+
+def identify_each(folders: Sequence[Path]) -> list[ModelIdentity]:
+    """Identify each model of an ensemble, in the order of its members."""
+    every = [model for folder in folders or [SHIPPED_GRADER] for model in model_folders(folder)]
+    return [identify_models([folder]) for folder in every]
 
 
 def _digest(folder: Path) -> str:

@@ -1,7 +1,7 @@
 """`jsl score` and `jsl evaluate`: trained models on plain folders and tables, without a server."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,13 +20,14 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, which the other commands n
     from jsl_core.evaluation.saliency import SaliencyMethod
     from jsl_core.imaging import Pseudonyms
     from jsl_core.learning.model.ensemble import Ensemble
+    from jsl_core.scans.rows import Row
     from jsl_core.scoring.scores import JointCrop
 
-__all__ = ["evaluate", "score"]
+__all__ = ["FIELD", "evaluate", "knees_to_measure", "score"]
 
 Several = Parameter(consume_multiple=True, negative="")
 
-_FIELD = Number(gt=0.3, lte=2)
+FIELD = Number(gt=0.3, lte=2)
 
 
 def score(
@@ -42,7 +43,7 @@ def score(
     pseudonymise: bool = False,
     pseudonym_key: Path | None = None,
     mapping: Path | None = None,
-    field: Annotated[float | None, Parameter(validator=_FIELD)] = None,
+    field: Annotated[float | None, Parameter(validator=FIELD)] = None,
     jobs: int = 0,
     predict: Annotated[PredictSettings, Flat] = PredictSettings(),
     convert: Annotated[ConvertSettings, Nested] = ConvertSettings(),
@@ -131,7 +132,7 @@ def evaluate(
     scans: Path | None = None,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
     predictions: Path | None = None,
-    field: Annotated[float | None, Parameter(validator=_FIELD)] = None,
+    field: Annotated[float | None, Parameter(validator=FIELD)] = None,
     jobs: int = 0,
     predict: Annotated[PredictSettings, Flat] = PredictSettings(),
     settings: Annotated[EvaluateSettings, Flat] = EvaluateSettings(),
@@ -155,7 +156,6 @@ def evaluate(
     """
     from jsl_core.cohort import read_cohort
     from jsl_core.learning.model.ensemble import Ensemble
-    from jsl_core.scoring.crops import crop_settings_for, crops_from_scans, crops_from_table
     from jsl_core.scoring.evaluate import evaluate_ensemble, select_split
     from jsl_core.scoring.text_tables import format_figures
     from jsl_core.system.files import write_atomically
@@ -164,19 +164,7 @@ def evaluate(
     table = read_cohort(cohort, needs=[] if scans else ["Img_path"], any_split=True)
     rows, part = select_split(table, split)
     with Bars() as bars:
-        if scans:
-            view = crop_settings_for(crop, ensemble.field_mm)
-            knees = crops_from_scans(
-                scans,
-                ConvertSettings(),
-                SplitSettings(),
-                view,
-                field=field or ensemble.crop_field,
-                jobs=jobs,
-                progress=bars.callback("films"),
-            )
-        else:
-            knees = crops_from_table(rows, cohort.parent)
+        knees = knees_to_measure(ensemble, rows, cohort.parent, scans, field, crop, jobs, bars)
         flip = None if predict.flip == "auto" else predict.flip == "on"
         figures, prediction_table = evaluate_ensemble(
             ensemble, knees, rows, settings, flip, bars.callback("knees")
@@ -190,6 +178,43 @@ def evaluate(
             content = format_csv(prediction_table, float_format="%.9g")
             file.write(content.encode())
     print(f"{cohort.name}, {part}: {format_figures(figures)}")
+
+
+def knees_to_measure(
+    ensemble: "Ensemble",
+    rows: "pd.DataFrame",
+    folder: Path,
+    scans: Path | None,
+    field: float | None,
+    crop: CropSettings,
+    jobs: int,
+    bars: Bars,
+) -> "Iterator[JointCrop | Row]":
+    """The joint crops of a cohort: cut from films, or the pictures that its table names.
+
+    Args:
+        ensemble: The models, which say how crops are to be cut.
+        rows: Of the cohort table.
+        folder: What `Img_path` is relative to.
+        scans: The films; None for the pictures.
+        field: Side of the crops as a multiple of the joint's box; None for what the models say.
+        crop: How joints are found and cut.
+        jobs: Worker processes.
+        bars: Show how far the films are.
+    """
+    from jsl_core.scoring.crops import crop_settings_for, crops_from_scans, crops_from_table
+
+    if scans is None:
+        return crops_from_table(rows, folder)
+    return crops_from_scans(
+        scans,
+        ConvertSettings(),
+        SplitSettings(),
+        crop_settings_for(crop, ensemble.field_mm),
+        field=field or ensemble.crop_field,
+        jobs=jobs,
+        progress=bars.callback("films"),
+    )
 
 
 def _overlay_writer(

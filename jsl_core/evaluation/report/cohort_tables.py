@@ -16,6 +16,7 @@ __all__ = [
     "tabulate_missing",
     "tabulate_reasons",
     "tabulate_rejected",
+    "tabulate_sample",
 ]
 
 Rows = list[list[str]]
@@ -39,6 +40,19 @@ def tabulate_cohort(table: pd.DataFrame) -> Rows:
     parts = {"All": table} | {_PARTS[split]: table[table["split"] == split] for split in SPLITS}
     rows = [[name, *map(measure, parts.values())] for name, measure in _characteristics(table)]
     return [["", *parts], *(row for row in rows if set(row[1:]) != {DASH})]
+
+
+def tabulate_sample(table: pd.DataFrame) -> Rows:
+    """Tabulate the characteristics of knees that are in no parts, and how many of them lack each."""
+    columns = {"Age, years": "Age", "Women": "Sex", "BMI, kg/m²": "BMI", "Knee injury": "Knee_Injury"}
+    columns |= {"Alignment, °": "Alignment_degree", "Progressed": PROGRESSION}
+    columns |= {f"KL grade {grade}": GRADE for grade in range(5)}
+    rows = [
+        [name, measure(table), f"{table[columns[name]].isna().sum():,}" if columns.get(name) in table else ""]
+        for name, measure in _characteristics(table)
+        if name != "With a label"
+    ]
+    return [["", "All", "Missing"], *(row for row in rows if row[1] != DASH)]
 
 
 def tabulate_lost(table: pd.DataFrame) -> Rows:

@@ -54,15 +54,15 @@ def case_mix_figures(
     if len(own) < _FEWEST:
         return {"reason": f"of the development {len(own)} labelled knees are known, fewer than {_FEWEST}"}
     both = pd.concat([own.assign(validated=False), validated.assign(validated=True)], ignore_index=True)
-    inputs = _inputs(both, with_risk=known, with_grade=target.label != GRADE)
+    inputs = _inputs(both, with_risk=known)
     side = both["validated"].to_numpy(bool)
-    people = both["participant"].astype(str) + np.where(side, " validated", " developed")
+    people = [f"{name} {sample}" for name, sample in zip(both["participant"], side, strict=True)]
     figures = {
         "source": source,
         "n": len(own),
         "participants": int(own["participant"].nunique()),
         "inputs": list(inputs),
-        "membership": membership_auc(inputs.to_numpy(float), side, people.to_numpy()).to_json(),
+        "membership": membership_auc(inputs.to_numpy(float), side, np.array(people)).to_json(),
         "characteristics": {name: _compare(column.to_numpy(float), side) for name, column in inputs.items()},
     }
     return figures | (_predictors(own, validated) if known else {})
@@ -76,23 +76,25 @@ def _labelled(development: pd.DataFrame, target: Target, known: bool) -> pd.Data
     return rows_of_target(stand_in, target)[0].drop(columns=RISK)
 
 
-def _inputs(both: pd.DataFrame, with_risk: bool, with_grade: bool) -> pd.DataFrame:
-    """What the membership model is shown: outcome, risk factors known in both samples, linear predictor."""
+def _inputs(both: pd.DataFrame, with_risk: bool) -> pd.DataFrame:
+    """What the membership model is shown: outcome, factors known in both samples, linear predictor."""
     columns = {_NAMES[PROGRESSION]: both[PROGRESSION]}
-    for factor in (*FACTORS, *([GRADE] if with_grade else [])):
+    for factor in (*FACTORS, GRADE):
         values = both.get(factor, pd.Series(np.nan, both.index))
-        if values.notna().groupby(both["validated"]).mean().min() < _KNOWN:
+        known = [values[both["validated"] == sample].notna().mean() for sample in (False, True)]
+        if min(known) < _KNOWN:
             continue
-        for code in _CODES.get(factor, (None,)):
-            column = values if code is None else (values == code).where(values.notna()).astype(float)
-            columns[_name(factor, code)] = column
+        if factor not in _CODES:
+            columns[_name(factor)] = values
+        for code in _CODES.get(factor, ()):
+            columns[_name(factor, code)] = (values == code).where(values.notna()).astype(float)
     if with_risk:
         columns[_NAMES[RISK]] = pd.Series(log_odds(both[RISK]), both.index)
     return pd.DataFrame(columns)
 
 
-def _name(factor: str, code: int | None) -> str:
-    if factor == "Race" and code is not None:
+def _name(factor: str, code: int = 0) -> str:
+    if factor == "Race":
         return f"race {_RACES[code]}"
     if factor == GRADE:
         return f"KL grade {code}"

@@ -141,7 +141,8 @@ def _groups(positive: Bools, risk: Floats, participant: Any) -> list[Figures]:
 
 def _curve(positive: Bools, risk: Floats, participant: Any, settings: EvaluateSettings) -> Figures:
     """The smooth calibration curve between the 1st and the 99th hundredth of the risks, with its band."""
-    at = np.linspace(*np.quantile(risk, [0.01, 0.99]), 40)
+    low, high = np.quantile(risk, [0.01, 0.99])
+    at = np.linspace(low, high, 40)
 
     def heights(positive: Any, risk: Any) -> dict[str, float]:
         curve = smooth_calibration(positive, risk, at)

@@ -63,5 +63,6 @@ def rows_of_target(predictions: pd.DataFrame, target: Target) -> tuple[pd.DataFr
         outcome, risk = rows[PROGRESSION].astype(float), rows[RISK].to_numpy(float)
         whole = log_odds(risk)[:, None]
         parts = rows[list(SOURCES)].to_numpy(float) if set(SOURCES) <= set(rows) else whole
-    others = [name for name in rows if name in (*GRADE_PROBABILITIES, *SOURCES)]
-    return rows.drop(columns=others).assign(**{PROGRESSION: outcome, RISK: risk}), parts
+    rows = rows.drop(columns=[name for name in rows if name in (*GRADE_PROBABILITIES, *SOURCES)])
+    rows[PROGRESSION], rows[RISK] = outcome, risk
+    return rows, parts
