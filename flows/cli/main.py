@@ -24,10 +24,12 @@ _COMMANDS = (
     "pipeline:demo",
     "pipeline:run",
     "pipeline:train",
+    "pipeline:retrain",
     "check:check",
     "pipeline:phantom",
     "sweep:sweep",
     "scoring:evaluate",
+    "validate:validate",
     "scoring:score",
     "oai:oai",
     "cohort:cohort",
@@ -42,6 +44,7 @@ _COMMANDS = (
     "pacs:send",
     "bench:bench",
     "models:models",
+    "runs:runs",
     "store:lineage",
     "store:why",
     "store:diff",
@@ -91,8 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_FAILED)
     except CycloptsError as error:
         cause = error.__cause__
-        is_value = isinstance(cause, ValidationError)
-        message = describe_validation_error(cause) if is_value else str(error).partition(" Available ")[0]
+        message = str(error).partition(" Available ")[0]
+        if isinstance(cause, ValidationError):
+            message = describe_validation_error(cause)
         print(f"jsl: {message.rstrip('.')}; see jsl {HELP_ALL}", file=sys.stderr)
         sys.exit(_WRONG_USAGE)
     except KeyboardInterrupt:

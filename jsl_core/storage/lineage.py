@@ -1,5 +1,6 @@
 """How an artifact came about: the step that made it, what that was made from, and so on down to the scans."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -119,41 +120,54 @@ class Lineage:
         return Node(artifact, step, part_of, nodes, omitted=len(inputs) - len(nodes))
 
 
-def as_text(node: Node) -> str:
-    """Format the tree as lines, inputs indented."""
-    return "\n".join(_lines(node, ""))
+def as_text(node: Node, with_code: bool = False) -> str:
+    """Format the tree as lines, inputs indented.
+
+    Args:
+        node: Its root.
+        with_code: List the digest of each module of each step, not one digest of all of them.
+    """
+    return "\n".join(_lines(node, "", with_code))
 
 
 def as_mermaid(node: Node) -> str:
     """Format the tree as a mermaid graph, from the scans to the artifact."""
-    lines: dict[str, None] = {}
+    boxes: dict[str, str] = {}
+    arrows: dict[str, None] = {}
 
     def visit(current: Node) -> str:
         name = f"a{current.artifact.sha256[:12]}"
-        lines[f'  {name}["{_label(current.artifact)}"]'] = None
+        boxes.setdefault(name, _label(current.artifact))  # two names of the same bytes are one box
         for source in current.inputs:
-            lines[f"  {visit(source)} -->|{current.step.stage if current.step else ''}| {name}"] = None
+            arrows[f"  {visit(source)} -->|{current.step.stage if current.step else ''}| {name}"] = None
         if current.omitted:
-            lines[f'  {name}more["and {current.omitted} more"] --> {name}'] = None
+            boxes[f"{name}more"] = f"and {current.omitted} more"
+            arrows[f"  {name}more --> {name}"] = None
         return name
 
     visit(node)
-    return "\n".join(["graph LR", *lines])
+    return "\n".join(["graph LR", *(f'  {name}["{label}"]' for name, label in boxes.items()), *arrows])
 
 
-def _lines(node: Node, indent: str) -> Iterator[str]:
+def _lines(node: Node, indent: str, with_code: bool) -> Iterator[str]:
     named = f", named in {_label(node.part_of)}" if node.part_of else ""
     yield indent + _label(node.artifact) + named + (" (see above)" if node.repeated else "")
     if node.step is None:
         return
-    code = ", ".join(f"{name} {digest[:8]}" for name, digest in node.step.code.items())
-    yield f"{indent}  by {node.step.stage} ({code})"
+    yield f"{indent}  by {node.step.stage} ({_describe_code(node.step, with_code)})"
     for line in _settings(node.step.parameters):
         yield f"{indent}  with {line}"
     for source in node.inputs:
-        yield from _lines(source, f"{indent}    ")
+        yield from _lines(source, f"{indent}    ", with_code)
     if node.omitted:
         yield f"{indent}    and {node.omitted} more"
+
+
+def _describe_code(step: Step, with_code: bool) -> str:
+    if with_code:
+        return ", ".join(f"{name} {digest[:8]}" for name, digest in step.code.items())
+    digest = hashlib.sha256(json.dumps(step.code, sort_keys=True).encode()).hexdigest()
+    return f"code {digest[:8]}, {len(step.code)} modules"
 
 
 def _settings(parameters: dict[str, Any]) -> Iterator[str]:

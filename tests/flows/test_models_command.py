@@ -127,7 +127,7 @@ def test_what_is_not_there_is_one_line(
 def test_an_empty_registry_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "results").mkdir()
     assert jsl("models", "list", "--store", str(tmp_path)) == 1
-    assert "no models are registered" in capsys.readouterr().err
+    assert "no run has made a model yet" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
+from flows.cli.options import usual_store
 from jsl_core.errors import JslError
 
 if TYPE_CHECKING:
     from jsl_core.storage.registry import Decision, Registry
 
-__all__ = ["models", "promote", "retire", "rollback", "show", "table"]
+__all__ = ["decision_line", "models", "promote", "retire", "rollback", "show", "table"]
 
 models = App(
     name="models", help="Models: the registry with its champions, and models passed on and taken from others."
@@ -28,25 +29,32 @@ for _name, _path, _help in (  # by path, as they import much; so the list of com
     models.command(f"flows.cli.commands.{_path}", name=_name, help=_help)
 
 
-_STORE = "jsl-home/store"
+_STORE = ""
 
 
 @models.command(name="list")
 def table(store: str = _STORE) -> None:
-    """List the versions of all lines of models; a * marks the champion.
+    """List the versions of all lines of models, a * marks the champion, and the models of runs.
 
     Args:
-        store: Folder, or s3://bucket/prefix.
+        store: Folder, or s3://bucket/prefix. By default that of jsl run, jsl up or jsl demo in this folder.
     """
-    registry = _registry(store)
-    regimes = registry.regimes()
-    if not regimes:
-        raise JslError(f"store {store}: no models are registered; retrain registers them")
-    for regime in regimes:
+    from jsl_core.evaluation.run_list import published_models
+    from jsl_core.storage import open_existing_store
+
+    registry, opened = _registry(store), open_existing_store(usual_store(store))
+    registered: set[tuple[str, str]] = set()
+    for regime in registry.regimes():
         champion = registry.champion(regime)
         for version in registry.versions(regime):
+            registered.add((regime, version.name))
             mark = "*" if version == champion else " "
             print(f"{mark} {regime:<18}{version.name}  {version.registered}")
+    of_runs = [model for model in published_models(opened) if model[:2] not in registered]
+    for regime, version_name, figures, run in of_runs:
+        print(f"  {regime:<18}{version_name}  run {run}" + (f"\n{'':<20}{figures}" if figures else ""))
+    if not registered and not of_runs:
+        raise JslError(f"store {opened.url}: no run has made a model yet; jsl run and jsl retrain do")
 
 
 @models.command
@@ -56,7 +64,7 @@ def show(regime: str, version: str = "", *, store: str = _STORE) -> None:
     Args:
         regime: The line of models, such as jsl-joint.
         version: The start of the version's name.
-        store: Folder, or s3://bucket/prefix.
+        store: Folder, or s3://bucket/prefix; by default as for jsl models list.
     """
     registry = _registry(store)
     chosen = registry.find(regime, version) if version else registry.champion(regime)
@@ -65,7 +73,7 @@ def show(regime: str, version: str = "", *, store: str = _STORE) -> None:
     print(json.dumps(chosen.model_dump(), indent=1))
     for decision in registry.history(regime):
         if chosen.name in (decision.version, decision.over):
-            print(_decision_line(decision))
+            print(decision_line(decision))
 
 
 @models.command
@@ -76,9 +84,9 @@ def promote(regime: str, version: str, *, why: str, store: str = _STORE) -> None
         regime: The line of models, such as jsl-joint.
         version: The start of the version's name.
         why: Goes into the registry.
-        store: Folder, or s3://bucket/prefix.
+        store: Folder, or s3://bucket/prefix; by default as for jsl models list.
     """
-    print(_decision_line(_registry(store).promote(regime, version, {"why": why})))
+    print(decision_line(_registry(store).promote(regime, version, {"why": why})))
 
 
 @models.command
@@ -88,9 +96,9 @@ def rollback(regime: str, *, why: str, store: str = _STORE) -> None:
     Args:
         regime: The line of models, such as jsl-joint.
         why: Goes into the registry.
-        store: Folder, or s3://bucket/prefix.
+        store: Folder, or s3://bucket/prefix; by default as for jsl models list.
     """
-    print(_decision_line(_registry(store).rollback(regime, why)))
+    print(decision_line(_registry(store).rollback(regime, why)))
 
 
 @models.command
@@ -102,7 +110,7 @@ def retire(regime: str, *, cohort: Path, store: str = _STORE) -> None:
     Args:
         regime: The line of models, such as jsl-joint.
         cohort: The table that the next retraining learns from.
-        store: Folder, or s3://bucket/prefix.
+        store: Folder, or s3://bucket/prefix; by default as for jsl models list.
     """
     from jsl_core.cohort import read_cohort
     from jsl_core.evaluation.frozen_part import fresh_participants
@@ -112,7 +120,9 @@ def retire(regime: str, *, cohort: Path, store: str = _STORE) -> None:
     former = registry.frozen_test(regime)
     if former is None:
         raise JslError(f"store {store}: {regime} has no frozen test part yet; the first retraining makes one")
-    fresh = fresh_participants(open_existing_store(store), set(read_cohort(cohort)["participant"]))
+    fresh = fresh_participants(
+        open_existing_store(usual_store(store)), set(read_cohort(cohort)["participant"])
+    )
     registry.freeze_test(regime, fresh)
     print(f"{regime}: {len(fresh)} participants are the test part now, instead of {len(former)}")
 
@@ -121,10 +131,11 @@ def _registry(store: str) -> "Registry":
     from jsl_core.storage import open_existing_store
     from jsl_core.storage.registry import Registry
 
-    return Registry(open_existing_store(store))
+    return Registry(open_existing_store(usual_store(store)))
 
 
-def _decision_line(decision: "Decision") -> str:
+def decision_line(decision: "Decision") -> str:
+    """A decision in a line: when, what, over whom, and by which figures."""
     over = f" over {decision.over}" if decision.over else ""
     return f"{decision.when} {decision.action} {decision.version}{over}: {_figures(decision.figures)}"
 

@@ -1,17 +1,26 @@
-"""`jsl demo`, `jsl run`, `jsl train`, `jsl phantom`: whole runs on phantom or real films."""
+"""`jsl demo`, `jsl run`, `jsl train`, `jsl retrain`, `jsl phantom`: whole runs on phantom or real films."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 from flows.cli.commands.check import check_before_run
+from flows.cli.commands.models import decision_line
 from flows.cli.commands.oai import oai as make_table
 from flows.cli.options import Flat, FlatSeveral, RunOptions
 from flows.cli.terminal import Bars
 from flows.server.embedded import embedded_prefect
-from jsl_core.config import PhantomSettings, PipelineSettings, Preset, Regime, load_pipeline
+from jsl_core.config import (
+    PhantomSettings,
+    PipelineSettings,
+    Preset,
+    Regime,
+    RetrainSettings,
+    load_lab,
+    load_pipeline,
+)
 from jsl_core.storage import work_folder
 
-__all__ = ["demo", "phantom", "run", "train"]
+__all__ = ["demo", "phantom", "retrain", "run", "train"]
 
 _GRADED = 3  # phantom films that the demo shows the shipped grader
 
@@ -98,6 +107,36 @@ def train(
     options = _explicit_options(settings)
     options.setdefault("training", {})["regimes"] = (regime,)
     _run(load_pipeline(None, preset, options))
+
+
+def retrain(
+    file: Path | None = None,
+    *,
+    preset: Preset | None = None,
+    regime: Regime | None = None,
+    margin: float | None = None,
+    settings: Annotated[RunOptions | None, Flat] = None,
+) -> None:
+    """Train on all that is labelled by now; the new model takes the champion's place if it is not worse.
+
+    Args:
+        file: The settings in TOML, as for jsl run; its table [retrain] has regime and margin.
+        preset: The settings to start from; `preset = "…"` in the file does the same.
+        regime: The line of models that is kept up to date; by default what the file says, or jsl-joint.
+        margin: By how much the new model may be worse; by default what the file says, or 0.03.
+    """
+    lab = load_lab(file, _explicit_options(settings), preset)
+    named = {name: value for name, value in (("regime", regime), ("margin", margin)) if value is not None}
+    rule = RetrainSettings.model_validate(lab.rule.model_dump() | named)
+    check_before_run(lab.settings)
+    home = work_folder(lab.settings.store, lab.settings.work) / "prefect"
+    with Bars() as bars, bars.follow_tasks(), embedded_prefect(home, "flows.retrain"):
+        from flows.retrain import retrain as retrain_flow
+        from tasks.caching import results_block
+
+        flow = retrain_flow.with_options(result_storage=results_block(lab.settings.store))
+        result = flow(lab.settings, rule=rule)
+    print(f"\n{decision_line(result.decision)}\n\nReport: {result.report}")
 
 
 def phantom(

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from flows.cli.options import usual_store
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, Store, checkout, open_existing_store, work_folder
 from jsl_core.storage.run_folders import resolve_latest, run_in_folder
@@ -11,18 +12,24 @@ __all__ = ["diff", "gc", "lineage", "link", "verify", "why"]
 _STORE = "jsl-store"
 
 
-def lineage(sha: str, *, store: str = _STORE, format: Literal["text", "mermaid"] = "text") -> None:
-    """Print what an artifact was made from, by which code and settings, down to the scans.
+def lineage(
+    name: str, *, store: str = "", format: Literal["text", "mermaid"] = "text", code: bool = False
+) -> None:
+    """Print what a file, a knee or an artifact was made from, by which code and settings, down to the scans.
 
     Args:
-        sha: The artifact's SHA-256, or how it begins: of a joint, a table, a dataset, a model, a report.
-        store: Folder, or s3://bucket/prefix.
+        name: A file that a run wrote, or its key, such as runs/latest/report.html or models/kl/0123456789ab;
+            a knee, such as 1000001_1; or how a SHA-256 begins.
+        store: Folder, or s3://bucket/prefix. By default that of jsl run, jsl up or jsl demo in this folder.
         format: Lines, or a mermaid graph.
+        code: List the digest of each module of each step.
     """
+    from jsl_core.scans.find_digest import find_digest
     from jsl_core.storage.lineage import Lineage, as_mermaid, as_text
 
-    node = Lineage(open_existing_store(store)).trace(sha.lower())
-    print(as_mermaid(node) if format == "mermaid" else as_text(node))
+    opened = open_existing_store(usual_store(store))
+    node = Lineage(opened).trace(find_digest(opened, name))
+    print(as_mermaid(node) if format == "mermaid" else as_text(node, code))
 
 
 def why(run: str, task: str, *, store: str = _STORE) -> None:
