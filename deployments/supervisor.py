@@ -43,9 +43,23 @@ def supervise(command: Sequence[str]) -> int:
         preexec_fn=prctl and partial(prctl, _SET_PARENT_DEATH_SIGNAL, signal.SIGTERM),
     )
     while child.poll() is None and not input_closed.wait(0.2):
-        pass
+        if prctl:
+            _reap_orphans(child.pid)
     _end_descendants(child)
     return child.wait()
+
+
+def _reap_orphans(child: int) -> None:
+    """Take note of the end of processes whose parent has ended before them: else they stay as zombies.
+
+    Args:
+        child: The process whose end `supervise` waits for.
+    """
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid == child:  # its exit code is wanted
+                return
+            os.waitpid(ended.si_pid, 0)
 
 
 def _end_descendants(child: "subprocess.Popen[bytes]") -> None:
