@@ -212,7 +212,7 @@ def test_one_new_scan_is_one_scan_converted_split_and_cropped(
     shutil.copy(more / "scans" / new.pop(), scans)
     done = memos(settings)
     run(settings.model_copy(update={"scans": str(scans)}))
-    assert memos(settings) - done == 1 + 1 + 2  # a film, its split, its two knees
+    assert memos(settings) - done == 1 + 1 + 2 + 2  # a film, its split, its two knees, their widths
 
 
 @pytest.mark.parametrize(
