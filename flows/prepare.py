@@ -15,7 +15,9 @@ from jsl_core.cohort.columns import SPLIT_BY_KNEE
 from jsl_core.cohort.pictures import refuse_missing_pictures
 from jsl_core.config import PipelineSettings, PresetChoice, apply_preset
 from jsl_core.errors import BadSettings, JslError
+from jsl_core.review.corrections import load_corrections, snapshot_corrections
 from jsl_core.scans.buckets import assign_buckets
+from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact, tree_files
 from jsl_core.storage.registry import read_frozen_test
 from tasks.caching import Placement
@@ -42,6 +44,7 @@ class PreparedDataset(BaseModel):
     measured: list[Artifact] = []
     cohort: Artifact | None = None
     gathered: Gathered | None = None
+    corrections: dict[str, int] = {}
 
 
 @flow(name="prepare", task_runner=TASK_RUNNER, persist_result=False)
@@ -59,13 +62,15 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
         begin_run(settings)
     placement = Placement.of(settings)
     with without_names(placement):
+        source = snapshot_corrections(settings.corrections, placement.open())
+        settings = settings.model_copy(update={"corrections": source})
         cohort = _ingest_table(settings, frozen, placement)
     if not settings.scans:
         with without_names(placement):
             images = _list_images(settings, placement)
         dataset = pack_images(images, cohort, settings.pack, placement)
         _stop_if_too_many_pictures_failed(dataset, settings, placement)
-        return PreparedDataset(dataset=dataset)
+        return PreparedDataset(dataset=dataset, corrections=_tally_corrections(settings, [], placement))
     buckets = assign_buckets(list_all(settings, placement), placement.open())
     prepare_on_idle_workers(buckets, settings, placement)
     converted, halves, cropped = prepare_joints(buckets, settings, placement)
@@ -83,6 +88,7 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
         measured=measured,
         cohort=cohort,
         gathered=gathered,
+        corrections=_tally_corrections(settings, converted, placement),
     )
 
 
@@ -91,14 +97,29 @@ def _ingest_table(settings: PipelineSettings, frozen: str, placement: Placement)
     if not settings.cohort:
         raise BadSettings("cohort is empty; give the path of the cohort table (CSV)")
     table, store = read_run_cohort(Path(settings.cohort), placement), placement.open()
+    corrections = load_corrections(settings.corrections, store)
+    corrected = corrections.lay_over_table(table, leave_out=not settings.scans)
     participants = read_frozen_test(store, frozen) if frozen else None
-    if participants is None and not settings.pseudonymise:
+    if participants is None and not settings.pseudonymise and corrected is table:
         return store.put_file(Path(settings.cohort))
+    table = corrected
     if participants is not None:
         table = assign_with_frozen_test(table, participants, settings.pack)
     if settings.pack.split_by == "knee":
         table = table.rename(columns={"split": SPLIT_BY_KNEE})
     return store.put(table.drop(columns=["participant", "side"]).to_csv(index=False).encode(), "cohort.csv")
+
+
+def _tally_corrections(
+    settings: PipelineSettings, films: list[Artifact], placement: Placement
+) -> dict[str, int]:
+    """How many corrections of each kind this run has made use of."""
+    if not settings.corrections:
+        return {}
+    with without_names(placement):
+        knees = read_run_cohort(Path(settings.cohort), placement)["ID"]
+    store = placement.open()
+    return load_corrections(settings.corrections, store).tally(read_rows(store, films), knees)
 
 
 def _list_images(settings: PipelineSettings, placement: Placement) -> Artifact:

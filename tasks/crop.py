@@ -31,13 +31,16 @@ def crop(split: Artifact, settings: CropSettings, placement: Placement) -> Artif
     knees = accepted(read_rows(store, [split]))
 
     def work(todo: Sequence[Row]) -> Iterator[Outcome]:
-        from jsl_core.detection import JointDetector
+        from jsl_core.detection import Detection, JointDetector
 
         detector = JointDetector.load(settings)
         for start in range(0, len(todo), _BATCH):
             batch = todo[start : start + _BATCH]
             images = [decode_png(store.get(Artifact.model_validate(knee["png"]))) for knee in batch]
             for knee, image, found in zip(batch, images, detector.detect(images), strict=True):
+                if "box" in knee:  # a reviewer's
+                    x1, y1, x2, y2 = knee["box"]
+                    found = [Detection(x1, y1, x2, y2, score=1.0)]
                 yield _joint(knee, image, found, settings, store)
 
     memo = Memo(store, stage_key(crop, settings, placement))
@@ -61,5 +64,6 @@ def _joint(
         {key: knee[key] for key in _FROM_KNEE}
         | {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "score": joint.score, "length": joint.length}
         | {"padded": joint.padded, "ambiguous": joint.ambiguous}
+        | {key: knee[key] for key in ("corrected", "margins") if key in knee}
         | {"png": store.put(encode_png(joint.pixels), f"{encode_name(knee['ID'])}.png").model_dump()}
     ]

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from jsl_core.cohort.persons import normalise_knee
+from jsl_core.review.correction import EXCLUDED
 from jsl_core.scans.rows import Row, accepted, read_rows, rejected_table, write_rows
 from jsl_core.storage import Artifact
 from tasks.caching import Placement, stage
@@ -36,7 +37,9 @@ def gather(
     joints, repeated = _first_of_each_knee([row for row in accepted(tables[2]) if row["file"] not in copied])
     rows = [*(row for table in tables for row in table), *copies, *repeated]
     scans = [row for row in tables[0] if row.get("reason") not in _NOT_SCANS]
-    failed = {row["file"] for row in rows if row.get("reason") and row["reason"] not in _NOT_SCANS}
+    failed = {
+        row["file"] for row in rows if row.get("reason") and row["reason"] not in (*_NOT_SCANS, EXCLUDED)
+    }
     return Gathered(
         joints=write_rows(store, joints, "joints.json"),
         rejected=store.put(rejected_table(rows), "rejected.csv"),

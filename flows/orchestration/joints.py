@@ -4,6 +4,7 @@ from prefect import unmapped
 
 from flows.orchestration.task_runners import use_dask_cluster
 from jsl_core.config import PipelineSettings
+from jsl_core.review.corrections import load_corrections
 from jsl_core.storage import Artifact
 from tasks.caching import Placement
 from tasks.convert import convert
@@ -30,9 +31,13 @@ def prepare_joints(
     Returns:
         The tables of the convert, split and crop stage, each with one table a bucket, in the buckets' order.
     """
+    corrections = load_corrections(settings.corrections, placement.open())
+    files = [[scan.name for scan in bucket] for bucket in buckets]
+    turned = [corrections.for_convert(names) for names in files]
+    seen_otherwise = [corrections.for_split(names) for names in files]
     with use_dask_cluster(settings):
-        converted = convert.map(buckets, unmapped(settings.convert), unmapped(placement))
-        halves = split.map(converted, unmapped(settings.split), unmapped(placement))
+        converted = convert.map(buckets, unmapped(settings.convert), unmapped(placement), turned)
+        halves = split.map(converted, unmapped(settings.split), unmapped(placement), seen_otherwise)
         cropped = crop.map(halves, unmapped(settings.crop), unmapped(placement))
         return converted.result(), halves.result(), cropped.result()
 

@@ -1,6 +1,8 @@
 """Settings of a whole run."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from jsl_core.config.base import RUN_NAME, Location, Place, Settings, marked_fields
 from jsl_core.config.evaluate import EvaluateSettings
@@ -8,6 +10,7 @@ from jsl_core.config.pack import PackSettings
 from jsl_core.config.prepare import ConvertSettings, CropSettings, MeasureSettings, SplitSettings
 from jsl_core.config.sources import Sources
 from jsl_core.config.training import TrainingSettings
+from jsl_core.system.paths import expand_path
 
 __all__ = ["PipelineSettings", "location_names"]
 
@@ -33,6 +36,12 @@ class PipelineSettings(Settings):
         "",
         title="Films",
         description="CSV whose column file names the scans to use, as jsl oai writes it. Empty: all.",
+    )
+    corrections: Annotated[str, Location(words=("store",)), AfterValidator(expand_path)] = Field(
+        "",
+        title="Corrections",
+        description="What reviewers corrected with jsl review, laid over films and table: store for the "
+        "acts in this store, or a corrections.csv. Empty: none.",
     )
     truth: Place = Field(
         "", title="Known truth", description="truth.json of a phantom cohort; empty for real films."

@@ -22,10 +22,11 @@ __all__ = ["TOP_FOLDERS", "FolderStore"]
 
 _CHUNK = 1 << 20  # bytes copied at a time
 TOP_FOLDERS = (
-    *("archives", "cas", "copies", "damaged", "datasets", "history", "joints", "landing", "memo", "models"),
-    *("registry", "results", "runs", "scans", "trash"),
+    *("archives", "cas", "copies", "corrections", "damaged", "datasets", "history", "joints", "landing"),
+    *("memo", "models", "registry", "results", "runs", "scans", "trash"),
 )
-_DURABLE = ("copies/", "landing/", "registry/")  # what nothing could make again after a power cut
+# What nothing could make again after a power cut.
+_DURABLE = ("copies/", "corrections/", "landing/", "registry/")
 
 
 class FolderStore:

@@ -102,7 +102,7 @@ class _Check:
         copies = {key.removeprefix(f"{COPIES}/") for key in self._store.keys(COPIES)}
         own = {
             key
-            for folder in ("registry", "landing")
+            for folder in ("registry", "landing", "corrections")
             for key in self._store.keys(folder)
             if key.endswith(".json")
         }

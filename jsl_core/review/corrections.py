@@ -1,0 +1,181 @@
+"""The corrections that hold after all acts, and which of them a run has use for."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jsl_core.cohort.columns import GRADE
+from jsl_core.cohort.persons import normalise_knee
+from jsl_core.errors import StoreError
+from jsl_core.review.acts import OF_FILMS, Act, Kind, Subject, parse_value
+from jsl_core.review.correction import Correction, fits
+from jsl_core.review.corrections_file import TABLE, format_acts, parse_acts, read_acts
+from jsl_core.review.journal import Journal
+from jsl_core.storage import Store
+
+__all__ = ["FROM_STORE", "Corrections", "load_corrections", "snapshot_corrections"]
+
+_SNAPSHOT = "store:"  # and the digest of a corrections.csv among the store's artifacts
+FROM_STORE = "store"  # instead of a file: the journal of the run's own store
+
+_OF_CONVERT = ("turn", "polarity")
+_OF_SPLIT = ("sides", "box", "margins", "exclude")
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What holds after all acts.
+
+    Attributes:
+        films: By the film's name.
+        grades: KL grade by knee.
+        knees: Reasons of knees that are left out, by knee: for tables whose rows name pictures.
+        notes: How many notes there are.
+        stale: Kinds of corrections that were made on other pixels than the newest ones of their film.
+    """
+
+    films: Mapping[str, Correction] = field(default_factory=dict)
+    grades: Mapping[str, int] = field(default_factory=dict)
+    knees: Mapping[str, str] = field(default_factory=dict)
+    notes: int = 0
+    stale: Sequence[Kind] = ()
+
+    @classmethod
+    def of(cls, acts: Iterable[Act]) -> "Corrections":
+        """Lay acts over one another: the last one on each subject holds, unless it takes one back."""
+        last: dict[Subject, Act] = {}
+        for act in acts:
+            last.pop(act.subject, None)  # to its end: what came last of all also stands last
+            last[act.subject] = act
+        holding = [act for act in last.values() if act.value]
+        newest = {act.subject.film: act.subject.pixels for act in holding if act.subject.pixels}
+        films: dict[str, Correction] = {}
+        stale: list[Kind] = []
+        grades: dict[str, int] = {}
+        knees: dict[str, str] = {}
+        for act in holding:
+            subject, value = act.subject, parse_value(act.subject.what, act.value)
+            if subject.what == "grade":
+                grades[normalise_knee(subject.knee)] = value
+            elif subject.what == "exclude" and subject.knee:
+                knees[normalise_knee(subject.knee)] = value
+            if subject.what not in (*_OF_CONVERT, *_OF_SPLIT) or not subject.film:
+                continue
+            if subject.pixels not in ("", newest.get(subject.film, "")):
+                stale.append(subject.what)
+                continue
+            film = films.setdefault(subject.film, {"pixels": newest.get(subject.film, "")})
+            if subject.what in OF_FILMS:
+                film[subject.what] = value
+            else:
+                film.setdefault(subject.what, {})[str(subject.side)] = value
+        notes = sum(act.subject.what == "note" for act in holding)
+        return cls(films, grades, knees, notes, stale)
+
+    def for_convert(self, files: Iterable[str]) -> dict[str, Correction]:
+        """What turns the pictures of these films, by name; empty where nothing does."""
+        return self._of_stage(files, _OF_CONVERT)
+
+    def for_split(self, files: Iterable[str]) -> dict[str, Correction]:
+        """What changes the knees of these films, by name; empty where nothing does."""
+        return self._of_stage(files, _OF_SPLIT)
+
+    def lay_over_table(self, table: pd.DataFrame, *, leave_out: bool) -> pd.DataFrame:
+        """A cohort table, as `read_cohort` makes it, with the grades as corrected; the same where none is.
+
+        Args:
+            table: The table.
+            leave_out: Whether knees that are left out go from the table, as no film tells that they are.
+        """
+        if leave_out and table["ID"].isin(self.knees).any():
+            table = table[~table["ID"].isin(self.knees)]
+        grades = table["ID"].map(self.grades)
+        if not grades.notna().any():
+            return table
+        return table.assign(**{GRADE: grades.where(grades.notna(), table[GRADE])})
+
+    def tally(self, films: Iterable[Mapping[str, Any]], knees: Iterable[str]) -> dict[str, int]:
+        """Count the corrections of each kind that a run has made use of.
+
+        Args:
+            films: Rows of the convert stage.
+            knees: The knees of its table.
+
+        Returns:
+            Counts by kind; `stale` are those made on other pixels than the film now has, `unknown` those of
+            films and knees that the run does not have. Kinds without any are left out.
+        """
+        pixels = {row["file"]: row.get("pixels", "") for row in films}
+        counts: Counter[str] = Counter({"stale": len(self.stale), "note": self.notes})
+        for film, correction in self.films.items():
+            for what, value in correction.items():
+                number = len(value) if isinstance(value, dict) else 1
+                if what == "pixels":
+                    continue
+                if film not in pixels:
+                    counts["unknown"] += number
+                elif not fits(correction, pixels[film]):
+                    counts["stale"] += number
+                else:
+                    counts[what] += number
+        table = set(knees)
+        for knee in self.grades:
+            counts["grade" if knee in table else "unknown"] += 1
+        for knee in self.knees if not pixels else ():
+            counts["exclude" if knee in table else "unknown"] += 1
+        return {what: number for what, number in sorted(counts.items()) if number}
+
+    def _of_stage(self, files: Iterable[str], kinds: Sequence[str]) -> dict[str, Correction]:
+        chosen = {}
+        for file in files:
+            film = self.films.get(file, {})
+            own = {what: film[what] for what in kinds if what in film}
+            if own:
+                chosen[file] = {"pixels": film["pixels"]} | own
+        return chosen
+
+
+def load_corrections(source: str, store: Store) -> Corrections:
+    """Load the corrections of a run.
+
+    Args:
+        source: A `corrections.csv`; `store` for what the run's own store has; what `snapshot_corrections` has
+            returned; blank for none.
+        store: The run's.
+
+    Raises:
+        BadTable: If the file is none.
+        StoreError: If a record of the store is damaged.
+    """
+    return Corrections.of(_acts_of(source, store)) if source else Corrections()
+
+
+def snapshot_corrections(source: str, store: Store) -> str:
+    """Store the acts as they are now, so that all parts of a run, on any machine, lay over the same ones.
+
+    Arguments and errors are those of `load_corrections`.
+
+    Returns:
+        The source of the snapshot; blank for none.
+    """
+    if not source or source.startswith(_SNAPSHOT):
+        return source
+    acts = _acts_of(source, store)
+    return f"{_SNAPSHOT}{store.put(format_acts(acts), TABLE).sha256}"
+
+
+def _acts_of(source: str, store: Store) -> list[Act]:
+    if source == FROM_STORE:
+        return [act for act in Journal(store).acts() if act.counts]
+    if not source.startswith(_SNAPSHOT):
+        return read_acts(Path(source))
+    digest = source.removeprefix(_SNAPSHOT)
+    data = store.read(f"cas/{digest[:2]}/{digest}")
+    if data is None or hashlib.sha256(data).hexdigest() != digest:
+        raise StoreError(f"store {store.url}: the corrections of this run are gone; start the run again")
+    return parse_acts(data)
