@@ -2,31 +2,41 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from jsl_core.config.base import Settings
+from jsl_core.config.outcome import OutcomeSettings
 
-__all__ = ["OaiSettings"]
+__all__ = ["OaiSettings", "Visit"]
+
+Visit = Literal["00", "01", "03", "05", "06", "08", "10"]
+
+_OF_ENROLMENT = ("progression_mm", "followup_months", "replaced", "visits", "landmarks", "jobs")
 
 
-class OaiSettings(Settings):
+class OaiSettings(OutcomeSettings):
     """From the OAI release, or another cohort's table, to the cohort table."""
 
-    progression_mm: float = Field(
-        0.7,
-        gt=0,
-        le=5,
-        title="Progression",
-        description="Loss of medial joint space in mm that counts as progression. A knee with less than this "
-        "at baseline cannot progress and gets no label.",
+    visits: tuple[Visit, ...] = Field(
+        (),
+        title="Visits",
+        description="Those whose films are wanted, one row a knee and visit: 00 (enrolment), 01 (12 months), "
+        "03 (24), 05 (36), 06 (48), 08 (72), 10 (96). None: one row a knee, of enrolment.",
     )
-    followup_months: Literal[12, 24, 36, 48, 72, 96] = Field(
-        48, title="Follow-up", description="Months after baseline at which the joint space is measured again."
-    )
-    replaced: Literal["excluded", "progressed", "competing"] = Field(
-        "excluded",
-        title="Replaced knees",
-        description="What a knee is that was replaced before follow-up: without a label; progressed, as one "
-        "that came to its end; or not progressed, as replacement competes with what is predicted.",
+    landmarks: Literal["every", "enrolment"] = Field(
+        "every",
+        title="Landmarks",
+        description="Of several visits, which are baselines with an outcome in the months after them: every "
+        "one, or enrolment alone.",
     )
     jobs: int = Field(0, ge=0, title="Worker processes", description="0: one per processor core.")
+
+    @model_validator(mode="after")
+    def _outcomes_need_visits(self) -> "OaiSettings":
+        if len(set(self.visits)) < len(self.visits):
+            raise ValueError("visits names one twice; give each once")
+        for name, field in OutcomeSettings.model_fields.items():
+            if not self.visits and name not in _OF_ENROLMENT and getattr(self, name) != field.default:
+                raise ValueError(
+                    f"{name} {getattr(self, name)} needs several visits; give visits, such as 00 06"
+                )
+        return self

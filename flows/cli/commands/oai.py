@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from flows.cli.options import Flat
+from flows.cli.options import FlatSeveral
 from flows.cli.terminal import Bars
 from jsl_core.config import OaiSettings
 
@@ -15,7 +15,7 @@ def oai(
     dst: Path,
     *,
     mapping: Path | None = None,
-    settings: Annotated[OaiSettings | None, Flat] = None,
+    settings: Annotated[OaiSettings | None, FlatSeveral] = None,
 ) -> None:
     """Make the cohort table of an OAI release; beside it, who fell out and why, the flow, and the scans.
 

@@ -5,9 +5,20 @@ import pandas as pd
 
 from jsl_core.cohort.oai.values import codes_of, dates_of, numbers_of, participants_of
 
-__all__ = ["read_clinical", "read_enrolment", "read_replacements"]
+__all__ = [
+    "read_clinical",
+    "read_deaths",
+    "read_enrolment",
+    "read_last_contacts",
+    "read_measures_at",
+    "read_replacements",
+]
 
 _MEASURES = ("Age", "BMI")  # all others are codes
+# Months of the visits and calls by the release's numbers; the odd ones between are by telephone.
+_CONTACTS = {0: 0, 1: 12, 2: 18, 3: 24, 4: 30, 5: 36, 6: 48, 7: 60, 8: 72, 9: 84, 10: 96, 11: 108, 12: 120}
+_DAYS_OF_DEATH = ("V99EDDDAYS", "V99EDDDAY", "V99EDDAYS")
+_REFUTED = 0  # adjudication failed to confirm it
 _CONFIRMED, _REPORTED = 3, 1  # adjudicated; by the participant's own report, not yet adjudicated
 
 
@@ -68,6 +79,50 @@ def read_replacements(table: pd.DataFrame | None) -> pd.DataFrame:
         part.index = pd.Index(participants_of(table["ID"]) + f"_{side}")
         parts.append(part[(counted | at_baseline).to_numpy()])
     return pd.concat(parts).groupby(level=0).agg({"at_baseline": "max", "days": "min"})
+
+
+def read_measures_at(table: pd.DataFrame, visit: str) -> pd.DataFrame:
+    """Read Age and BMI at a later visit by participant, from ALLCLINICAL of that visit."""
+    columns = {"Age": (f"V{visit}AGE", 18, 120), "BMI": (f"V{visit}BMI", 10, 80)}
+    values, _ = _values_by_participant(table, {n: c for n, c in columns.items() if c[0] in table})
+    return values
+
+
+def read_deaths(tables: dict[str, pd.DataFrame]) -> pd.Series:
+    """Read from OUTCOMES99 the days from enrolment to death by participant, of those who died.
+
+    By the day that stands there, or else by the date and that of enrolment (V00EVDATE); a death that
+    adjudication failed to confirm is none.
+    """
+    table = tables.get("OUTCOMES99")
+    if table is None:
+        return pd.Series(dtype=float)
+    days = pd.Series(np.nan, index=table.index)
+    for column in _DAYS_OF_DEATH:
+        if column in table:
+            days = days.fillna(numbers_of(table[column], 0).numbers)
+    clinical = tables.get("ALLCLINICAL00")
+    people = participants_of(table["ID"])
+    if clinical is not None and "V00EVDATE" in clinical and "V99EDDDATE" in table:
+        enrolled = _first_by_participant(clinical, dates_of(clinical["V00EVDATE"]))
+        start, end = people.map(enrolled), dates_of(table["V99EDDDATE"])
+        days = days.fillna((_moments(end) - _moments(start)).dt.days.astype(float))
+    status = numbers_of(table.get("V99EDDCF", _constant_column(table))).numbers
+    days = days.where(status.ne(_REFUTED))
+    return days.groupby(people).min().drop(index="", errors="ignore")
+
+
+def read_last_contacts(tables: dict[str, pd.DataFrame]) -> pd.Series:
+    """Read from OUTCOMES99 the months from enrolment to the last contact by participant, where it tells."""
+    table = tables.get("OUTCOMES99")
+    if table is None or "V99RNTCNT" not in table:
+        return pd.Series(dtype=float)
+    months = numbers_of(table["V99RNTCNT"]).numbers.map(_CONTACTS)
+    return months.groupby(participants_of(table["ID"])).max().drop(index="", errors="ignore")
+
+
+def _moments(dates: pd.Series) -> pd.Series:
+    return pd.to_datetime(dates, format="%Y%m%d", errors="coerce")
 
 
 def _constant_column(table: pd.DataFrame, cell: object = "") -> pd.Series:

@@ -7,13 +7,13 @@ from jsl_core.cohort.oai.readings import NOT_READ, project_for, read_angles, rea
 from jsl_core.cohort.oai.specs import VISIT_OF
 from jsl_core.cohort.oai.values import participants_of
 
-__all__ = ["MEASURED", "join_tables"]
+__all__ = ["MEASURED", "NO_TABLE", "join_persons", "join_tables"]
 
 MEASURED = (
     *("Age", "Sex", "Race", "BMI", "Knee_Injury", "Alignment_degree", "BL_KL_grade"),
     *("BL_mJSW_mm", "FU_mJSW_mm", "Cohort"),
 )
-_NO_TABLE, _NOT_LISTED = "no table", "not listed"
+NO_TABLE, _NOT_LISTED = "no table", "not listed"
 
 
 def join_tables(tables: dict[str, pd.DataFrame], followup_months: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -28,6 +28,23 @@ def join_tables(tables: dict[str, pd.DataFrame], followup_months: int) -> tuple[
         `at_baseline` (replaced before the study) and `Replaced_days`. And the reason why each of `MEASURED`
         is missing, "" where it is not.
     """
+    knees, reasons = join_persons(tables)
+    for column, reading in _read_readings(tables, followup_months).items():
+        knees[column] = reading["value"].reindex(knees.index)
+        reasons[column] = reading["reason"].reindex(knees.index).fillna(NOT_READ)
+    knees = knees.reindex(columns=[*knees.columns, *(c for c in MEASURED if c not in knees)])
+    return knees, reasons.reindex(columns=list(MEASURED), fill_value=NO_TABLE)
+
+
+def join_persons(tables: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Join what is known of both knees of everyone at enrolment, but for readings.
+
+    Args:
+        tables: By name, as `read_tables` gives them.
+
+    Returns:
+        The knees, and the reasons, as `join_tables`, with the columns that the tables have.
+    """
     knees = _both_knees(tables)
     reasons = pd.DataFrame(index=knees.index)
     for name, reader in (("ENROLLEES", read_enrolment), ("ALLCLINICAL00", read_clinical)):
@@ -41,16 +58,12 @@ def join_tables(tables: dict[str, pd.DataFrame], followup_months: int) -> tuple[
         right = knees["side"] == 1
         for frame in (knees, reasons):
             frame["Knee_Injury"] = frame["injury_1"].where(right, frame["injury_2"])
-    for column, reading in _read_readings(tables, followup_months).items():
-        knees[column] = reading["value"].reindex(knees.index)
-        reasons[column] = reading["reason"].reindex(knees.index).fillna(NOT_READ)
     replaced = read_replacements(tables.get("OUTCOMES99")).reindex(knees.index)
     knees["Replaced_days"], knees["at_baseline"] = replaced["days"], replaced["at_baseline"].eq(True)
     listed = participants_of(tables["ENROLLEES"]["ID"]) if "ENROLLEES" in tables else knees["participant"]
     knees["enrolled"] = knees["participant"].isin(listed)
-    knees = knees.reindex(columns=[*knees.columns, *(c for c in (*MEASURED, "Site") if c not in knees)])
-    knees["Site"] = knees["Site"].fillna("")
-    return knees, reasons.reindex(columns=list(MEASURED), fill_value=_NO_TABLE)
+    knees["Site"] = knees["Site"].fillna("") if "Site" in knees else ""
+    return knees, reasons
 
 
 def _both_knees(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -1,26 +1,14 @@
 """The progression label: loss of medial joint space, and the reason where a knee has none."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
+from jsl_core.cohort.outcomes import DAYS_PER_MONTH, Labels
+
 __all__ = ["Labels", "label_progression", "labels_from_column"]
 
-_DAYS_PER_MONTH = 365.25 / 12
 _DIGITS = 3  # widths are given to a thousandth of a millimetre; 3.9 - 3.2 is 0.7, whatever floats say
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Labels by knee ID.
-
-    `table` has `JSL_mm` and `JSL_Prog`, NaN where a knee has no label. `falls_out` has a bool column for
-    every exclusion step, in their order: the knees that have no label for this reason.
-    """
-
-    table: pd.DataFrame
-    falls_out: pd.DataFrame
 
 
 def label_progression(
@@ -44,7 +32,7 @@ def label_progression(
             cumulative incidence (Fine and Gray, JASA 94 (1999) 496).
     """
     baseline, followup = knees["BL_mJSW_mm"], knees["FU_mJSW_mm"]
-    gone = knees["Replaced_days"] < followup_months * _DAYS_PER_MONTH
+    gone = knees["Replaced_days"] < followup_months * DAYS_PER_MONTH
     decided = gone & (replaced != "excluded")
     falls_out = pd.DataFrame(
         {

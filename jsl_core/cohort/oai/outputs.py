@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from jsl_core.cohort.columns import VISIT
 from jsl_core.cohort.oai.consort import draw_flow
 from jsl_core.cohort.oai.screening import MILESTONES, Cohort
 from jsl_core.system.files import write_atomically
@@ -31,7 +32,8 @@ def write_cohort(cohort: Cohort, destination: Path) -> list[Path]:
         StoreError: If a file cannot be written.
     """
     stem = destination.with_suffix("")
-    films = pd.DataFrame([asdict(film) for film in cohort.films], columns=_FILM)
+    film_columns = [*_FILM, VISIT] if VISIT in cohort.table else _FILM
+    films = pd.DataFrame([asdict(film) for film in cohort.films], columns=film_columns)
     problems = pd.DataFrame([asdict(f) for f in cohort.findings], columns=["kind", "where", "sentence"])
     contents = {
         Path(f"{stem}_excluded.csv"): _csv(cohort.excluded),

@@ -8,11 +8,19 @@ import pandas as pd
 
 from jsl_core.cohort.oai.values import codes_of, numbers_of, participants_of, sides_of
 
-__all__ = ["NOT_READ", "project_for", "read_angles", "read_grades", "read_joint_spaces"]
+__all__ = [
+    "CONTRADICTORY",
+    "NOT_READ",
+    "WIDEST_MM",
+    "project_for",
+    "read_angles",
+    "read_grades",
+    "read_joint_spaces",
+]
 
 NOT_READ = "not read"
-_CONTRADICTORY = "contradictory"
-_WIDEST_MM = 20.0
+CONTRADICTORY = "contradictory"
+WIDEST_MM = 20.0
 _STEEPEST = 60.0
 
 
@@ -77,7 +85,7 @@ def _widths(table: pd.DataFrame | None, visit: str) -> pd.DataFrame:
         return pd.DataFrame(columns=["knee", "project", "value", "reason"]).astype({"value": float})
     unmeasurable = f"V{visit}NOMJSWX"
     flagged = numbers_of(table[unmeasurable]).numbers == 1 if unmeasurable in table else False
-    return _by_project(table, f"V{visit}MCMJSW", 0, _WIDEST_MM, flagged)
+    return _by_project(table, f"V{visit}MCMJSW", 0, WIDEST_MM, flagged)
 
 
 def _by_project(
@@ -109,7 +117,7 @@ def _by_project(
     contradictory = grouped.transform("min") != grouped.transform("max")
     contradictory &= readings["value"].notna()
     readings["value"] = readings["value"].mask(contradictory)
-    readings["reason"] = readings["reason"].mask(contradictory, _CONTRADICTORY)
+    readings["reason"] = readings["reason"].mask(contradictory, CONTRADICTORY)
     return readings.groupby(keys, as_index=False).head(1).reset_index(drop=True)
 
 

@@ -14,9 +14,11 @@ from jsl_core.cohort.oai.labels import label_progression
 from jsl_core.cohort.oai.readings import project_for
 from jsl_core.cohort.oai.schema import check_cohort
 from jsl_core.cohort.oai.screening import Cohort, screen
-from jsl_core.cohort.oai.specs import CONTENTS, IMAGES, specs_for
+from jsl_core.cohort.oai.specs import CONTENTS, IMAGES, specs_for, specs_for_visits
 from jsl_core.cohort.oai.tables import read_all_files, read_tables
 from jsl_core.cohort.oai.values import participants_of
+from jsl_core.cohort.oai.visit_readings import PROJECTS
+from jsl_core.cohort.oai.visits import screen_visits, visits_read
 from jsl_core.config import OaiSettings
 from jsl_core.errors import BadTable
 
@@ -40,28 +42,34 @@ def read_release(
             version, or no knee left.
     """
     entries, findings = list_entries(release)
-    tables, table_findings = read_tables(entries, specs_for(settings.followup_months))
+    visits = tuple(sorted(settings.visits))
+    specs = specs_for(settings.followup_months)
+    if visits:
+        specs = specs_for_visits(visits_read(settings), visits)
+    tables, table_findings = read_tables(entries, specs)
     findings += table_findings
-    if not tables.keys() & {"KXR_SQ_BU00", "KXR_QJSW_DURYEA00"}:
+    if not any(name.startswith(("KXR_SQ_BU", "KXR_QJSW_DURYEA")) for name in tables):
         wrong_visits = "".join(f" ({f.where} {f.sentence})" for f in findings if f.kind == "wrong_visit")
         raise BadTable(
             f"{release}: no usable kxr_sq_bu00.txt or kxr_qjsw_duryea00.txt{wrong_visits}; "
             "download the OAI's X-ray image assessments (ASCII)"
         )
     findings += _find_incomplete(tables)
-    knees, reasons = join_tables(tables, settings.followup_months)
-    labels = label_progression(knees, settings.progression_mm, settings.followup_months, settings.replaced)
     for spec in (CONTENTS, IMAGES):
         listing, table_findings = read_all_files(entries, spec)
         findings += table_findings
         if listing is not None:
             tables[spec.name] = listing
-    claims = claims_by_barcode(tables, (project_for(settings.followup_months),))
-    films, film_findings = find_films(entries, claims, settings.jobs, progress)
+    projects = PROJECTS if visits else (project_for(settings.followup_months),)
+    claims = claims_by_barcode(tables, projects, visits or ("00",))
+    films, film_findings = find_films(entries, claims, settings.jobs, progress, visits)
+    findings += film_findings
+    if visits:
+        return check_cohort(screen_visits(tables, films, findings, settings))
+    knees, reasons = join_tables(tables, settings.followup_months)
+    labels = label_progression(knees, settings.progression_mm, settings.followup_months, settings.replaced)
     films, unmatched = _match_films(films, set(knees["participant"]))
-    return check_cohort(
-        screen(knees, reasons, labels, films, sorted([*findings, *film_findings, *unmatched]))
-    )
+    return check_cohort(screen(knees, reasons, labels, films, sorted([*findings, *unmatched])))
 
 
 def _find_incomplete(tables: dict[str, pd.DataFrame]) -> list[Finding]:
