@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK, STRANGE
+from jsl_core.cohort.columns import GRADE, PROGRESSION, RISK, STRANGE
 from jsl_core.cohort.persons import person_key
 from jsl_core.config import EvaluateSettings
 from jsl_core.errors import BadTable
@@ -121,7 +121,10 @@ def validate_ensemble(
         origin, source = _development_rows(members, development)
         targets = {}
         for target in TARGETS:
-            if not set(target.predictions) <= set(scored) or not scored[target.label].notna().any():
+            predictors = [one for one in members if _predicts(one, target)]
+            if not predictors or len(predictors) < min(len(members), 2):  # the average of one is that one
+                continue
+            if not scored[target.label].notna().any():
                 continue
             progression = target.label == PROGRESSION
             figures = validate_target(
@@ -134,7 +137,7 @@ def validate_ensemble(
             if "reason" not in figures:
                 figures["case_mix"] = case_mix_figures(origin, scored, target, source)
             targets[target.name] = figures
-        graded = scored.dropna(subset=[GRADE]) if set(GRADE_PROBABILITIES) <= set(scored) else None
+        graded = scored.dropna(subset=[GRADE]) if "osteoarthritis" in targets else None
         models[name] = {
             "members": [one.name for one in members],
             "grades": grade_figures(graded, settings) if graded is not None and len(graded) else None,
@@ -171,7 +174,7 @@ def _outcomes(rows: pd.DataFrame, target: Target) -> pd.DataFrame:
 def _development_rows(
     members: Sequence[Member], table: pd.DataFrame | None
 ) -> tuple[pd.DataFrame | None, str]:
-    """The knees of the development that no model learned from, and what they are.
+    """The knees of the development that no model learned from, and what they are, or why there are none.
 
     Of several models the mean of their predictions; beside them the factors of the table, where one is given.
     """
@@ -184,7 +187,10 @@ def _development_rows(
                 numbers = [name for name in own if name not in ("ID", "participant", "side", "split")]
                 rows, source = own.groupby(["ID", "participant"], as_index=False)[numbers].mean(), name
                 break
-    if table is None or rows is None:
+    if rows is None and table is None:
+        lacking = "keeps no predictions" if len(parts) < len(members) else "was tested on too few knees"
+        return None, f"the model {lacking}; give --development, the cohort table that it learned from"
+    if rows is None or table is None:
         return (table if rows is None else rows), source
     factors = table[[name for name in table if name == "ID" or name not in rows]]
     return rows.merge(factors, on="ID", how="left"), f"{source}, with the factors of the table given"

@@ -12,6 +12,7 @@ from flows.cli.options import Flat, Nested
 from flows.cli.terminal import Bars
 from jsl_core import __version__
 from jsl_core.config import CropSettings, EvaluateSettings, PredictSettings
+from jsl_core.errors import BadSettings
 
 __all__ = ["is_phantom", "validate"]
 
@@ -24,6 +25,7 @@ def validate(
     development: Path | None = None,
     known: Literal["refuse", "leave-out", "other-people"] = "refuse",
     out: Path = Path("validation"),
+    save: Path | None = None,
     field: Annotated[float | None, Parameter(validator=FIELD)] = None,
     jobs: int = 0,
     predict: Annotated[PredictSettings, Flat] = PredictSettings(),
@@ -42,6 +44,8 @@ def validate(
         known: Participants whom a model learned from or was chosen on: refuse such a cohort, leave them out,
             or take them for other people who have the same numbers by chance.
         out: Folder for validation.html, the page, and validation.json, all figures.
+        save: Folder for a new bundle, the one bundle given with intercept and slope fitted to all of these
+            knees; the page's figures are of fits that did not see the knees they are judged on.
         field: Side of the crops cut from films as a multiple of the detected joint's box; by default what the
             model says.
         jobs: Worker processes; 0 for one per processor core.
@@ -53,9 +57,17 @@ def validate(
     from jsl_core.learning.model.ensemble import Ensemble
     from jsl_core.scoring.evaluate import select_split
     from jsl_core.scoring.model_identity import identify_each
+    from jsl_core.scoring.recalibrated import check_recalibrable, save_recalibrated
     from jsl_core.scoring.validate import check_targets, settle_known_persons, validate_ensemble
     from jsl_core.system.machine import describe_machine, describe_software
 
+    if save:
+        if len(bundles) != 1 or known == "other-people":
+            raise BadSettings(
+                "--save: recalibrates one bundle, on people whose numbers are their own; give one, and "
+                "--known leave-out"
+            )
+        check_recalibrable(bundles[0])
     ensemble = Ensemble.load(bundles, predict.device)
     table = read_cohort(cohort, needs=[] if scans else ["Img_path"], any_split=True)
     origin = read_cohort(development, any_split=True) if development else None
@@ -65,7 +77,7 @@ def validate(
     with Bars() as bars:
         knees = knees_to_measure(ensemble, rows, cohort.parent, scans, field, crop, jobs, bars)
         flip = None if predict.flip == "auto" else predict.flip == "on"
-        figures, _ = validate_ensemble(
+        figures, predictions = validate_ensemble(
             ensemble,
             knees,
             rows,
@@ -89,6 +101,11 @@ def validate(
         **figures,
     }
     files = write_validation(figures, out)
+    if save:
+        [(name, model)] = figures["models"].items()
+        line = model["targets"].get("progression", {}).get("line", {"intercept": None, "slope": None})
+        save_recalibrated(bundles[0], line, predictions[name], cohort.name, save)
+        files.append(save)
     for model, title, one in each_target(figures):
         if "reason" not in one:
             print(describe_target(model, title, one))

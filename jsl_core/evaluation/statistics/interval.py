@@ -3,7 +3,7 @@
 import math
 from dataclasses import asdict, dataclass
 
-__all__ = ["Interval", "number_or_none"]
+__all__ = ["Interval", "independent_difference", "number_or_none"]
 
 
 @dataclass(frozen=True)
@@ -22,3 +22,14 @@ class Interval:
 def number_or_none(number: float) -> float | None:
     """The number, None for NaN."""
     return None if math.isnan(number) else float(number)
+
+
+def independent_difference(first: Interval, second: Interval) -> Interval:
+    """The first less the second, of two samples that share nobody.
+
+    Its ends are made from each one's own (Zou and Donner, Statistics in Medicine 27 (2008) 1693).
+    """
+    value = first.value - second.value
+    low = value - math.hypot(first.value - first.low, second.high - second.value)
+    high = value + math.hypot(first.high - first.value, second.value - second.low)
+    return Interval(value, low, high)

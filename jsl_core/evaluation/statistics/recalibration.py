@@ -69,7 +69,11 @@ def recalibrate_across(method: str, positive: Bools, risk: Floats, parts: Floats
         rest, own = fold != one, fold == one
         predict = _fit(method, positive[rest], risk[rest], parts[rest])
         mended[own] = predict(risk[own], parts[own])
-    return mended if np.isfinite(mended).all() else "the fit has no solution: the risks part the outcomes"
+    return (
+        mended
+        if np.isfinite(mended).all()
+        else "the fit has no solution: the risks separate the outcomes without a mistake"
+    )
 
 
 def _fit(method: str, positive: Bools, risk: Floats, parts: Floats) -> Callable[[Floats, Floats], Floats]:

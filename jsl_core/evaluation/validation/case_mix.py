@@ -13,7 +13,7 @@ from jsl_core.evaluation.statistics.case_mix import (
     standardised_difference,
 )
 from jsl_core.evaluation.statistics.delong import auc_interval
-from jsl_core.evaluation.statistics.interval import number_or_none
+from jsl_core.evaluation.statistics.interval import independent_difference, number_or_none
 from jsl_core.evaluation.validation.targets import Target, rows_of_target
 
 __all__ = ["case_mix_figures"]
@@ -35,19 +35,17 @@ def case_mix_figures(
             risk factors, and the model's predictions where it has kept them; None where nothing is known.
         predictions: The knees of the validation with their predictions, likewise.
         target: The outcome.
-        source: What the knees of the development are, for readers.
+        source: What the knees of the development are, for readers; of None, why nothing is known.
 
     Returns:
         As JSON: a `reason` where there is nothing to compare with; else `source`, `n`, `inputs` (of the
         membership model), `membership` (its AUC), `characteristics` (by name: mean or share in either sample
         and their standardised difference), and, where the predictions are known, `mean` and `spread` of the
-        linear predictor and `auc` of the development: observed, and expected if each risk were right.
+        linear predictor and `auc` of the development: observed, and expected if each risk were right, and the
+        difference of the AUC here from it.
     """
     if development is None:
-        return {
-            "reason": "the model does not say whom it was made on; give --development, the cohort table it "
-            "learned from"
-        }
+        return {"reason": source}
     known = set(target.predictions) <= set(development)
     own = _labelled(development, target, known)
     validated, _ = rows_of_target(predictions, target)
@@ -115,9 +113,17 @@ def _predictors(own: pd.DataFrame, validated: pd.DataFrame) -> dict[str, Any]:
     odds = {"development": log_odds(own[RISK]), "validation": log_odds(validated[RISK])}
     positive, risk = own[PROGRESSION].to_numpy() == 1, own[RISK].to_numpy(float)
     both = 0 < positive.sum() < len(own)
-    observed = auc_interval(positive, risk, own["participant"].to_numpy()).to_json() if both else None
+    there = auc_interval(positive, risk, own["participant"].to_numpy()) if both else None
+    here = auc_interval(
+        validated[PROGRESSION] == 1, validated[RISK].to_numpy(float), validated["participant"].to_numpy()
+    )
     return {
         "mean": {name: float(values.mean()) for name, values in odds.items()},
         "spread": {name: float(values.std()) for name, values in odds.items()},
-        "auc": {"observed": observed, "expected": number_or_none(expected_auc(risk)), "n": len(own)},
+        "auc": {
+            "n": len(own),
+            "observed": there.to_json() if there else None,
+            "expected": number_or_none(expected_auc(risk)),
+            "difference": independent_difference(here, there).to_json() if there else None,
+        },
     }

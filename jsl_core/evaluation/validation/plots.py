@@ -92,9 +92,9 @@ def draw_net_benefit(figures: Figures) -> str:
         axes.set(xlabel="Threshold risk", ylabel="Net benefit", xlim=(0, 0.8))
         axes.set_ylim(-0.15 * top, 1.08 * top)
         axes.grid(visible=True)
-        axes.legend(loc="upper right", handlelength=2)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), handlelength=2)
 
-    return draw_svg(4.6, _SIDE, paint)
+    return draw_svg(6.0, _SIDE, paint)
 
 
 def draw_subgroup_rates(parts: list[Figures]) -> str:

@@ -72,10 +72,10 @@ def tabulate_flow(figures: Figures) -> Rows:
         ),
         ["Scored", f"{figures['scored']:,}"],
     ]
+    labelled = {title: part["n"] for _, title, part in each_target(figures) if "n" in part}
     rows += [
-        [f"with the label of: {title}, {model}", f"{part['n']:,}"]
-        for model, title, part in each_target(figures)
-        if "n" in part
+        [f"Scored, with the label of {title[0].lower()}{title[1:]}", f"{n:,}"]
+        for title, n in labelled.items()
     ]
     return [["", "Knees"], *(row for row in rows if row[1] != "0")]
 
@@ -98,6 +98,8 @@ def tabulate_auc(part: Figures) -> Rows:
             ],
             ["Development, if each risk were right", count, format_number(development["expected"])],
         ]
+        if development["difference"]:
+            rows.append(["Here less development", DASH, _format_change(development["difference"])])
     return [["", "Knees", "AUC"], *rows]
 
 
@@ -158,3 +160,8 @@ def tabulate_grades(grades: Figures) -> Rows:
         for grade, (counts, recall) in enumerate(zip(grades["confusion"], grades["recall"], strict=True))
     ]
     return [["", *(f"KL {grade}" for grade in range(5)), "Recognised"], *rows]
+
+
+def _format_change(figure: Figures) -> str:
+    value, low, high = (format_difference(figure[key]) for key in ("value", "low", "high"))
+    return f"{value} [{low} to {high}]"
