@@ -1,5 +1,8 @@
 """Names of the columns of the cohort table, of predictions and of scores: the one place that spells them."""
 
+import re
+from collections.abc import Iterable
+
 __all__ = [
     "EVENT",
     "EVENT_MONTHS",
@@ -25,6 +28,8 @@ __all__ = [
     "VISIT_COLUMNS",
     "VISIT_GRADE",
     "WIDTHS",
+    "risk_by",
+    "risk_months",
 ]
 
 FACTORS = ("Age", "Sex", "Race", "BMI", "Knee_Injury", "Alignment_degree")
@@ -67,7 +72,19 @@ EVENT = "Event"  # 0 lost or still without, 1 replaced, 2 died before
 GRADE_PROBABILITIES = [f"kl_{grade}" for grade in range(5)]  # calibrated; the five of a knee add up to 1
 KL2_RISK = "kl2_risk"  # calibrated probability of KL 2 or above: of definite osteoarthritis
 RISK = "jsl_risk"  # calibrated probability of progression
+_RISK_BY = re.compile(rf"{RISK}_(\d+(?:\.\d+)?)m")
 RISK_INTERVAL = ["jsl_risk_low", "jsl_risk_high"]  # where further models trained the same way would fall
 THRESHOLD = "jsl_threshold"  # of a cross-validation: that of the models which predicted the knee
 STRANGE = "strange"  # distance of a picture from what a model learned from; above 1 it is unlike that
 SOURCES = ("jsl_from_image", "jsl_from_factors")  # what each adds to the calibrated log odds of progression
+
+
+def risk_by(months: float) -> str:
+    """The column of predictions that has the risk by so many months after the film."""
+    return f"{RISK}_{months:g}m"
+
+
+def risk_months(columns: Iterable[object]) -> dict[float, str]:
+    """The months by which predictions tell a risk, ascending, with their columns."""
+    months = {float(match[1]): match[0] for name in columns if (match := _RISK_BY.fullmatch(str(name)))}
+    return dict(sorted(months.items()))

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -32,6 +32,7 @@ _IMAGE = (
 )
 _PACKAGED = re.compile(r"timm/(?:tf_)?efficientnet_lite([0-4])")  # see learning/model/timm_networks.py
 _FACTORS = ("factors", "scale_factors", "impute")
+_TIME = ("jsl_loss", "interval_months")
 _TEACHER = {"teacher", "teacher_share"}
 
 
@@ -153,7 +154,7 @@ class TrainingSettings(Settings):
         "all",
         title="Risk factors",
         description="clinical leaves out the expert's KL grade and alignment: networks then read the grade "
-        "from the image. measured adds the joint space widths that jsl measure --cohort joins to the table. "
+        "from the image. measured adds joint space widths, of the films or as the table has them. "
         "none leaves out the models that need any.",
     )
     scale_factors: bool = Field(
@@ -207,6 +208,19 @@ class TrainingSettings(Settings):
     )
     jsl_outputs: Literal[1, 2] = Field(
         1, title="Progression outputs", description="One sigmoid, or two softmax outputs."
+    )
+    jsl_loss: Literal["label", "cox", "discrete"] = Field(
+        "label",
+        title="Progression loss",
+        description="What heads of progression learn: the label, or the time to the outcome replacement, by "
+        "Cox's partial likelihood or as the chance in each interval of time.",
+    )
+    interval_months: float = Field(
+        12.0,
+        ge=1,
+        le=120,
+        title="Interval",
+        description="Months of an interval, at the end of each of which models of time tell the risk.",
     )
     baseline: bool = Field(
         True, title="Baseline", description="Also fit the risk factors alone, where the table has them."
@@ -296,6 +310,20 @@ class TrainingSettings(Settings):
         return folds
 
     @model_validator(mode="after")
+    def _times_are_rates(self) -> "TrainingSettings":
+        if self.jsl_loss == "label":
+            return self
+        for regime in get_args(Regime):
+            if regime != "kl" and self.of(regime).balance != "none":
+                raise ValueError(
+                    f"balance of {regime} would bend the rates that jsl_loss = {self.jsl_loss} learns; set "
+                    "it to none"
+                )
+        if self.jsl_outputs != 1 or (self.baseline and self.risk_model != "logistic"):
+            raise ValueError("jsl_loss learns times with jsl_outputs = 1 and risk_model = logistic; set both")
+        return self
+
+    @model_validator(mode="after")
     def _teacher_gives_targets(self) -> "TrainingSettings":
         if self.teacher != "none" and self.kl_loss == "coral":
             raise ValueError("a teacher's grades have no place in CORAL's loss; set kl_loss to ordinal")
@@ -346,11 +374,11 @@ class TrainingSettings(Settings):
         """The settings that a regime (None: the baseline without images) depends on, others at default."""
         names = {"seed", "folds"}
         if regime is None:
-            names |= {*_FACTORS, "risk_model"}
+            names |= {*_FACTORS, "risk_model", *_TIME}
         else:
             names |= {*_IMAGE, regime.replace("-", "_")}
         if regime != "kl" and regime is not None:
-            names |= {"jsl_outputs"}
+            names |= {"jsl_outputs", *_TIME}
         if regime in JOINT:
             names |= {*_FACTORS, "factor_width", "factor_nonlinear", "stack"}
         if regime is not None and "kl" in self.heads_of(regime):

@@ -11,6 +11,7 @@ from jsl_core.cohort.columns import RISK
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.calibration import sigmoid
+from jsl_core.learning.model.hazard import Hazard
 from jsl_core.learning.model.record import WEIGHTS, BundleRecord
 
 __all__ = ["BaselineBundle"]
@@ -20,7 +21,7 @@ _LARGEST = 1e4  # log odds per standard deviation of a factor, far beyond what a
 
 @dataclass(frozen=True)
 class BaselineBundle:
-    """A logistic regression.
+    """A logistic regression, or one of times.
 
     Attributes:
         regime: Its name.
@@ -29,6 +30,7 @@ class BaselineBundle:
         intercept: Log odds where all encoded factors are 0.
         thresholds: Operating point of `jsl`, a risk.
         dataset: Digest of the packed dataset.
+        hazard: Of a regression of times, from its log hazard to risks; None of one of the label.
     """
 
     regime: str
@@ -37,6 +39,7 @@ class BaselineBundle:
     intercept: float
     thresholds: dict[str, float]
     dataset: str
+    hazard: Hazard | None = None
 
     @classmethod
     def load(cls, folder: Path) -> "BaselineBundle":
@@ -61,7 +64,10 @@ class BaselineBundle:
                 "train with risk_model = logistic"
             )
         shapes = {name: values.shape for name, values in weights.items()}
-        if shapes != {"coefficients": (len(record.factors.names),), "intercept": (1,)}:
+        wanted = {"coefficients": (len(record.factors.names),)} | (
+            {} if record.hazard else {"intercept": (1,)}
+        )
+        if shapes != wanted:
             raise BundleError(f"{folder}: model.safetensors is of another model; train it again")
         if not all(np.isfinite(each).all() and (np.abs(each) < _LARGEST).all() for each in weights.values()):
             raise BundleError(
@@ -72,12 +78,15 @@ class BaselineBundle:
             regime=record.regime,
             factors=record.factors,
             coefficients=weights["coefficients"],
-            intercept=float(weights["intercept"][0]),
+            intercept=0.0 if record.hazard else float(weights["intercept"][0]),
             thresholds=record.thresholds,
             dataset=record.dataset,
+            hazard=record.hazard,
         )
 
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:
-        """`jsl_risk` of the N rows of a cohort table, N rows."""
+        """`jsl_risk` of the N rows of a cohort table, N rows; of times also the risk by each month."""
         inputs = self.factors.transform(table).astype(np.float64)
+        if self.hazard is not None:
+            return self.hazard.columns(self.hazard.scores((inputs @ self.coefficients)[:, None]))
         return pd.DataFrame({RISK: sigmoid(inputs @ self.coefficients + self.intercept)})

@@ -14,6 +14,7 @@ from jsl_core.cohort.columns import GRADE_PROBABILITIES, RISK
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError, JslError
 from jsl_core.learning.model.calibration import sigmoid, softmax
+from jsl_core.learning.model.hazard import Hazard
 from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.probe import ask_probe, judge_network
 from jsl_core.learning.model.record import FORMAT, WEIGHTS, BundleRecord, NetworkRecord, write_bundle_json
@@ -41,6 +42,7 @@ class ModelBundle:
         settings: Of the training.
         flip: Whether the logits are the mean of those of a crop and of its mirror image.
         mm_per_pixel: How much of a knee one pixel of the input shows; None where no scale was known.
+        hazard: Of a head of time, from what it says to risks; None of one of the label.
         version: Of this program.
     """
 
@@ -56,6 +58,7 @@ class ModelBundle:
     settings: dict[str, Any]
     flip: bool = False
     mm_per_pixel: float | None = None
+    hazard: Hazard | None = None
     version: str = __version__
 
     @property
@@ -87,6 +90,7 @@ class ModelBundle:
             "settings": self.settings,
             "flip": self.flip,
             "mm_per_pixel": self.mm_per_pixel,
+            "hazard": self.hazard.to_json() if self.hazard else None,
             "version": self.version,
             "probe": ask_probe(self.network),
         }
@@ -126,6 +130,7 @@ class ModelBundle:
             settings=record.settings,
             flip=record.flip,
             mm_per_pixel=record.mm_per_pixel,
+            hazard=record.hazard,
             version=record.version,
         )
 
@@ -141,7 +146,8 @@ class ModelBundle:
             batch: Knees a pass.
 
         Returns:
-            `kl_0`…`kl_4` and `jsl_risk`, those the regime has, N rows.
+            `kl_0`…`kl_4` and `jsl_risk`, those the regime has, N rows; of a head of time also the risk by
+            the end of each interval.
 
         Raises:
             BundleError: The crops have another size than the network takes.
@@ -150,7 +156,7 @@ class ModelBundle:
         if self.flip if flip is None else flip:
             mirrored = self.logits(images[:, :, ::-1], table, batch)
             logits = {name: (values + mirrored[name]) / 2 for name, values in logits.items()}
-        return probabilities(logits, self.temperature, self.prior_shift)
+        return probabilities(logits, self.temperature, self.prior_shift, self.hazard)
 
     @torch.inference_mode()
     def logits(self, images: np.ndarray, table: pd.DataFrame, batch: int = 64) -> dict[str, np.ndarray]:
@@ -174,13 +180,19 @@ class ModelBundle:
 
 
 def probabilities(
-    logits: dict[str, np.ndarray], temperature: dict[str, float], prior_shift: float
+    logits: dict[str, np.ndarray],
+    temperature: dict[str, float],
+    prior_shift: float,
+    hazard: Hazard | None = None,
 ) -> pd.DataFrame:
-    """Logits by head (`kl` N×5, `jsl` N×1) to the calibrated columns of `predictions.csv`, N rows."""
+    """Logits by head (`kl` N×5, `jsl` N×1 or N×K) to the calibrated columns of `predictions.csv`, N rows."""
     columns: dict[str, np.ndarray] = {}
     if "kl" in logits:
         grades = softmax(logits["kl"].astype(np.float64) / temperature["kl"])
         columns |= dict(zip(GRADE_PROBABILITIES, grades.T, strict=True))
+    if "jsl" in logits and hazard is not None:
+        risks = hazard.columns(hazard.scores(logits["jsl"], temperature["jsl"]))
+        return pd.concat([pd.DataFrame(columns), risks], axis=1)
     if "jsl" in logits:
         shifted = logits["jsl"][:, 0].astype(np.float64) + prior_shift
         columns[RISK] = sigmoid(shifted / temperature["jsl"])

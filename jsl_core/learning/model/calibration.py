@@ -2,9 +2,9 @@
 
 import numpy as np
 
-__all__ = ["best_threshold", "called_grades", "sigmoid", "softmax", "temperature"]
+__all__ = ["TEMPERATURES", "best_threshold", "called_grades", "sigmoid", "softmax", "temperature"]
 
-_TEMPERATURES = np.geomspace(0.25, 8.0, 241)
+TEMPERATURES = np.geomspace(0.25, 8.0, 241)
 _FAR = 1.0  # cost of a squared grade beside that of being wrong at all; chosen on validation (docs/kl.md)
 
 
@@ -15,8 +15,8 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         logits: N×K of classes 0…K-1, or N×1 log odds.
         labels: N classes; 0 and 1 for log odds.
     """
-    losses = [_log_loss(logits / divisor, labels) for divisor in _TEMPERATURES]
-    return float(_TEMPERATURES[int(np.argmin(losses))])
+    losses = [_log_loss(logits / divisor, labels) for divisor in TEMPERATURES]
+    return float(TEMPERATURES[int(np.argmin(losses))])
 
 
 def best_threshold(risk: np.ndarray, progressed: np.ndarray) -> float:

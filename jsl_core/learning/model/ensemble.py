@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jsl_core.cohort.columns import GRADE_PROBABILITIES, PROGRESSION, RISK, RISK_INTERVAL, STRANGE
+from jsl_core.cohort.columns import (
+    GRADE_PROBABILITIES,
+    PROGRESSION,
+    RISK,
+    RISK_INTERVAL,
+    STRANGE,
+    risk_months,
+)
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.dataset import fit_crop
 from jsl_core.errors import BadTable, BundleError
@@ -184,12 +191,22 @@ class Ensemble:
         risks = np.array([table[RISK].to_numpy() for table in each.values() if RISK in table])
         if len(risks):
             columns[RISK] = risks.mean(axis=0)
+            columns |= _mean_risks_by_month([table for table in each.values() if RISK in table])
         if len(risks) > 1:
             odds = np.clip(np.log(risks) - np.log1p(-risks), -_LOG_ODDS_MAX, _LOG_ODDS_MAX)
             centre, spread = odds.mean(axis=0), _Z95 * odds.std(axis=0, ddof=1)
             for name, edge in zip(RISK_INTERVAL, (centre - spread, centre + spread), strict=True):
                 columns[name] = 1 / (1 + np.exp(-edge))
         return pd.DataFrame(columns)
+
+
+def _mean_risks_by_month(tables: Sequence[pd.DataFrame]) -> dict[str, NDArray[np.float64]]:
+    """The mean risk by each month that all of some predictions tell."""
+    shared = set.intersection(*(set(risk_months(table).values()) for table in tables))
+    return {
+        name: np.mean([table[name].to_numpy() for table in tables], axis=0)
+        for name in risk_months(shared).values()
+    }
 
 
 def model_folders(folder: Path) -> list[Path]:

@@ -11,16 +11,23 @@ __all__ = ["CoralHead", "TwoOutputs", "build_head"]
 
 
 def build_head(
-    label: Literal["kl", "jsl"], width: int, kl_head: Literal["linear", "coral"], jsl_outputs: Literal[1, 2]
+    label: Literal["kl", "jsl"],
+    width: int,
+    kl_head: Literal["linear", "coral"],
+    jsl_head: Literal["label", "cox", "discrete"],
+    jsl_outputs: int,
 ) -> nn.Module:
-    """The head of a label: features B×`width` to logits, `kl` B×5 or `jsl` B×1.
+    """The head of a label: features B×`width` to logits, `kl` B×5, `jsl` B×1, or B×K of K intervals of time.
 
     Args:
         label: What is predicted.
         width: Number of features.
         kl_head: Kind of the head for `kl`.
-        jsl_outputs: Outputs of the head for `jsl`, 2 for a softmax.
+        jsl_head: Kind of the head for `jsl`.
+        jsl_outputs: Outputs of the head for `jsl`: 2 for a softmax, or K.
     """
+    if label == "jsl" and jsl_head != "label":
+        return nn.Linear(width, jsl_outputs)
     if label == "jsl":
         return nn.Linear(width, 1) if jsl_outputs == 1 else TwoOutputs(width)
     return nn.Linear(width, 5) if kl_head == "linear" else CoralHead(width)

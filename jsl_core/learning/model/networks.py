@@ -48,7 +48,7 @@ class Normalise(nn.Module):
 
 
 class KneeNetwork(nn.Module):
-    """Images, and where the regime has them risk factors, to logits by head: `kl` B×5, `jsl` B×1.
+    """Images, and where the regime has them risk factors, to logits by head: `kl` B×5, `jsl` B×1 or B×K.
 
     Args:
         spec: What is built.
@@ -74,7 +74,11 @@ class KneeNetwork(nn.Module):
         self.heads = nn.ModuleDict(
             {
                 label: build_head(
-                    label, self.image_features if label == "kl" else width, spec.kl_head, spec.jsl_outputs
+                    label,
+                    self.image_features if label == "kl" else width,
+                    spec.kl_head,
+                    spec.jsl_head,
+                    spec.jsl_outputs,
                 )
                 for label in spec.heads
             }
@@ -156,7 +160,11 @@ class KneeNetwork(nn.Module):
 
     @torch.no_grad()
     def set_stack(
-        self, image_scale: float, factor_weight: float, coefficients: torch.Tensor, intercept: float
+        self,
+        image_scale: float,
+        factor_weight: float,
+        coefficients: torch.Tensor,
+        intercept: float | torch.Tensor,
     ) -> None:
         """Make the log odds of progression a weighed sum of the present ones and a regression of the factors.
 
@@ -164,7 +172,7 @@ class KneeNetwork(nn.Module):
             image_scale: Multiplies the present log odds.
             factor_weight: Multiplies the regression's.
             coefficients: The regression's, of the F encoded factors.
-            intercept: Added to the sum.
+            intercept: Added to the sum; of a head with K intervals may be K.
         """
         head, branch = self.heads["jsl"], self.factor_branch
         linear = branch[0] if isinstance(branch, nn.Sequential) else None
@@ -172,17 +180,18 @@ class KneeNetwork(nn.Module):
             raise TypeError("a head of progression and a factor branch that are linear")
         head.weight[:, : self.image_features].mul_(image_scale)
         head.bias.mul_(image_scale)
-        head.bias[-1] += intercept  # of two outputs the last is that of progression
+        own = slice(None) if self.spec.jsl_head == "discrete" else slice(-1, None)  # of two outputs the last
+        head.bias[own] += torch.as_tensor(intercept).to(head.bias)
         for number, sign in enumerate((1, -1) if self.spec.factor_nonlinear else (1,)):
             units = slice(number * self._copies, (number + 1) * self._copies)
             linear.weight[units] = 0
             linear.weight[units, : len(coefficients)] = sign * coefficients.to(linear.weight)
             linear.bias[units] = 0
             columns = slice(self.image_features + units.start, self.image_features + units.stop)
-            head.weight[-1, columns] = sign * factor_weight / self._copies
+            head.weight[own, columns] = sign * factor_weight / self._copies
 
     def factor_log_odds(self, factors: torch.Tensor, grades: torch.Tensor | None = None) -> torch.Tensor:
-        """What the risk factors add to the log odds of progression, B.
+        """What the risk factors add to the log odds of progression, B; of K intervals their mean.
 
         Args:
             factors: Encoded, B×F.
@@ -194,6 +203,8 @@ class KneeNetwork(nn.Module):
         if branch is None or not isinstance(head, nn.Linear):
             raise TypeError("a network without risk factors")
         added: torch.Tensor = branch(factors) @ head.weight[:, self.image_features :].T
+        if self.spec.jsl_head == "discrete":
+            return added.mean(dim=1)
         return added[:, -1] - (added[:, 0] if added.shape[1] == 2 else 0)
 
     def image_weights(self, heads: Iterable[str]) -> list[torch.Tensor]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import pandas as pd
 import torch
@@ -105,7 +105,7 @@ def _spec(file: Path, layers: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> N
     heads = tuple(name for name in ("kl", "jsl") if name in layers)
     spec = NetworkSpec("vgg16", 3, _SIZE, "none", heads)
     if "jsl" in layers:
-        spec = replace(spec, jsl_outputs=cast(Literal[1, 2], len(layers["jsl"][0])))
+        spec = replace(spec, jsl_outputs=len(layers["jsl"][0]))
     if "factors" in layers:
         width, inputs = layers["factors"][0].shape
         spec = replace(spec, inputs=inputs, factor_width=width, factor_nonlinear=False)

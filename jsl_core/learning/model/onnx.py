@@ -24,8 +24,11 @@ def save_model_onnx(bundle: ModelBundle, path: Path) -> None:
     B×1, those the regime has, as `ModelBundle.predict` gives them.
 
     Raises:
-        BundleError: The package onnx is missing, or the backbone has a layer that cannot be written.
+        BundleError: The model predicts times, the package onnx is missing, or the backbone has a layer that
+            cannot be written.
     """
+    if bundle.hazard is not None:
+        raise BundleError(f"{bundle.regime}: risks by month are not written as ONNX; use the bundle")
     network = _Probabilities(bundle).eval()
     side, inputs = bundle.size, bundle.network.spec.inputs
     example: tuple[torch.Tensor, ...] = (torch.zeros(2, 1, side, side),)

@@ -4,6 +4,7 @@ It ends with a proof, the digest of its other fields, and has the digests of the
 Bundles of earlier versions have neither: of them the fields are checked.
 """
 
+import itertools
 import json
 import math
 import re
@@ -24,6 +25,7 @@ from jsl_core import __version__
 from jsl_core.cohort.columns import FACTORS, GRADE, WIDTHS
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.errors import BundleError
+from jsl_core.learning.model.hazard import Hazard
 from jsl_core.learning.model.spec import NetworkSpec
 from jsl_core.storage.artifact import Artifact
 from jsl_core.storage.proof import proves_itself, with_proof
@@ -62,6 +64,7 @@ class BundleRecord(BaseModel):
     thresholds: dict[str, _Risk]
     dataset: str
     settings: dict[str, Any]
+    hazard: Hazard | None = None  # earlier bundles have no heads of time
     folds: int = Field(0, ge=0)
     files: dict[str, str] = {}
     version: str = ""
@@ -124,6 +127,22 @@ class BundleRecord(BaseModel):
         return version
 
     @model_validator(mode="after")
+    def _check_hazard(self) -> Self:
+        if self.hazard is not None:
+            intervals = len(self.hazard.months)
+            lengths = (len(self.hazard.baseline), len(self.hazard.death))
+            if not intervals or lengths != (intervals, intervals):
+                raise ValueError("hazard has not one baseline and chance of death for each interval")
+            ends = (0.0, *self.hazard.months)
+            if any(end <= start for start, end in itertools.pairwise(ends)):
+                raise ValueError("hazard's intervals do not follow one another")
+            if len(self.hazard.centre) not in (1, intervals) or not all(
+                0 <= chance <= 1 for chance in self.hazard.death
+            ):
+                raise ValueError("hazard's centre or chances of death cannot be")
+        return self
+
+    @model_validator(mode="after")
     def _check_factors(self) -> Self:
         if self.factors is not None:
             columns = self.factors.columns
@@ -160,6 +179,14 @@ class NetworkRecord(BundleRecord):
                 raise ValueError(f"temperature lacks {head}")
         if "jsl" in self.network.heads and "jsl" not in self.thresholds:
             raise ValueError("thresholds lack jsl")
+        timed = "jsl" in self.network.heads and self.network.jsl_head != "label"
+        if timed != (self.hazard is not None):
+            raise ValueError("a head of time and its hazard go together")
+        if self.hazard is not None and self.network.jsl_head == "discrete":
+            if self.network.jsl_outputs != len(self.hazard.months):
+                raise ValueError("the head of time has not one output for each interval")
+        elif self.network.jsl_outputs not in (1, 2):
+            raise ValueError("jsl_outputs is neither 1 nor 2")
         inputs = len(self.factors.names) if self.factors else 0
         if inputs != self.network.inputs:
             raise ValueError(f"the network takes {self.network.inputs} risk factors, not the {inputs} named")

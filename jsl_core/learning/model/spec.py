@@ -19,7 +19,9 @@ class NetworkSpec:
         normalise: How grey values are normalised (see `Normalise`).
         heads: What is predicted.
         kl_head: Kind of the head for the grade.
-        jsl_outputs: 1, or 2 for a softmax over stable and progressed.
+        jsl_head: Kind of the head for progression: log odds of the label, a log hazard (`cox`), or the log
+            odds of the hazard in each interval of time (`discrete`).
+        jsl_outputs: 1, or 2 for a softmax over stable and progressed; of a discrete head the intervals.
         inputs: Number of encoded risk factors, 0 for none. With some and a `kl` head, the grade that the
             network reads from the image is a risk factor, too.
         factor_width: Outputs of the factor branch.
@@ -36,7 +38,8 @@ class NetworkSpec:
     normalise: Literal["none", "imagenet", "image"]
     heads: tuple[Literal["kl", "jsl"], ...]
     kl_head: Literal["linear", "coral"] = "linear"
-    jsl_outputs: Literal[1, 2] = 1
+    jsl_head: Literal["label", "cox", "discrete"] = "label"
+    jsl_outputs: int = 1
     inputs: int = 0
     factor_width: int = 128
     factor_nonlinear: bool = True

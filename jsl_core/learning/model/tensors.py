@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 
-from jsl_core.cohort.columns import GRADE, PROGRESSION
+from jsl_core.cohort.columns import EVENT, EVENT_MONTHS, GRADE, PROGRESSION
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.dataset import PackedDataset
 
@@ -22,6 +23,8 @@ class DeviceData:
         factors: Encoded risk factors, float N×F; None for none.
         grades: KL grades 0…4, long N, -1 where missing.
         progressed: Outcomes 0 or 1, float N, -1 where missing.
+        months: From the film to the event or the end of follow-up, float N, -1 where missing.
+        event: 0 none, 1 replaced, 2 died before, float N, -1 where missing.
     """
 
     images: torch.Tensor
@@ -29,6 +32,8 @@ class DeviceData:
     factors: torch.Tensor | None
     grades: torch.Tensor
     progressed: torch.Tensor
+    months: torch.Tensor
+    event: torch.Tensor
 
     @classmethod
     def of(
@@ -42,7 +47,9 @@ class DeviceData:
             mirrored=torch.from_numpy(left).to(device),
             factors=torch.from_numpy(encoder.transform(table)).to(device) if encoder else None,
             grades=torch.tensor(table[GRADE].fillna(-1).to_numpy(np.int64)).to(device),
-            progressed=torch.tensor(table[PROGRESSION].fillna(-1).to_numpy(np.float32)).to(device),
+            progressed=_float_column(table, PROGRESSION, device),
+            months=_float_column(table, EVENT_MONTHS, device),
+            event=_float_column(table, EVENT, device),
         )
 
     def pixels(self, rows: torch.Tensor) -> torch.Tensor:
@@ -53,6 +60,12 @@ class DeviceData:
     def factors_of(self, rows: torch.Tensor) -> torch.Tensor | None:
         """Encoded risk factors of B rows, float B×F; None for none."""
         return None if self.factors is None else self.factors[rows]
+
+
+def _float_column(table: pd.DataFrame, column: str, device: torch.device) -> torch.Tensor:
+    """A column of labels, -1 where missing, as all are where the table has no such column."""
+    values = table[column].fillna(-1) if column in table else pd.Series(-1.0, table.index)
+    return torch.tensor(values.to_numpy(np.float32)).to(device)
 
 
 def to_float(images: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:

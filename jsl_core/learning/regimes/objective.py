@@ -7,6 +7,7 @@ import torch
 
 from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes.losses import kl_loss, progression_loss
+from jsl_core.learning.regimes.time_losses import cox_loss, discrete_loss
 
 __all__ = ["Objective"]
 
@@ -17,6 +18,8 @@ class Objective:
 
     Attributes:
         kl_kind: Loss of the grade (see `kl_loss`).
+        jsl_kind: Of progression: of its label, or of its time (see time_losses.py).
+        interval_ends: In months, of a `discrete` loss.
         kl_weight: Of the grade's loss beside progression's.
         grade_weights: Of the 5 grades; None for none.
         progression_weights: Of stable and progressed knees; None for none.
@@ -27,6 +30,8 @@ class Objective:
     """
 
     kl_kind: Literal["softmax", "ordinal", "coral"] = "ordinal"
+    jsl_kind: Literal["label", "cox", "discrete"] = "label"
+    interval_ends: tuple[float, ...] = ()
     kl_weight: float = 1.0
     grade_weights: torch.Tensor | None = None
     progression_weights: torch.Tensor | None = None
@@ -62,7 +67,7 @@ class Objective:
         """
         total = torch.zeros((), device=rows.device)
         for name, logits in outputs.items():
-            labels = data.grades if name == "kl" else data.progressed
+            labels = data.grades if name == "kl" else self._progression_labels(data)
             if name == "kl":
                 teacher = None if self.teacher is None else self.teacher[rows]
                 loss = self.kl_weight * kl_loss(
@@ -73,6 +78,11 @@ class Objective:
                     teacher,
                     self.teacher_share,
                 )
+            elif self.jsl_kind == "cox":
+                loss = cox_loss(logits.float(), data.months[rows], data.event[rows])
+            elif self.jsl_kind == "discrete":
+                ends = torch.tensor(self.interval_ends, device=rows.device)
+                loss = discrete_loss(logits.float(), data.months[rows], data.event[rows], ends)
             else:
                 odds = logits.float() + self.prior_shift
                 loss = progression_loss(odds, labels[rows], self.progression_weights)
@@ -80,3 +90,10 @@ class Objective:
                 loss = loss * (labels[rows] >= 0).sum() / (labels[batch] >= 0).sum().clamp(min=1)
             total = total + loss
         return total
+
+    def _progression_labels(self, data: DeviceData) -> torch.Tensor:
+        """Of all knees, float N, -1 where one does not count in the mean that the loss is."""
+        if self.jsl_kind == "label":
+            return data.progressed
+        counted = data.event == 1 if self.jsl_kind == "cox" else data.months >= 0
+        return torch.where(counted, data.event, -1)

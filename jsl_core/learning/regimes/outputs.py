@@ -48,10 +48,13 @@ def write_outputs(
         for report in history
     ]
     _write_csv(pd.DataFrame(curve), folder / "history.csv")
-    columns = probabilities(logits, bundle.temperature, bundle.prior_shift)
+    columns = probabilities(logits, bundle.temperature, bundle.prior_shift, bundle.hazard)
     if added is not None:
         from_factors = added / bundle.temperature["jsl"]
-        total = (logits["jsl"][:, 0] + bundle.prior_shift) / bundle.temperature["jsl"]
+        if bundle.hazard is None:
+            total = (logits["jsl"][:, 0] + bundle.prior_shift) / bundle.temperature["jsl"]
+        else:
+            total = bundle.hazard.scores(logits["jsl"], bundle.temperature["jsl"]).mean(axis=1)
         columns = columns.assign(**dict(zip(SOURCES, (total - from_factors, from_factors), strict=True)))
     predictions = predictions_table(packed.table, columns)
     network = bundle.network.spec

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
+from torch.nn import functional
 
 from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
 from jsl_core.learning.model.calibration import called_grades
 
-__all__ = ["prediction_scores", "validation_scores"]
+__all__ = ["prediction_scores", "risk_score", "validation_scores"]
 
 
 def validation_scores(
@@ -25,8 +26,15 @@ def validation_scores(
     if "kl" in outputs:
         scores |= _kl_scores(grades.cpu().numpy(), outputs["kl"].argmax(1).cpu().numpy())
     if "jsl" in outputs:
-        scores["auc"] = _auc(progressed.cpu().numpy(), outputs["jsl"][:, 0].float().cpu().numpy())
+        scores["auc"] = _auc(progressed.cpu().numpy(), risk_score(outputs["jsl"]).cpu().numpy())
     return scores
+
+
+def risk_score(logits: torch.Tensor) -> torch.Tensor:
+    """What ranks knees by their risk, float B: log odds B×1, or the log hazard of all K intervals, B×K."""
+    if logits.shape[1] == 1:
+        return logits[:, 0].float()
+    return torch.log(functional.softplus(logits.float()).sum(dim=1))
 
 
 def prediction_scores(predictions: pd.DataFrame) -> dict[str, float | None]:

@@ -16,11 +16,15 @@ from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes.prediction import predict_logits
+from jsl_core.learning.regimes.scores import risk_score
+from jsl_core.learning.regimes.time_calibration import Times
+from jsl_core.learning.regimes.time_regression import fit_cox
 
-__all__ = ["begin_with_stack", "fit_factors", "weigh_sources"]
+__all__ = ["FACTOR_PRECISION", "begin_with_stack", "fit_factors", "weigh_sources"]
 
 # A weak ridge: with the cohorts of this field, a dozen inputs on a hundred knees, it steadies the odds.
 _INVERSE_PENALTY = 0.3
+FACTOR_PRECISION = 1 / _INVERSE_PENALTY
 # Log odds of independent sources add up, each with weight 1 or, having been fitted, a little less. From there
 # validation knees move the weights as far as they can tell, which eighteen participants hardly can.
 _PRIOR_WEIGHT, _PRIOR_SPREAD = 0.85, 0.25
@@ -68,6 +72,7 @@ def begin_with_stack(
     rows: tuple[NDArray[np.intp], NDArray[np.intp]],
     parent: ModelBundle,
     prior: float,
+    times: Times | None = None,
     features: torch.Tensor | None = None,
 ) -> bool:
     """Give a network that starts from its parent's heads the factors' regression, weighed beside the image.
@@ -79,6 +84,7 @@ def begin_with_stack(
         rows: Of the training and of the validation knees.
         parent: Calibrates the image's log odds.
         prior: By how much training's log odds of progression are above the true ones.
+        times: Of all N knees, where the network predicts them: log hazards are weighed in place of log odds.
         features: N×D of all knees, in place of the backbone.
 
     Returns:
@@ -88,6 +94,9 @@ def begin_with_stack(
     if data.factors is None or not network.has_room_for_stack:
         return False
     inputs = data.factors.cpu().numpy().astype(np.float64)
+    if times is not None:
+        _begin_with_times(network, data, rows, parent, times, inputs, features)
+        return True
     progressed = table[PROGRESSION].to_numpy(float)
     model = fit_factors(inputs[train], progressed[train])
     logits = predict_logits(network, data, torch.from_numpy(val).to(data.images.device), features)["jsl"]
@@ -102,3 +111,32 @@ def begin_with_stack(
         intercept=of_image * shift / divisor + of_factors * float(model.intercept_[0]) + intercept + prior,
     )
     return True
+
+
+def _begin_with_times(
+    network: KneeNetwork,
+    data: DeviceData,
+    rows: tuple[NDArray[np.intp], NDArray[np.intp]],
+    parent: ModelBundle,
+    times: Times,
+    inputs: Floats,
+    features: torch.Tensor | None,
+) -> None:
+    """`begin_with_stack` of log hazards: Cox regressions of the factors and of the two sources."""
+    train, val = (part[times.known[part]] for part in rows)
+    coefficients = fit_cox(inputs[train], *times.at(train), precision=FACTOR_PRECISION)
+    logits = predict_logits(network, data, torch.from_numpy(val).to(data.images.device), features)["jsl"]
+    divisor = parent.temperature["jsl"]
+    sources = np.column_stack(
+        [risk_score(logits).cpu().numpy().astype(np.float64) / divisor, inputs[val] @ coefficients]
+    )
+    of_image, of_factors = fit_cox(
+        sources, *times.at(val), precision=_PRIOR_SPREAD**-2, centre=_PRIOR_WEIGHT
+    ).tolist()
+    scale = of_image / divisor
+    network.set_stack(
+        image_scale=scale,
+        factor_weight=of_factors,
+        coefficients=torch.from_numpy(coefficients).float(),
+        intercept=(1 - scale) * logits.mean(dim=0).cpu(),  # the mean knee's hazards stay what they were
+    )

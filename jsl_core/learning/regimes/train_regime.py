@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION
+from jsl_core.cohort.columns import EVENT_MONTHS, GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.config import TrainingSettings, keyed_settings
 from jsl_core.config.training import JOINT
@@ -19,6 +19,7 @@ from jsl_core.errors import BadSettings, BundleError
 from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.calibration import best_threshold, sigmoid, temperature
 from jsl_core.learning.model.ensemble import Ensemble
+from jsl_core.learning.model.hazard import Hazard
 from jsl_core.learning.model.networks import KneeNetwork
 from jsl_core.learning.model.spec import NetworkSpec
 from jsl_core.learning.model.tensors import DeviceData
@@ -32,6 +33,7 @@ from jsl_core.learning.regimes.outputs import write_outputs
 from jsl_core.learning.regimes.prediction import predict_logits
 from jsl_core.learning.regimes.stack import begin_with_stack
 from jsl_core.learning.regimes.tensorboard import TensorBoardProgress
+from jsl_core.learning.regimes.time_calibration import Times, calibrate_times
 from jsl_core.learning.regimes.trainer import EpochReport, Progress, Trainer
 from jsl_core.training.checkpoint import Checkpoint
 from jsl_core.training.device import pick_device
@@ -71,13 +73,16 @@ def train_regime(
     settings = job.settings.relevant_to(job.regime)
     heads = settings.heads_of(job.regime)
     columns = [_COLUMNS[head] for head in heads]
+    timed = "jsl" in heads and settings.jsl_loss != "label"
     check_labels(packed, columns, job.regime, job.folds)
     if job.fold is not None:
         packed = packed.fold(job.fold, job.folds)
     joint = job.regime in JOINT
     if joint and settings.factors == "none":
         raise BadSettings(f"{job.regime} learns from risk factors; set factors to all or clinical")
-    train, val = (_labelled_rows(packed.table, split, columns) for split in ("train", "val"))
+    times = Times.of(packed.table, settings) if timed else None
+    learned_from = [EVENT_MONTHS if timed and column == PROGRESSION else column for column in columns]
+    train, val = (_labelled_rows(packed.table, split, learned_from) for split in ("train", "val"))
     classes = packed.table[columns[-1]].fillna(-1).to_numpy(int)
     balance = balance_classes(
         classes, train, _CLASSES[heads[-1]], settings.of(job.regime).balance, settings.seed
@@ -87,7 +92,7 @@ def train_regime(
         encoder = FactorEncoder.fit(
             packed.table.iloc[train], settings.factors, settings.scale_factors, settings.impute
         )
-    trainer = _build_trainer(job, settings, packed, encoder, balance, (train, val), group)
+    trainer = _build_trainer(job, settings, packed, encoder, balance, (train, val), times, group)
     parent = _weights_digest(job.parent)
     key = [_CHECKPOINT_FORMAT, job.regime, packed.digest, keyed_settings(settings), parent]
     checkpoint = Checkpoint(
@@ -101,7 +106,9 @@ def train_regime(
     outputs, flip = _predict_with_flip_if_better(trainer, everything, settings.second_look)
     logits = {name: values.float().cpu().numpy() for name, values in outputs.items()}
     shift = -balance.log_odds if "jsl" in logits else 0.0
-    temperatures, thresholds = _calibrate(logits, packed.table, val, shift, settings.calibrate)
+    temperatures, thresholds, hazard = _calibrate(
+        logits, packed.table, {"train": train, "val": val}, shift, times, settings
+    )
     bundle = ModelBundle(
         regime=job.regime,
         network=trainer.network.cpu().eval(),
@@ -115,6 +122,7 @@ def train_regime(
         settings=settings.model_dump(mode="json"),
         flip=flip,
         mm_per_pixel=_common_scale(packed.table),
+        hazard=hazard,
     )
     added = _factor_log_odds(trainer, outputs) if joint else None
     write_outputs(job.out, bundle, packed, logits, history, added)
@@ -128,6 +136,7 @@ def _build_trainer(
     encoder: FactorEncoder | None,
     balance: Balance,
     rows: tuple[np.ndarray, np.ndarray],
+    times: Times | None,
     group: ProcessGroup,
 ) -> Trainer:
     """The network and the data on their device, ready to be trained."""
@@ -140,7 +149,8 @@ def _build_trainer(
         normalise=settings.normalise,
         heads=heads,
         kl_head="coral" if settings.kl_loss == "coral" else "linear",
-        jsl_outputs=settings.jsl_outputs,
+        jsl_head=settings.jsl_loss if times else "label",
+        jsl_outputs=len(times.ends) if times and settings.jsl_loss == "discrete" else settings.jsl_outputs,
         inputs=len(encoder.names) if encoder else 0,
         factor_width=settings.factor_width,
         factor_nonlinear=settings.factor_nonlinear,
@@ -160,10 +170,14 @@ def _build_trainer(
     features = cached_features(network, data, job.features, packed.digest) if frozen else None
     stacked = False
     if settings.stack and parent is not None and "jsl" in inherited_heads and encoder is not None:
-        stacked = begin_with_stack(network, data, packed.table, rows, parent, balance.log_odds, features)
+        stacked = begin_with_stack(
+            network, data, packed.table, rows, parent, balance.log_odds, times, features
+        )
     weights = None if balance.weights is None else _float_tensor(balance.weights, device)
     objective = Objective(
         kl_kind=settings.kl_loss,
+        jsl_kind=settings.jsl_loss if times else "label",
+        interval_ends=tuple(map(float, times.ends)) if times else (),
         kl_weight=settings.kl_weight,
         grade_weights=weights if heads[-1] == "kl" else None,
         progression_weights=weights if heads[-1] == "jsl" else None,
@@ -289,26 +303,39 @@ def _common_scale(table: pd.DataFrame) -> float | None:
 
 
 def _calibrate(
-    logits: dict[str, np.ndarray], table: pd.DataFrame, val: np.ndarray, shift: float, calibrate: bool
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Temperature by head and operating point, on the validation knees.
+    logits: dict[str, np.ndarray],
+    table: pd.DataFrame,
+    rows: dict[str, np.ndarray],
+    shift: float,
+    times: Times | None,
+    settings: TrainingSettings,
+) -> tuple[dict[str, float], dict[str, float], Hazard | None]:
+    """Temperature by head and operating point, on the validation knees; and the hazard of a head of time.
 
     Args:
         logits: Of all N knees by head, N×K.
         table: With the labels, N rows.
-        val: Rows of the validation knees.
+        rows: Of the training and the validation knees.
         shift: Added to the logits of progression, of which training saw more than there is.
-        calibrate: Whether temperatures are sought; 1 otherwise.
+        times: Of a head of time.
+        settings: Whether temperatures are sought; 1 otherwise.
     """
-    temperatures, thresholds = {}, {}
+    temperatures, thresholds, hazard = {}, {}, None
+    val = rows["val"]
     for head, values in logits.items():
         labels = table[_COLUMNS[head]].to_numpy()[val]
         known = ~np.isnan(labels)
         scores = values[val][known] + (shift if head == "jsl" else 0.0)
-        temperatures[head] = temperature(scores, labels[known]) if calibrate else 1.0
+        if head == "jsl" and times is not None:
+            own = {part: rows[part][times.known[rows[part]]] for part in ("train", "val")}
+            temperatures[head], hazard = calibrate_times(times, values, own, settings.calibrate)
+            risk = hazard.columns(hazard.scores(values[val][known], temperatures[head]))[RISK].to_numpy()
+            thresholds[head] = best_threshold(risk, labels[known])
+            continue
+        temperatures[head] = temperature(scores, labels[known]) if settings.calibrate else 1.0
         if head == "jsl":
             thresholds[head] = best_threshold(sigmoid(scores[:, 0] / temperatures[head]), labels[known])
-    return temperatures, thresholds
+    return temperatures, thresholds, hazard
 
 
 def _weights_digest(bundle: Path | None) -> str:
