@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from jsl_core.cohort.cell_values import parse_number
 from jsl_core.cohort.cells import Cells, fold_name
-from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLIT_BY_KNEE, WIDTHS
+from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SITE, SPLIT_BY_KNEE, WIDTHS
 from jsl_core.cohort.persons import parse_side
 from jsl_core.errors import BadTable
 
@@ -21,6 +21,7 @@ _SYNONYMS = {
     "split": (SPLIT_BY_KNEE,),
     "Img_path": ("file", "filename", "file_name", "path", "image", "image_path", "img"),
     **dict.fromkeys((*FACTORS, *WIDTHS), ()),
+    SITE: ("v00site", "centre", "center"),
     GRADE: ("kl", "kl_grade", "klg", "grade", "label", "v00xrkl"),
     PROGRESSION: ("progression", "progressed"),
 }

@@ -19,6 +19,7 @@ __all__ = [
     "PROGRESSION",
     "RISK",
     "RISK_INTERVAL",
+    "SITE",
     "SOURCES",
     "SPLITS",
     "SPLIT_BY_KNEE",
@@ -39,6 +40,7 @@ PROGRESSION = "JSL_Prog"
 SPLIT_BY_KNEE = (
     "split_by_knee"  # instead of `split`: a participant's knees may lie in two parts, as the seed's
 )
+SITE = "Site"  # the centre that a participant was seen at
 SPLITS = ("train", "val", "test")  # the values of the column `split`
 
 # Of tables with several rows a knee, one a visit (docs/table.md).

@@ -8,20 +8,18 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLIT_BY_KNEE
+from jsl_core.cohort.fixed_split import TESTED_BY_NUMBER, FixedSplit
 from jsl_core.cohort.persons import person_key, person_keys
 from jsl_core.config import PackSettings
 from jsl_core.errors import BadTable
 
 __all__ = [
-    "TESTED_BY_NUMBER",
     "assign_folds",
     "assign_splits",
     "assign_with_frozen_test",
     "held_out_participants",
-    "is_tested_by_number",
+    "left_out_of_split",
 ]
-
-TESTED_BY_NUMBER = 0.25  # of all people, in split jsl-1; another share would be another split
 
 
 def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
@@ -35,18 +33,19 @@ def assign_splits(table: pd.DataFrame, settings: PackSettings) -> pd.DataFrame:
         table: From `read_cohort`. A split that it names is kept, and the other knee of the participant gets
             the same. A test or validation part that it names is not added to; the shares of the others are
             then of the rest.
-        settings: The shares, the unit and the seed.
+        settings: The split, the shares, the unit and the seed. Rows that the split leaves out are not to be
+            among them (`left_out_of_split`).
 
     Returns:
         A new table.
 
     Raises:
         BadTable: Units are participants, and the table names two splits for the knees of one; or the split is
-            jsl-1, and the table tests on somebody else, or learns from whom that tests on.
+            jsl-1 or a variant, and the table tests on somebody else, or learns from whom that tests on.
     """
     table = table.copy()
-    if settings.split == "jsl-1":
-        _mark_tested_by_number(table)
+    if fixed := FixedSplit.parse(settings.split):
+        _mark_tested(table, fixed)
         settings = settings.model_copy(
             update={"split": "drawn", "test": 0.0, "val": settings.val / (1 - TESTED_BY_NUMBER)}
         )
@@ -86,32 +85,39 @@ def assign_with_frozen_test(table: pd.DataFrame, frozen: Set[str], settings: Pac
     """
     table = table.copy()
     table.loc[table["participant"].map(person_key).isin(person_keys(frozen)), "split"] = "test"
-    if settings.split == "jsl-1":  # whose test part is as frozen, and grows with the cohort
+    if FixedSplit.parse(settings.split):  # whose test part is as frozen, and grows with the cohort
         return assign_splits(table, settings)
     others = settings.model_copy(update={"test": 0.0, "val": settings.val / (1 - settings.test)})
     return assign_splits(table, others)
 
 
-def is_tested_by_number(participant: str) -> bool:
-    """Whether split `jsl-1` tests on a participant, the same in every table and for good.
+def left_out_of_split(table: pd.DataFrame, settings: PackSettings) -> "pd.Series[bool]":
+    """Mask the rows that a variant of split jsl-1 neither tests on nor learns from.
 
-    It is who has a number x = SHA-256 of `jsl-1:` and the participant's `person_key`, its first eight bytes
-    read as a big-endian whole number, below 2⁶⁴ × `TESTED_BY_NUMBER`.
+    Args:
+        table: From `read_cohort`.
+        settings: Name the split.
+
+    Raises:
+        BadTable: If the table does not tell the site or visit of every row.
     """
-    digest = hashlib.sha256(f"jsl-1:{person_key(participant)}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < TESTED_BY_NUMBER * 2**64
+    fixed = FixedSplit.parse(settings.split)
+    if fixed is None:
+        return pd.Series(False, table.index)
+    tested, learned = fixed.parts(table)
+    return ~(tested | learned)
 
 
-def _mark_tested_by_number(table: pd.DataFrame) -> None:
-    """Put the people of split `jsl-1` into its test part; a table's own test part must be that."""
-    tested = table["participant"].map(is_tested_by_number)
+def _mark_tested(table: pd.DataFrame, fixed: FixedSplit) -> None:
+    """Put the rows that a fixed split tests on into the test part; a table's own test part must be that."""
+    tested, _ = fixed.parts(table)
     own = table["split"]
     for part, wrong in (("test", (own == "test") & ~tested), (None, tested & own.isin(["train", "val"]))):
         if wrong.any():
             what, first = "tests on" if part else "learns from", table.loc[wrong, "ID"].iloc[0]
             raise BadTable(
                 f"the cohort table's split {what} {first} and {int(wrong.sum()) - 1} knees more, which split "
-                "jsl-1 does not; empty its column split, or set pack.split to drawn"
+                f"{fixed.name} does not; empty its column split, or set pack.split to drawn"
             )
     table.loc[tested, "split"] = "test"
 

@@ -9,8 +9,9 @@ import pandas as pd
 from jsl_core.cohort.cell_values import describe_bad_value, is_missing, is_missing_word, parse_number
 from jsl_core.cohort.cells import Cells, fold_name, read_cells
 from jsl_core.cohort.column_synonyms import KEY_NAMES, NUMBERS, find_columns
-from jsl_core.cohort.columns import SPLIT_BY_KNEE, SPLITS, WIDTHS
+from jsl_core.cohort.columns import SITE, SPLIT_BY_KNEE, SPLITS, WIDTHS
 from jsl_core.cohort.identity import identify_knees, refuse_doubtful_persons
+from jsl_core.cohort.persons import clean_text
 from jsl_core.cohort.pictures import refuse_shared_pictures
 from jsl_core.errors import BadTable
 from jsl_core.system.spreadsheet import unescape_cell
@@ -41,8 +42,8 @@ def read_cohort(path: Path, needs: Sequence[str] = (), any_split: bool = False) 
     Returns:
         One row per knee in the file's order with `ID`, `participant`, `side` (1 right, 2 left), `split` and
         `Img_path` ("" where missing), the six factors, `BL_KL_grade` and `JSL_Prog` (float, NaN where
-        missing); and joint space widths where the file has them. Other columns are left out. The index,
-        `row`, counts as a spreadsheet does: the header is row 1.
+        missing); and joint space widths and `Site` (text) where the file has them. Other columns are left
+        out. The index, `row`, counts as a spreadsheet does: the header is row 1.
 
     Raises:
         BadTable: If the file cannot be read, a row does not fit the header, a column is missing or there
@@ -63,6 +64,8 @@ def check_cohort_cells(cells: Cells, needs: Sequence[str] = (), any_split: bool 
         "split": _read_splits(cells, places.get("split"), any_split),
         "Img_path": _read_paths(cells, places.get("Img_path")),
     }
+    if SITE in places:
+        columns[SITE] = ["" if is_missing(cell) else clean_text(cell) for cell in cells.column(places[SITE])]
     for column in (*NUMBERS, *(width for width in WIDTHS if width in places)):
         columns[column] = _read_numbers(cells, column, places.get(column))
     table = pd.DataFrame(columns, index=pd.Index(cells.numbers, name="row"))

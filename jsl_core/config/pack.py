@@ -15,11 +15,14 @@ class PackSettings(Settings):
     size: int = Field(224, ge=32, le=1024, title="Size", description="Side of the packed crops in pixels.")
     val: float = Field(0.15, gt=0, lt=0.5, title="Validation share", description="Share of participants.")
     test: float = Field(0.25, gt=0, lt=0.5, title="Test share", description="Share of participants.")
-    split: Literal["drawn", "jsl-1"] = Field(
+    split: str = Field(
         "drawn",
+        pattern=r"^(drawn|jsl-1(-site-\w+|-visit-\w+)?)$",
         title="Split",
         description="drawn: stratified shares of this table's participants. jsl-1: a fixed quarter of all "
-        "people, chosen by their numbers, is tested on, so that two labs test on the same people.",
+        "people, chosen by their numbers, is tested on, so that two labs test on the same people. "
+        "jsl-1-site-D, jsl-1-visit-06: those of them at one site, or at one visit, by a model that has "
+        "learned from nobody there.",
     )
     split_by: Literal["participant", "knee"] = Field(
         "participant",
@@ -30,6 +33,6 @@ class PackSettings(Settings):
 
     @model_validator(mode="after")
     def _people_are_fixed(self) -> "PackSettings":
-        if self.split == "jsl-1" and self.split_by == "knee":
-            raise ValueError("split jsl-1 is by participant; set split_by to participant")
+        if self.split != "drawn" and self.split_by == "knee":
+            raise ValueError(f"split {self.split} is by participant; set split_by to participant")
         return self

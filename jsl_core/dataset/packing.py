@@ -13,7 +13,7 @@ import pandas as pd
 from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS
 from jsl_core.cohort.persons import normalise_knee, parse_knee, person_key
 from jsl_core.cohort.pictures import refuse_equal_pictures
-from jsl_core.cohort.splits import assign_splits
+from jsl_core.cohort.splits import assign_splits, left_out_of_split
 from jsl_core.config import PackSettings
 from jsl_core.dataset.crops import fit_crop, read_crop
 from jsl_core.dataset.packed import FORMAT, check_table
@@ -81,6 +81,10 @@ def _pack(
     dst.mkdir(parents=True, exist_ok=True)
     unsorted = table
     table = table.sort_values("ID").reset_index(drop=True)
+    left_out = left_out_of_split(table, settings)
+    split_out = set(table.loc[left_out, "ID"])
+    table = table[~left_out].reset_index(drop=True)
+    joints = (joint for joint in joints if normalise_knee(joint[0]) not in split_out)
     row_of = {name: row for row, name in enumerate(table["ID"])}
     pixels: dict[str, bytes] = {}
     scratch = dst / f"{TEMPORARY}{os.getpid()}.npy"
@@ -94,6 +98,10 @@ def _pack(
             refuse_equal_pictures(unsorted, [pixels.get(name) for name in unsorted["ID"]], "the cohort table")
         for name in sorted(row_of.keys() - packed.keys() - rejected.keys()):
             rejected[name] = BadScan("no_image", "no joint crop belongs to this row of the table")
+        for name in split_out:
+            rejected[name] = BadScan(
+                "left_out", f"split {settings.split} neither tests on it nor learns from it"
+            )
         keep = table["ID"].isin(packed).to_numpy()
         if not keep.any():
             raise BadTable("no knee of the table has a joint crop; compare the table's IDs with the scans")
@@ -104,7 +112,7 @@ def _pack(
             images.flush()
     finally:
         scratch.unlink(missing_ok=True)
-    given_splits = set(table.loc[keep, "split"]) | ({"test"} if settings.split == "jsl-1" else set())
+    given_splits = set(table.loc[keep, "split"]) | (set() if settings.split == "drawn" else {"test"})
     table = assign_splits(table[keep].reset_index(drop=True), settings)
     table["mm_per_pixel"] = table["ID"].map(packed).round(6)
     check_table(table, "the cohort table")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.cohort import normalise_split
+from jsl_core.cohort.fixed_split import FixedSplit
 from jsl_core.cohort.persons import normalise_knee, parse_knee, person_key
 from jsl_core.config import EvaluateSettings
 from jsl_core.errors import BadTable
@@ -32,7 +33,8 @@ def select_split(cohort: pd.DataFrame, split: str = "") -> tuple[pd.DataFrame, s
 
     Args:
         cohort: From `read_cohort`.
-        split: A split or `all`; empty for `test`, or all rows of a table without splits.
+        split: A split or `all`; `jsl-1` or a variant for whom that tests on, whatever the table's splits;
+            empty for `test`, or all rows of a table without splits.
 
     Returns:
         The rows and the name of the split.
@@ -40,6 +42,13 @@ def select_split(cohort: pd.DataFrame, split: str = "") -> tuple[pd.DataFrame, s
     Raises:
         BadTable: If there are no such rows.
     """
+    if fixed := FixedSplit.parse(split):
+        rows = cohort[fixed.parts(cohort)[0]]
+        if rows.empty:
+            raise BadTable(
+                f"split {split} tests on nobody of this cohort; choose another with --split, or all"
+            )
+        return rows.reset_index(drop=True), split
     names = sorted(set(cohort["split"]) - {""})
     wanted = normalise_split(split) or ("test" if names else "all")
     rows = cohort if wanted == "all" else cohort[cohort["split"] == wanted]

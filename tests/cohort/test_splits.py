@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from jsl_core.cohort import assign_splits, assign_with_frozen_test
-from jsl_core.cohort.splits import is_tested_by_number
+from jsl_core.cohort.fixed_split import is_tested_by_number
+from jsl_core.cohort.splits import left_out_of_split
 from jsl_core.config import PackSettings
 from jsl_core.errors import BadTable
 
@@ -127,3 +128,56 @@ def test_a_table_s_own_split_is_not_mixed_with_the_fixed_one(part: str, message:
         assign_splits(table.assign(split=part), PackSettings(split="jsl-1"))
     with pytest.raises(ValueError, match="set split_by to participant"):
         PackSettings(split="jsl-1", split_by="knee")
+
+
+def test_adding_people_moves_nobody_in_the_fixed_split() -> None:
+    settings = PackSettings(split="jsl-1")
+    table = cohort(400)
+    before = assign_splits(table.head(200), settings).set_index("ID")["split"]
+    for rows in (table, table.sample(frac=1, random_state=3), table.assign(BL_KL_grade=np.nan)):
+        after = assign_splits(rows.reset_index(drop=True), settings).set_index("ID")["split"]
+        assert ((after == "test")[before.index] == (before == "test")).all()
+
+
+def with_sites_and_visits(participants: int) -> pd.DataFrame:
+    """Three sites, and three visits of every knee."""
+    table = cohort(participants)
+    table["Site"] = [list("ABC")[int(name) % 3] for name in table["participant"]]
+    return pd.concat([table.assign(visit=visit) for visit in ("00", "03", "06")], ignore_index=True)
+
+
+@pytest.mark.parametrize(("kind", "column"), [("site", "Site"), ("visit", "visit")])
+def test_over_all_sites_or_visits_everybody_of_the_fixed_split_is_tested_on_once(
+    kind: str, column: str
+) -> None:
+    table = with_sites_and_visits(300)
+    tested = table["participant"].map(is_tested_by_number)
+    times = pd.Series(0, table.index)
+    for value in sorted(set(table[column])):
+        settings = PackSettings(split=f"jsl-1-{kind}-{value}")
+        left_out = left_out_of_split(table, settings)
+        parts = assign_splits(table[~left_out], settings)
+        of_part = {name: parts[parts["split"] == name] for name in ("train", "val", "test")}
+        assert set(of_part["test"][column]) == {value}
+        for name in ("train", "val"):
+            assert value not in set(of_part[name][column])
+            assert not of_part[name]["participant"].map(is_tested_by_number).any()
+        times[of_part["test"].index] += 1
+        assert set(table[left_out & (table[column] == value)].index) == set(
+            table[~tested & (table[column] == value)].index
+        )
+    assert (times == tested.astype(int)).all()
+
+
+def test_a_variant_of_the_fixed_split_needs_to_know_every_row_s_site() -> None:
+    table = with_sites_and_visits(30)
+    settings = PackSettings(split="jsl-1-site-D")
+    with pytest.raises(BadTable, match="has no site D; there are A, B, C"):
+        left_out_of_split(table, settings)
+    table.loc[3, "Site"] = ""
+    with pytest.raises(BadTable, match="has no site for 1000002_2; fill its column Site"):
+        left_out_of_split(table, settings)
+    with pytest.raises(BadTable, match="has no visit for"):
+        left_out_of_split(cohort(5), PackSettings(split="jsl-1-visit-06"))
+    with pytest.raises(ValueError, match="split"):
+        PackSettings(split="jsl-2")
