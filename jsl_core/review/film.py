@@ -77,7 +77,7 @@ def split_as_corrected(
     Returns:
         The knees, right one first, each with its PNG, or why a reviewer left it out, and what of its row is a
         reviewer's: `box`, the joint's in the knee's pixels; `margins`, in the knee's pixels, as `parse_value`
-        has them; `corrected`, the kinds.
+        has them; `corrected`, the kinds; `mirrored`, where swapped sides mirrored the film.
 
     Raises:
         BadScan: `excluded` where the film is left out; as of `find_knees` where no box stands in for it.
@@ -90,7 +90,8 @@ def split_as_corrected(
     knees = _found_knees(image, scan, needed=not boxes)
     swapped = bool(correction.get("sides"))
     pair = len({*(str(knee.side) for knee in knees), *boxes}) > 1
-    if swapped and pair:
+    mirrored = swapped and pair
+    if mirrored:
         knees = [_mirror_knee(knee, image.shape[1]) for knee in knees]
         scan = scan.model_copy(update={"flipped": not scan.flipped})
     elif swapped:
@@ -101,7 +102,10 @@ def split_as_corrected(
     shown = {_side(side): view.show_box(box) for side, box in boxes.items()}
     film = to_conventional(image, scan)
     knees = _place_boxes(knees, shown, film.shape[1])
-    return [_cut_knee(film, image.shape, scan, knee, shown, correction, view) for knee in knees]
+    cut = [_cut_knee(film, image.shape, scan, knee, shown, correction, view) for knee in knees]
+    if not mirrored:
+        return cut
+    return [(record, picture, facts | {"mirrored": True}) for record, picture, facts in cut]
 
 
 def _found_knees(image: npt.NDArray, scan: ScanRecord, *, needed: bool) -> list[FilmKnee]:

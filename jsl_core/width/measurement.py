@@ -43,6 +43,8 @@ def measure_joint(
     side: int,
     spacing_mm: float | None,
     spacing_from: str = "",
+    *,
+    margins: Margins | None = None,
 ) -> Measurement:
     """Measure the joint space of one joint.
 
@@ -52,19 +54,22 @@ def measure_joint(
         side: The side that it looks like: 1 for a right knee, 2 for a left one.
         spacing_mm: Mm per pixel that its film states, None where it states none.
         spacing_from: What states it.
+        margins: As a reviewer drew them, in pixels of the joint; None to have them found.
 
     Raises:
         BadScan: `implant` where it shows metal, `unclear_margins` where the margins cannot be found.
     """
-    if shows_metal(joint):
+    if margins is None and shows_metal(joint):
         raise BadScan("implant", "the joint shows metal; a replaced joint has no joint space")
-    margins = reader.read(joint, side)
+    as_drawn = margins is not None
+    margins = margins or reader.read(joint, side)
     widths = measure_widths(margins)
     note = _disbelief(spacing_mm, spacing_from, float(np.hypot(*widths.frame.along)))
     if note:
         spacing_mm, spacing_from = None, "none"
     row = {"spacing_mm": spacing_mm, "spacing_from": spacing_from, "note": note}
-    row |= {"quality": margins.quality, "doubt": TWO_RIMS[0] if has_two_rims(joint, margins) else ""}
+    doubtful = not as_drawn and has_two_rims(joint, margins)
+    row |= {"quality": margins.quality, "doubt": TWO_RIMS[0] if doubtful else ""}
     return Measurement(margins, widths, row | _width_cells(widths, spacing_mm))
 
 
