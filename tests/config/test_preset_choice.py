@@ -99,7 +99,8 @@ def test_a_preset_that_takes_another_s_place_is_told_with_what_it_changed(tmp_pa
     (tmp_path / "lab.toml").write_text('preset = "demo"\ntraining.kl.batch = 24\n')
     chosen = apply_preset(load_lab(tmp_path / "lab.toml").settings, "best")
     replaced, kept = describe_overrides(chosen)
-    assert replaced.startswith("preset best in place of demo: measure.widths false (true); pack.size 224 (144); ")
+    first = "preset best in place of demo: measure.widths false (true); pack.size 224 (144); "
+    assert replaced.startswith(first)
     assert kept == "set otherwise: training.kl.batch 24 by file, not 32 (preset best)"
     by_option = load_pipeline(tmp_path / "lab.toml", preset="best")
     assert describe_overrides(by_option) == [replaced, kept]
