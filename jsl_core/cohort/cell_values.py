@@ -2,7 +2,15 @@
 
 import re
 
-from jsl_core.cohort.columns import GRADE, PROGRESSION, WIDTHS
+from jsl_core.cohort.columns import (
+    EVENT,
+    EVENT_MONTHS,
+    GRADE,
+    OUTCOME_AMOUNT,
+    OUTCOME_MONTHS,
+    PROGRESSION,
+    WIDTHS,
+)
 from jsl_core.cohort.persons import clean_text
 
 __all__ = ["describe_bad_value", "is_missing", "is_missing_word", "parse_number"]
@@ -13,12 +21,16 @@ _CODES: dict[str, tuple[int, ...]] = {
     "Knee_Injury": (0, 1),
     GRADE: (0, 1, 2, 3, 4),
     PROGRESSION: (0, 1),
+    EVENT: (0, 1, 2),
 }
 _RANGES: dict[str, tuple[float, float]] = {
     "Age": (0, 120),
     "BMI": (5, 120),
     "Alignment_degree": (-60, 60),
     **dict.fromkeys(WIDTHS, (0, 20)),
+    OUTCOME_AMOUNT: (0, 20),
+    OUTCOME_MONTHS: (1, 1200),
+    EVENT_MONTHS: (0, 1200),
 }
 
 # What pandas, R, SPSS, SQL and spreadsheets write for no value, in any case.

@@ -5,7 +5,19 @@ from collections.abc import Sequence
 
 from jsl_core.cohort.cell_values import parse_number
 from jsl_core.cohort.cells import Cells, fold_name
-from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SITE, SPLIT_BY_KNEE, WIDTHS
+from jsl_core.cohort.columns import (
+    EVENT,
+    EVENT_MONTHS,
+    FACTORS,
+    GRADE,
+    OUTCOME,
+    OUTCOME_AMOUNT,
+    OUTCOME_MONTHS,
+    PROGRESSION,
+    SITE,
+    SPLIT_BY_KNEE,
+    WIDTHS,
+)
 from jsl_core.cohort.persons import parse_side
 from jsl_core.errors import BadTable
 
@@ -20,7 +32,7 @@ _SYNONYMS = {
     "side": ("laterality",),
     "split": (SPLIT_BY_KNEE,),
     "Img_path": ("file", "filename", "file_name", "path", "image", "image_path", "img"),
-    **dict.fromkeys((*FACTORS, *WIDTHS), ()),
+    **dict.fromkeys((*FACTORS, *WIDTHS, OUTCOME, OUTCOME_AMOUNT, OUTCOME_MONTHS, EVENT, EVENT_MONTHS), ()),
     SITE: ("v00site", "centre", "center"),
     GRADE: ("kl", "kl_grade", "klg", "grade", "label", "v00xrkl"),
     PROGRESSION: ("progression", "progressed"),

@@ -6,6 +6,7 @@ Stat 34 (2007) 70). Grades and widths of two visits are compared within one read
 
 import math
 from dataclasses import dataclass
+from typing import get_args
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ from jsl_core.cohort.columns import (
 )
 from jsl_core.config.outcome import OutcomeName, OutcomeSettings
 
-__all__ = ["DAYS_PER_MONTH", "Labels", "describe_outcome", "label_outcome"]
+__all__ = ["DAYS_PER_MONTH", "Labels", "describe_outcome", "describe_outcome_of", "label_outcome"]
 
 DAYS_PER_MONTH = 365.25 / 12
 _DIGITS = 3  # widths are given to a thousandth of a millimetre; 3.9 - 3.2 is 0.7, whatever floats say
@@ -67,6 +68,18 @@ def describe_outcome(outcome: OutcomeName, amount: float, months: float) -> str:
         "replacement": "replacement of the knee within",
     }[outcome]
     return f"{what} {months:g} months"
+
+
+def describe_outcome_of(table: pd.DataFrame) -> str:
+    """The outcome that a cohort table names, in words; "" where it names none."""
+    names = table[OUTCOME].dropna() if OUTCOME in table else pd.Series(dtype=str)
+    if names.empty or names.iloc[0] not in get_args(OutcomeName):
+        return "" if names.empty else str(names.iloc[0])
+    amount, months = (
+        float(table[column].iloc[0]) if column in table else math.nan
+        for column in (OUTCOME_AMOUNT, OUTCOME_MONTHS)
+    )
+    return describe_outcome(names.iloc[0], amount, months)
 
 
 def label_outcome(rows: pd.DataFrame, settings: OutcomeSettings) -> Labels:

@@ -9,8 +9,9 @@ import pandas as pd
 from jsl_core.cohort.cell_values import describe_bad_value, is_missing, is_missing_word, parse_number
 from jsl_core.cohort.cells import Cells, fold_name, read_cells
 from jsl_core.cohort.column_synonyms import KEY_NAMES, NUMBERS, find_columns
-from jsl_core.cohort.columns import SITE, SPLIT_BY_KNEE, SPLITS, WIDTHS
+from jsl_core.cohort.columns import OUTCOME, SITE, SPLIT_BY_KNEE, SPLITS, WIDTHS
 from jsl_core.cohort.identity import identify_knees, refuse_doubtful_persons
+from jsl_core.cohort.outcome_columns import OUTCOME_NUMBERS, check_outcomes, read_outcomes
 from jsl_core.cohort.persons import clean_text
 from jsl_core.cohort.pictures import refuse_shared_pictures
 from jsl_core.errors import BadTable
@@ -42,8 +43,8 @@ def read_cohort(path: Path, needs: Sequence[str] = (), any_split: bool = False) 
     Returns:
         One row per knee in the file's order with `ID`, `participant`, `side` (1 right, 2 left), `split` and
         `Img_path` ("" where missing), the six factors, `BL_KL_grade` and `JSL_Prog` (float, NaN where
-        missing); and joint space widths and `Site` (text) where the file has them. Other columns are left
-        out. The index, `row`, counts as a spreadsheet does: the header is row 1.
+        missing); and joint space widths, `Site` (text), what the label is and times where the file has
+        them. Other columns are left out. The index, `row`, counts as a spreadsheet does: the header is row 1.
 
     Raises:
         BadTable: If the file cannot be read, a row does not fit the header, a column is missing or there
@@ -66,8 +67,12 @@ def check_cohort_cells(cells: Cells, needs: Sequence[str] = (), any_split: bool 
     }
     if SITE in places:
         columns[SITE] = ["" if is_missing(cell) else clean_text(cell) for cell in cells.column(places[SITE])]
-    for column in (*NUMBERS, *(width for width in WIDTHS if width in places)):
-        columns[column] = _read_numbers(cells, column, places.get(column))
+    if OUTCOME in places:
+        columns[OUTCOME] = read_outcomes(cells, places[OUTCOME])
+    present = [name for name in (*WIDTHS, *OUTCOME_NUMBERS) if name in places]
+    numbers = {column: _read_numbers(cells, column, places.get(column)) for column in (*NUMBERS, *present)}
+    check_outcomes(cells, numbers)
+    columns |= numbers
     table = pd.DataFrame(columns, index=pd.Index(cells.numbers, name="row"))
     refuse_doubtful_persons(table, cells.name)
     if "split" in places and fold_name(cells.header[places["split"]]) != SPLIT_BY_KNEE:

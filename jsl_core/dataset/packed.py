@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.columns import FACTORS, GRADE, PROGRESSION, SPLITS, WIDTHS
+from jsl_core.cohort.columns import (
+    EVENT,
+    EVENT_MONTHS,
+    FACTORS,
+    GRADE,
+    OUTCOME_MONTHS,
+    PROGRESSION,
+    SPLITS,
+    WIDTHS,
+)
 from jsl_core.cohort.splits import assign_folds
 from jsl_core.errors import BadTable
 from jsl_core.storage.proof import proves_itself
@@ -116,7 +125,7 @@ def check_table(table: pd.DataFrame, where: object) -> None:
         GRADE,
         PROGRESSION,
         *FACTORS,
-        *(width for width in WIDTHS if width in table),
+        *(name for name in (*WIDTHS, EVENT, EVENT_MONTHS, OUTCOME_MONTHS) if name in table),
     )
     for column in ("ID", "participant", "split", *numbers):
         if column not in table:

@@ -27,6 +27,7 @@ from jsl_core.evaluation.statistics.metrics import operating_curve, progression_
 from jsl_core.evaluation.statistics.operating_points import choose_thresholds, flag_counts, flag_shares
 from jsl_core.evaluation.statistics.proportion import proportion_interval
 from jsl_core.evaluation.statistics.subgroups import subgroup_masks
+from jsl_core.evaluation.time_figures import time_figures
 
 __all__ = ["evaluate_predictions"]
 
@@ -57,13 +58,13 @@ def evaluate_predictions(
             those whose split is `val`.
 
     Returns:
-        The sections `kl` and `jsl`: None where the model does not predict it, with a `reason` where the rows
-        do not allow its figures.
+        The sections `kl`, `jsl` and `time`: None where the model does not predict it, or the rows have no
+        times, with a `reason` where the rows do not allow its figures.
     """
     if validation is None:
         validation = predictions[predictions["split"] == "val"]
     rows = predictions[predictions["split"] == split]
-    figures: Figures = {"kl": None, "jsl": None}
+    figures: Figures = {"kl": None, "jsl": None, "time": time_figures(rows, settings)}
     if set(GRADE_PROBABILITIES) <= set(rows):
         figures["kl"] = grade_figures(rows.dropna(subset=[GRADE, *GRADE_PROBABILITIES[:1]]), settings)
     if RISK in rows:

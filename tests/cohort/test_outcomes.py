@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from jsl_core.cohort import read_cohort
 from jsl_core.cohort.columns import JSW, OARSI
-from jsl_core.cohort.outcomes import Labels, describe_outcome, label_outcome
+from jsl_core.cohort.outcomes import Labels, describe_outcome, describe_outcome_of, label_outcome
 from jsl_core.config.outcome import OutcomeSettings
+from jsl_core.errors import BadTable
 
 NAN = math.nan
 DAYS = 365.25 / 12
@@ -177,3 +180,46 @@ def test_every_outcome_has_words_that_name_amount_and_months() -> None:
         "a loss of at least 0.7 mm of least medial joint space width over 48 months"
     )
     assert describe_outcome("replacement", NAN, 96) == "replacement of the knee within 96 months"
+
+
+HEADER = "ID,JSL_Prog,Outcome,Outcome_amount,Outcome_months,Event,Event_months\n"
+
+
+def read(tmp_path: Path, rows: str) -> pd.DataFrame:
+    (tmp_path / "cohort.csv").write_text(HEADER + rows)
+    return read_cohort(tmp_path / "cohort.csv")
+
+
+def test_a_cohort_table_says_what_its_label_is(tmp_path: Path) -> None:
+    times = read(tmp_path, "1000001_1,1,replacement,,96,1,40\n1000001_2,,replacement,,96,0,60\n")
+    assert describe_outcome_of(times) == "replacement of the knee within 96 months"
+    assert times["Event_months"].tolist() == [40, 60]
+    widths = read(tmp_path, "1000001_1,1,jsl,0.7,48,,\n1000001_2,0,jsl,0.7,48,,\n")
+    assert describe_outcome_of(widths).startswith("a loss of at least 0.7 mm")
+    assert describe_outcome_of(read(tmp_path, "1000001_1,1,,,,,\n")) == ""
+    assert describe_outcome_of(read(tmp_path, "1000001_1,1,our own,,24,,\n")) == "our own"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("1000001_1,1,kl,1,48,,\n1000001_2,1,jsl,1,48,,\n", "row 3: Outcome is 'jsl', and 'kl'"),
+        ("1000001_1,1,kl,1,48,,\n1000001_2,1,kl,1,96,,\n", "row 3: Outcome_months is 96, and 48"),
+        ("1000001_1,1,replacement,,96,1,\n", "row 2: Event and Event_months go together"),
+        (
+            "1000001_1,1,replacement,,96,0,60\n",
+            "row 2: JSL_Prog is 1, but Event 0 after 60 months says 0 at 96",
+        ),
+        (
+            "1000001_1,0,replacement,,96,1,60\n",
+            "row 2: JSL_Prog is 0, but Event 1 after 60 months says 1 at 96",
+        ),
+        ("1000001_1,1,replacement,,,1,40\n", "times need Event, Event_months and Outcome_months"),
+        ("1000001_1,1,replacement,,96,3,40\n", "row 2: Event is 3; it must be 0, 1, 2 or blank"),
+    ],
+)
+def test_a_table_whose_labels_contradict_their_times_is_refused(
+    tmp_path: Path, rows: str, message: str
+) -> None:
+    with pytest.raises(BadTable, match=message):
+        read(tmp_path, rows)

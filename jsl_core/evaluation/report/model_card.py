@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jsl_core.cohort.outcomes import describe_outcome_of
 from jsl_core.config.training import JOINT
 from jsl_core.evaluation.report import cohort_tables, tables
 from jsl_core.evaluation.report.content import ReportContent
 from jsl_core.evaluation.report.overview import OPTIMISTIC, seed_rows
 from jsl_core.evaluation.report.published import TITLES
-from jsl_core.evaluation.report.sentences import results_sentence
+from jsl_core.evaluation.report.sentences import outcome_phrase, results_sentence
 from jsl_core.evaluation.study_design import StudyDesign
 
 __all__ = ["write_card"]
@@ -44,12 +45,16 @@ def _lines(content: ReportContent, model: str) -> Iterator[str]:
     if model != "risk-factors" and training:
         yield f"- Network: {training['backbone']}, crops of {content.settings['pack']['size']} pixels"
     yield from ("- All settings, and how the figures came about: report.html", "")
-    yield from ("## Intended use", "", *_intended_use(model, training), "")
+    yield from (
+        "## Intended use",
+        "",
+        *_intended_use(model, training, describe_outcome_of(content.table)),
+        "",
+    )
     yield from ("## Whom it learned from and was measured on", "")
     yield from _markdown(cohort_tables.tabulate_cohort(content.table))
     if content.table["JSL_Prog"].notna().any() and jsl:
-        outcome = "loss of medial joint space as the cohort's table has it (by default 0.7 mm in 48 months)"
-        yield from (f"Outcome: {outcome}.", "")
+        yield from (f"Outcome: {outcome_phrase(content.table)}.", "")
     yield from ("## Figures", "", f"{results_sentence(design)}.", "")
     if figures["part"] != "test":
         yield from (f"**Validation knees:** {OPTIMISTIC}.", "")
@@ -71,11 +76,11 @@ def _lines(content: ReportContent, model: str) -> Iterator[str]:
     yield from ("## Limits", "", *_limits(content, design, kl, jsl))
 
 
-def _intended_use(model: str, training: Mapping[str, Any]) -> Iterator[str]:
+def _intended_use(model: str, training: Mapping[str, Any], outcome: str) -> Iterator[str]:
     grade = model in ("kl", "multitask")
     what = ["the KL grade"] if grade else []
     if model != "kl":
-        what.append("the risk that the medial joint space narrows")
+        what.append(f"the risk of {outcome or 'narrowing of the medial joint space'}")
     factors = _FACTORS + _FURTHER.get(str(training.get("factors")), _EXPERT)
     shown = {"risk-factors": factors}.get(
         model,

@@ -31,6 +31,7 @@ from jsl_core.evaluation.report.plots import (
 )
 from jsl_core.evaluation.report.published import TITLES
 from jsl_core.evaluation.report.style import colour_of
+from jsl_core.evaluation.report.time_section import describe_times
 from jsl_core.evaluation.report.widths import describe_widths
 from jsl_core.evaluation.saliency import JOINT_SPACE_AREA, overlay_saliency
 from jsl_core.evaluation.study_design import StudyDesign
@@ -48,6 +49,7 @@ SECTIONS = {
     "film.html": "Film to joint",
     "cohort.html": "Cohort",
     "progression.html": "Progression",
+    "time.html": "Time to replacement",
     "grades.html": "KL grades",
     "widths.html": "Joint space",
     "saliency.html": "Saliency",
@@ -77,6 +79,7 @@ def write_report(content: ReportContent, path: Path) -> None:
         "joint_space_area": JOINT_SPACE_AREA,
         "optimistic": OPTIMISTIC,
         "sentences": _write_sentences(content),
+        "times": describe_times(content.figures),
         "widths": describe_widths(content.widths, content.table, content.readings),
         "settings": json.dumps(content.settings, indent=2, ensure_ascii=False),
         **_render_tables(content),
@@ -155,6 +158,7 @@ def _write_sentences(content: ReportContent) -> dict[str, Any]:
         "summary": sentences.summary_sentence(content.figures, design),
         "results": sentences.results_sentence(design),
         "cohort": sentences.cohort_sentence(design),
+        "outcome": sentences.outcome_phrase(content.table),
         "threshold": sentences.threshold_sentence(design),
         "test_use": sentences.test_use_sentence(design, content.decision),
         "doubts": list(sentences.doubts_of(content.figures)),
@@ -200,7 +204,7 @@ def _grading_sections(figures: Figures) -> dict[str, Figures]:
 def _models_without_figures(figures: Figures) -> Iterator[tuple[str, str]]:
     """Each model that has no figures of something it predicts, and the reason."""
     for name, model in figures["models"].items():
-        for section in (model["kl"], model["jsl"]):
+        for section in (model["kl"], model["jsl"], model.get("time")):
             if section and "reason" in section:
                 yield _title(name), section["reason"]
 

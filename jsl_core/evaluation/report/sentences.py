@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
+from jsl_core.cohort.outcomes import describe_outcome_of
 from jsl_core.evaluation.report.overview import DASH, OPTIMISTIC, format_number
 from jsl_core.evaluation.report.published import TITLES
 from jsl_core.evaluation.study_design import StudyDesign
@@ -10,6 +13,7 @@ from jsl_core.evaluation.study_design import StudyDesign
 __all__ = [
     "cohort_sentence",
     "doubts_of",
+    "outcome_phrase",
     "results_sentence",
     "summary_sentence",
     "test_use_sentence",
@@ -88,6 +92,14 @@ def cohort_sentence(design: StudyDesign) -> str:
             f"participants with {_part(design)} knees have their other knee in another part."
         )
     return "Knees are parted once, for all models, and both knees of a person lie in the same part."
+
+
+def outcome_phrase(table: pd.DataFrame) -> str:
+    """What progression is in a cohort table."""
+    return describe_outcome_of(table) or (
+        "as the cohort's table has it, by default a loss of at least 0.7 mm of medial joint space over 48 "
+        "months"
+    )
 
 
 def threshold_sentence(design: StudyDesign) -> str:

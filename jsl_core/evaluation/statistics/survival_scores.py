@@ -15,8 +15,6 @@ __all__ = ["brier_score", "concordance", "dynamic_auc", "integrated_brier_score"
 
 Floats = NDArray[np.float64]
 
-_BLOCK = 2_000_000  # comparisons at once: 16 MB an array
-
 
 def concordance(
     time: ArrayLike, event: ArrayLike, risk: ArrayLike, until: float = math.inf, weighted: bool = True
@@ -38,16 +36,22 @@ def concordance(
         NaN where there is no pair to compare.
     """
     time, event, risk = np.asarray(time, float), np.asarray(event, int), np.asarray(risk, float)
+    order = np.lexsort((event == 0, time))  # of one time those with an event come first
+    time, event, risk = time[order], event[order], risk[order]
     own = censoring_weights(time, event, math.inf) if weighted else np.ones(len(time))
     cases = np.flatnonzero((event == 1) & (time <= until) & (own > 0))
+    ended = time[event > 0]
+    ended_then = np.searchsorted(ended, time[cases], side="right") - np.searchsorted(ended, time[cases])
+    later = np.searchsorted(time, time[cases]) + ended_then  # the first that is at risk after each case
+    dead_risk, dead_weight = risk[event == 2], own[event == 2]
+    dead = np.searchsorted(time[event == 2], time[cases], side="right")
     total = concordant = 0.0
-    for rows in np.array_split(cases, max(1, -(-len(cases) * len(time) // _BLOCK))):
-        case = rows[:, None]
-        later = (time > time[case]) | ((time == time[case]) & (event == 0))
-        never = (event == 2) & (time <= time[case])
-        weights = own[case] * (later * own[case] + never * own)
-        total += weights.sum()
-        concordant += (weights * ((risk < risk[case]) + 0.5 * (risk == risk[case]))).sum()
+    for case, start, stop in zip(cases, later, dead, strict=True):
+        total += own[case] * (own[case] * (len(time) - start) + dead_weight[:stop].sum())
+        lower = np.count_nonzero(risk[start:] < risk[case])
+        equal = np.count_nonzero(risk[start:] == risk[case])
+        among_dead = (dead_risk[:stop] < risk[case]) + 0.5 * (dead_risk[:stop] == risk[case])
+        concordant += own[case] * (own[case] * (lower + equal / 2) + dead_weight[:stop] @ among_dead)
     return concordant / total if total else math.nan
 
 
