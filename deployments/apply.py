@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from deployments.automations import apply_automations
+from deployments.forms import apply_forms
 from jsl_core.config import Lab, PipelineSettings, ScoreSettings, load_lab
 from jsl_core.errors import JslError
 from jsl_core.storage import open_store
@@ -69,6 +70,7 @@ def deploy(*, settings: Path | None = None, store: str = "", gpus: int = 1) -> N
     save_results_block(lab.settings.store, RESULTS)
     _run_prefect_deploy(lab)
     with get_client(sync_client=True) as client:
+        apply_forms(client, lab)
         apply_automations(client, client.read_deployment_by_name("retrain/retrain").id)
     print(f"Deployments applied at {server}; results go to {lab.settings.store}")
 

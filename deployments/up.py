@@ -99,6 +99,7 @@ def _environment(home: Path, address: str, host: str) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "PYTHONSAFEPATH": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_API_URL": f"{address}/api",
         "PREFECT_UI_API_URL": f"{address}/api",  # the UI would call port 4200 else

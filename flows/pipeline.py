@@ -8,7 +8,8 @@ from prefect import flow
 from flows.orchestration.begin_run import begin_run
 from flows.prepare import PreparedDataset, prepare
 from flows.train import train_on_pool, train_with_more_seeds
-from jsl_core.config import PipelineSettings, PresetChoice, apply_preset, list_origins
+from jsl_core.config import PipelineSettings, PresetChoice, fill_in, list_origins
+from jsl_core.config.run_form import OutcomeChoice
 from jsl_core.storage import Artifact
 from jsl_core.storage.registry import Decision
 from tasks.caching import Placement
@@ -23,14 +24,32 @@ __all__ = ["ingest_truth", "pipeline", "publish_run"]
 
 @flow(name="pipeline", persist_result=False)
 @heal_damage
-def pipeline(settings: PipelineSettings, preset: PresetChoice = "none") -> Published:
+def pipeline(
+    settings: PipelineSettings = PipelineSettings(),
+    preset: PresetChoice = "none",
+    name: str = "",
+    scans: str = "",
+    cohort: str = "",
+    store: str = "",
+    outcome: OutcomeChoice = "as the preset",
+    advanced: PipelineSettings | None = None,
+) -> Published:
     """Prepare the scans, train the regimes, evaluate them, and publish the report and the models.
+
+    The form asks for all but `settings` (`deployments/forms.py`); callers give `settings` alone.
 
     Args:
         settings: The whole run, from scans and a table to a report.
-        preset: A recipe for all settings; what you change from its default goes before it.
+        preset: A recipe for all settings.
+        name: What the run is called.
+        scans: Where the films lie.
+        cohort: The table.
+        store: Where results are kept.
+        outcome: What the models learn to tell.
+        advanced: All settings, as the form sends them; what is changed there goes before the preset.
     """
-    settings = apply_preset(settings, preset)
+    fields = {"name": name, "scans": scans, "cohort": cohort, "store": store}
+    settings = fill_in(settings, preset, fields=fields, outcome=outcome, advanced=advanced)
     begin_run(settings)
     placement = Placement.of(settings)
     run_folder(publish_targets(placement.open(), settings.publish), settings.name)

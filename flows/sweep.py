@@ -89,7 +89,7 @@ def trial(
     row = {"trial": number, **{name: _table_cell(value) for name, value in values.items()}}
     try:
         if pools:
-            parameters = {"dataset": dataset, "settings": settings}
+            parameters = {"dataset": dataset.sha256, "settings": settings}
             models = run_deployment_and_wait("train/train", parameters, key_suffix=f"-{number}")
         else:
             models = train_regimes(dataset, settings)

@@ -3,8 +3,10 @@
 from prefect import flow
 
 from flows.orchestration.deployment_runs import run_deployment_and_wait, runs_from_deployment
-from jsl_core.config import PipelineSettings, PresetChoice, TrainingSettings, apply_preset
+from jsl_core.config import PipelineSettings, PresetChoice, TrainingSettings, fill_in
+from jsl_core.config.run_form import OutcomeChoice
 from jsl_core.storage import Artifact
+from jsl_core.storage.find_dataset import find_dataset
 from tasks.caching import Placement
 from tasks.healing import heal_damage
 from tasks.train import gather_folds, train, train_on_risk_factors
@@ -18,7 +20,7 @@ def train_on_pool(dataset: Artifact, settings: PipelineSettings, key_suffix: str
     `key_suffix` tells several trainings of one caller apart.
     """
     if runs_from_deployment():
-        parameters = {"dataset": dataset, "settings": settings}
+        parameters = {"dataset": dataset.sha256, "settings": settings}
         models: dict[str, Artifact] = run_deployment_and_wait("train/train", parameters, key_suffix)
         return models
     return train_models(dataset, settings)
@@ -37,16 +39,29 @@ def train_with_more_seeds(dataset: Artifact, settings: PipelineSettings) -> list
 @flow(name="train")  # on a server with pools its result is stored, for the run that started it
 @heal_damage
 def train_models(
-    dataset: Artifact, settings: PipelineSettings, preset: PresetChoice = "none"
+    dataset: str | Artifact = "latest",
+    settings: PipelineSettings = PipelineSettings(),
+    preset: PresetChoice = "none",
+    store: str = "",
+    outcome: OutcomeChoice = "as the preset",
+    training: TrainingSettings | None = None,
 ) -> dict[str, Artifact]:
     """Train every regime that is asked for, after those it starts from, and the baseline without an image.
 
+    The form asks for all but `settings` (`deployments/forms.py`).
+
     Args:
-        dataset: A packed dataset of the store, as the run of prepare names it.
+        dataset: A packed dataset of the store: the artifact, or a name that `find_dataset` knows.
         settings: The regimes and how they are trained, and the store.
-        preset: A recipe for all settings; what you change from its default goes before it.
+        preset: A recipe for all settings.
+        store: Where the dataset lies, and where results are kept.
+        outcome: What the models learn to tell.
+        training: How they are trained, as the form sends it; what is changed there goes before the preset.
     """
-    settings = apply_preset(settings, preset)
+    advanced = PipelineSettings(training=training) if training is not None else None
+    settings = fill_in(settings, preset, fields={"store": store}, outcome=outcome, advanced=advanced)
+    if isinstance(dataset, str):
+        dataset = find_dataset(Placement.of(settings).open(), dataset)
     return train_regimes(dataset, settings)
 
 

@@ -23,6 +23,7 @@ from jsl_core.config.preset_choice import (
 )
 from jsl_core.config.presets import pipeline_preset
 from jsl_core.config.retrain import Lab, ListenSettings, RetrainSettings, WatchSettings, load_lab
+from jsl_core.config.run_form import fill_in
 from jsl_core.config.score import PredictSettings, ScoreSettings
 from jsl_core.config.sources import Preset
 from jsl_core.config.sweep import SweepSettings, load_sweep
@@ -57,6 +58,7 @@ __all__ = [
     "apply_preset",
     "describe_overrides",
     "describe_validation_error",
+    "fill_in",
     "keyed_settings",
     "list_origins",
     "load_lab",

@@ -21,8 +21,10 @@ PresetChoice = Annotated[
     Literal["none", Preset],
     Field(
         title="Preset",
-        description="A recipe for all settings, in place of the one that the values below were made from. "
-        "What a settings file or you have set otherwise goes before it. none: the values as they stand.",
+        description="A recipe for everything that is not asked here. demo: minutes, on a processor, to see "
+        "how it works. best: thousands of knees and a GPU. kl: to grade knees from thousands of ready crops. "
+        "seed: the notebooks that this grew from. none: as this server was set up. What you change under "
+        "Advanced goes before it.",
     ),
 ]
 
@@ -47,19 +49,23 @@ class Origin:
 def apply_preset(settings: PipelineSettings, preset: PresetChoice) -> PipelineSettings:
     """Put a preset in place of the one that settings were made from; what else set them goes before it.
 
-    A form sends all fields it shows: what differs from the preset before (or from the defaults), or stands in
-    the file or the options, is what somebody asked for.
+    A form sends all fields it shows: what differs from what they started from (a file, options, the preset
+    before, the defaults) is what somebody asked for. What stands in the file or the options stays as well,
+    unless the preset is about it.
     """
     if preset == "none":
         return settings
     sources = settings.sources
-    before = _values(_defaults(sources.preset))
+    before = _values(_defaults(sources.preset)) | sources.file | sources.options
+    recipe = pipeline_preset(preset)
+    decided = flatten_table(recipe.model_dump(exclude_unset=True, exclude={"name", "sources"}))
     own = {
         name: value
         for name, value in _values(settings).items()
-        if value != before[name] or name in sources.file or name in sources.options
+        if value != before[name]
+        or ((name in sources.file or name in sources.options) and name not in decided)
     }
-    table = pipeline_preset(preset).model_dump()
+    table = recipe.model_dump()
     for name, value in own.items():
         table = merge_tables(table, nest_value(name, value))
     replaced = sources.preset if sources.preset != preset else sources.replaced
@@ -89,7 +95,8 @@ def list_origins(settings: PipelineSettings) -> list[Origin]:
         elif value == below:
             if value == defaults[name]:
                 continue
-            source, instead = recipe, ""
+            source = recipe
+            instead = f"{_shown(name, sources.file[name])} (file)" if name in sources.file else ""
         else:
             source = "form"
             if name in sources.file:

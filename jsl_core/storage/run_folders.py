@@ -12,7 +12,14 @@ from typing import Any
 from jsl_core.errors import StoreError
 from jsl_core.storage.interface import Store
 
-__all__ = ["claim_run_folder", "describe_run", "point_to_latest", "resolve_latest", "run_in_folder"]
+__all__ = [
+    "claim_run_folder",
+    "describe_run",
+    "point_to_latest",
+    "read_run_record",
+    "resolve_latest",
+    "run_in_folder",
+]
 
 LATEST = "runs/latest.json"
 
@@ -90,8 +97,13 @@ def resolve_latest(store: Store, key: str) -> str:
 
 def run_in_folder(store: Store, name: str) -> str:
     """The id of the run whose folder has this name, with or without `runs/`; empty where there is none."""
+    return str(read_run_record(store, name).get("id", ""))
+
+
+def read_run_record(store: Store, name: str) -> dict[str, Any]:
+    """What `describe_run` recorded of the run whose folder has this name; empty where there is none."""
     folder = name.removeprefix("runs/").strip("/")
-    return str(_read(store, f"runs/{folder}/run.json").get("id", "")) if folder else ""
+    return _read(store, f"runs/{folder}/run.json") if folder and "/" not in folder else {}
 
 
 def _claim(store: Store, folder: str, record: Mapping[str, Any]) -> bool:

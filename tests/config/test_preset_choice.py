@@ -49,13 +49,14 @@ def test_a_form_s_preset_takes_the_place_of_the_lab_file_s(
 ) -> None:
     (tmp_path / "lab.toml").write_text(
         f'preset = "{file_preset}"\nname = "lab"\nscans = "landing"\n'
-        "pack.size = 96\n[training.kl]\npatience = 7\n[watch]\nretrain-after = 9\n"
+        "max_rejected = 0.4\npack.size = 96\n[convert]\nmin_side = 300\n[watch]\nretrain-after = 9\n"
     )
     lab = load_lab(tmp_path / "lab.toml", {"store": str(tmp_path / "store")})
     chosen = apply_preset(sent(lab.settings), chosen_preset)
     expected = pipeline_preset(chosen_preset)
     assert lab.watching.retrain_after == 9
-    assert (chosen.name, chosen.pack.size, chosen.training.kl.patience) == ("lab", 96, 7)
+    assert chosen.pack.size == (96 if chosen_preset in ("best", "kl") else expected.pack.size)
+    assert (chosen.name, chosen.max_rejected, chosen.convert.min_side) == ("lab", 0.4, 300)
     assert chosen.scans == str(tmp_path / "landing")
     assert chosen.training.jsl_image == expected.training.jsl_image
     assert chosen.training.kl.lr == expected.training.kl.lr
@@ -63,10 +64,11 @@ def test_a_form_s_preset_takes_the_place_of_the_lab_file_s(
     assert chosen.crop == expected.crop
 
 
-def test_what_a_file_sets_to_its_own_preset_s_value_stays_under_another(tmp_path: Path) -> None:
-    demo = pipeline_preset("demo")
-    (tmp_path / "lab.toml").write_text(f'preset = "demo"\npack.size = {demo.pack.size}\n')
-    assert apply_preset(load_lab(tmp_path / "lab.toml").settings, "best").pack.size == demo.pack.size
+def test_a_preset_chosen_in_the_form_wins_over_the_lab_s_file_where_it_says_something(tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_text("pack = {size = 96, val = 0.3}\n")
+    chosen = apply_preset(load_lab(tmp_path / "lab.toml").settings, "demo")
+    assert (chosen.pack.size, chosen.pack.val) == (pipeline_preset("demo").pack.size, 0.3)
+    assert "pack.size 144 by preset demo, not 96 (file)" in describe_overrides(chosen)[0]
 
 
 def test_what_is_set_in_the_form_goes_before_the_preset_chosen_there(tmp_path: Path) -> None:
@@ -101,9 +103,10 @@ def test_a_preset_that_takes_another_s_place_is_told_with_what_it_changed(tmp_pa
     replaced, kept = describe_overrides(chosen)
     first = "preset best in place of demo: measure.widths false (true); pack.size 224 (144); "
     assert replaced.startswith(first)
-    assert kept == "set otherwise: training.kl.batch 24 by file, not 32 (preset best)"
-    by_option = load_pipeline(tmp_path / "lab.toml", preset="best")
-    assert describe_overrides(by_option) == [replaced, kept]
+    assert kept == "set otherwise: training.kl.batch 32 by preset best, not 24 (file)"
+    by_option = load_pipeline(tmp_path / "lab.toml", preset="best")  # there the file goes before it
+    kept = "set otherwise: training.kl.batch 24 by file, not 32 (preset best)"
+    assert describe_overrides(by_option)[1] == kept
     assert describe_overrides(load_pipeline(tmp_path / "lab.toml")) == []
     over_file = load_pipeline(tmp_path / "lab.toml", options={"training": {"kl": {"batch": 8}}})
     assert describe_overrides(over_file) == ["set otherwise: training.kl.batch 8 by option, not 24 (file)"]

@@ -65,13 +65,30 @@ def test_bad_parameters_are_refused_when_a_run_is_asked_for(lab: Lab, settings: 
     assert lab.ask(path, {"parameters": {"settings": settings}}) in (409, 422)
 
 
-def test_the_form_has_a_title_and_help_for_every_setting_of_the_run(lab: Lab) -> None:
-    deployment = next(each for each in lab.ask("/deployments/filter", {}) if each["name"] == "pipeline")
-    form = deployment["parameter_openapi_schema"]["definitions"]["PipelineSettings"]["properties"]
-    plain = {name: field for name, field in form.items() if "type" in field}
-    assert {"scans", "cohort", "store", "max_rejected"} <= set(plain)
-    assert all(field["title"] for field in plain.values())
-    assert all(field["description"] or name == "name" for name, field in plain.items() if name != "jobs")
+def test_the_forms_ask_few_things_preset_first_each_with_a_title_and_help(lab: Lab) -> None:
+    forms = {
+        each["name"]: each["parameter_openapi_schema"]
+        for each in lab.ask("/deployments/filter", {})
+        if each["name"] in ("pipeline", "train")
+    }
+    asked = {
+        name: [
+            field["title"] for field in sorted(form["properties"].values(), key=lambda one: one["position"])
+        ]
+        for name, form in forms.items()
+    }
+    assert asked == {
+        "pipeline": ["Preset", "Name", "Scans", "Table", "Store", "Outcome", "Advanced"],
+        "train": ["Preset", "Dataset", "Store", "Outcome", "Advanced"],
+    }
+    for form in forms.values():
+        assert all(field["description"] for field in form["properties"].values())
+        assert set(form["required"]) == set(form["properties"])  # else each is called optional
+    advanced = forms["pipeline"]["definitions"]["PipelineSettings"]["properties"]
+    assert not {"scans", "cohort", "store", "sources"} & set(advanced)
+    assert advanced["max_rejected"]["default"] == 1.0  # what the lab's file says
+    plain = {name: field for name, field in advanced.items() if "type" in field}
+    assert all(field["title"] and field["description"] for field in plain.values())
 
 
 def test_a_run_whose_table_is_missing_fails_on_its_worker_and_says_so(lab: Lab) -> None:

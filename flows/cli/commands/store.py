@@ -4,7 +4,8 @@ from typing import Literal
 
 from flows.cli.options import usual_store
 from jsl_core.errors import StoreError
-from jsl_core.storage import Artifact, Store, checkout, open_existing_store, work_folder
+from jsl_core.storage import checkout, open_existing_store, work_folder
+from jsl_core.storage.find_dataset import find_dataset
 from jsl_core.storage.run_folders import resolve_latest, run_in_folder
 
 __all__ = ["diff", "gc", "lineage", "link", "verify", "why"]
@@ -68,7 +69,7 @@ def diff(old: str, new: str, *, store: str = _STORE) -> None:
     """List the knees and labels that were added to a dataset, have gone from it, or changed.
 
     Args:
-        old: A dataset's SHA-256, or how it begins: the name of its folder below `datasets/`.
+        old: A dataset's SHA-256, or how it begins: the name of its folder below `datasets/`; or a run's name.
         new: Another one.
         store: Folder, or s3://bucket/prefix.
     """
@@ -77,7 +78,7 @@ def diff(old: str, new: str, *, store: str = _STORE) -> None:
 
     opened = open_existing_store(store)
     trees = work_folder(store) / "trees"
-    both = [PackedDataset.load(checkout(opened, _find_dataset(opened, start), trees)) for start in (old, new)]
+    both = [PackedDataset.load(checkout(opened, find_dataset(opened, start), trees)) for start in (old, new)]
     changes = compare_datasets(*both)
     for what, count in changes["what"].value_counts().items():
         print(f"{what}: {count}")
@@ -151,16 +152,3 @@ def verify(store: str, /, *, mend: bool = False) -> None:
         raise StoreError(f"store {opened.url}: {len(lasting)} objects {what}; {what_to_do}")
     mended = f"{len(findings)} objects mended" if findings else "everything is as it was written"
     print(f"store {opened.url}: {mended}")
-
-
-def _find_dataset(store: Store, start: str) -> Artifact:
-    """The manifest of the dataset whose digest starts so; raises StoreError unless exactly one does."""
-    objects = store.sizes(f"cas/{start[:2]}") if len(start) >= 6 else ()
-    matches = [(key[-64:], size) for key, size, _ in objects if key[-64:].startswith(start)]
-    if len(matches) != 1:
-        raise StoreError(
-            f"store {store.url}: not exactly one object begins with {start!r}; give six digits or more of "
-            "a dataset's digest, as its folder below datasets/ is named"
-        )
-    ((digest, size),) = matches
-    return Artifact(sha256=digest, size=size, name="dataset.json")
