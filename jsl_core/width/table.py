@@ -1,6 +1,6 @@
 """The table of widths, `widths.csv`: its columns, and its rows as text."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -17,7 +17,7 @@ COLUMNS = [
 ]
 
 
-def width_cells(table: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
+def width_cells(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """The cells of each row of widths, those in mm and pixels to three places, blank where missing."""
     for row in table.to_dict("records"):
         cells = {str(name): "" if pd.isna(cell) else cell for name, cell in row.items()}
@@ -27,4 +27,6 @@ def width_cells(table: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
 
 def format_widths(table: pd.DataFrame) -> bytes:
     """Write `widths.csv` of rows of the measure stage."""
-    return format_csv(pd.DataFrame(width_cells(table.reindex(columns=COLUMNS)), columns=COLUMNS)).encode()
+    return format_csv(
+        pd.DataFrame(list(width_cells(table.reindex(columns=COLUMNS))), columns=COLUMNS)
+    ).encode()
