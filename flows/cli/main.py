@@ -30,6 +30,7 @@ _COMMANDS = (
     "sweep:sweep",
     "scoring:evaluate",
     "validate:validate",
+    "leaderboard:leaderboard",
     "scoring:score",
     "oai:oai",
     "cohort:cohort",

@@ -1,7 +1,8 @@
-"""Two small KL models and a joint one, and their knees as files."""
+"""Two small KL models and a joint one, their knees as files, and another cohort."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -32,4 +33,18 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     other_seed = kl.model_copy(update={"seed": 1})
     train_regime(TrainingJob("kl", folder / "packed", other_seed, folder / "b"))
     train_regime(TrainingJob("jsl-joint", folder / "packed", kl, folder / "joint", parent=folder / "a"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another cohort's table and pictures, of people whom no model of the lab knows."""
+    folder = tmp_path_factory.mktemp("foreign")
+    joints, table = draw_cohort(120)
+    table["ID"] = [f"8{name}" for name in table["ID"]]
+    table["Img_path"] = [f"{name}.png" for name in table["ID"]]
+    for name, crop in zip(table["ID"], joints.values(), strict=True):
+        noise = np.random.default_rng(int(name[:-2])).normal(0, 12, crop.shape)
+        Image.fromarray((crop + noise).clip(0, 255).astype(np.uint8)).save(folder / f"{name}.png")
+    table.drop(columns=["participant", "side", "split"]).to_csv(folder / "other.csv", index=False)
     return folder

@@ -11,24 +11,9 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from jsl_core.learning.model.ensemble import Ensemble
-from tests.learning.conftest import draw_cohort
 from tests.scoring.test_commands import jsl
 
 QUICK = ("--bootstrap", "20")
-
-
-@pytest.fixture(scope="module")
-def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another cohort's table and pictures, of people whom no model of the lab knows."""
-    folder = tmp_path_factory.mktemp("foreign")
-    joints, table = draw_cohort(120)
-    table["ID"] = [f"8{name}" for name in table["ID"]]
-    table["Img_path"] = [f"{name}.png" for name in table["ID"]]
-    for name, crop in zip(table["ID"], joints.values(), strict=True):
-        noise = np.random.default_rng(int(name[:-2])).normal(0, 12, crop.shape)
-        Image.fromarray((crop + noise).clip(0, 255).astype(np.uint8)).save(folder / f"{name}.png")
-    table.drop(columns=["participant", "side", "split"]).to_csv(folder / "other.csv", index=False)
-    return folder
 
 
 def test_the_page_and_the_figures_are_of_knees_that_no_model_knows(

@@ -132,6 +132,9 @@ def evaluate(
     scans: Path | None = None,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
     predictions: Path | None = None,
+    submit: Path | None = None,
+    submit_cohort: str = "",
+    submit_name: str = "",
     field: Annotated[float | None, Parameter(validator=FIELD)] = None,
     jobs: int = 0,
     predict: Annotated[PredictSettings, Flat] = PredictSettings(),
@@ -149,6 +152,10 @@ def evaluate(
         scans: Folder or archive of films to take the knees from, instead of Img_path.
         json_file: File for all figures.
         predictions: CSV file for what every model says of every knee.
+        submit: File for a card of the model, or of all averaged, for the leaderboard; or a folder for a card
+            of each. Nobody can be read from it (docs/leaderboard.md).
+        submit_cohort: What the cohort is called on the card; by default what its table is.
+        submit_name: What the model is called on the card; by default what kind it is.
         field: Side of the crops cut from films as a multiple of the detected joint's box: 1 for models of
             this project's crops, 0.86 for models of crops as tight as 1.25 plateau widths. By default what
             the model says.
@@ -163,6 +170,14 @@ def evaluate(
     ensemble = Ensemble.load(bundles, predict.device)
     table = read_cohort(cohort, needs=[] if scans else ["Img_path"], any_split=True)
     rows, part = select_split(table, split)
+    cards = None
+    if submit:
+        from flows.cli.commands.validate import is_phantom
+        from jsl_core.scoring.cards import CardMaker
+
+        name = submit_cohort or cohort.stem
+        phantom = is_phantom(cohort)
+        cards = CardMaker.of(ensemble, bundles, table, rows, part, name, phantom, submit_name)
     with Bars() as bars:
         knees = knees_to_measure(ensemble, rows, cohort.parent, scans, field, crop, jobs, bars)
         flip = None if predict.flip == "auto" else predict.flip == "on"
@@ -178,6 +193,9 @@ def evaluate(
             content = format_csv(prediction_table, float_format="%.9g")
             file.write(content.encode())
     print(f"{cohort.name}, {part}: {format_figures(figures)}")
+    if cards and submit:
+        written = cards.write(figures["models"], submit)
+        print(f"\n{', '.join(map(str, written))}")
 
 
 def knees_to_measure(
