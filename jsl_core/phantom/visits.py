@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jsl_core.phantom.anatomy import Anatomy, KneeAnatomy, make_generator
+from jsl_core.phantom.reading import grade_later
 from jsl_core.phantom.risk import LOSS_MM, at_risk, progression_risk
 
 __all__ = ["HORIZON", "draw_progression", "wear_knees"]
@@ -34,7 +35,8 @@ def wear_knees(anatomy: Anatomy, seed: int, index: int, month: int) -> tuple[Kne
     """Both knees, right first, as they are `month` months after the first film; 0: as the anatomy has them.
 
     Knees that progress lose at least 0.7 mm of the narrowest medial width by month 48, others less; between
-    two films every width also changes by what positioning alone does. Osteophytes and sclerosis grow with it.
+    two films every width also changes by what positioning alone does. Osteophytes and sclerosis grow with it,
+    and the KL grade follows.
     """
     knees = (anatomy.knee(0, 1), anatomy.knee(0, 2))
     if month == 0:
@@ -56,17 +58,16 @@ def wear_knees(anatomy: Anatomy, seed: int, index: int, month: int) -> tuple[Kne
         medial_left = knee.mjsw_medial - share[i] * min(medial[i], knee.mjsw_medial) + wobble[0, i]
         lateral_left = knee.mjsw_lateral - share[i] * lateral[i] + wobble[1, i]
         grown = 1 + growth[i] * share[i]
-        worn.append(
-            replace(
-                knee,
-                mjsw_medial=max(medial_left, 0.0),
-                mjsw_lateral=max(lateral_left, 0.1),
-                osteophytes=tuple(
-                    min(size * grown + 0.4 * growth[i] * share[i], 7.0) for size in knee.osteophytes
-                ),
-                sclerosis_medial=min(knee.sclerosis_medial + 0.5 * growth[i] * share[i], 1.0),
-            )
+        later = replace(
+            knee,
+            mjsw_medial=max(medial_left, 0.0),
+            mjsw_lateral=max(lateral_left, 0.1),
+            osteophytes=tuple(
+                min(size * grown + 0.4 * growth[i] * share[i], 7.0) for size in knee.osteophytes
+            ),
+            sclerosis_medial=min(knee.sclerosis_medial + 0.5 * growth[i] * share[i], 1.0),
         )
+        worn.append(replace(later, kl=grade_later(knee, later)))
     return worn[0], worn[1]
 
 

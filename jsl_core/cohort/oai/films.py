@@ -8,10 +8,11 @@ from jsl_core.cohort.oai.claims import READERS, Claim, is_bilateral_pa, visit_na
 from jsl_core.cohort.oai.files import Entry, film_path_of
 from jsl_core.cohort.oai.findings import Finding
 from jsl_core.cohort.oai.headers import Header, read_headers
+from jsl_core.cohort.oai.specs import MONTHS_OF
 from jsl_core.cohort.oai.values import barcode_of, date_of
 from jsl_core.errors import BadScan
 
-__all__ = ["Film", "find_films"]
+__all__ = ["Film", "find_films", "resolve_shared_barcodes"]
 
 _NO_FILMS = (".txt", ".csv", ".asc", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".sas7bdat", ".sas", ".xml",
              ".html", ".htm", ".json", ".md", ".png", ".jpg", ".zip")  # fmt: skip
@@ -68,14 +69,15 @@ def find_films(
         if isinstance(header, BadScan):
             if listed:
                 visit = next((v for v in (path.visit, *(c.visit for c in listed)) if v), "")
-                if not visits or visit in visits:
-                    film = Film(path.participant, entry.name, path.barcode, reason=header.code)
-                    films.append(replace(film, visit=visit) if visits else film)
+                film = Film(path.participant, entry.name, path.barcode, reason=header.code)
+                films.append(replace(film, visit=visit) if visits else film)
             else:
                 findings.append(Finding("no_film", entry.name, str(header)))
         else:
-            films += _check_film(entry, header, claims, visits)
-    films, shared = _resolve_shared_barcodes(films)
+            films += _check_film(entry, header, claims, bool(visits))
+    films, shared = resolve_shared_barcodes(films)
+    if visits:
+        films = [film for film in films if film.visit in (*visits, "")]
     return _choose_films(films), findings + shared
 
 
@@ -87,7 +89,7 @@ def _may_be_bilateral_pa(entry: Entry, claims: Mapping[str, Sequence[Claim]]) ->
 
 
 def _check_film(
-    entry: Entry, header: Header, claims: Mapping[str, Sequence[Claim]], visits: Sequence[str]
+    entry: Entry, header: Header, claims: Mapping[str, Sequence[Claim]], all_visits: bool
 ) -> list[Film]:
     """The film, with the reason if its sources contradict one another; none if it is of another kind."""
     named = film_path_of(entry.name)
@@ -105,8 +107,9 @@ def _check_film(
     sources = [path, own, *listed]
     if not any(is_bilateral_pa(claim.description) for claim in sources) or header.modality == "MR":
         return []
-    shown = _visits_told(sources, named.screening and bool(visits))
-    if shown and not shown & set(visits or ("00",)):
+    shown = _visits_told(sources, named.screening and all_visits)
+    wanted = shown & (MONTHS_OF.keys() if all_visits else {"00"})
+    if shown and not wanted:
         return []  # a film of another visit
     found_by = listed[0].source if listed else "header"
     participant = path.participant or own.participant or next((c.participant for c in listed), "")
@@ -116,10 +119,10 @@ def _check_film(
         next(iter(barcodes), ""),
         path.date or own.date,
         "barcode" if found_by.startswith(("xray", READERS)) else found_by,
-        _contradiction(sources, shown) or ("no_visit" if visits and not shown else ""),
+        _contradiction(sources, shown) or ("no_visit" if all_visits and not shown else ""),
         all(claim.accepted is not False for claim in sources),
         any(claim.source.startswith(READERS) for claim in listed),
-        min(shown & set(visits), default="") if visits else "00",
+        next((claim.visit for claim in sources if claim.visit in wanted), "") if all_visits else "00",
     )
     return [film]
 
@@ -142,25 +145,32 @@ def _contradiction(sources: Sequence[Claim], visits: set[str]) -> str:
     return "" if any(claim.participant for claim in sources) else "no_participant"
 
 
-def _resolve_shared_barcodes(films: Sequence[Film]) -> tuple[list[Film], list[Finding]]:
-    """One barcode is one film: of two participants both are rejected, of one the second is left out."""
-    owners: dict[str, set[str]] = defaultdict(set)
+def resolve_shared_barcodes(films: Sequence[Film]) -> tuple[list[Film], list[Finding]]:
+    """One barcode is one film: of two people or visits both are rejected, of one the second is left out.
+
+    Args:
+        films: In the order in which copies go before others.
+
+    Returns:
+        The films without second copies, of which there is a finding each.
+    """
+    owners: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for film in films:
-        owners[film.barcode].add(film.participant)
+        owners[film.barcode].add((film.participant, film.visit))
     resolved: list[Film] = []
     findings: list[Finding] = []
-    used: set[tuple[str, str]] = set()
+    used: set[tuple[str, str, str]] = set()
     for film in films:
-        key = (film.barcode, film.participant)
+        key = (film.barcode, film.participant, film.visit)
         if film.barcode and not film.reason and key in used:
             findings.append(Finding("film_twice", film.file, "lies elsewhere too; that copy is used"))
             continue
         if not film.reason:
             used.add(key)
-        shared = film.barcode and len(owners[film.barcode]) > 1
-        resolved.append(
-            replace(film, reason=film.reason or "barcode_of_two_participants") if shared else film
-        )
+        shared = len(owners[film.barcode]) > 1 if film.barcode else False
+        people = {participant for participant, _ in owners[film.barcode]}
+        reason = "barcode_of_two_participants" if len(people) > 1 else "barcode_of_two_visits"
+        resolved.append(replace(film, reason=film.reason or reason) if shared else film)
     return resolved, findings
 
 

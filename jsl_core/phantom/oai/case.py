@@ -10,10 +10,12 @@ from jsl_core.config import PhantomSettings
 from jsl_core.phantom.anatomy import draw_anatomy, make_generator
 from jsl_core.phantom.risk import progression_risk
 
-__all__ = ["BILATERAL_PA", "Case", "PlannedFilm", "Row", "draw_case"]
+__all__ = ["BILATERAL_PA", "VISIT_MONTHS", "Case", "PlannedFilm", "Row", "Visits", "draw_case"]
 
 Row = dict[str, str]
 
+# Months after enrolment by the release's number; at the second and fourth no film of both knees is taken.
+VISIT_MONTHS = {"00": 0, "01": 12, "02": 18, "03": 24, "04": 30, "05": 36, "06": 48, "08": 72, "10": 96}
 BILATERAL_PA = "Bilateral PA Fixed Flexion Knee"
 FIRST_PARTICIPANT = 1_000_001
 _SEX = {1: "1: Male", 2: "2: Female"}
@@ -38,7 +40,8 @@ class PlannedFilm:
     """A film to be written: where, with which header, and which lists name it.
 
     Header fields that are empty are the folder's. `storage` is a folder, a zip of many films, or the series'
-    own tar.gz as newer archives have it.
+    own tar.gz as newer archives have it. `visit` is when it was taken, where that is not its release's;
+    `package` the folder of its release, where that is not its visit's.
     """
 
     participant: str
@@ -55,6 +58,37 @@ class PlannedFilm:
     accepted: str = "Y"
     listed: bool = True
     in_clinic: bool = True
+    visit: str = ""
+    package: str = ""
+
+    @property
+    def taken_at(self) -> str:
+        """The number of its visit, such as `06`."""
+        return self.visit or self.release.partition(".")[0].zfill(2)
+
+    @property
+    def folder(self) -> str:
+        """The folder of the release in which it lies."""
+        return self.package or f"images/{VISIT_MONTHS[self.release.partition('.')[0].zfill(2)]:02d}m"
+
+
+@dataclass
+class Visits:
+    """What a participant's visits add to a case.
+
+    Attributes:
+        sq: By visit, rows of the semi-quantitative readings.
+        jsw: By visit, rows of the joint space widths.
+        clinical: By visit, the row of the clinical table, for the visits that have one.
+        truth: By visit and side the row that a reader must make.
+        excluded: By visit and side the step at which a row must be excluded, and the reason.
+    """
+
+    sq: dict[str, list[Row]] = field(default_factory=dict)
+    jsw: dict[str, list[Row]] = field(default_factory=dict)
+    clinical: dict[str, Row] = field(default_factory=dict)
+    truth: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    excluded: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -75,6 +109,7 @@ class Case:
         truth: By side (1 right, 2 left) the row of the cohort table that a reader must make.
         baseline_film: The film a reader must choose.
         excluded: By side, the step at which a knee must be excluded, and the reason.
+        at_visits: What a release with all visits has and a reader of them must find; None in others.
     """
 
     index: int
@@ -90,6 +125,7 @@ class Case:
     truth: dict[int, dict[str, Any]]
     baseline_film: PlannedFilm | None
     excluded: dict[int, tuple[str, str]] = field(default_factory=dict)
+    at_visits: "Visits | None" = None
 
     def exclude(self, step: str, reason: str, sides: tuple[int, ...] = (1, 2)) -> None:
         """Set that a reader must exclude these knees at this step."""

@@ -76,7 +76,7 @@ def _encode_film(film: PlannedFilm, ds: Dataset, syntax: str) -> bytes:
     ds.StudyDate = film.header_date or f"{film.taken:%Y%m%d}"
     ds.AccessionNumber = film.header_barcode or f"0166{film.barcode}"
     ds.SeriesDescription = film.header_description or film.description
-    ds.ClinicalTrialTimePointID = film.release[0].zfill(2)
+    ds.ClinicalTrialTimePointID = film.taken_at
     ds.ClinicalTrialTimePointDescription = film.time_point
     if film.barcode.startswith("1"):
         ds.Modality = "MR"

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -9,11 +10,14 @@ from typing import Literal
 import pandas as pd
 
 from jsl_core.config import PhantomSettings
+from jsl_core.errors import JslError
 from jsl_core.phantom.cohort import claim_folder
-from jsl_core.phantom.oai.case import Case, PlannedFilm, draw_case
+from jsl_core.phantom.oai.case import VISIT_MONTHS, Case, PlannedFilm, draw_case
 from jsl_core.phantom.oai.films import FilmMaker, make_phantom_film, member_path, write_film, write_zip
+from jsl_core.phantom.oai.followup import ALL_VISITS, add_visits, finish_truth
 from jsl_core.phantom.oai.quirks import quirk_of
 from jsl_core.phantom.oai.tables import format_contents_csv, format_image03, make_release_tables
+from jsl_core.phantom.oai.visit_quirks import remove_lists_of_visits, visit_quirk_of
 from jsl_core.system.files import write_atomically
 
 __all__ = ["Index", "write_oai_release"]
@@ -34,7 +38,8 @@ def write_oai_release(
     """Write `release/`, and beside it `truth.csv`, `truth_excluded.csv` and `truth_scans.csv`, into `dst`.
 
     Half of the tables lie in a zip; some films in a zip, or in an archive of their own. The first 80
-    participants carry every quirk.
+    participants carry every quirk. With the later visits of the settings, every visit has films and readings,
+    participants carry the quirks of visits instead, and the truth has a row a knee and visit.
 
     Args:
         dst: The folder, made where it is missing.
@@ -45,9 +50,11 @@ def write_oai_release(
         progress: Called with the participants done and their number.
 
     Raises:
-        JslError: Where `dst` holds a release of other settings.
+        JslError: Where `dst` holds a release of other settings, or these name some visits and not all.
         StoreError: Where `dst` is a file or cannot be written.
     """
+    if settings.visits not in ((0,), months := tuple(VISIT_MONTHS[visit] for visit in ALL_VISITS)):
+        raise JslError(f"a release has visits {' '.join(map(str, months))}; set visits to these, or to 0")
     claim_folder(dst, {"index": index, **settings.model_dump(mode="json")}, "release", dst / "release")
     cases = [_make_case(settings, number, index) for number in range(settings.patients)]
     tables = make_release_tables(cases, clinics_list=index != "headers")
@@ -63,9 +70,17 @@ def write_oai_release(
 
 def _make_case(settings: PhantomSettings, number: int, index: Index) -> Case:
     case = draw_case(settings, number)
-    if quirk := quirk_of(number):
+    quirk = quirk_of(number)
+    if len(settings.visits) > 1:
+        add_visits(case, settings)
+        quirk = visit_quirk_of(number)
+    if quirk:
         quirk(case)
-    if index == "headers":
+    if case.at_visits:
+        if index == "headers":
+            remove_lists_of_visits(case)
+        finish_truth(case)
+    elif index == "headers":
         _remove_lists(case)
     return case
 
@@ -77,7 +92,7 @@ def _remove_lists(case: Case) -> None:
     for side, (step, reason) in case.excluded.items():
         if reason in _LOST_WITHOUT_LISTS:
             case.excluded[side] = (step, "no_film")
-    baseline = [f for f in case.films if f.release[0] == "0" and f.description == case.films[0].description]
+    baseline = [f for f in case.films if f.taken_at == "00" and f.description == case.films[0].description]
     if case.baseline_film:
         case.baseline_film = max(baseline, key=lambda film: film.taken)
         for row in filter(None, case.truth.values()):
@@ -85,10 +100,12 @@ def _remove_lists(case: Case) -> None:
 
 
 def _write_lists(release: Path, films: Sequence[PlannedFilm], index: Index) -> None:
-    for visit, months in (("0", "00m"), ("6", "48m")):
-        of_visit = [film for film in films if film.release[0] == visit]
-        if index == "contents" and of_visit:
-            _write(release / "images" / months / "contents.csv", format_contents_csv(of_visit))
+    by_folder: dict[str, list[PlannedFilm]] = defaultdict(list)
+    for film in films:
+        by_folder[film.folder].append(film)
+    for folder, of_folder in by_folder.items():
+        if index == "contents":
+            _write(release / folder / "contents.csv", format_contents_csv(of_folder))
     if index == "image03":
         _write(release / "image03.txt", format_image03(films))
 
@@ -107,7 +124,7 @@ def _write_films(
             if film.storage == "zip":
                 zipped.append((film, ds, syntax))
             else:
-                write_film(release / "images" / _months(film), film, ds, syntax)
+                write_film(release / film.folder, film, ds, syntax)
         if progress:
             progress(count, len(cases))
     if zipped:
@@ -118,26 +135,46 @@ def _write_truth(dst: Path, cases: Sequence[Case]) -> None:
     rows = [row for case in cases for row in case.truth.values() if row]
     excluded = [(f"{c.number}_{side}", *why) for c in cases for side, why in sorted(c.excluded.items())]
     scans = [(case.number, _name_in_release(case.baseline_film)) for case in cases if case.baseline_film]
-    for name, table in (
-        ("truth.csv", pd.DataFrame(rows)),
-        ("truth_excluded.csv", pd.DataFrame(excluded, columns=["ID", "step", "reason"])),
-        ("truth_scans.csv", pd.DataFrame(scans, columns=["participant", "file"])),
-    ):
+    tables = {
+        "truth.csv": pd.DataFrame(rows),
+        "truth_excluded.csv": pd.DataFrame(excluded, columns=["ID", "step", "reason"]),
+        "truth_scans.csv": pd.DataFrame(scans, columns=["participant", "file"]),
+    }
+    if any(case.at_visits for case in cases):
+        tables = _truth_of_visits(cases)
+    for name, table in tables.items():
         _write(dst / name, table.convert_dtypes().to_csv(index=False, lineterminator="\n").encode())
+
+
+def _truth_of_visits(cases: Sequence[Case]) -> dict[str, pd.DataFrame]:
+    """The same with a visit beside each knee or participant."""
+    rows, excluded, scans = [], [], []
+    for case in cases:
+        assert case.at_visits is not None
+        rows += [row for side in (1, 2) for (_, knee), row in case.at_visits.truth.items() if knee == side]
+        excluded += [
+            (f"{case.number}_{side}", visit, *why) for (visit, side), why in case.at_visits.excluded.items()
+        ]
+        scans += [
+            (case.number, film.taken_at, _name_in_release(film))
+            for film in case.films
+            if film.barcode in {row["Barcode"] for row in case.at_visits.truth.values()}
+        ]
+    return {
+        "truth.csv": pd.DataFrame(rows),
+        "truth_excluded.csv": pd.DataFrame(excluded, columns=["ID", "visit", "step", "reason"]),
+        "truth_scans.csv": pd.DataFrame(scans, columns=["participant", "visit", "file"]),
+    }
 
 
 def _name_in_release(film: PlannedFilm) -> str:
     """The film's name in the release, `archive!/member` within an archive."""
-    member, folder = member_path(film), f"images/{_months(film)}"
+    member, folder = member_path(film), film.folder
     if film.storage == "zip":
         return f"{folder}/more.zip!/{member}"
     if film.storage == "tar":
         return f"{folder}/{member.removesuffix('/001')}.tar.gz!/{film.barcode}/001"
     return f"{folder}/{member}"
-
-
-def _months(film: PlannedFilm) -> str:
-    return "00m" if film.release[0] == "0" else "48m"
 
 
 def _pack_zip(files: dict[str, bytes]) -> bytes:

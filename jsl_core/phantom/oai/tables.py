@@ -4,11 +4,10 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 
-from jsl_core.phantom.oai.case import Case, PlannedFilm, Row
+from jsl_core.phantom.oai.case import VISIT_MONTHS, Case, PlannedFilm, Row
 
 __all__ = ["format_contents_csv", "format_image03", "make_release_tables"]
 
-_STUDIES = {"0": "OAI^Screening^Visit", "6": "OAI^48 month^Annual Visit"}
 _XRAY_SIDE = "3: Bilateral"
 
 
@@ -34,8 +33,21 @@ def make_release_tables(cases: Sequence[Case], clinics_list: bool = True) -> dic
         ),
         f"{clinical}/OUTCOMES99.txt": _pipe_separated(c.outcome for c in cases if c.outcome),
     }
-    if clinics_list:
-        tables[f"{clinical}/XRay00.txt"] = _pipe_separated(_clinic_rows(cases))
+    visits = [case.at_visits for case in cases if case.at_visits]
+    for visit in visits[0].sq if visits else ():
+        tables[f"{sq}/KXR_SQ_BU{visit}.txt"] = _pipe_separated(
+            (row for case in visits for row in case.sq[visit]), rename=_lower("SIDE", f"V{visit}XRKL")
+        )
+        tables[f"{jsw}/kxr_qjsw_duryea{visit}.txt"] = _pipe_separated(
+            (row for case in visits for row in case.jsw[visit]), end="\r\n"
+        )
+        if any(visit in case.clinical for case in visits):
+            tables[f"{clinical}/AllClinical{visit}.txt"] = _pipe_separated(
+                case.clinical[visit] for case in visits if visit in case.clinical
+            )
+    for visit in visits[0].sq if visits else ("00",):
+        if clinics_list:
+            tables[f"{clinical}/XRay{visit}.txt"] = _pipe_separated(_clinic_rows(cases, visit))
     return tables
 
 
@@ -47,7 +59,7 @@ def format_contents_csv(films: Iterable[PlannedFilm]) -> bytes:
             "ParticipantID": film.participant,
             "StudyDate": f"{film.taken:%Y%m%d}",
             "Barcode": str(int(film.barcode)),
-            "StudyDescription": _STUDIES[film.release[0]],
+            "StudyDescription": _study(film),
             "SeriesDescription": film.description + " ",
         }
         for film in films
@@ -63,10 +75,10 @@ def format_image03(films: Iterable[PlannedFilm]) -> bytes:
             "subjectkey": f"NDAR_INV{film.participant}",
             "src_subject_id": film.participant,
             "interview_date": f"{film.taken:%m/%d/%Y}",
-            "image_file": f"s3://submission/image03/{_months(film)}m/{film.release}/{film.participant}/"
+            "image_file": f"s3://submission/image03/{VISIT_MONTHS[film.taken_at]:02d}m/{film.release}/{film.participant}/"
             f"{film.taken:%Y%m%d}/{film.barcode}.tar.gz",
             "image_description": film.description,
-            "visit": f"V{film.release[0]:0>2}",
+            "visit": f"V{film.taken_at}",
             "accession_number": f"166{film.barcode}",
         }
         for film in films
@@ -76,24 +88,26 @@ def format_image03(films: Iterable[PlannedFilm]) -> bytes:
     return _format_quoted([described, *rows], "\t").encode("latin-1")
 
 
-def _clinic_rows(cases: Sequence[Case]) -> Iterable[Row]:
+def _clinic_rows(cases: Sequence[Case], visit: str) -> Iterable[Row]:
     for case in cases:
         for film in case.films:
-            if film.in_clinic and film.barcode.startswith("0"):
+            of_visit = case.at_visits is None or film.taken_at == visit
+            if of_visit and film.in_clinic and film.barcode.startswith("0"):
                 yield {
                     "ID": film.participant,
                     "VERSION": "25",
-                    "V00XRSIDE": _XRAY_SIDE,
-                    "V00XRDATE": f"{film.taken:%m/%d/%Y}",
-                    "V00EXAMTP": film.description,
-                    "V00XRBARCD": f"0166{film.barcode}",
-                    "V00XRCOMP": "1: Yes",
-                    "V00ACCEPT": f"'{film.accepted}': QC",
+                    f"V{visit}XRSIDE": _XRAY_SIDE,
+                    f"V{visit}XRDATE": f"{film.taken:%m/%d/%Y}",
+                    f"V{visit}EXAMTP": film.description,
+                    f"V{visit}XRBARCD": f"0166{film.barcode}",
+                    f"V{visit}XRCOMP": "1: Yes",
+                    f"V{visit}ACCEPT": f"'{film.accepted}': QC",
                 }
 
 
-def _months(film: PlannedFilm) -> str:
-    return "00" if film.release[0] == "0" else "48"
+def _study(film: PlannedFilm) -> str:
+    months = VISIT_MONTHS[film.taken_at]
+    return f"OAI^{months} month^Annual Visit" if months else "OAI^Screening^Visit"
 
 
 def _lower(*names: str) -> Callable[[str], str]:
