@@ -66,6 +66,7 @@ app = App(
 for _command in _COMMANDS:  # by name: a command waits for the libraries of no other one
     app.command(f"flows.cli.commands.{_command}")
 app.command("deployments.apply:deploy", name="deploy", help="Apply the deployments to a Prefect server.")
+app.command("deployments.review.serve:review", name="review", help="Look at every knee, and correct it.")
 app.command("deployments.up:up", name="up", help="Start a server with its UI, workers and the deployments.")
 
 

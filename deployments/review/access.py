@@ -1,0 +1,51 @@
+"""Who may use the page: this machine's browsers, and others with the token that was printed."""
+
+import hmac
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+__all__ = ["LOCAL_HOSTS", "Access"]
+
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+_COOKIE = "jsl_review"
+_WRITES = frozenset({"POST", "PUT", "DELETE", "PATCH"})
+
+
+class Access:
+    """Lets requests through that may come in.
+
+    Without a token only those that name this machine as host: a page of another site whose name was made to
+    lead here cannot ask. With one, only those that bring it, once in the address (`?token=…`) and then as a
+    cookie. A write must come from the page itself.
+    """
+
+    def __init__(self, token: str, host: str, port: int) -> None:
+        """Let in who brings `token`; blank where the page is open to this machine alone, at `host`:`port`."""
+        self._token, self._own_hosts = token, {f"{name}:{port}" for name in (*LOCAL_HOSTS, f"[{host}]", host)}
+
+    def refuse(self, request: Request) -> Response | None:
+        """The answer to a request that is not let in, or that brings the token; None for all others."""
+        host = request.headers.get("host", "")
+        if not self._token and host not in self._own_hosts:
+            return PlainTextResponse("This page is open to its own machine alone.", 403)
+        if request.method in _WRITES and not _is_from_page(request, host):
+            return PlainTextResponse("Only the page itself may write.", 403)
+        if not self._token:
+            return None
+        brought = request.query_params.get("token", "")
+        if brought and hmac.compare_digest(brought.encode(), self._token.encode()):
+            answer = RedirectResponse(request.url.path, 303)
+            answer.set_cookie(_COOKIE, self._token, httponly=True, samesite="strict", max_age=7 * 86400)
+            return answer
+        if hmac.compare_digest(request.cookies.get(_COOKIE, "").encode(), self._token.encode()):
+            return None
+        return PlainTextResponse("Open the link with its token, as jsl review has printed it.", 401)
+
+
+def _is_from_page(request: Request, host: str) -> bool:
+    """Whether a write comes from a script of the page: forms of other sites send no JSON, nor our origin."""
+    origin = request.headers.get("origin")
+    is_json = request.headers.get("content-type", "").startswith("application/json")
+    return is_json and (origin is None or urlsplit(origin).netloc == host)

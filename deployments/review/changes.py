@@ -1,0 +1,154 @@
+"""From what somebody does on the page to an act of the journal, and back to what the page shows of acts."""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deployments.review.desk import Desk
+from deployments.review.entry import Entry
+from jsl_core.cohort.persons import normalise_knee
+from jsl_core.review.acts import OF_FILMS, Kind, Subject, parse_value
+from jsl_core.review.film_view import FilmView
+from jsl_core.review.journal import NamedAct
+from jsl_core.storage import digest_of
+
+__all__ = ["Change", "apply_change", "corrections_of", "is_negative", "shown_acts", "view_of"]
+
+
+class Change(BaseModel):
+    """What the page asks for: places are pixels of the film as it is displayed.
+
+    Attributes:
+        key: Of the entry.
+        what: The kind of act.
+        side: 1 or 2, where the entry is a film on which no knee was found; else the entry's own.
+        value: Text; four numbers of a box; lines of margins; blank to take a correction back.
+        upon: The name of the last act on the same that the page has seen.
+        undoes: The name of the act that is taken back.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str = Field(max_length=32)
+    what: Kind
+    side: Literal[0, 1, 2] = 0
+    value: str | tuple[float, float, float, float] | dict[str, dict[str, list[tuple[float, float]]]] = ""
+    upon: str = Field("", max_length=100)
+    undoes: str = Field("", max_length=100)
+
+
+def apply_change(desk: Desk, change: Change, who: str) -> dict[str, Any]:
+    """Append an act to the journal.
+
+    Args:
+        desk: The run that is shown.
+        change: What the page asks for.
+        who: The reviewer.
+
+    Returns:
+        The act as the page shows it.
+
+    Raises:
+        UnknownKnee: If the run does not have the knee.
+        Conflict: If somebody else was first.
+        ValueError: If the value is none of its kind.
+    """
+    entry = desk.entry(change.key)
+    if bool(desk.reader) != (change.what == "reading"):
+        raise ValueError("this page is for readings alone" if desk.reader else "this page takes no readings")
+    subject = _subject_of(desk, entry, change)
+    value = _stored_value(view_of(desk, entry), change)
+    if value:
+        parse_value(change.what, value)
+    act = desk.journal.append(subject, value, desk.reader or who, change.upon, change.undoes)
+    return _shown_act(desk, act)
+
+
+def shown_acts(desk: Desk) -> list[dict[str, Any]]:
+    """All acts on entries of the run, oldest first; for a grader their own readings alone."""
+    return [
+        _shown_act(desk, act)
+        for act in desk.journal.acts()
+        if (act.subject.reader == desk.reader if desk.reader else act.subject.what != "reading")
+    ]
+
+
+def corrections_of(desk: Desk, entry: Entry) -> dict[tuple[Kind, int], Any]:
+    """What holds for the entry's film after all acts, by kind and side (0 for the film)."""
+    held: dict[tuple[Kind, int], Any] = {}
+    for act in desk.journal.acts():
+        subject = act.subject
+        if not act.counts or not entry.file or subject.film != entry.file:
+            continue
+        if subject.pixels in ("", entry.pixels) and act.value:
+            held[subject.what, subject.side] = parse_value(subject.what, act.value)
+        elif subject.pixels in ("", entry.pixels):
+            held.pop((subject.what, subject.side), None)
+    return held
+
+
+def view_of(desk: Desk, entry: Entry) -> FilmView:
+    """How the entry's film is displayed with the corrections that hold."""
+    if not entry.film.get("png"):
+        return FilmView(1, 1)
+    held = corrections_of(desk, entry)
+    pair = len({each.side for each in desk.by_film[entry.file]} - {0}) > 1
+    return FilmView.of_row(entry.film, held.get(("turn", 0), 0), mirrored=pair and ("sides", 0) in held)
+
+
+def is_negative(desk: Desk, entry: Entry) -> bool:
+    """Whether the film is displayed as the negative of what the run has stored."""
+    done = bool(entry.film.get("corrected", {}).get("polarity"))
+    return done != (("polarity", 0) in corrections_of(desk, entry))
+
+
+def _subject_of(desk: Desk, entry: Entry, change: Change) -> Subject:
+    side = entry.side or change.side
+    if change.what == "reading":
+        return Subject(knee=entry.ID, what="reading", reader=desk.reader)
+    if not entry.file:  # a crop that a table names
+        return Subject(knee=entry.ID, what=change.what)
+    if change.what in OF_FILMS or not side:
+        return Subject(film=entry.file, pixels=entry.pixels, what=change.what)
+    knee = entry.ID or f"{entry.film.get('participant', '')}_{side}"
+    return Subject(film=entry.file, pixels=entry.pixels, side=side, knee=knee, what=change.what)
+
+
+def _stored_value(view: FilmView, change: Change) -> str:
+    """A value as the journal has it: places are pixels of the film as its file stores it."""
+    value = change.value
+    if isinstance(value, dict):
+        lines = {
+            part: {
+                bone: [[round(n, 1) for n in view.find(*point)] for point in line]
+                for bone, line in each.items()
+            }
+            for part, each in value.items()
+        }
+        return json.dumps(lines)
+    if isinstance(value, tuple):
+        x1, y1, x2, y2 = value
+        width, height = view.size
+        box = max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height))
+        return " ".join(f"{number:.1f}" for number in view.find_box(box))
+    return value.strip()
+
+
+def _shown_act(desk: Desk, act: NamedAct) -> dict[str, Any]:
+    subject = act.subject
+    entries = desk.by_film[subject.film] if subject.film else desk.by_knee[normalise_knee(subject.knee)]
+    stale = bool(subject.pixels) and any(entry.pixels != subject.pixels for entry in entries)
+    return {
+        "name": act.name,
+        "what": subject.what,
+        "side": subject.side,
+        "subject": digest_of(subject.model_dump(mode="json"))[:16],
+        "keys": [entry.key for entry in entries if not subject.side or entry.side in (0, subject.side)],
+        "value": ("drawn" if act.value else "") if subject.what == "margins" else act.value,
+        "who": act.who,
+        "when": act.when,
+        "undoes": act.undoes,
+        "counts": act.counts,
+        "stale": stale,
+    }

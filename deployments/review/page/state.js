@@ -1,0 +1,89 @@
+// The knees of the run by column, what was done to them, and this person's acts that can be undone.
+
+import * as api from "./api.js";
+
+export const OF_FILMS = new Set(["sides", "turn", "polarity"]);
+
+export const state = {
+  head: {}, columns: {}, size: 0, rows: new Map(), acts: [], byKey: new Map(), undo: [], who: "", listeners: new Set(),
+};
+
+export const cell = (row, column) => state.columns[column]?.[row];
+export const keyOf = (row) => state.columns.key[row];
+export const onChange = (listener) => state.listeners.add(listener);
+const tell = () => state.listeners.forEach((listener) => listener());
+
+export async function load() {
+  const head = await api.readSheet();
+  state.head = head;
+  state.columns = head.columns;
+  state.size = head.columns.key.length;
+  state.rows = new Map(head.columns.key.map((key, row) => [key, row]));
+}
+
+export async function loadActs() {
+  const { acts, who } = await api.readActs();
+  if (!state.who) state.who = localStorage.getItem("who") || who;
+  if (acts.length === state.acts.length && state.loaded) return;
+  state.acts = acts;
+  state.loaded = true;
+  index();
+}
+
+function index() {
+  state.byKey = new Map();
+  for (const act of state.acts) {
+    for (const key of act.keys) {
+      if (!state.byKey.has(key)) state.byKey.set(key, []);
+      state.byKey.get(key).push(act);
+    }
+  }
+  tell();
+}
+
+export const actsOf = (row) => state.byKey.get(keyOf(row)) ?? [];
+
+// The last act of a kind that counts for a knee; its value is blank where a correction was taken back.
+export function lastAct(row, what, side) {
+  const own = side ?? (OF_FILMS.has(what) || !cell(row, "film") ? 0 : cell(row, "side"));
+  return actsOf(row).findLast((act) => act.counts && !act.stale && act.what === what && (state.head.reader || act.side === own));
+}
+
+export const valueOf = (row, what, side) => lastAct(row, what, side)?.value ?? "";
+
+const KINDS = ["box", "sides", "turn", "polarity", "exclude", "grade", "margins", "note"];
+export function correctedKinds(row) {
+  return state.byKey.has(keyOf(row)) ? KINDS.filter((what) => valueOf(row, what)) : [];
+}
+
+// Makes changes one after another: [{row, what, value, side}]. Throws what the server says.
+export async function change(...changes) {
+  const asked = changes.map(({ row, what, value, side }) => ({
+    key: keyOf(row), what, value, side: side ?? cell(row, "side") ?? 0, upon: lastAct(row, what, side)?.name ?? "",
+  }));
+  const made = await commit(asked);
+  state.undo.push(made.map((act, place) => ({ ...asked[place], value: "", upon: act.name, undoes: act.name })).reverse());
+  tell();
+}
+
+export async function undo() {
+  const last = state.undo.pop();
+  if (!last) return;
+  await commit(last);
+}
+
+async function commit(changes) {
+  try {
+    const { acts } = await api.sendChanges(changes, state.who);
+    const known = new Set(state.acts.map((act) => act.name + act.subject));
+    state.acts.push(...acts.filter((act) => !known.has(act.name + act.subject)));
+    index();
+    return acts;
+  } catch (error) {
+    if (error.status === 409) {
+      state.loaded = false;
+      await loadActs();
+    }
+    throw error;
+  }
+}

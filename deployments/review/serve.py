@@ -1,0 +1,78 @@
+"""`jsl review`: a page to look at every knee of a run, and to correct what is wrong."""
+
+import getpass
+import logging
+import secrets
+import socket
+
+from deployments.review.access import LOCAL_HOSTS, Access
+from jsl_core.errors import JslError
+from jsl_core.storage import open_existing_store
+
+__all__ = ["review"]
+
+
+def review(
+    store: str = "jsl-store",
+    /,
+    *,
+    run: str = "latest",
+    grade: str = "",
+    agreement: bool = False,
+    who: str = "",
+    host: str = "127.0.0.1",
+    port: int = 8765,
+) -> None:
+    """Look at every knee of a run in a browser, and correct boxes, sides, margins and grades; Ctrl-C ends it.
+
+    What is done is appended to corrections.csv in the store; jsl run --corrections store lays it over the
+    next run, which does again only what it touches.
+
+    Args:
+        store: Folder, or s3://bucket/prefix.
+        run: A run by its name, id or folder, or how one begins; latest for the newest.
+        grade: A reader's name: a page for grading blindly, without labels and predictions.
+        agreement: Print instead how far readers agree, with each other, the labels and the model (kappa).
+        who: Your name, as it stands beside what you change; by default your name on this machine.
+        host: The address to listen at; beyond this machine the page needs the token of the printed link.
+        port: The port to listen at.
+    """
+    opened = open_existing_store(store)
+    if agreement:
+        from deployments.review.agreement import print_agreement
+
+        print_agreement(opened, run)
+        return
+    _check_port_is_free(host, port)
+    import uvicorn  # with FastAPI: a second that no other command waits for
+
+    from deployments.review.app import build_app
+    from deployments.review.desk import Desk
+
+    desk = Desk(opened, run, grade.strip())
+    token = "" if host in LOCAL_HOSTS else secrets.token_urlsafe(24)
+    app = build_app(desk, Access(token, host, port), who or _user())
+    address = f"http://{_browser_host(host)}:{port}/" + (f"?token={token}" if token else "")
+    print(f"{len(desk.shown_entries())} entries of run {desk.run}: {address}   Ctrl-C ends it.", flush=True)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    uvicorn.run(app, host=host, port=port, access_log=False, log_config=None)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "reviewer"
+
+
+def _browser_host(host: str) -> str:
+    if host in ("0.0.0.0", "::"):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
+
+
+def _check_port_is_free(host: str, port: int) -> None:
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise JslError(f"cannot listen at {host}:{port} ({error.strerror}); choose another --port") from None
