@@ -15,6 +15,8 @@ from flows.server.prefect_patches import TASK_RUN_RECORDER
 from flows.server.template_database import TemplateDatabase
 from jsl_core.config import Lab, PipelineSettings, load_lab
 from jsl_core.errors import JslError
+from jsl_core.storage import open_store
+from jsl_core.storage.run_links import STORE
 
 __all__ = ["up"]
 
@@ -51,6 +53,7 @@ def up(
     address = f"http://{_browser_host(host)}:{port}"
     # Prefect reads its environment when it is imported: later, here and in the services.
     os.environ |= _environment(home, address, host)
+    os.environ[STORE] = _store_url(settings, store, home)
     _check_port_is_free(host, port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logs = home / "logs"
@@ -62,7 +65,7 @@ def up(
             server = stack.enter_context(Service("server", command, logs / "server.log"))
             _wait_for_server(f"{address}/api/health", server)
             database.save_template()
-            deploy(settings=settings, store=store or ("" if settings else str(home / "store")))
+            deploy(settings=settings, store=os.environ[STORE])
             workers = [stack.enter_context(_worker(pool.name, logs)) for pool in POOLS]
             services = [server, *workers]
             if receiver:
@@ -88,6 +91,12 @@ def _pseudonym_words(settings: PipelineSettings) -> tuple[str, ...]:
     """A lab that pseudonymises lets no name land."""
     key = ("--pseudonym-key", settings.pseudonym_key) if settings.pseudonym_key else ()
     return ("--pseudonymise", *key) if settings.pseudonymise else ()
+
+
+def _store_url(settings: Path | None, store: str, home: Path) -> str:
+    """The store of the lab: what was said here, or in its file, or a folder in its home."""
+    named = store or (load_lab(settings.absolute()).settings.store if settings else str(home / "store"))
+    return open_store(named).url
 
 
 def _environment(home: Path, address: str, host: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ from jsl_core.storage.history import History
 from jsl_core.storage.needed import needed_by_run
 from jsl_core.storage.set_aside import DAMAGED
 from tasks.caching import forget_results
+from tasks.log_lines import name_log_lines
 from tasks.run_history import root_run_id
 
 __all__ = ["heal_damage"]
@@ -37,7 +38,10 @@ def heal_damage(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def healed(*args: P.args, **kwargs: P.kwargs) -> R:
-        url = _store_url(inspect.signature(function).bind(*args, **kwargs).arguments)
+        name_log_lines()
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        url = _store_url(bound.arguments)
         started, known = time.monotonic(), set[str]()
         for _ in range(_ROUNDS):
             try:

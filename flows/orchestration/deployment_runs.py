@@ -12,6 +12,7 @@ from prefect.states import Cancelling
 from pydantic import TypeAdapter
 
 from flows.orchestration.events import MOST_RUNS
+from flows.server.prefect_patches import link_result_to_run
 from jsl_core.errors import JslError
 
 __all__ = ["run_deployment_and_wait", "runs_from_deployment", "start_run_once"]
@@ -68,7 +69,9 @@ def run_deployment_and_wait(deployment: str, parameters: dict[str, Any], key_suf
     assert run.state is not None
     if not run.state.is_completed():
         raise JslError(f"run {run.name} of {deployment} ended as {run.state.name}: {run.state.message}")
-    return run.state.result()
+    result = run.state.result()
+    link_result_to_run(run, result)
+    return result
 
 
 def _start_or_find(deployment: str, parameters: dict[str, Any], key_suffix: str) -> FlowRun:

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from aiosqlite import Cursor
     from fastapi import FastAPI
     from httpx import Response
+    from prefect.client.schemas.objects import FlowRun
 
 __all__ = [
     "CHECKED_ON",
     "TASK_RUN_RECORDER",
     "close_failed_cursors",
     "create_server_app",
+    "extend_server",
+    "link_result_to_run",
     "record_task_runs_sooner",
     "silence_event_persister",
     "silence_queue_services",
@@ -37,6 +40,8 @@ __all__ = [
 CHECKED_ON: Mapping[str, tuple[str, ...]] = {
     "close_failed_cursors": ("aiosqlite 0.22.1",),
     "create_server_app": ("prefect 3.7.0", "prefect 3.8.8"),
+    "extend_server": ("prefect 3.8.8",),
+    "link_result_to_run": ("prefect 3.8.8",),
     "record_task_runs_sooner": ("prefect 3.7.0", "prefect 3.8.8"),
     "silence_event_persister": ("prefect 3.7.0", "prefect 3.8.8"),
     "silence_queue_services": ("prefect 3.7.0", "prefect 3.8.8"),
@@ -92,6 +97,41 @@ def create_server_app() -> "FastAPI":
     from prefect.server.api.server import create_app
 
     return create_app(ephemeral=True)
+
+
+def extend_server(add: "Callable[[FastAPI], None]") -> None:
+    """Have `prefect server start`, in this process, serve more than Prefect's API and UI.
+
+    Args:
+        add: Adds routes to the application when it has been made.
+    """
+    from prefect.server.api import server
+
+    create = server.create_app
+
+    @wraps(create)
+    def create_extended(*arguments: Any, **options: Any) -> "FastAPI":
+        app = create(*arguments, **options)
+        add(app)
+        return app
+
+    server.create_app = create_extended
+
+
+def link_result_to_run(run: "FlowRun", result: Any) -> None:
+    """Let Prefect know that a result is another run's: what takes it is drawn with an arrow from that run.
+
+    Prefect notes whose a result is by its identity, of tasks and subflows, and not of runs on other pools.
+
+    Args:
+        run: The run, which this run has started and which has completed.
+        result: What it has given.
+    """
+    from prefect.utilities.engine import link_state_to_flow_run_result
+
+    if run.state is not None:
+        details = run.state.state_details.model_copy(update={"flow_run_id": run.id})
+        link_state_to_flow_run_result(run.state.model_copy(update={"state_details": details}), result)
 
 
 def record_task_runs_sooner() -> None:

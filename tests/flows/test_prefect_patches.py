@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -15,11 +16,13 @@ from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.clients import PrefectEventsClient
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings
+from prefect.states import Completed
 from prefect.utilities.processutils import command_to_string
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
 from flows.server import prefect_patches
 from flows.server.prefect_patches import CHECKED_ON
+from jsl_core.storage import Artifact
 
 _BUSY = """
 import asyncio, gc, sys
@@ -130,6 +133,36 @@ def test_prefects_app_can_be_created_for_an_ephemeral_server() -> None:
     from prefect.server.api.server import create_app
 
     assert "ephemeral" in parameters_of(create_app)
+
+
+# extend_server
+
+
+def test_what_is_added_to_the_server_is_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.cli import _server_utils
+    from prefect.server.api import server
+
+    assert "import create_app" in inspect.getsource(_server_utils)  # when it runs, so that ours is found
+    monkeypatch.setattr(server, "create_app", lambda **options: SimpleNamespace(options=options, routes=[]))
+    prefect_patches.extend_server(lambda app: app.routes.append("results"))
+    app = server.create_app(final=True)
+    assert (app.options, app.routes) == ({"final": True}, ["results"])
+
+
+# link_result_to_run
+
+
+def test_what_another_pool_s_run_gave_is_that_run_s_to_prefect() -> None:
+    from prefect.context import FlowRunContext
+    from prefect.utilities.engine import collect_task_run_inputs_sync
+
+    run = FlowRun(flow_id=uuid4(), state=Completed())
+    models = {"kl": Artifact.of_bytes(b"model", "kl.json")}
+    with FlowRunContext.model_construct(run_results={}):
+        assert collect_task_run_inputs_sync(dict(models)) == set()
+        prefect_patches.link_result_to_run(run, models)
+        (taken,) = collect_task_run_inputs_sync(dict(models))
+    assert (taken.input_type, taken.id) == ("flow_run", run.id)
 
 
 # record_task_runs_sooner

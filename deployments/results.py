@@ -1,0 +1,69 @@
+"""Reports and tables of the lab's runs in the browser, beside Prefect's UI: what links of a run's page open.
+
+Only what runs have published below `runs/` is given out, and as it is: reports load nothing and run nothing.
+"""
+
+import base64
+import os
+import secrets
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from jsl_core.errors import StoreError
+from jsl_core.storage import open_store
+from jsl_core.storage.run_links import PAGE, STORE
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["add_results"]
+
+_KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".md": "text/plain; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".json": "application/json",
+}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def add_results(app: "Starlette") -> None:
+    """Let a server also answer for what the store that JSL_RESULTS_STORE names has below `runs/`."""
+    from starlette.routing import Route
+
+    app.router.routes.insert(0, Route(f"{PAGE}/{{key:path}}", _answer))  # before the UI, which takes all
+
+
+def _answer(request: "Request") -> "Response":
+    """Answer a request, in a thread as it reads a disk or asks a bucket."""
+    from starlette.responses import PlainTextResponse, Response
+
+    if not _may_enter(request.headers.get("authorization", "")):
+        return PlainTextResponse("name and password", 401, {"WWW-Authenticate": 'Basic realm="JSL"'})
+    key = PurePosixPath(request.path_params["key"])
+    kind, store = _KINDS.get(key.suffix), os.environ.get(STORE, "")
+    content = None
+    if kind and store and key.parts[:1] == ("runs",) and ".." not in key.parts:
+        try:
+            content = open_store(store).read(str(key))
+        except (StoreError, OSError, ValueError):
+            content = None
+    if content is None:
+        return PlainTextResponse("there is no such result", 404)
+    return Response(content, headers=_HEADERS, media_type=kind)
+
+
+def _may_enter(authorization: str) -> bool:
+    """Whether a request has the password of Prefect's API, where there is one."""
+    expected = os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")
+    if not expected:
+        return True
+    kind, _, words = authorization.partition(" ")
+    wanted = base64.b64encode(expected.encode()).decode()
+    return kind.lower() == "basic" and secrets.compare_digest(words.strip().encode(), wanted.encode())
