@@ -49,14 +49,17 @@ def said(error: Exception) -> list[logging.LogRecord]:
     name_log_lines()
     listener = Listener()
     loggers = [logging.getLogger(name) for name in ("prefect.task_runs", "prefect.flow_runs")]
+    levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addHandler(listener)
+        logger.setLevel(logging.INFO)
     try:
         with pytest.raises(type(error)):
             outer(error)
     finally:
-        for logger in loggers:
+        for logger, level in zip(loggers, levels, strict=True):
             logger.removeHandler(listener)
+            logger.setLevel(level)
     return listener.records
 
 
