@@ -21,10 +21,11 @@ def oai(
 
     Args:
         release: The release: a folder or zip with the text tables and, if at hand, the images; nothing is
-            unpacked. With --mapping: another cohort's table (CSV).
+            unpacked. With --mapping: another cohort's table, or a folder of its tables.
         dst: The table to write, DST.csv; the other files take its name and `_excluded.csv`, `_flow.csv`,
             `_flow.png`, `_scans.csv` and `_problems.csv`.
-        mapping: TOML file that says how the other cohort's columns and codes read.
+        mapping: TOML file that says how the other cohort's columns and codes read; or the name of one that
+            ships with the program: most, check, hospital.
     """
     from jsl_core.cohort.oai import format_summary, read_mapped, read_release, write_cohort
 

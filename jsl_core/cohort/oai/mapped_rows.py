@@ -4,8 +4,9 @@ import re
 from collections import abc
 from collections.abc import Iterator
 
-from jsl_core.cohort.cell_values import describe_bad_value, is_missing, parse_number
+from jsl_core.cohort.cell_values import describe_bad_value, is_missing, is_missing_word, parse_number
 from jsl_core.cohort.cells import Cells
+from jsl_core.cohort.columns import GRADE
 from jsl_core.cohort.identity import refuse_shortened_participant
 from jsl_core.cohort.oai.mapping_file import MappedColumn, Mapping
 from jsl_core.cohort.persons import clean_text, normalise_participant
@@ -15,6 +16,7 @@ __all__ = ["MappedRows"]
 
 _LARGEST = 1e9  # beyond, a number is a mistake, and whole ones do not fit their column
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")  # or a decimal comma and three digits: nobody can tell
+_LIKE = {"FU_KL_grade": GRADE, "BL_JSN_medial": "JSN_medial", "FU_JSN_medial": "JSN_medial"}
 _NOISE = 1e-9  # 0.1 * 20 is 2, whatever floats say
 
 
@@ -29,9 +31,7 @@ class MappedRows:
 
     def __init__(self, plan: Mapping, cells: Cells) -> None:
         self._plan, self._cells = plan, cells
-        names = [plan.participant, plan.side]
-        names += [name for one in plan.columns.values() for name in (one.column, one.right, one.left)]
-        self._places = {name: self._find(name) for name in names if name}
+        self._places = {name: self._find(name) for name in sorted(plan.names)}
         knees = list(self._knees())
         self.rows = [row for row, _, _, _ in knees]
         self.numbers = [number for _, number, _, _ in knees]
@@ -56,6 +56,14 @@ class MappedRows:
             for row, number, side in zip(self.rows, self.numbers, self.sides, strict=True)
             for name in [source.column or (source.right if side == 1 else source.left)]
         ]
+
+    def read_text(self, source: MappedColumn) -> list[str]:
+        """Read a column of text, one cell a knee, "" where it is missing."""
+        cells = [
+            clean_text(row[self._places[source.column or (source.right if side == 1 else source.left)]])
+            for row, side in zip(self.rows, self.sides, strict=True)
+        ]
+        return ["" if is_missing_word(cell) or cell in self._plan.missing else cell for cell in cells]
 
     def _find(self, name: str) -> int:
         exact = [
@@ -109,7 +117,7 @@ class MappedRows:
                 "as missing"
             )
         value = round(value) if abs(value - round(value)) < _NOISE else value
-        if problem := describe_bad_value(target, value):
+        if problem := describe_bad_value(_LIKE.get(target, target), value):
             raise BadTable(
                 f"{where}: {column} is {text}, no {target}, and nothing is rounded; {problem}, so give "
                 "codes or mend it"
