@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from prefect.artifacts import create_markdown_artifact
 
+from jsl_core.cohort.columns import key_columns
 from jsl_core.cohort.splits import held_out_participants
 from jsl_core.config import RetrainSettings
 from jsl_core.errors import BundleError, JslError
@@ -68,7 +69,8 @@ def predict(model: Artifact, dataset: Artifact, placement: Placement) -> Artifac
     packed = PackedDataset.load(checkout(store, dataset, placement.folder("trees")))
     bundle = ModelBundle.load(checkout(store, model, placement.folder("trees")))
     predictions = bundle.predict(packed.images, packed.table)
-    labels = packed.table[["ID", "participant", "split", "BL_KL_grade", "JSL_Prog"]]
+    names = [*key_columns(packed.table), "participant", "split", "BL_KL_grade", "JSL_Prog"]
+    labels = packed.table[names]
     rows = pd.concat([labels.reset_index(drop=True), predictions.reset_index(drop=True)], axis=1)
     return store.put(format_csv(rows).encode(), "predictions.csv")
 

@@ -5,6 +5,7 @@ import json
 
 import pandas as pd
 
+from jsl_core.cohort.columns import key_columns
 from jsl_core.config import EvaluateSettings
 from jsl_core.storage import Artifact, Store, tree_files
 from jsl_core.system.spreadsheet import read_csv
@@ -70,5 +71,5 @@ def predictions_of(store: Store, model: Artifact, table: pd.DataFrame) -> pd.Dat
     """A model's `predictions.csv` with the factor columns of the packed table beside."""
     data = store.get(tree_files(store, model)["predictions.csv"])
     rows = read_csv(io.BytesIO(data))
-    factors = [column for column in table if column not in rows]
-    return rows.merge(table[["ID", *factors]], on="ID", validate="one_to_one")
+    factors, keys = [column for column in table if column not in rows], key_columns(rows)
+    return rows.merge(table[[*keys, *factors]], on=keys, validate="one_to_one")

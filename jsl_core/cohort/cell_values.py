@@ -6,6 +6,8 @@ from jsl_core.cohort.columns import (
     EVENT,
     EVENT_MONTHS,
     GRADE,
+    MONTHS,
+    OARSI,
     OUTCOME_AMOUNT,
     OUTCOME_MONTHS,
     PROGRESSION,
@@ -31,6 +33,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     OUTCOME_AMOUNT: (0, 20),
     OUTCOME_MONTHS: (1, 1200),
     EVENT_MONTHS: (0, 1200),
+    MONTHS: (0, 1200),
+    **dict.fromkeys(OARSI, (0, 3)),
 }
 
 # What pandas, R, SPSS, SQL and spreadsheets write for no value, in any case.

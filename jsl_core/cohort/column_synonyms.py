@@ -10,12 +10,16 @@ from jsl_core.cohort.columns import (
     EVENT_MONTHS,
     FACTORS,
     GRADE,
+    MONTHS,
+    OARSI,
     OUTCOME,
     OUTCOME_AMOUNT,
     OUTCOME_MONTHS,
     PROGRESSION,
     SITE,
     SPLIT_BY_KNEE,
+    VISIT,
+    VISIT_GRADE,
     WIDTHS,
 )
 from jsl_core.cohort.persons import parse_side
@@ -33,6 +37,7 @@ _SYNONYMS = {
     "split": (SPLIT_BY_KNEE,),
     "Img_path": ("file", "filename", "file_name", "path", "image", "image_path", "img"),
     **dict.fromkeys((*FACTORS, *WIDTHS, OUTCOME, OUTCOME_AMOUNT, OUTCOME_MONTHS, EVENT, EVENT_MONTHS), ()),
+    **dict.fromkeys((VISIT, MONTHS, *OARSI), ()),
     SITE: ("v00site", "centre", "center"),
     GRADE: ("kl", "kl_grade", "klg", "grade", "label", "v00xrkl"),
     PROGRESSION: ("progression", "progressed"),
@@ -57,6 +62,8 @@ def find_columns(cells: Cells, needs: Sequence[str] = ()) -> dict[str, int]:
     places: dict[str, int] = {}
     for own, synonyms in _SYNONYMS.items():
         own_places, others = cells.places_of(own), cells.places_of(*synonyms)
+        if own == GRADE and cells.places_of(VISIT) and (of_visit := cells.places_of(VISIT_GRADE)):
+            own_places, others = of_visit, []  # beside it the grade at enrolment is another
         if renamed := _renamed_copies(cells, [*own_places, *others]):
             _refuse_rivals(cells, own, sorted([*own_places, *others, *renamed]))
         needed = (

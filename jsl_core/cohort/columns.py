@@ -2,6 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "EVENT",
@@ -29,8 +33,10 @@ __all__ = [
     "VISIT_COLUMNS",
     "VISIT_GRADE",
     "WIDTHS",
+    "key_columns",
     "risk_by",
     "risk_months",
+    "row_names",
 ]
 
 FACTORS = ("Age", "Sex", "Race", "BMI", "Knee_Injury", "Alignment_degree")
@@ -90,3 +96,15 @@ def risk_months(columns: Iterable[object]) -> dict[float, str]:
     """The months by which predictions tell a risk, ascending, with their columns."""
     months = {float(match[1]): match[0] for name in columns if (match := _RISK_BY.fullmatch(str(name)))}
     return dict(sorted(months.items()))
+
+
+def key_columns(table: "pd.DataFrame") -> list[str]:
+    """The columns that name a row: the knee, and the visit where the table has several of a knee."""
+    return ["ID", VISIT] if VISIT in table else ["ID"]
+
+
+def row_names(table: "pd.DataFrame") -> list[str]:
+    """A name of each row that no other has: the knee's ID, with `@` and the visit where there are visits."""
+    if VISIT not in table:
+        return list(table["ID"])
+    return [f"{knee}@{visit}" for knee, visit in zip(table["ID"], table[VISIT], strict=True)]

@@ -8,6 +8,7 @@ import pandas as pd
 from jsl_core.cohort.cell_values import is_missing
 from jsl_core.cohort.cells import Cells
 from jsl_core.cohort.column_synonyms import participant_places, side_places
+from jsl_core.cohort.columns import VISIT, row_names
 from jsl_core.cohort.persons import (
     is_shortened_number,
     normalise_participant,
@@ -119,20 +120,23 @@ def refuse_shortened_participant(participant: str, row: int, name: str) -> None:
 
 
 def refuse_doubtful_persons(table: pd.DataFrame, name: str) -> None:
-    """Refuse a knee that is there twice, and two participants who may be one person.
+    """Refuse a knee that is there twice at one visit, and two participants who may be one person.
 
     Args:
-        table: With `ID` and `participant`, by row.
+        table: With `ID` and `participant`, and `visit` where there are several, by row.
         name: What messages call the table.
 
     Raises:
         BadTable: With the rows of both.
     """
-    repeated = table["ID"].duplicated(keep=False)
+    keys = pd.Series(row_names(table), table.index)
+    repeated = keys.duplicated(keep=False)
     if repeated.any():
-        knee = table.loc[repeated, "ID"].iloc[0]
-        rows = table.index[table["ID"] == knee]
-        raise BadTable(f"{name}, row {rows[1]}: ID is {knee!r}, as in row {rows[0]}; keep one row per knee")
+        knee, rows = table.loc[repeated, "ID"].iloc[0], table.index[keys == keys[repeated].iloc[0]]
+        where, unit = f"{name}, row {rows[1]}", "per knee"
+        if VISIT in table:
+            where, unit = f"{where}, visit {table.loc[rows[1], VISIT]}", "per knee and visit"
+        raise BadTable(f"{where}: ID is {knee!r}, as in row {rows[0]}; keep one row {unit}")
     refuse_near_equal_participants(zip(table.index, table["participant"], strict=True), name)
 
 

@@ -1,4 +1,4 @@
-"""The cohort table: one row per knee, in the columns of the seed's `JSL.csv`."""
+"""The cohort table: one row a knee, or a knee and visit, in the columns of the seed's `JSL.csv`."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import pandas as pd
 from jsl_core.cohort.cell_values import describe_bad_value, is_missing, is_missing_word, parse_number
 from jsl_core.cohort.cells import Cells, fold_name, read_cells
 from jsl_core.cohort.column_synonyms import KEY_NAMES, NUMBERS, find_columns
-from jsl_core.cohort.columns import OUTCOME, SITE, SPLIT_BY_KNEE, SPLITS, WIDTHS
+from jsl_core.cohort.columns import MONTHS, OARSI, OUTCOME, SITE, SPLIT_BY_KNEE, SPLITS, VISIT, WIDTHS
 from jsl_core.cohort.identity import identify_knees, refuse_doubtful_persons
 from jsl_core.cohort.outcome_columns import OUTCOME_NUMBERS, check_outcomes, read_outcomes
 from jsl_core.cohort.persons import clean_text
@@ -43,8 +43,10 @@ def read_cohort(path: Path, needs: Sequence[str] = (), any_split: bool = False) 
     Returns:
         One row per knee in the file's order with `ID`, `participant`, `side` (1 right, 2 left), `split` and
         `Img_path` ("" where missing), the six factors, `BL_KL_grade` and `JSL_Prog` (float, NaN where
-        missing); and joint space widths, `Site` (text), what the label is and times where the file has
-        them. Other columns are left out. The index, `row`, counts as a spreadsheet does: the header is row 1.
+        missing); and joint space widths, OARSI features, `Site` (text), what the label is and times where the
+        file has them. With a column `visit` (text) there may be a row per knee and visit, and `BL_KL_grade`
+        is then the grade of the row's own film, `KL_grade`, where the file has that. Other columns are left
+        out. The index, `row`, counts as a spreadsheet does: the header is row 1.
 
     Raises:
         BadTable: If the file cannot be read, a row does not fit the header, a column is missing or there
@@ -65,11 +67,13 @@ def check_cohort_cells(cells: Cells, needs: Sequence[str] = (), any_split: bool 
         "split": _read_splits(cells, places.get("split"), any_split),
         "Img_path": _read_paths(cells, places.get("Img_path")),
     }
+    if VISIT in places:
+        columns[VISIT] = _read_visits(cells, places[VISIT])
     if SITE in places:
         columns[SITE] = ["" if is_missing(cell) else clean_text(cell) for cell in cells.column(places[SITE])]
     if OUTCOME in places:
         columns[OUTCOME] = read_outcomes(cells, places[OUTCOME])
-    present = [name for name in (*WIDTHS, *OUTCOME_NUMBERS) if name in places]
+    present = [name for name in (MONTHS, *OARSI, *WIDTHS, *OUTCOME_NUMBERS) if name in places]
     numbers = {column: _read_numbers(cells, column, places.get(column)) for column in (*NUMBERS, *present)}
     check_outcomes(cells, numbers)
     columns |= numbers
@@ -101,6 +105,15 @@ def _read_splits(cells: Cells, place: int | None, any_split: bool) -> list[str]:
                 f"{', '.join(SPLITS)} or blank"
             )
     return splits
+
+
+def _read_visits(cells: Cells, place: int) -> list[str]:
+    """Visits as text; of the release's numbers a spreadsheet may have taken the first digit."""
+    visits = [clean_text(cell).removesuffix(".0") for cell in cells.column(place)]
+    for number, visit in zip(cells.numbers, visits, strict=True):
+        if is_missing(visit):
+            raise BadTable(f"{cells.name}, row {number}: visit is blank; name the visit, such as 00 or 06")
+    return [visit.zfill(2) if visit.isdigit() else visit for visit in visits]
 
 
 def _read_paths(cells: Cells, place: int | None) -> list[str]:

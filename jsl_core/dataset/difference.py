@@ -1,4 +1,4 @@
-"""Compares two packed datasets knee by knee."""
+"""Compares two packed datasets row by row."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jsl_core.cohort.columns import row_names
 from jsl_core.dataset.packed import PackedDataset
 
 __all__ = ["compare_datasets"]
@@ -17,13 +18,14 @@ def compare_datasets(old: PackedDataset, new: PackedDataset) -> pd.DataFrame:
     """List the differences between two packed datasets.
 
     Returns:
-        One row a change: `ID`, `what` (`added`, `gone`, `crop`, or a column of the table), `old`, `new`.
+        One row a change: `ID` (with `@` and the visit where there are several), `what` (`added`, `gone`,
+        `crop`, or a column of the table), `old`, `new`.
     """
     return pd.DataFrame(_rows(old, new), columns=_COLUMNS)
 
 
 def _rows(old: PackedDataset, new: PackedDataset) -> Iterator[tuple[str, str, object, object]]:
-    before, after = old.table.set_index("ID"), new.table.set_index("ID")
+    before, after = (table.set_index(pd.Index(row_names(table))) for table in (old.table, new.table))
     for knee in after.index.difference(before.index):
         yield knee, "added", "", ""
     for knee in before.index.difference(after.index):
@@ -33,8 +35,8 @@ def _rows(old: PackedDataset, new: PackedDataset) -> Iterator[tuple[str, str, ob
         a, b = (_column(table, column)[both] for table in (before, after))
         for knee in both[(a != b) & ~(a.isna() & b.isna())]:
             yield knee, column, a[knee], b[knee]
-    rows = {ID: row for row, ID in enumerate(new.table["ID"])}
-    for row, knee in enumerate(old.table["ID"]):
+    rows = {name: row for row, name in enumerate(row_names(new.table))}
+    for row, knee in enumerate(row_names(old.table)):
         if knee in rows and not np.array_equal(old.images[row], new.images[rows[knee]]):
             yield knee, "crop", "", "other pixels"
 

@@ -13,6 +13,8 @@ from jsl_core.cohort.columns import (
     EVENT_MONTHS,
     FACTORS,
     GRADE,
+    MONTHS,
+    OARSI,
     OUTCOME_MONTHS,
     PROGRESSION,
     SPLITS,
@@ -36,8 +38,8 @@ class PackedDataset:
 
     Attributes:
         images: uint8 N×S×S as on the film (left knees not mirrored), read from disk as they are used.
-        table: The columns of `read_cohort`, sorted by ID, a split for every row, and `mm_per_pixel` of the
-            packed crop (NaN where the film did not give it).
+        table: The columns of `read_cohort`, sorted by ID (and visit), a split for every row, and
+            `mm_per_pixel` of the packed crop (NaN where the film did not give it).
         digest: SHA-256 of images and table.
         test_from_table: The cohort's own table says which knees are the test part.
     """
@@ -125,7 +127,7 @@ def check_table(table: pd.DataFrame, where: object) -> None:
         GRADE,
         PROGRESSION,
         *FACTORS,
-        *(name for name in (*WIDTHS, EVENT, EVENT_MONTHS, OUTCOME_MONTHS) if name in table),
+        *(n for n in (*WIDTHS, *OARSI, MONTHS, EVENT, EVENT_MONTHS, OUTCOME_MONTHS) if n in table),
     )
     for column in ("ID", "participant", "split", *numbers):
         if column not in table:

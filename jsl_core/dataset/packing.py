@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS
+from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS, VISIT, key_columns, row_names
 from jsl_core.cohort.persons import normalise_knee, parse_knee, person_key
 from jsl_core.cohort.pictures import refuse_equal_pictures
 from jsl_core.cohort.splits import assign_splits, left_out_of_split
@@ -38,11 +38,12 @@ def pack(
     do knees whose crops have the same pixels: whose they are is not known.
 
     Args:
-        joints: Crops by knee ID, in any spelling of `normalise_knee`, uint8 H×W of any size.
+        joints: Crops by knee ID, in any spelling of `normalise_knee`, uint8 H×W of any size; of a table with
+            visits, by the names of its rows (`row_names`).
         table: As `read_cohort` returns it.
         settings: Size of the crops, shares and seed of the splits.
         dst: The dataset's folder, made where it is missing.
-        spacing: Mm per pixel by knee ID, of those whose film gives it.
+        spacing: Mm per pixel by the same names, of those whose film gives it.
 
     Raises:
         BadTable: Where nothing is left, or a row is not one that `read_cohort` lets through.
@@ -62,7 +63,7 @@ def pack_from_paths(table: pd.DataFrame, base: Path, settings: PackSettings, dst
 
 
 def _read_crops(table: pd.DataFrame, base: Path) -> Iterator[tuple[str, np.ndarray | None, BadScan | None]]:
-    for name, path in zip(table["ID"], table["Img_path"], strict=True):
+    for name, path in zip(row_names(table), table["Img_path"], strict=True):
         try:
             yield name, read_crop(base, path), None
         except BadScan as bad:
@@ -80,29 +81,34 @@ def _pack(
 ) -> None:
     dst.mkdir(parents=True, exist_ok=True)
     unsorted = table
-    table = table.sort_values("ID").reset_index(drop=True)
+    several = VISIT in table
+    table = table.sort_values(key_columns(table)).reset_index(drop=True)
     left_out = left_out_of_split(table, settings)
-    split_out = set(table.loc[left_out, "ID"])
+    split_out = set(row_names(table[left_out]))
     table = table[~left_out].reset_index(drop=True)
-    joints = (joint for joint in joints if normalise_knee(joint[0]) not in split_out)
-    row_of = {name: row for row, name in enumerate(table["ID"])}
+    joints = ((_normalise(name, several), crop, bad) for name, crop, bad in joints)
+    joints = (joint for joint in joints if joint[0] not in split_out)
+    spacing = {_normalise(name, several): mm for name, mm in spacing.items()}
+    names = row_names(table)
+    row_of = {name: row for row, name in enumerate(names)}
     pixels: dict[str, bytes] = {}
     scratch = dst / f"{TEMPORARY}{os.getpid()}.npy"
     shape = (len(table), settings.size, settings.size)
     try:
         crops = np.lib.format.open_memmap(scratch, "w+", np.uint8, shape)
-        packed, rejected = _fill_crops(crops, joints, row_of, settings.size, spacing, pixels)
+        packed, rejected = _fill_crops(crops, joints, row_of, settings.size, spacing, pixels, several=several)
         if from_scans:
             _reject_equal_crops(pixels, packed, rejected)
         else:
-            refuse_equal_pictures(unsorted, [pixels.get(name) for name in unsorted["ID"]], "the cohort table")
+            digests = [pixels.get(name) for name in row_names(unsorted)]
+            refuse_equal_pictures(unsorted, digests, "the cohort table")
         for name in sorted(row_of.keys() - packed.keys() - rejected.keys()):
             rejected[name] = BadScan("no_image", "no joint crop belongs to this row of the table")
         for name in split_out:
             rejected[name] = BadScan(
                 "left_out", f"split {settings.split} neither tests on it nor learns from it"
             )
-        keep = table["ID"].isin(packed).to_numpy()
+        keep = np.array([name in packed for name in names])
         if not keep.any():
             raise BadTable("no knee of the table has a joint crop; compare the table's IDs with the scans")
         with replace_atomically(dst / "images.npy") as temporary:
@@ -114,12 +120,14 @@ def _pack(
         scratch.unlink(missing_ok=True)
     given_splits = set(table.loc[keep, "split"]) | (set() if settings.split == "drawn" else {"test"})
     table = assign_splits(table[keep].reset_index(drop=True), settings)
-    table["mm_per_pixel"] = table["ID"].map(packed).round(6)
+    table["mm_per_pixel"] = pd.Series([packed[name] for name in row_names(table)]).round(6)
     check_table(table, "the cohort table")
     text = format_csv(table)
     _write(dst / "table.csv", text)
-    reasons = [(name, bad.code, str(bad)) for name, bad in sorted(rejected.items())]
-    rejected_table = pd.DataFrame(reasons, columns=["ID", "reason", "sentence"])
+    reasons = [(*_parts(name, several), bad.code, str(bad)) for name, bad in sorted(rejected.items())]
+    rejected_table = pd.DataFrame(reasons, columns=["ID", VISIT, "reason", "sentence"])
+    if not several:
+        del rejected_table[VISIT]
     _write(dst / "rejected.csv", format_csv(rejected_table))
     digest = hashlib.sha256(images.data)
     digest.update(text.encode())
@@ -143,6 +151,8 @@ def _fill_crops(
     size: int,
     spacing: Mapping[str, float],
     pixels: dict[str, bytes],
+    *,
+    several: bool,
 ) -> tuple[dict[str, float], dict[str, BadScan]]:
     """Fill `crops`, and `pixels` with the digest of each crop as it came.
 
@@ -151,28 +161,40 @@ def _fill_crops(
     """
     packed: dict[str, float] = {}
     rejected: dict[str, BadScan] = {}
-    alike = {_doubtful_key(knee): knee for knee in row_of}
+    alike = {_doubtful_key(row, several): row for row in row_of}
     for name, crop, bad in joints:
-        knee = normalise_knee(name)
-        if knee not in row_of:
-            other = alike.get(_doubtful_key(knee))
+        if name not in row_of:
+            other = alike.get(_doubtful_key(name, several))
             hint = f", but one for {other}; if they are one person, write them alike" if other else ""
             rejected[name] = BadScan("no_row", f"the cohort table has no row for this knee{hint}")
-        elif knee in packed:
-            rejected[name] = BadScan("duplicate", f"another crop of knee {knee} came first, which is used")
+        elif name in packed:
+            rejected[name] = BadScan("duplicate", f"another crop of knee {name} came first, which is used")
         elif crop is None:
-            rejected[knee] = bad or BadScan("no_image", "no joint crop for this knee")
+            rejected[name] = bad or BadScan("no_image", "no joint crop for this knee")
         else:
-            crops[row_of[knee]] = fit_crop(crop, size)
-            packed[knee] = spacing.get(name, math.nan) * crop.shape[1] / size
-            pixels[knee] = hashlib.sha256(repr(crop.shape).encode() + crop.tobytes()).digest()
+            crops[row_of[name]] = fit_crop(crop, size)
+            packed[name] = spacing.get(name, math.nan) * crop.shape[1] / size
+            pixels[name] = hashlib.sha256(repr(crop.shape).encode() + crop.tobytes()).digest()
     return packed, rejected
 
 
-def _doubtful_key(knee: str) -> tuple[str, int]:
-    """What knees have in common that may be one, as `person_key` does for participants."""
+def _normalise(name: str, several: bool) -> str:
+    """A row's name with its knee as tables write it."""
+    knee, visit = _parts(name, several)
+    return f"{normalise_knee(knee)}@{visit}" if several else normalise_knee(knee)
+
+
+def _parts(name: str, several: bool) -> tuple[str, str]:
+    """The knee and the visit of a row's name; of a table without visits that is the knee alone."""
+    knee, _, visit = name.rpartition("@") if several else (name, "", "")
+    return knee, visit
+
+
+def _doubtful_key(name: str, several: bool) -> tuple[str, int, str]:
+    """What rows have in common whose knees may be one, as `person_key` does for participants."""
+    knee, visit = _parts(name, several)
     participant, side = parse_knee(knee) or (knee, 0)
-    return person_key(participant), side
+    return person_key(participant), side, visit
 
 
 def _reject_equal_crops(

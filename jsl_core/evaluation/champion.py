@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK, key_columns
 from jsl_core.cohort.persons import person_key, person_keys
 from jsl_core.errors import JslError
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
@@ -77,7 +77,8 @@ def compare_with_champion(
     label = PROGRESSION if by_risk else GRADE
     if not set(columns) <= set(challenger) & set(champion):
         raise JslError("champion and challenger predict different things; choose another regime to retrain")
-    both = challenger.merge(champion[["ID", *columns]], on="ID", suffixes=("", "_champion"))
+    keys = key_columns(challenger)
+    both = challenger.merge(champion[[*keys, *columns]], on=keys, suffixes=("", "_champion"))
     of_frozen = both["participant"].map(person_key).isin(person_keys(frozen))
     both = both[of_frozen & both[label].notna()].dropna(subset=columns)
     truth = both[label].to_numpy()

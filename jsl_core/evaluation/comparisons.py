@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK, THRESHOLD
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK, THRESHOLD, key_columns
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.called import call_grades
 from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
@@ -116,7 +116,8 @@ def _iterate_pairs(
         if set(columns) <= set(rows)
     }
     for a, b in combinations(labelled, 2):
-        both = labelled[a].merge(labelled[b][["ID", *columns]], on="ID", suffixes=("_a", "_b"))
+        keys = key_columns(labelled[a])
+        both = labelled[a].merge(labelled[b][[*keys, *columns]], on=keys, suffixes=("_a", "_b"))
         if len(both):
             yield a, b, both
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from jsl_core.cohort.columns import key_columns
 from jsl_core.config import ConvertSettings, CropSettings, SplitSettings
 from jsl_core.dataset import read_crop
 from jsl_core.detection import Detection, JointDetector, crop_joint
@@ -107,9 +108,9 @@ def crops_from_table(
     Yields:
         Joint crops, and for every one that cannot be read a row with its reason.
     """
-    rows = table[["ID", "participant", "side", "Img_path"]].to_dict("records")
+    rows = table[[*key_columns(table), "participant", "side", "Img_path"]].to_dict("records")
     for done, row in enumerate(rows, 1):
-        names = {key: row[key] for key in ("ID", "participant", "side")} | {"file": row["Img_path"]}
+        names = {str(key): row[key] for key in row if key != "Img_path"} | {"file": row["Img_path"]}
         try:
             yield JointCrop(**names, pixels=read_crop(base, row["Img_path"]))
         except BadScan as error:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from jsl_core.cohort import normalise_split
+from jsl_core.cohort.columns import VISIT, row_names
 from jsl_core.cohort.fixed_split import FixedSplit
 from jsl_core.cohort.persons import normalise_knee, parse_knee, person_key
 from jsl_core.config import EvaluateSettings
@@ -126,14 +127,18 @@ def predict_cohort(
         BadTable: If a needed risk factor is missing, or no knee can be scored.
     """
     ensemble.check_factors(cohort, "the cohort table")
-    place = {name: number for number, name in enumerate(cohort["ID"])}
+    place = {name: number for number, name in enumerate(row_names(cohort))}
     parts: dict[str, list[pd.DataFrame]] = {}
     rejected: list[Row] = []
     batch: list[JointCrop] = []
     done: set[str] = set()
 
+    def row_of(crop: JointCrop) -> str:
+        knee = normalise_knee(crop.ID)
+        return f"{knee}@{crop.visit}" if VISIT in cohort else knee
+
     def predict_batch() -> None:
-        rows = cohort.iloc[[place[normalise_knee(crop.ID)] for crop in batch]].reset_index(drop=True)
+        rows = cohort.iloc[[place[row_of(crop)] for crop in batch]].reset_index(drop=True)
         each = ensemble.predict_each([crop.pixels for crop in batch], rows, flip)
         if len(each) > 1:
             each[f"ensemble of {len(each)}"] = ensemble.average(each)
@@ -151,7 +156,7 @@ def predict_cohort(
     for crop in crops:
         if not isinstance(crop, JointCrop):
             rejected.append(crop)
-        elif (knee := normalise_knee(crop.ID)) in place and knee not in done:
+        elif (knee := row_of(crop)) in place and knee not in done:
             done.add(knee)
             batch.append(crop)
             if len(batch) == _BATCH:

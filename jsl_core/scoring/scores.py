@@ -46,7 +46,8 @@ class JointCrop:
     """One joint ready to be scored.
 
     `pixels` are uint8 H×W as on the film, `file` the film or picture it was cut from, `side` 1 for right and
-    2 for left. `side_from`, `polarity_from` and `note` are those of the split stage.
+    2 for left. `side_from`, `polarity_from` and `note` are those of the split stage, `visit` that of a table
+    with several.
     """
 
     file: str
@@ -57,6 +58,7 @@ class JointCrop:
     side_from: str = ""
     polarity_from: str = ""
     note: str = ""
+    visit: str = ""
 
     @property
     def names(self) -> Row:

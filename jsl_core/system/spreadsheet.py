@@ -22,7 +22,7 @@ __all__ = [
     "unescape_table",
 ]
 
-_TEXTS = ("ID", "participant", "split", "Img_path", "file", "reason", "sentence")  # columns of our tables
+_TEXTS = ("ID", "participant", "visit", "split", "Img_path", "file", "reason", "sentence")  # of our tables
 
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 

@@ -1,13 +1,13 @@
 """The gallery: the knees of which a model was surest, right and wrong, with its saliency."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK, row_names
 from jsl_core.dataset import PackedDataset
 from jsl_core.evaluation.called import GradeRule, call_grades
 from jsl_core.evaluation.report.content import SaliencyExample
@@ -39,6 +39,7 @@ def build_gallery(
         count: How many knees at most.
         rule: How grades are called.
     """
+    predictions = predictions.assign(ID=row_names(predictions))
     chosen = select_surest(predictions, bundle.thresholds.get("jsl"), count, rule)
     if chosen.empty:
         return []
@@ -68,7 +69,7 @@ def mean_joint_space_share(
         count: How many of the rows at most, spread evenly.
     """
     places = np.unique(np.linspace(0, len(predictions) - 1, count).round().astype(int))
-    images, rows = _select_knees(packed, predictions["ID"].iloc[places])
+    images, rows = _select_knees(packed, [row_names(predictions)[place] for place in places])
     return float(joint_space_share(compute_saliency_maps(bundle, images, rows, method)).mean())
 
 
@@ -129,7 +130,7 @@ def _log_odds(risk: float) -> float:
     return math.log(risk / (1 - risk))
 
 
-def _select_knees(packed: PackedDataset, names: "pd.Series[str]") -> tuple[NDArray[np.uint8], pd.DataFrame]:
-    """Images and rows of the table, in the order of the names."""
-    rows = pd.Index(packed.table["ID"]).get_indexer(pd.Index(names))
+def _select_knees(packed: PackedDataset, names: Iterable[str]) -> tuple[NDArray[np.uint8], pd.DataFrame]:
+    """Images and rows of the table, in the order of the names, which are those of `row_names`."""
+    rows = pd.Index(row_names(packed.table)).get_indexer(pd.Index(list(names)))
     return np.asarray(packed.images[rows]), packed.table.iloc[rows]

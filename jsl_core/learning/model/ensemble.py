@@ -16,6 +16,7 @@ from jsl_core.cohort.columns import (
     RISK_INTERVAL,
     STRANGE,
     risk_months,
+    key_columns,
 )
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.dataset import fit_crop
@@ -278,14 +279,14 @@ def validation_risks(members: Sequence[Member]) -> pd.DataFrame:
     part that is the ensemble's own risk; of the folds of a cross-validation, the predictions out of fold.
 
     Returns:
-        `jsl_risk` and the outcome by ID; empty unless every member that predicts a risk has its predictions.
+        `jsl_risk` and the outcome by ID (and visit); empty unless every member that predicts a risk has its predictions.
     """
     predictors = [member for member in members if "jsl" in member.bundle.thresholds]
     tables = [member.predictions for member in predictors if RISK in member.predictions]
     if not tables or len(tables) < len(predictors):
         return pd.DataFrame(columns=[RISK, PROGRESSION])
     rows = pd.concat([table[(table["split"] == "val") & table[PROGRESSION].notna()] for table in tables])
-    return rows.groupby("ID")[[RISK, PROGRESSION]].mean()
+    return rows.groupby(key_columns(rows), dropna=False)[[RISK, PROGRESSION]].mean()
 
 
 def _threshold(members: Sequence[Member]) -> float | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from jsl_core.cohort.columns import RISK, THRESHOLD
+from jsl_core.cohort.columns import RISK, THRESHOLD, key_columns
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BundleError
 from jsl_core.learning.model.record import FORMAT, BundleRecord, write_bundle_json
@@ -71,11 +71,11 @@ def _with_threshold(rows: pd.DataFrame, record: BundleRecord) -> pd.DataFrame:
 
 
 def _out_of_fold(rows: pd.DataFrame) -> pd.DataFrame:
-    """The folds' predictions, rows of all, to one row a knee, in the order of IDs."""
-    rows = rows[rows["split"] != "train"]
-    tested = rows.groupby("ID")["split"].transform(lambda splits: (splits == "test").any())
+    """The folds' predictions, rows of all, to one row a knee (and visit), in the order of IDs."""
+    rows, keys = rows[rows["split"] != "train"], key_columns(rows)
+    tested = rows.groupby(keys)["split"].transform(lambda splits: (splits == "test").any())
     rows = rows[~tested | (rows["split"] == "test")]
     columns = [name for name in map(str, rows) if name.startswith(("kl_", "jsl_"))]
-    means = rows.groupby("ID")[columns].mean()
-    knees = rows.drop(columns=columns).drop_duplicates("ID").set_index("ID").sort_index()
+    means = rows.groupby(keys)[columns].mean()
+    knees = rows.drop(columns=columns).drop_duplicates(keys).set_index(keys).sort_index()
     return knees.join(means).reset_index()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from jsl_core.cohort.columns import GRADE, PROGRESSION, SOURCES, SPLITS
+from jsl_core.cohort.columns import GRADE, PROGRESSION, SOURCES, SPLITS, key_columns
 from jsl_core.dataset import PackedDataset
 from jsl_core.learning.model.bundle import ModelBundle, probabilities
 from jsl_core.learning.model.record import write_json
@@ -113,7 +113,8 @@ def write_scores(
 
 def predictions_table(table: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
     """The table `predictions.csv`: the knees and their labels, N rows, beside the predictions, N rows."""
-    knees = table[["ID", "participant", "side", "split", GRADE, PROGRESSION]].reset_index(drop=True)
+    names = [*key_columns(table), "participant", "side", "split", GRADE, PROGRESSION]
+    knees = table[names].reset_index(drop=True)
     return pd.concat([knees, columns], axis=1)
 
 
