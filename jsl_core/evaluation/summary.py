@@ -64,7 +64,7 @@ def evaluate_predictions(
     if validation is None:
         validation = predictions[predictions["split"] == "val"]
     rows = predictions[predictions["split"] == split]
-    figures: Figures = {"kl": None, "jsl": None, "time": time_figures(rows, settings)}
+    figures: Figures = {"kl": None, "jsl": None, "time": time_figures(rows)}
     if set(GRADE_PROBABILITIES) <= set(rows):
         figures["kl"] = grade_figures(rows.dropna(subset=[GRADE, *GRADE_PROBABILITIES[:1]]), settings)
     if RISK in rows:

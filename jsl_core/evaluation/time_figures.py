@@ -1,16 +1,19 @@
 """Figures of predicted times: whether knees are ranked by when they are replaced, and whether risks hold."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from jsl_core.cohort.columns import EVENT, EVENT_MONTHS, OUTCOME_MONTHS, RISK, risk_months
-from jsl_core.config import EvaluateSettings
-from jsl_core.evaluation.statistics.bootstrap import bootstrap_intervals
-from jsl_core.evaluation.statistics.survival import cumulative_incidence, follow_until, incidence_interval
+from jsl_core.evaluation.statistics.bootstrap import jackknife
+from jsl_core.evaluation.statistics.interval import Interval
+from jsl_core.evaluation.statistics.logit_intervals import jackknife_error, on_logit_scale
+from jsl_core.evaluation.statistics.survival import cumulative_incidence, follow_until, incidence_intervals
 from jsl_core.evaluation.statistics.survival_scores import (
     brier_score,
     concordance,
@@ -28,7 +31,7 @@ _CURVES = 3  # of equal size, whose curves are drawn
 _FEWEST = 5  # replaced knees, below which there are no figures
 
 
-def time_figures(rows: pd.DataFrame, settings: EvaluateSettings) -> Figures | None:
+def time_figures(rows: pd.DataFrame) -> Figures | None:
     """Compute the figures of one model's risks on knees whose times are known.
 
     What comes after the horizon, the months that the outcome names, has not been seen.
@@ -36,7 +39,6 @@ def time_figures(rows: pd.DataFrame, settings: EvaluateSettings) -> Figures | No
     Args:
         rows: One row a knee with participant, Event_months, Event, Outcome_months, jsl_risk (by the horizon)
             and, of a model of times, the risk by earlier months.
-        settings: How many resamples an interval is made from.
 
     Returns:
         None where the rows have no times; a `reason` where they do not allow figures.
@@ -55,12 +57,14 @@ def time_figures(rows: pd.DataFrame, settings: EvaluateSettings) -> Figures | No
     if replaced < _FEWEST:
         return {"reason": f"of {len(rows)} knees with a time {replaced} were replaced: too few for figures"}
 
-    def scores(time: Floats, event: Any, risks: Floats) -> dict[str, float]:
-        return _scores(time, event, risks, months)
-
-    intervals = bootstrap_intervals(scores, participant, time, event, risks, resamples=settings.bootstrap)
-    figures = {name: interval.to_json() for name, interval in intervals.items()}
-    share = cumulative_incidence(time, event, [horizon])[0]
+    values = _scores(time, event, risks, months)
+    without = [_scores(time[kept], event[kept], risks[kept], months) for kept in jackknife(participant)]
+    cases = len(np.unique(participant[event == 1]))
+    figures = {
+        name: _interval(name, value, [each[name] for each in without], cases)
+        for name, value in values.items()
+    }
+    observed = [each.to_json() for each in incidence_intervals(time, event, months, participant)]
     return {
         "n": len(rows),
         "participants": int(rows["participant"].nunique()),
@@ -71,15 +75,15 @@ def time_figures(rows: pd.DataFrame, settings: EvaluateSettings) -> Figures | No
         **{name: figures[name] for name in ("c_index", "harrell", "brier_skill")},
         "integrated_brier": figures.get("integrated_brier"),
         "expected": float(risks[:, -1].mean()),
-        "observed": incidence_interval(time, event, horizon, participant).to_json(),
-        "ratio": figures["ratio"] if share else None,
+        "observed": observed[-1],
+        "ratio": figures["ratio"],
         "by_month": [
             {
                 "months": month,
                 "auc": figures[f"auc {month:g}"],
                 "brier": figures[f"brier {month:g}"],
                 "expected": float(risks[:, place].mean()),
-                "observed": incidence_interval(time, event, month, participant).to_json(),
+                "observed": observed[place],
             }
             for place, month in enumerate(months.tolist())
         ],
@@ -89,7 +93,7 @@ def time_figures(rows: pd.DataFrame, settings: EvaluateSettings) -> Figures | No
 
 
 def _scores(time: Floats, event: Any, risks: Floats, months: Floats) -> dict[str, float]:
-    """The figures whose intervals are made by resampling."""
+    """The figures whose intervals are made by leaving participants out."""
     horizon, last = float(months[-1]), risks[:, -1]
     share = float(cumulative_incidence(time, event, [horizon])[0])
     brier = brier_score(time, event, last, horizon)
@@ -108,6 +112,23 @@ def _scores(time: Floats, event: Any, risks: Floats, months: Floats) -> dict[str
     return values
 
 
+def _interval(name: str, value: float, without: list[float], cases: int) -> Figures:
+    """A figure with its 95 % interval by a jackknife of participants, with Student's t of those replaced.
+
+    On the logit scale, of a ratio on the log scale, of a skill as it is.
+    """
+    error = jackknife_error(without)
+    if name not in ("brier_skill", "ratio"):
+        return on_logit_scale(value, error, cases - 1).to_json()
+    if not error > 0 or cases < 2 or (name == "ratio" and not value > 0):
+        return Interval(value, math.nan, math.nan).to_json()
+    step = float(stats.t.ppf(0.975, cases - 1)) * error
+    if name == "ratio":
+        factor = math.exp(step / value)
+        return Interval(value, value / factor, value * factor).to_json()
+    return Interval(value, value - step, value + step).to_json()
+
+
 def _by_risk(risk: Floats, groups: int) -> list[NDArray[np.intp]]:
     """Rows in groups of nearly equal size by risk, lowest first; equal risks are not parted."""
     edges = np.unique(np.quantile(risk, np.linspace(0, 1, groups + 1)[1:-1]))
@@ -120,7 +141,7 @@ def _calibration(
 ) -> Iterator[Figures]:
     """Of each fifth by risk the mean risk and the share that was replaced by the horizon."""
     for group in _by_risk(risk, _GROUPS):
-        observed = incidence_interval(time[group], event[group], horizon, participant[group])
+        [observed] = incidence_intervals(time[group], event[group], [horizon], participant[group])
         yield {
             "n": len(group),
             "replaced": int((event[group] == 1).sum()),

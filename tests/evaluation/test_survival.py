@@ -21,7 +21,7 @@ from jsl_core.evaluation.statistics.survival import (
     censoring_weights,
     cumulative_incidence,
     follow_until,
-    incidence_interval,
+    incidence_intervals,
 )
 from jsl_core.evaluation.statistics.survival_scores import (
     brier_score,
@@ -127,18 +127,19 @@ def test_a_constant_prediction_of_the_incidence_has_the_brier_score_of_knowing_n
 def test_two_equal_knees_a_person_are_worth_one_and_none_replaced_is_no_certainty() -> None:
     time, event, _ = draw_cohort(5, deaths=True, step=3.0)
     people = np.arange(len(time))
-    alone = incidence_interval(time, event, 48, people)
-    twice = incidence_interval(np.tile(time, 2), np.tile(event, 2), 48, np.tile(people, 2))
+    [alone] = incidence_intervals(time, event, [48], people)
+    [twice] = incidence_intervals(np.tile(time, 2), np.tile(event, 2), [48], np.tile(people, 2))
     assert (twice.low, twice.high) == pytest.approx((alone.low, alone.high), abs=1e-3)
-    nobody = incidence_interval([50.0] * 10, [0] * 10, 48, range(10))
+    [nobody] = incidence_intervals([50.0] * 10, [0] * 10, [48], range(10))
     assert nobody.value == 0
     assert nobody.high == pytest.approx(0.278, abs=1e-3)  # Wilson's of 0 of 10
 
 
-def test_what_comes_after_the_horizon_has_not_been_seen() -> None:
-    time, event = follow_until([10.0, 60.0, 61.0, 80.0], [1, 1, 1, 2], 60)
-    assert time.tolist() == [10, 60, 60, 60]
-    assert event.tolist() == [1, 1, 0, 0]
+def test_what_comes_after_the_horizon_has_not_been_seen_and_who_reaches_it_is_known_to_be_without() -> None:
+    time, event = follow_until([10.0, 60.0, 60.0, 61.0, 80.0], [1, 1, 0, 1, 2], 60)
+    assert time.tolist() == pytest.approx([10, 60, 60, 60, 60])
+    assert event.tolist() == [1, 1, 0, 0, 0]
+    assert dynamic_auc(time, event, [0.9, 0.8, 0.1, 0.2, 0.3], at=60) == 1
 
 
 def test_figures_that_need_a_pair_are_none_without() -> None:

@@ -11,7 +11,7 @@ from jsl_core.evaluation.statistics.bootstrap import jackknife
 from jsl_core.evaluation.statistics.interval import Interval
 from jsl_core.evaluation.statistics.metrics import progression_scores
 
-__all__ = ["average_precision_interval", "brier_interval"]
+__all__ = ["average_precision_interval", "brier_interval", "jackknife_error", "on_logit_scale"]
 
 
 def average_precision_interval(positive: ArrayLike, risk: ArrayLike, participant: ArrayLike) -> Interval:
@@ -32,7 +32,7 @@ def average_precision_interval(positive: ArrayLike, risk: ArrayLike, participant
     y, p, names = np.asarray(positive, bool), np.asarray(risk, float), np.asarray(participant)
     value = _average_precision(y, p)
     without = [_average_precision(y[rows], p[rows]) for rows in jackknife(names)]
-    return _on_logit_scale(value, _jackknife_error(without), len(np.unique(names[y])) - 1)
+    return on_logit_scale(value, jackknife_error(without), len(np.unique(names[y])) - 1)
 
 
 def brier_interval(positive: ArrayLike, risk: ArrayLike, participant: ArrayLike) -> Interval:
@@ -54,21 +54,23 @@ def brier_interval(positive: ArrayLike, risk: ArrayLike, participant: ArrayLike)
     residuals = np.bincount(np.unique(np.asarray(participant), return_inverse=True)[1], errors - value)
     people = len(residuals)
     variance = people / max(people - 1, 1) * float((residuals**2).sum()) / len(errors) ** 2
-    return _on_logit_scale(value, math.sqrt(variance), people - 1)
+    return on_logit_scale(value, math.sqrt(variance), people - 1)
 
 
 def _average_precision(positive: NDArray[np.bool_], risk: NDArray[np.float64]) -> float:
     return progression_scores(positive, risk, positive)["ap"]
 
 
-def _jackknife_error(values: Sequence[float]) -> float:
+def jackknife_error(values: Sequence[float]) -> float:
+    """The standard error of a figure by its values without each participant in turn; NaN does not count."""
     defined = np.array([value for value in values if not math.isnan(value)])
     if len(defined) < 2:
         return 0.0
     return math.sqrt((len(defined) - 1) / len(defined) * float(((defined - defined.mean()) ** 2).sum()))
 
 
-def _on_logit_scale(value: float, error: float, freedom: int) -> Interval:
+def on_logit_scale(value: float, error: float, freedom: int) -> Interval:
+    """A figure in [0, 1] with its 95 % interval by Student's t on the logit scale, NaN where it has none."""
     if not 0 < value < 1 or error <= 1e-12 or freedom < 1:
         return Interval(value, math.nan, math.nan)
     half = float(stats.t.ppf(0.975, freedom)) * error / (value * (1 - value))

@@ -9,18 +9,23 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jsl_core.evaluation.statistics.bootstrap import jackknife
 from jsl_core.evaluation.statistics.interval import Interval
 from jsl_core.evaluation.statistics.proportion import score_limits
 
-__all__ = ["censoring_weights", "cumulative_incidence", "follow_until", "incidence_interval"]
+__all__ = ["censoring_weights", "cumulative_incidence", "follow_until", "incidence_intervals"]
 
 Floats = NDArray[np.float64]
 
 
 def follow_until(time: ArrayLike, event: ArrayLike, horizon: float) -> tuple[Floats, NDArray[np.int_]]:
-    """Times and events as they stand at a horizon: what comes after it has not been seen."""
+    """Times and events as they stand at a horizon: what comes after it has not been seen.
+
+    Who was followed until then is known to be without the event then, and is lost a moment later.
+    """
     time, event = np.asarray(time, float), np.asarray(event, int)
-    return np.minimum(time, horizon), np.where(time > horizon, 0, event)
+    reached = (time > horizon) | ((time == horizon) & (event == 0))
+    return np.where(reached, np.nextafter(horizon, np.inf), time), np.where(reached, 0, event)
 
 
 def cumulative_incidence(time: ArrayLike, event: ArrayLike, at: ArrayLike, cause: int = 1) -> Floats:
@@ -64,35 +69,37 @@ def censoring_weights(time: ArrayLike, event: ArrayLike, at: float) -> Floats:
     return np.where(known & (followed > 0), 1 / np.where(followed > 0, followed, 1), 0.0)
 
 
-def incidence_interval(time: ArrayLike, event: ArrayLike, at: float, participant: ArrayLike) -> Interval:
-    """The share with the event by a time, with its 95 % interval by participant.
+def incidence_intervals(
+    time: ArrayLike, event: ArrayLike, at: ArrayLike, participant: ArrayLike
+) -> list[Interval]:
+    """The shares with the event by some times, each with its 95 % interval by participant.
 
-    Wilson's score interval of as many independent knees as these are worth: the share is a mean of weighted
-    outcomes, and the variance of that mean over participants says how many would give it. The weights count
-    as known, which makes the interval rather too wide than too narrow (Robins and Rotnitzky 1992). Where
-    nobody, or everybody, had the event there are as many as participants whose outcome is known.
+    Wilson's score interval of as many independent knees as these are worth: the variance of the share, by a
+    jackknife of participants, says how many would give it. Where nobody, or everybody, had the event there
+    are as many as participants whose outcome is known.
 
     Args:
         time: As this module's.
         event: As this module's.
-        at: The time.
+        at: float K, the times.
         participant: N names, the participant of each knee.
 
     Returns:
-        NaN where there are no knees.
+        K intervals, NaN where there are no knees.
     """
-    time, event = np.asarray(time, float), np.asarray(event, int)
+    time, event, times = np.asarray(time, float), np.asarray(event, int), np.asarray(at, float)
     if not len(time):
-        return Interval(math.nan, math.nan, math.nan)
-    share = float(cumulative_incidence(time, event, [at])[0])
-    weights = censoring_weights(time, event, at)
-    having = (time <= at) & (event == 1)
-    cluster = np.unique(np.asarray(participant), return_inverse=True)[1]
-    people = len(np.unique(cluster[weights > 0]))
-    residuals = np.bincount(cluster, weights * (having - share))
-    error = len(residuals) / max(len(residuals) - 1, 1) * float((residuals**2).sum()) / len(time) ** 2
-    knees = share * (1 - share) / error if 0 < share < 1 and error > 0 else people
-    return Interval(share, *score_limits(share, max(min(knees, len(time)), 1)))
+        return [Interval(math.nan, math.nan, math.nan)] * len(times)
+    names = np.asarray(participant)
+    shares = cumulative_incidence(time, event, times)
+    without = np.array([cumulative_incidence(time[rows], event[rows], times) for rows in jackknife(names)])
+    errors = (len(without) - 1) * without.var(axis=0) if len(without) > 1 else np.zeros(len(times))
+    intervals = []
+    for when, share, error in zip(times.tolist(), shares.tolist(), errors.tolist(), strict=True):
+        people = len(np.unique(names[(time >= when) | (event > 0)]))
+        knees = share * (1 - share) / error if 0 < share < 1 and error > 0 else people
+        intervals.append(Interval(share, *score_limits(share, max(min(knees, len(time)), 1))))
+    return intervals
 
 
 def _chance_followed(time: Floats, event: NDArray[np.int_], at: Floats) -> Floats:
