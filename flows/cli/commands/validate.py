@@ -51,6 +51,7 @@ def validate(
         jobs: Worker processes; 0 for one per processor core.
     """
     from jsl_core.cohort import read_cohort
+    from jsl_core.cohort.outcomes import describe_outcome_of
     from jsl_core.evaluation.validation.page import write_validation
     from jsl_core.evaluation.validation.sentences import describe_doubts, describe_target
     from jsl_core.evaluation.validation.tables import each_target
@@ -92,6 +93,8 @@ def validate(
         "cohort": cohort.name,
         "part": part,
         "known": persons,
+        "outcome": describe_outcome_of(rows),
+        "development_outcome": describe_outcome_of(origin) if origin is not None else "",
         "phantom": is_phantom(cohort),
         "program": __version__,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",

@@ -20,8 +20,9 @@ def write_validation(figures: Figures, folder: Path) -> list[Path]:
     """Write `validation.json` and `validation.html`, which loads nothing from anywhere, into a folder.
 
     Args:
-        figures: Of `validate_ensemble`, with `cohort`, `part`, `known`, `phantom`, `date`, `identities` (by
-            model: name, version and digest), `software` and `machine`.
+        figures: Of `validate_ensemble`, with `cohort`, `part`, `known`, `outcome` and
+            `development_outcome` in words, `phantom`, `program`, `date`, `identities` (by model: name,
+            version and digest), `software` and `machine`.
         folder: Made where it is missing.
 
     Returns:

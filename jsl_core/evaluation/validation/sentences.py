@@ -96,6 +96,19 @@ def describe_doubts(figures: Figures) -> Iterator[tuple[str, str]]:
                 "that they are other people"
             ),
         )
+    progression = any(title == "Progression" for _, title, _ in each_target(figures))
+    if progression and figures["outcome"] and figures["outcome"] != figures["development_outcome"]:
+        yield (
+            "Outcome",
+            (
+                f"here it is {figures['outcome']}; "
+                + (
+                    f"the models learned from {figures['development_outcome']}"
+                    if figures["development_outcome"]
+                    else "whether that is what the models predict is not known (give --development)"
+                )
+            ),
+        )
     for model, title, part in each_target(figures):
         if "reason" in part:
             yield f"{model} · {title}", f"not validated: {part['reason']}"

@@ -23,7 +23,7 @@ def most_release(folder: Path) -> Path:
     """Two tables of MOST's shape, one row a participant, with columns that nobody asked for, and a note."""
     folder.mkdir()
     enrolled = {
-        "MOSTID": ["MB00001", "MB00002", "MI00003", "MI00004"],
+        "MOSTID": ["MB90001", "MB90002", "MI90003", "MI90004"],
         "AGE": [61, 55, 70, 66],
         "SEX": [1, 2, 2, 1],
         "V0BMI": [27.5, 31.2, "", 25.0],
@@ -32,7 +32,7 @@ def most_release(folder: Path) -> Path:
         "V0PA": [1, 1, 1, 1],
     }
     read = {
-        "MOSTID": ["MI00003", "MB00001", "MB00002"],  # another order, and one who was never read
+        "MOSTID": ["MI90003", "MB90001", "MB90002"],  # another order, and one who was never read
         "V0XRKL": [2, 0, "1.9"],
         "V0XLKL": [3, 1, 2],
         "V0XRJSM": [1, 0, 1],
@@ -55,16 +55,16 @@ def test_most_s_tables_are_joined_and_its_outcome_is_narrowing_over_60_months(tm
         main(["oai", str(release), str(tmp_path / "c.csv"), "--mapping", "most"])
     assert ended.value.code == 0
     table = read_cohort(tmp_path / "c.csv").set_index("ID")
-    assert list(table.index) == ["MB00001_1", "MB00001_2", "MB00002_2", "MI00003_1", "MI00003_2"]
+    assert list(table.index) == ["MB90001_1", "MB90001_2", "MB90002_2", "MI90003_1", "MI90003_2"]
     assert table["BL_KL_grade"].tolist() == [0, 1, 2, 2, 3]
-    assert table.loc["MB00002_2", ["Age", "Sex", "BMI", "Knee_Injury"]].tolist() == [55, 2, 31.2, 0]
+    assert table.loc["MB90002_2", ["Age", "Sex", "BMI", "Knee_Injury"]].tolist() == [55, 2, 31.2, 0]
     # 0 to 0; not readable; 1.5 to 2 is half a grade; 1 to 2; replaced, which is no outcome
     np.testing.assert_array_equal(table["JSL_Prog"], [0, np.nan, 0, 1, np.nan])
     written = pd.read_csv(tmp_path / "c.csv")
     assert set(written["Outcome"]) == {"jsn"}
     assert set(written["Outcome_months"]) == {60}
     excluded = pd.read_csv(tmp_path / "c_excluded.csv").set_index("ID")["step"]
-    assert excluded["MB00002_1"] == "no KL grade"  # 1.9 is none of the grades, and is not rounded
+    assert excluded["MB90002_1"] == "no KL grade"  # 1.9 is none of the grades, and is not rounded
 
 
 def test_check_s_outcome_is_incident_osteoarthritis(tmp_path: Path) -> None:
@@ -139,15 +139,15 @@ def test_a_file_goes_before_a_shipped_name_and_an_unknown_one_lists_them(
             "no column V0XLJSM, which the mapping names",
         ),
         (
-            lambda folder: (folder / "copy.csv").write_text("MOSTID,AGE\nMB00001,60\n"),
+            lambda folder: (folder / "copy.csv").write_text("MOSTID,AGE\nMB90001,60\n"),
             "both have the column AGE",
         ),
         (
-            lambda folder: (folder / "x.csv").write_text("MOSTID\nMB00001\nMB00001\n"),
-            "MB00001 is there twice",
+            lambda folder: (folder / "x.csv").write_text("MOSTID\nMB90001\nMB90001\n"),
+            "MB90001 is there twice",
         ),
         (lambda folder: (folder / "x.csv").write_text("MOSTID\n\nNA\n"), "no participant; keep one row"),
-        (lambda folder: (folder / "x.csv").write_text("MOSTID,b\nMB00001\n"), "1 cell under 2 names"),
+        (lambda folder: (folder / "x.csv").write_text("MOSTID,b\nMB90001\n"), "1 cell under 2 names"),
     ],
 )
 def test_tables_that_cannot_be_joined_are_one_line(tmp_path: Path, change: object, message: str) -> None:
