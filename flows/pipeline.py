@@ -91,6 +91,7 @@ def publish_run(
         decision=decision.model_dump(mode="json") if decision else None,
         measured=prepared.measured,
         cohort=prepared.cohort,
+        corrections=prepared.corrections,
         origins=[(each.name, each.value, each.source, each.instead_of) for each in list_origins(settings)],
     )
     return publish(prepared.dataset, models, prepared.gathered, figures, papers, settings, placement)

@@ -44,11 +44,13 @@ def report(
     origins: list[tuple[str, str, str, str]] | None = None,
     measured: list[Artifact] | None = None,
     cohort: Artifact | None = None,
+    corrections: dict[str, int] | None = None,
 ) -> Artifact:
     """The page of one run with checklists and model cards, as a tree.
 
     `films` and `halves` are the tables of the convert and the split stage.
     `measured` are the tables of widths where joints were measured, `cohort` the table, for readers' widths.
+    `corrections` counts what reviewers corrected, by kind.
     `origins` says where the settings that are not at their defaults came from.
     """
     from jsl_core.evaluation.report.papers import write_papers
@@ -83,6 +85,7 @@ def report(
         lineage=list(_lineage(dataset, models, figures, films, halves, gathered)),
         decision=decision,
         origins=origins or [],
+        corrections=corrections or {},
         widths=pd.DataFrame(read_rows(store, measured or [])),
         readings=_readings(store, cohort) if measured and cohort else None,
     )

@@ -161,12 +161,12 @@ def snapshot_corrections(source: str, store: Store) -> str:
     Arguments and errors are those of `load_corrections`.
 
     Returns:
-        The source of the snapshot; blank for none.
+        The source of the snapshot; blank where there are no acts.
     """
     if not source or source.startswith(_SNAPSHOT):
         return source
     acts = _acts_of(source, store)
-    return f"{_SNAPSHOT}{store.put(format_acts(acts), TABLE).sha256}"
+    return f"{_SNAPSHOT}{store.put(format_acts(acts), TABLE).sha256}" if acts else ""
 
 
 def _acts_of(source: str, store: Store) -> list[Act]:

@@ -68,6 +68,7 @@ class ReportContent:
     joints, uint8 S×S, by KL grade; `joint_space_share` the mean share of saliency inside the joint space by
     model, where it was measured. `widths` are the rows of the measure stage, `readings` what readers measured
     on the same films, of `read_readings`.
+    `corrections` counts reviewers' corrections by kind, of `Corrections.tally`.
     `decision` is a retraining's decision on its model, as the registry keeps it.
     `lineage` are the steps from the scans to this page: stage, what it made, the start of that's digest.
     `settings` is JSON, `origins` has those that are not at their default: name, value, where it came from and
@@ -93,4 +94,5 @@ class ReportContent:
     readings: pd.DataFrame | None = None
     lineage: Sequence[tuple[str, str, str]] = ()
     decision: Mapping[str, Any] | None = None
+    corrections: Mapping[str, int] = field(default_factory=dict)
     origins: Sequence[tuple[str, str, str, str]] = ()

@@ -55,6 +55,7 @@ SECTIONS = {
     "saliency.html": "Saliency",
     "subgroups.html": "Subgroups",
     "learning.html": "Learning",
+    "corrections.html": "Corrections",
     "rejected.html": "Rejected",
     "made.html": "How it was made",
 }
