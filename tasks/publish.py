@@ -4,21 +4,22 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_image_artifact
 from pydantic import BaseModel, ConfigDict
 
-from jsl_core import __version__
 from jsl_core.config import PipelineSettings
 from jsl_core.evaluation.report.data_uri import data_uri
-from jsl_core.evaluation.report.overview import format_overview, overview_rows
+from jsl_core.evaluation.report.overview import format_overview
 from jsl_core.imaging.names import DistinctNames, encode_name
 from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact, Store, open_store, publish_all, tree_files
 from jsl_core.storage.run_folders import describe_run, point_to_latest
+from jsl_core.storage.run_links import report_link
 from tasks.caching import Placement, stage
 from tasks.gather import Gathered
 from tasks.onnx import as_onnx
 from tasks.run_history import record_end, run_folder
+from tasks.run_page import show_lineage, show_results
 
 __all__ = ["Published", "publish", "publish_targets"]
 
@@ -85,18 +86,15 @@ def publish(
         point_to_latest(target, run)
     where = f"{targets[-1].url}/{run}/report.html"
     summary = json.loads(store.get(figures))
-    origin = (
-        f"Made of dataset {dataset.sha256[:12]} by JSL {__version__}; more: jsl lineage {papers.sha256[:12]}"
-    )
-    markdown = f"{format_overview(summary, 'markdown')}\n\nReport: {where}\n\n{origin}"
-    create_markdown_artifact(markdown, key="summary")
-    create_table_artifact(overview_rows(summary), key="regimes", description="All models on the test knees")
+    links = [report_link(target, f"{run}/report.html") for target in targets]
+    show_results(summary, where, next(filter(None, links), ""), dataset, papers)
     if any(model["jsl"] for model in summary["models"].values()):
         picture = store.get(auc_picture(figures, placement))
         create_image_artifact(
             data_uri(picture, "image/png"), key="auc", description="AUC with 95 % intervals"
         )
-    record_end(store, papers)
+    if origin := record_end(store, papers):
+        show_lineage(origin)
     return Published(report=where, table=format_overview(summary))
 
 

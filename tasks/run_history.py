@@ -9,14 +9,13 @@ from functools import lru_cache
 from uuid import UUID, uuid4
 
 from prefect import runtime
-from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 
 from jsl_core.errors import StoreError
 from jsl_core.storage import Artifact, Store, open_store
 from jsl_core.storage.history import History, Step
-from jsl_core.storage.lineage import Lineage, as_mermaid
+from jsl_core.storage.lineage import Lineage, Node
 from jsl_core.storage.run_folders import claim_run_folder
 
 __all__ = ["record_end", "record_step_of_run", "root_run_id", "run_folder"]
@@ -32,13 +31,13 @@ def record_step_of_run(step: Step, store: Store, flow_run: UUID | None) -> None:
             History(store).record_step(_root_run(str(flow_run), store.url), step)
 
 
-def record_end(store: Store, made: Artifact) -> None:
-    """Record that this run has got to its end, and show on its page how `made` came about."""
-    if runtime.flow_run.id:
-        run = _root_run(runtime.flow_run.id, store.url)
-        History(store).end(run)
-        picture = as_mermaid(Lineage(store, run).trace(made.sha256))
-        create_markdown_artifact(f"```mermaid\n{picture}\n```", key="lineage", description="From the scans")
+def record_end(store: Store, made: Artifact) -> Node | None:
+    """Record that this run has got to its end; returns how `made` came about, None outside of any run."""
+    if not runtime.flow_run.id:
+        return None
+    run = _root_run(runtime.flow_run.id, store.url)
+    History(store).end(run)
+    return Lineage(store, run).trace(made.sha256)
 
 
 def run_folder(stores: Sequence[Store], name: str) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from jsl_core.storage.cache_miss import explain_misses
 from jsl_core.storage.gc import collect_garbage, find_garbage
 from jsl_core.storage.history import History, Step
 from jsl_core.storage.lineage import Lineage, as_mermaid, as_text
+from jsl_core.storage.lineage_picture import draw_lineage
 
 DAY = 86400.0
 SCANS = [Artifact.of_bytes(name.encode(), name) for name in ("1000001.dcm", "1000002.dcm")]
@@ -310,3 +312,17 @@ def test_datasets_differ_by_knees_labels_and_pixels() -> None:
         ["1000001_2", "BL_KL_grade", 3.0, 4.0],
         ["1000002_1", "crop", "", "other pixels"],
     ]
+
+
+def test_the_picture_has_a_box_for_each_artifact_once_below_what_it_was_made_from(store: FolderStore) -> None:
+    scans = [Artifact.of_bytes(b"%d" % number, f"{number}<&>.dcm") for number in range(9)]
+    artifacts = pipeline(store, "r1", scans)
+    picture = ElementTree.fromstring(draw_lineage(Lineage(store).trace(artifacts["dataset"].sha256)))
+    texts = [
+        (float(text.get("y", "")), "".join(text.itertext())) for text in picture.iter() if "text" in text.tag
+    ]
+    height = {words: y for y, words in texts}
+    assert height["9 files"] < height["crop: cropped.json"] < height["pack: dataset.json"]
+    assert "such as 0<&>.dcm" in height
+    assert len(texts) == 6  # two lines of three boxes
+    assert sum("path" in element.tag for element in picture.iter()) == 2
