@@ -39,11 +39,11 @@ def describe_knee(desk: Desk, entry: Entry) -> dict[str, Any]:
         }
     if entry.joint.get("png") and entry.knee:
         facts["joint"] = {"current": view == entry.run_view(), "box": _crop_place(desk, entry)}
-    drawn = held.get(("margins", entry.side))
-    if drawn and entry.side:
+    lines_of_reviewer = held.get(("margins", entry.side))
+    if lines_of_reviewer and entry.side:
         facts["margins"] = {
             part: {bone: [view.show(*point) for point in line] for bone, line in bones.items()}
-            for part, bones in drawn.items()
+            for part, bones in lines_of_reviewer.items()
         }
     return facts
 
@@ -95,8 +95,8 @@ def _box_of(
     desk: Desk, entry: Entry, side: int, view: FilmView, held: dict[Any, Any]
 ) -> dict[str, Any] | None:
     """The box that holds for one side of the film, as displayed, and whether a reviewer drew it."""
-    if drawn := held.get(("box", side)):
-        return {"box": view.show_box(drawn), "drawn": True}
+    if box_of_reviewer := held.get(("box", side)):
+        return {"box": view.show_box(box_of_reviewer), "drawn": True}
     for each in desk.by_film[entry.file]:
         if each.side == side and (box := each.run_box()):
             return {"box": view.show_box(box), "drawn": False}

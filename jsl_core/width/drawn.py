@@ -7,9 +7,9 @@ import numpy as np
 from jsl_core.errors import BadScan
 from jsl_core.width.margins import Compartment, Margins
 
-__all__ = ["Drawn", "margins_of_drawing"]
+__all__ = ["Drawing", "margins_of_drawing"]
 
-Drawn = Mapping[str, Mapping[str, Sequence[Sequence[float]]]]
+Drawing = Mapping[str, Mapping[str, Sequence[Sequence[float]]]]
 """Points (x, y) of each bone (`femoral`, `tibial`) by compartment (`medial`, `lateral`); edges of pixels lie
 at whole numbers."""
 
@@ -18,7 +18,7 @@ _ENDS = (0.08, 0.92)  # of the x axis, between which least widths are looked for
 
 
 def margins_of_drawing(
-    drawing: Drawn, origin: tuple[float, float], width: int, found: Margins | None
+    drawing: Drawing, origin: tuple[float, float], width: int, found: Margins | None
 ) -> Margins:
     """Make margins of drawn lines.
 

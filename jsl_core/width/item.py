@@ -14,7 +14,7 @@ from jsl_core.errors import BadScan
 from jsl_core.imaging import decode_png
 from jsl_core.scans.rows import Row
 from jsl_core.storage import Artifact, open_store
-from jsl_core.width.drawn import Drawn, margins_of_drawing
+from jsl_core.width.drawn import Drawing, margins_of_drawing
 from jsl_core.width.joints import FIELD
 from jsl_core.width.margins import Margins
 from jsl_core.width.measurement import measure_joint
@@ -69,7 +69,7 @@ def crop_origin(joint: Row, shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _as_drawn(
-    drawing: Drawn,
+    drawing: Drawing,
     joint: Row,
     shape: tuple[int, ...],
     middle: NDArray[np.uint8],
