@@ -87,14 +87,16 @@ def _read(
     keys = _keys(table)
     values = pd.DataFrame(index=table.index)
     reasons = pd.DataFrame(index=table.index)
+    names = {source.flag for source in sources.values()} & set(table)
+    flags = {name: numbers_of(table[name]).numbers == 1 for name in names}
     for name, source in sources.items():
         if source.column not in table:
             values[name], reasons[name] = float("nan"), "no column"
             continue
         column = numbers_of(table[source.column], 0, source.highest, whole=source.whole)
         values[name], reasons[name] = column.numbers, column.missing
-        if source.flag in table:
-            flagged = numbers_of(table[source.flag]).numbers == 1
+        if source.flag in flags:
+            flagged = flags[source.flag]
             reasons[name] = (
                 reasons[name]
                 .mask(flagged & column.numbers.isna(), _UNMEASURABLE)
@@ -139,8 +141,9 @@ def _one_reading_each(
     grouped = values.groupby(level=["knee", "project"], sort=False)
     low, high = grouped.min(), grouped.max()
     contradictory = low.notna() & low.ne(high)
-    first = reasons.groupby(level=["knee", "project"], sort=False).first()
-    return low.mask(contradictory), first.mask(low.notna(), "").mask(contradictory, CONTRADICTORY)
+    first = reasons[~index.duplicated()]
+    reasons = first.loc[low.index].mask(low.notna(), "").mask(contradictory, CONTRADICTORY)
+    return low.mask(contradictory), reasons
 
 
 def _rank(projects: Sequence[str]) -> "pd.Index[float]":
@@ -153,7 +156,9 @@ def _barcodes_by_reading(table: pd.DataFrame, column: str) -> pd.Series:
     """The barcode of each knee and project; "" where two rows of one differ."""
     keys = _keys(table)
     cells = barcodes(table[column]) if column else pd.Series("", index=table.index)
-    films = cells.set_axis(pd.MultiIndex.from_frame(keys[["knee", "project"]]))
-    films = films[films != ""]
-    grouped = films.groupby(level=["knee", "project"])
-    return grouped.min().where(grouped.min() == grouped.max(), "")
+    read = pd.DataFrame({"film": cells, "knee": keys["knee"], "project": keys["project"]})
+    read = read[read["film"] != ""].drop_duplicates()
+    films = read.set_index(["knee", "project"])["film"]
+    doubtful = films.index.duplicated(keep=False)
+    films = films.mask(doubtful, "")
+    return films[~films.index.duplicated()]

@@ -15,8 +15,8 @@ from jsl_core.cohort.columns import (
     RISK,
     RISK_INTERVAL,
     STRANGE,
-    risk_months,
     key_columns,
+    risk_months,
 )
 from jsl_core.cohort.factors import FactorEncoder
 from jsl_core.dataset import fit_crop
@@ -279,7 +279,8 @@ def validation_risks(members: Sequence[Member]) -> pd.DataFrame:
     part that is the ensemble's own risk; of the folds of a cross-validation, the predictions out of fold.
 
     Returns:
-        `jsl_risk` and the outcome by ID (and visit); empty unless every member that predicts a risk has its predictions.
+        `jsl_risk` and the outcome by ID (and visit); empty unless every member that predicts a risk has its
+        predictions.
     """
     predictors = [member for member in members if "jsl" in member.bundle.thresholds]
     tables = [member.predictions for member in predictors if RISK in member.predictions]
