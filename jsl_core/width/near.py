@@ -24,15 +24,19 @@ _COURSE = 0.5  # price of a row's step away from the shape's course, at either m
 _STEEPEST = 2  # steps of distance from one column to the next
 _FAR = np.float32(1e9)
 _LEAST_GAP = 0.5  # rows between two margins that touch
+_LIKELY = 0.5  # what a tenfold probability, by the network, counts in 2.3 spreads of edges
 _TOUCHING, _TOUCH = 2.5, 1.2  # rows, below which margins need no edge between them: what that counts
 
 
-def track_near(edges: Picture, evened: Picture, columns: NDArray[np.intp], usual: Array) -> Array:
+def track_near(
+    edges: Picture, evened: Picture, chances: Picture, columns: NDArray[np.intp], usual: Array
+) -> Array:
     """Track both margins near their usual rows.
 
     Args:
         edges: Of `row_edges`, H×W.
         evened: Of `even_out`, H×W.
+        chances: Of `ContourReader.read`, 2×H×W.
         columns: Where, N.
         usual: Rows of the femoral and the tibial margin at the columns, 2×N.
 
@@ -40,7 +44,7 @@ def track_near(edges: Picture, evened: Picture, columns: NDArray[np.intp], usual
         Rows of the femoral and the tibial margin, 2×N.
     """
     offsets = np.arange(-_AROUND, _AROUND + _STEP / 2, _STEP)
-    cost = _state_costs(edges, evened, columns, usual, offsets)
+    cost = _state_costs(edges, evened, chances, columns, usual, offsets)
     total, choices = cost[0], []
     for column in cost[1:]:
         best, choice = _best_step(total)
@@ -56,7 +60,12 @@ def track_near(edges: Picture, evened: Picture, columns: NDArray[np.intp], usual
 
 
 def _state_costs(
-    edges: Picture, evened: Picture, columns: NDArray[np.intp], usual: Array, offsets: Array
+    edges: Picture,
+    evened: Picture,
+    chances: Picture,
+    columns: NDArray[np.intp],
+    usual: Array,
+    offsets: Array,
 ) -> NDArray[np.float32]:
     """Cost of each distance of the femoral and of the tibial margin in each column, N×K×K."""
     cumulative = np.vstack([np.zeros((1, evened.shape[1]), np.float32), evened.cumsum(0, dtype=np.float32)])
@@ -70,8 +79,10 @@ def _state_costs(
     darkness = np.clip(np.minimum(above[:, :, None], below[:, None, :]) - inside, -2, 2)
     apart = offsets**2 / (2 * _LOOSE**2)
     single = [
-        apart - np.clip(sign * _sample(edges, columns, rows), -1, PLAIN)
-        for sign, rows in ((-1, femoral), (1, tibial))
+        apart
+        - np.clip(sign * _sample(edges, columns, rows), -1, PLAIN)
+        - _LIKELY * _sample(likely, columns, rows)
+        for sign, likely, rows in zip((-1, 1), chances, (femoral, tibial), strict=True)
     ]
     cost = single[0][:, :, None] + single[1][:, None, :] - DARKNESS * darkness
     cost -= _TOUCH * np.clip(_TOUCHING - gap, 0, 1)

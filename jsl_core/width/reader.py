@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jsl_core.errors import BadScan
+from jsl_core.width.contours import SHIPPED_CONTOURS, ContourReader, likeliest_rows
 from jsl_core.width.margins import Compartment, Margins, mirror_margins
 from jsl_core.width.near import track_near
 from jsl_core.width.refine import refine_margin, refining_edges
@@ -17,7 +18,6 @@ from jsl_core.width.tracking import GRID, even_out, row_edges, track_pair
 
 __all__ = ["MarginReader"]
 
-_ROWS = (70, 176)  # of the grid, in which a femoral margin may begin
 _COLUMNS = [np.arange(*columns) for columns in TRACKED]  # each compartment's
 _CLEAR = 1.5  # spreads of edges from which on a tracked margin is fully believed
 _STIFF_FIRST, _STIFF = 40.0, 4.0  # price of an unusual shape, before and after the second tracking
@@ -31,7 +31,10 @@ _LARGER = 1 / 0.86  # a crop of 1.45 plateaus beside one of 1.25
 _GOOD_FIT = 1.0  # residual in pixels from which on the other size is tried
 _NO_KNEE = 5.3  # residuals in pixels beyond which there is no joint: 5.0 at worst on 210 crops of KL 3 and 4
 _NEAR_COUNTS = 4  # how often the residual of margins near the shape counts
-_NO_BAND = -1.2  # cost of tracked margins from which on there are none: -1.88 at worst on 6,604 crops
+_ROWS = (70, 176)  # of the grid, in which a femoral margin may begin
+_NO_MARGIN = (
+    0.8  # median probability of the likeliest rows: at least 0.91 on 200 crops, at most 0.65 on noise
+)
 _BETTER = 0.75  # share of the residual that it must come down to
 
 Grey = NDArray[np.uint8]
@@ -39,19 +42,19 @@ Array = NDArray[np.float64]
 
 
 class MarginReader:
-    """Finds the margins of joints."""
+    """Finds the margins of joints: with a network, or without, as the network's own labels were found."""
 
-    def __init__(self, shape: ShapeModel) -> None:
-        self.shape = shape
+    def __init__(self, shape: ShapeModel, contours: ContourReader | None) -> None:
+        self.shape, self.contours = shape, contours
 
     @classmethod
-    def load(cls, file: Path = SHIPPED_SHAPE) -> "MarginReader":
-        """Load the shipped shape model, or another one.
+    def load(cls, shape: Path = SHIPPED_SHAPE, contours: Path = SHIPPED_CONTOURS) -> "MarginReader":
+        """Load the shipped shape model and network, or others.
 
         Raises:
-            DetectorError: Where the file cannot be read or holds no shape model.
+            DetectorError: Where a file cannot be read or holds none.
         """
-        return cls(load_shape(file))
+        return cls(load_shape(shape), ContourReader.load(contours))
 
     def read(self, joint: Grey, side: int) -> Margins:
         """Find the margins on one joint.
@@ -68,10 +71,10 @@ class MarginReader:
         """
         if side == 2:
             return mirror_margins(self.read(np.ascontiguousarray(joint[:, ::-1]), 1))
-        view = _View(joint)
+        view = _View(joint, self.contours)
         usual = self._usual_shape(view)
         if usual.residual > _GOOD_FIT:
-            larger = _View(joint, _LARGER)
+            larger = _View(joint, self.contours, _LARGER)
             other = self._usual_shape(larger)
             if other.residual < _BETTER * usual.residual:
                 view, usual = larger, other
@@ -84,16 +87,22 @@ class MarginReader:
         """Track the margins anywhere, and fit the shape to them."""
         if not np.abs(view.evened).max() > 0:
             raise BadScan("unclear_margins", "the picture is even; it shows no joint space")
-        pairs = [track_pair(view.row_edges, view.evened, columns, _ROWS) for columns in _COLUMNS]
-        if max(pair.cost for pair in pairs) > _NO_BAND:
-            raise BadScan("unclear_margins", "nothing dark lies between two bones; see the picture")
-        margins = np.concatenate([np.stack([pair.femoral, pair.tibial]) for pair in pairs], 1).astype(float)
-        return self.shape.fit(margins, _belief(view.row_edges, margins), _STIFF_FIRST)
+        if self.contours is None:
+            pairs = [track_pair(view.row_edges, view.evened, columns, _ROWS) for columns in _COLUMNS]
+            rows = np.concatenate([np.stack([pair.femoral, pair.tibial]) for pair in pairs], 1).astype(float)
+            return self.shape.fit(rows, _belief(view.row_edges, rows), _STIFF_FIRST)
+        rows, sure = likeliest_rows(view.chances, np.concatenate(_COLUMNS))
+        if np.median(sure) < _NO_MARGIN:
+            raise BadScan("unclear_margins", "nothing looks like a joint's margins; see the picture")
+        return self.shape.fit(rows, sure, _STIFF_FIRST)
 
     def _track(self, view: "_View", usual: ShapeFit) -> "_Tracked":
         """Track the margins near the usual shape, and fit the shape anew."""
         rows = np.split(usual.margins, len(_COLUMNS), axis=1)
-        near = [track_near(view.row_edges, view.evened, x, y) for x, y in zip(_COLUMNS, rows, strict=True)]
+        near = [
+            track_near(view.row_edges, view.evened, view.chances, x, y)
+            for x, y in zip(_COLUMNS, rows, strict=True)
+        ]
         margins = np.concatenate(near, 1)
         belief = _belief(view.row_edges, margins)
         fit = self.shape.fit(margins, belief, _STIFF)
@@ -156,8 +165,8 @@ def _trim(x: NDArray, belief: Array, low: float, high: float) -> tuple[float, fl
 class _View:
     """A right knee's joint on the grid, and back; `zoom` enlarges its middle."""
 
-    def __init__(self, joint: Grey, zoom: float = 1.0) -> None:
-        self.joint = joint
+    def __init__(self, joint: Grey, contours: ContourReader | None, zoom: float = 1.0) -> None:
+        self.joint, self._contours = joint, contours
         height, width = joint.shape
         self.scale = max(height, width) / GRID / zoom  # pixels of the joint to one of the grid
         middle = (GRID - 1) / 2
@@ -183,6 +192,13 @@ class _View:
     def evened(self) -> NDArray[np.float32]:
         """The grid with its contrast evened out."""
         return even_out(self.grid)
+
+    @cached_property
+    def chances(self) -> NDArray[np.float32]:
+        """How likely each row is to be a margin's, 2×224×224."""
+        if self._contours is None:
+            return np.zeros((2, GRID, GRID), np.float32)
+        return self._contours.read(self.evened)
 
     def x_of(self, x: Array) -> Array:
         """Columns of the joint at columns of the grid."""

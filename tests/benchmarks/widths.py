@@ -20,6 +20,7 @@ from jsl_core.cohort import read_cohort
 from jsl_core.detection.side import SideReader
 from jsl_core.errors import BadScan
 from jsl_core.width.agreement import agree, dice, mean_distance
+from jsl_core.width.contours import SHIPPED_CONTOURS
 from jsl_core.width.frame import measure_widths
 from jsl_core.width.joints import FilmJoint, joints_of_file
 from jsl_core.width.margins import Compartment, Margins
@@ -197,9 +198,10 @@ def main() -> None:
     parser.add_argument("--crops", type=Path, required=True, help="table of a copy of knee_kl224")
     parser.add_argument("--knees", type=int, default=400, help="for the widths over KL grades; 0 for all")
     parser.add_argument("--shape", type=Path, default=SHIPPED_SHAPE, help="another shape model")
+    parser.add_argument("--contours", type=Path, default=SHIPPED_CONTOURS, help="another network")
     arguments = parser.parse_args()
     table = read_cohort(arguments.crops, needs=["Img_path"], any_split=True)
-    base, reader = arguments.crops.parent, MarginReader.load(arguments.shape)
+    base, reader = arguments.crops.parent, MarginReader.load(arguments.shape, arguments.contours)
 
     drawn = measure_drawn(table, base, reader)
     parts = [f"{part}_{margin}" for part in ("medial", "lateral") for margin in ("femoral", "tibial")]

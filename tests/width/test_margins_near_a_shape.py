@@ -26,7 +26,8 @@ def draw(bottom: np.ndarray, top: np.ndarray = TOP, second: np.ndarray | None = 
 
 
 def track(picture: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    return track_near(row_edges(picture), even_out(picture), X, usual)
+    nothing_told = np.zeros((2, *picture.shape), np.float32)
+    return track_near(row_edges(picture), even_out(picture), nothing_told, X, usual)
 
 
 def test_both_margins_are_found_though_the_shape_is_three_rows_off_and_flatter() -> None:

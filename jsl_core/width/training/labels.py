@@ -1,6 +1,7 @@
-"""What the shape model is fitted to: margins tracked on every crop, and those drawn by hand on some."""
+"""What is learned from: margins tracked on every crop, and those drawn by hand on some."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,22 @@ from numpy.typing import NDArray
 from jsl_core.dataset.crops import fit_crop, read_crop
 from jsl_core.errors import BadScan
 from jsl_core.system.parallel import parallel_map
+from jsl_core.width.reader import MarginReader
 from jsl_core.width.refine import refine_margin, refining_edges
-from jsl_core.width.shape import TRACKED
+from jsl_core.width.shape import TRACKED, ShapeModel
 from jsl_core.width.tracking import GRID, even_out, row_edges, track_pair
 
-__all__ = ["DrawnKnee", "KneeLabels", "label_drawn", "label_tracked", "read_drawn"]
+__all__ = [
+    "DrawnKnee",
+    "KneeLabels",
+    "Tracking",
+    "label_drawn",
+    "label_near",
+    "label_tracked",
+    "read_drawn",
+    "read_grid_picture",
+    "track_crops",
+]
 
 _ROWS = (76, 170)
 _CLEAR = 1.5  # spreads of edges from which on a tracked margin counts fully
@@ -24,7 +36,10 @@ _REACH = 1.5  # pixels by which a drawn margin may move to the edge
 _JOIN = 6.0  # columns beyond a drawn line's end which it still decides
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.float32]
 Line = tuple[tuple[float, float], ...]
+Tracking = Callable[[NDArray[np.uint8]], tuple[Rows, Rows]]
+"""Rows and weights, each 2×224, of the margins of a right knee's crop, uint8 224×224."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +114,20 @@ def label_tracked(picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDAr
     return margins, weights
 
 
+def label_near(picture: NDArray[np.uint8], shape: ShapeModel) -> tuple[Rows, Rows]:
+    """The margins that a shape model finds without a network: rows and weights, each 2×224."""
+    rows, weights = np.full((2, GRID), np.nan, np.float32), np.zeros((2, GRID), np.float32)
+    try:
+        margins = MarginReader(shape, None).read(picture, 1)
+    except BadScan:
+        return rows, weights
+    for part in (margins.medial, margins.lateral):
+        columns = part.x.astype(int)
+        rows[:, columns] = part.femoral, part.tibial
+        weights[:, columns] = margins.quality
+    return rows, weights
+
+
 def label_drawn(picture: NDArray[np.uint8], drawing: DrawnKnee) -> KneeLabels:
     """Labels of a crop with drawn margins: tracked, corrected, and moved to the edge nearby."""
     edges, evened = row_edges(picture), even_out(picture)
@@ -138,11 +167,11 @@ def read_grid_picture(base: Path, path: str) -> NDArray[np.uint8]:
 
 
 def track_crops(
-    base: Path, paths: list[str], jobs: int = 0
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Track the margins of crops in worker processes: rows and weights, each N×2×224."""
+    base: Path, paths: Sequence[str], left: Sequence[bool], track: Tracking, jobs: int = 0
+) -> tuple[Rows, Rows]:
+    """Track the margins of crops, left knees mirrored, in worker processes: rows and weights, N×2×224."""
     rows, weights = [], []
-    for outcome in parallel_map(partial(_track_file, base), paths, jobs):
+    for outcome in parallel_map(partial(_track_file, base, track), zip(paths, left, strict=True), jobs):
         if isinstance(outcome, BadScan):
             raise outcome
         rows.append(outcome[0])
@@ -150,5 +179,7 @@ def track_crops(
     return np.stack(rows), np.stack(weights)
 
 
-def _track_file(base: Path, path: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return label_tracked(read_grid_picture(base, path))
+def _track_file(base: Path, track: Tracking, crop: tuple[str, bool]) -> tuple[Rows, Rows]:
+    path, left = crop
+    picture = read_grid_picture(base, path)
+    return track(np.ascontiguousarray(picture[:, ::-1]) if left else picture)
