@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from jsl_core.cohort.columns import GRADE, PROGRESSION, RISK, STRANGE
+from jsl_core.cohort.columns import GRADE, PROGRESSION, RISK, STRANGE, key_columns
 from jsl_core.cohort.persons import person_key
 from jsl_core.config import EvaluateSettings
 from jsl_core.errors import BadTable
@@ -184,13 +184,15 @@ def _development_rows(
         for split, name in (("test", "its test part"), ("val", "its validation part")):
             own = pd.concat([part[part["split"] == split] for part in parts])
             if own["participant"].nunique() >= 2 * FEWEST:
-                numbers = [name for name in own if name not in ("ID", "participant", "side", "split")]
-                rows, source = own.groupby(["ID", "participant"], as_index=False)[numbers].mean(), name
+                keys = [*key_columns(own), "participant"]
+                numbers = [column for column in own if column not in (*keys, "side", "split")]
+                rows, source = own.groupby(keys, as_index=False)[numbers].mean(), name
                 break
     if rows is None and table is None:
         lacking = "keeps no predictions" if len(parts) < len(members) else "was tested on too few knees"
         return None, f"the model {lacking}; give --development, the cohort table that it learned from"
     if rows is None or table is None:
         return (table if rows is None else rows), source
-    factors = table[[name for name in table if name == "ID" or name not in rows]]
-    return rows.merge(factors, on="ID", how="left"), f"{source}, with the factors of the table given"
+    keys = [column for column in key_columns(rows) if column in table]
+    factors = table[[column for column in table if column in keys or column not in rows]]
+    return rows.merge(factors, on=keys, how="left"), f"{source}, with the factors of the table given"

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from jsl_core.cohort import read_cohort
+from jsl_core.cohort.fixed_split import is_tested_by_number
 from jsl_core.config import PackSettings
 from jsl_core.dataset import PackedDataset, pack, pack_from_paths
 from jsl_core.errors import BadTable
@@ -208,3 +209,18 @@ def test_a_dataset_in_which_any_byte_changed_is_one_line_or_the_same(tmp_path: P
         assert (after.digest, after.test_from_table) == (before.digest, before.test_from_table)
         np.testing.assert_array_equal(after.images, before.images)
         pd.testing.assert_frame_equal(after.table, before.table)
+
+
+def test_a_site_that_is_held_out_is_tested_on_and_learned_from_by_nobody(tmp_path: Path) -> None:
+    joints, table = draw_cohort(40)
+    table["Site"] = ["A" if int(name) % 2 else "B" for name in table["participant"]]
+    pack(joints, table, PackSettings(size=SIZE, split="jsl-1-site-A"), tmp_path)
+    packed = PackedDataset.load(tmp_path).table
+    assert set(packed.loc[packed["split"] == "test", "Site"]) == {"A"}
+    assert set(packed.loc[packed["split"] != "test", "Site"]) == {"B"}
+    tested = packed["participant"].astype(str).map(is_tested_by_number)
+    assert tested.equals(packed["split"] == "test")
+    rejected = pd.read_csv(tmp_path / "rejected.csv")
+    assert set(rejected["reason"]) == {"left_out"}
+    assert len(rejected) + len(packed) == 80
+    assert json.loads((tmp_path / "dataset.json").read_text())["given"] == ["test"]
