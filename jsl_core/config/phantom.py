@@ -1,5 +1,7 @@
 """Settings of the synthetic cohort."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from jsl_core.config.base import Settings
@@ -21,6 +23,12 @@ class PhantomSettings(Settings):
 
     visits: tuple[int, ...] = Field(
         (0,), title="Visits", description="Months of the films, the first 0; the same knees each time."
+    )
+
+    outcome: Literal["jsl", "replacement"] = Field(
+        "jsl",
+        title="Outcome",
+        description="Of the table: loss of joint space over 48 months, or time to replacement over 96.",
     )
 
     @field_validator("visits")

@@ -25,7 +25,9 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
-Purpose = Literal["anatomy", "layout", "texture", "encoding", "outcome", "defect", "shape", "visit"]
+Purpose = Literal[
+    "anatomy", "layout", "texture", "encoding", "outcome", "defect", "shape", "visit", "replacement"
+]
 
 FIRST_PARTICIPANT = 1_000_001  # the number of participant 0
 KL_MIX = np.array([2286, 1046, 1516, 757, 173]) / 5778  # grades 0-4 of knee_kl224's training part

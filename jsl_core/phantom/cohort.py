@@ -16,6 +16,7 @@ from jsl_core.phantom.defects import DEFECTS, encode_defective
 from jsl_core.phantom.dicom import encode_film
 from jsl_core.phantom.encoding import draw_encoding, stored_box, stored_values
 from jsl_core.phantom.film import joint_boxes, make_film, plan_film
+from jsl_core.phantom.replacement import HORIZON, draw_replacement, replacement_risk
 from jsl_core.phantom.risk import COEFFICIENTS, INTERCEPT, at_risk, attainable_auc, progression_risk
 from jsl_core.phantom.visits import draw_progression
 from jsl_core.phantom.widths import knee_margins, measure_widths
@@ -52,11 +53,12 @@ def write_phantom(
         JslError: Where `dst` holds a phantom of other settings.
         StoreError: Where `dst` is a file or cannot be written.
     """
-    truth: dict[str, Any] = {"settings": settings.model_dump(mode="json")}
+    same = {"outcome"} if settings.outcome == "jsl" else set()  # as cohorts have it that know no other
+    truth: dict[str, Any] = {"settings": settings.model_dump(mode="json", exclude=same)}
     if _finished_settings(dst) == truth["settings"]:
         return
     # More participants or visits of the same cohort only add films.
-    own = settings.model_dump(mode="json", exclude={"patients", "visits"})
+    own = settings.model_dump(mode="json", exclude={"patients", "visits", *same})
     claim_folder(dst, own, "phantom cohort", _film_path(dst, 0))
     _remove(dst / "truth.json")  # the cohort is not finished
     films = [(index, month) for index in range(settings.patients) for month in settings.visits]
@@ -72,7 +74,8 @@ def write_phantom(
     for name, table in zip(("JSL.csv", "truth.csv"), make_tables(settings), strict=True):
         _write(dst / name, table.to_csv(index=False, lineterminator="\n"))
     model = {"intercept": INTERCEPT, "coefficients": COEFFICIENTS}
-    truth |= {"seed": settings.seed, "attainable_auc": attainable_auc(), "model": model}
+    attainable = attainable_auc() if settings.outcome == "jsl" else {}
+    truth |= {"seed": settings.seed, "attainable_auc": attainable, "model": model}
     _write(dst / "truth.json", json.dumps(truth, indent=2) + "\n")
 
 
@@ -82,7 +85,8 @@ def make_tables(settings: PhantomSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
     study = pd.DataFrame([row for index in participants for row in _study_rows(settings, index)])
     films = [(index, month) for month in settings.visits for index in participants]
     truth = pd.DataFrame([row for film in films for row in _truth_rows(settings, *film)])
-    return study.astype({"Knee_Injury": "Int64", "JSL_Prog": "Int64"}), truth
+    whole = ("Knee_Injury", "JSL_Prog", "Event", "Outcome_months")
+    return study.astype({name: "Int64" for name in whole if name in study}), truth
 
 
 def _finished_settings(dst: Path) -> dict[str, Any] | None:
@@ -146,7 +150,7 @@ def _write_film(dst: Path, settings: PhantomSettings, film: tuple[int, int]) -> 
 def _study_rows(settings: PhantomSettings, index: int) -> list[dict[str, Any]]:
     """Both knees of a participant in the study's table."""
     anatomy = draw_anatomy(make_generator(settings.seed, index, "anatomy"))
-    labels = _draw_outcomes(anatomy, settings, index)
+    labels = _label_rows(anatomy, settings, index)
     outcome = make_generator(settings.seed, index, "outcome")
     missing_draws = outcome.spawn(1)[0].random((2, len(_MISSING_SHARES)))
     rows = []
@@ -166,7 +170,7 @@ def _study_rows(settings: PhantomSettings, index: int) -> list[dict[str, Any]]:
             "Alignment_degree": knee.alignment,
             "BL_KL_grade": knee.kl,
             "BL_mJSW_mm": round(knee.mjsw_medial, 3),
-            "JSL_Prog": label,
+            **label,
         }
         rows.append({name: None if name in missing else value for name, value in study.items()})
     return rows
@@ -174,7 +178,8 @@ def _study_rows(settings: PhantomSettings, index: int) -> list[dict[str, Any]]:
 
 def _truth_rows(settings: PhantomSettings, index: int, month: int) -> list[dict[str, Any]]:
     """Both knees of one film in the table of the truth."""
-    risks = progression_risk(draw_anatomy(make_generator(settings.seed, index, "anatomy")))[0]
+    true_risk = replacement_risk if settings.outcome == "replacement" else progression_risk
+    risks = true_risk(draw_anatomy(make_generator(settings.seed, index, "anatomy")))[0]
     layout = plan_film(settings.seed, index, settings, month=month)
     encoding = draw_encoding(make_generator(settings.seed, index, "encoding", month))
     rows = []
@@ -202,6 +207,19 @@ def _truth_rows(settings: PhantomSettings, index: int, month: int) -> list[dict[
         rows.append(
             truth | {f"{name}_mm": round(value, 3) for name, value in widths.items() if name[0] == "j"}
         )
+    return rows
+
+
+def _label_rows(anatomy: Anatomy, settings: PhantomSettings, index: int) -> list[dict[str, Any]]:
+    """The columns of the right and left knee that say what became of them."""
+    if settings.outcome == "jsl":
+        return [{"JSL_Prog": label} for label in _draw_outcomes(anatomy, settings, index)]
+    named = {"Outcome": "replacement", "Outcome_months": HORIZON}
+    rows = []
+    for month, event in zip(*draw_replacement(anatomy, settings.seed, index), strict=True):
+        lost = event == 0 and month < HORIZON
+        label = None if lost else int(event == 1 and month <= HORIZON)
+        rows.append({"JSL_Prog": label, **named, "Event_months": float(month), "Event": int(event)})
     return rows
 
 
