@@ -7,7 +7,6 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib import colormaps
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import nn
@@ -24,7 +23,6 @@ __all__ = [
     "SaliencyMethod",
     "compute_saliency_maps",
     "joint_space_share",
-    "overlay_saliency",
     "randomise_weights",
     "rank_correlation",
 ]
@@ -38,7 +36,6 @@ Forward = Callable[..., torch.Tensor]
 _SMOOTHGRAD_DRAWS, _SMOOTHGRAD_NOISE = 16, 0.1  # Smilkov et al. 2017 find 10–20 % of the range best
 _INTEGRATED_STEPS = 24
 _BATCH = 8
-_OPACITY = 0.72  # of the overlay where a map is highest
 
 # Where the joint space lies in a crop: the joint line is 54 % of the way down a box of 1.45 plateau widths.
 # The band is 12 % of the side high: a normal medial space of 5 mm, and as much again for the curved condyles.
@@ -127,26 +124,6 @@ def rank_correlation(maps: Maps, others: Maps) -> float:
     ranks, other_ranks = (rankdata(array.reshape(len(array), -1), axis=1) for array in (maps, others))
     pairs = zip(ranks, other_ranks, strict=True)
     return float(np.mean([np.corrcoef(a, b)[0, 1] if np.ptp(a) and np.ptp(b) else 0.0 for a, b in pairs]))
-
-
-def overlay_saliency(image: NDArray[np.uint8], saliency: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Lay saliency as colour over an image, the more opaque the higher it is.
-
-    The scale runs from the map's median, below which the image stays as it is, to its 99.5th percentile, so
-    that a single pixel cannot hide the rest.
-
-    Args:
-        image: uint8 S×S.
-        saliency: float32 S×S ≥ 0.
-
-    Returns:
-        uint8 S×S×3.
-    """
-    low, top = np.percentile(saliency, [50, 99.5])
-    strength = np.clip((saliency - low) / (top - low), 0, 1) if top > low else np.zeros_like(saliency)
-    colour = colormaps["inferno"](0.35 + 0.55 * strength)[..., :3] * 255
-    alpha = _OPACITY * np.sqrt(strength)[..., None]
-    return np.rint((1 - alpha) * image[..., None] + alpha * colour).astype(np.uint8)
 
 
 def _predict_classes(bundle: ModelBundle, images: NDArray[np.uint8], table: pd.DataFrame) -> torch.Tensor:

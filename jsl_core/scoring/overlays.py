@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,18 +10,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jsl_core.dataset import fit_crop
-from jsl_core.evaluation.saliency import SaliencyMethod, compute_saliency_maps, overlay_saliency
-from jsl_core.learning.model.bundle import ModelBundle
+from jsl_core.evaluation.overlay import overlay_saliency
 from jsl_core.learning.model.grader import Grader
+
+if TYPE_CHECKING:
+    from jsl_core.evaluation.saliency import SaliencyMethod
+    from jsl_core.learning.model.bundle import ModelBundle
 
 __all__ = ["encode_overlays"]
 
 
 def encode_overlays(
-    bundle: ModelBundle | Grader,
+    bundle: "ModelBundle | Grader",
     crops: Sequence[NDArray[np.uint8]],
     table: pd.DataFrame,
-    method: SaliencyMethod,
+    method: "SaliencyMethod",
 ) -> list[tuple[bytes, bytes]]:
     """Compute the saliency of crops and encode it as files.
 
@@ -37,7 +41,9 @@ def encode_overlays(
     images = np.stack([fit_crop(crop, bundle.size) for crop in crops])
     if isinstance(bundle, Grader):
         maps = bundle.attention(images, table)
-    else:
+    else:  # of what a network of PyTorch's looked at
+        from jsl_core.evaluation.saliency import compute_saliency_maps
+
         maps = compute_saliency_maps(bundle, images, table, method)
     return [
         (_encode_png(overlay_saliency(image, saliency)), _encode_npy(saliency))

@@ -54,29 +54,41 @@ def film() -> PhantomFilm:
     return make_film(900004, 0, PhantomSettings(long_side=(600, 600)))
 
 
-@pytest.mark.parametrize(
-    "words", [("--version",), ("convert",), ("split",), ("crop", "--full-film", "--jobs", "1")], ids=" ".join
-)
-def test_a_film_waits_for_no_library_that_it_does_not_need(
-    words: tuple[str, ...], film: PhantomFilm, tmp_path: Path
-) -> None:
+def loaded_by(words: list[str], film: PhantomFilm, folder: Path) -> set[str]:
+    """The packages that a command has loaded when it is done; `FILMS` stands for a folder of one film."""
     encoding = draw_encoding(make_generator(0, 0, "encoding"))
-    (tmp_path / "films").mkdir()
-    (tmp_path / "films" / "film.dcm").write_bytes(
+    (folder / "films").mkdir()
+    (folder / "films" / "film.dcm").write_bytes(
         encode_film(stored_values(film, encoding), "1000001", film.spacing_mm, encoding)
     )
-    command, *others = words
-    folders = [] if command == "--version" else [str(tmp_path / "films"), str(tmp_path / "out")]
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, command, *folders, *others],
+        [sys.executable, "-c", PROGRAM, *(word.replace("FILMS", str(folder / "films")) for word in words)],
         env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
+        cwd=folder,
     )
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.rpartition("LOADED")[2].split())
     assert "cyclopts" in loaded
-    assert not loaded & SLOW_TO_LOAD
+    return loaded
+
+
+@pytest.mark.parametrize(
+    "words", ["--version", "convert FILMS out", "split FILMS out", "crop FILMS out --full-film --jobs 1"]
+)
+def test_a_film_waits_for_no_library_that_it_does_not_need(
+    words: str, film: PhantomFilm, tmp_path: Path
+) -> None:
+    assert not loaded_by(words.split(), film, tmp_path) & SLOW_TO_LOAD
+
+
+@pytest.mark.parametrize("overlay", ["", "--overlay"])
+def test_a_film_is_graded_without_the_libraries_that_train(
+    overlay: str, film: PhantomFilm, tmp_path: Path
+) -> None:
+    loaded = loaded_by(f"score FILMS {overlay} --jobs 1".split(), film, tmp_path)
+    assert not loaded & (SLOW_TO_LOAD - {"pandas", "pyarrow"})
 
 
 @pytest.mark.parametrize(

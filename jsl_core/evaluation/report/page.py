@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from jsl_core.cohort.columns import PROGRESSION
+from jsl_core.evaluation.overlay import overlay_saliency
 from jsl_core.evaluation.report import cohort_tables, flow_tables, sentences, tables
 from jsl_core.evaluation.report.content import ReportContent
 from jsl_core.evaluation.report.data_uri import jpeg_uri
@@ -33,7 +34,7 @@ from jsl_core.evaluation.report.published import TITLES
 from jsl_core.evaluation.report.style import colour_of
 from jsl_core.evaluation.report.time_section import describe_times
 from jsl_core.evaluation.report.widths import describe_widths
-from jsl_core.evaluation.saliency import JOINT_SPACE_AREA, overlay_saliency
+from jsl_core.evaluation.saliency import JOINT_SPACE_AREA
 from jsl_core.evaluation.study_design import StudyDesign
 from jsl_core.system.files import write_atomically
 
