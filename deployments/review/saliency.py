@@ -53,7 +53,8 @@ class Saliency:
 
     def _draw(self, row: int) -> bytes:
         """The joint with the saliency laid over it, as WebP."""
-        from jsl_core.evaluation.saliency import compute_saliency_maps, overlay_saliency
+        from jsl_core.evaluation.overlay import overlay_saliency
+        from jsl_core.evaluation.saliency import compute_saliency_maps
 
         assert self._model is not None
         with self._lock:
