@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jsl_core.config import DetectorTrainSettings, PipelineSettings
 from jsl_core.config.detector import FILES
+from jsl_core.detection.training.corrected_films import reviewed_boxes
 from jsl_core.detection.training.sources import list_source_files, open_sources
 from jsl_core.detection.training.train import RESULTS, train_detector
 from jsl_core.storage import Artifact, digest_of, put_tree
@@ -21,6 +22,7 @@ class FilmPlacement(Placement):
     """Where the training films lie; what is in them is the listing's business."""
 
     images: str = ""
+    corrections: str = ""
     boxes: str = ""
     crops: str = ""
     start: str = ""
@@ -39,6 +41,8 @@ class FilmPlacement(Placement):
 def list_films(settings: DetectorTrainSettings, placement: Placement) -> Artifact:
     """The names and digests of all files that training reads, in its order."""
     rows = [[path.name, Artifact.of_file(path).sha256] for path in list_source_files(settings)]
+    if settings.corrections:
+        rows.append(["corrections", digest_of(reviewed_boxes(settings.corrections))])
     return placement.open().put(json.dumps(rows).encode(), "films.json")
 
 
@@ -73,4 +77,5 @@ def _epoch(settings: DetectorTrainSettings) -> Callable[[dict[str, float]], None
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).absolute()) if path and path != "shipped" else path
+    named = path and path != "shipped" and "://" not in path
+    return str(Path(path).absolute()) if named else path

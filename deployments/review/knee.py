@@ -10,10 +10,10 @@ from deployments.review.desk import Desk
 from deployments.review.entry import Entry
 from deployments.review.margins import measure_entry
 from deployments.review.pictures import draw_film, encode_webp, fit_into
+from jsl_core.detection.crop import crop_origin
 from jsl_core.imaging import decode_png
 from jsl_core.review.film_view import FilmView
 from jsl_core.storage import Artifact
-from jsl_core.width.item import crop_origin
 
 __all__ = ["describe_knee", "draw_entry_film", "draw_entry_joint", "measure_knee"]
 
@@ -86,7 +86,8 @@ def draw_entry_joint(desk: Desk, entry: Entry) -> bytes:
 def _crop_place(desk: Desk, entry: Entry) -> tuple[float, float, float, float]:
     """Where the joint's crop lies on the film as the run displayed it; beyond its edge where it is padded."""
     height, width = decode_png(desk.store.get(Artifact.model_validate(entry.joint["png"]))).shape
-    x, y = crop_origin(entry.joint, (height, width))
+    x1, y1, x2, y2 = (float(entry.joint[name]) for name in ("x1", "y1", "x2", "y2"))
+    x, y = crop_origin((x1, y1, x2, y2), (height, width), padded=entry.joint["padded"])
     x += entry.start_column()
     return x, y, x + width, y + height
 

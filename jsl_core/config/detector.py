@@ -21,6 +21,11 @@ class DetectorTrainSettings(Settings):
         title="Box table",
         description="CSV file,x1,y1,x2,y2 in pixels; empty: YOLO text files beside the films.",
     )
+    corrections: Place = Field(
+        "",
+        title="Corrections",
+        description="Store whose films have boxes that reviewers moved with jsl review; empty for none.",
+    )
     crops: Place = Field(
         "",
         title="Joint crops",

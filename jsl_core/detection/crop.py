@@ -11,7 +11,7 @@ from jsl_core.config import CropSettings
 from jsl_core.detection.detector import Detection
 from jsl_core.errors import BadScan
 
-__all__ = ["Box", "Joint", "choose_joint", "crop_at", "crop_joint"]
+__all__ = ["Box", "Joint", "choose_joint", "crop_at", "crop_joint", "crop_origin"]
 
 EDGE = 1.0  # pixels from the image's border within which a box is taken to be cut by it
 VISIBLE = 0.6  # width over height of a joint's box, below which too little of it is shown
@@ -118,6 +118,21 @@ def crop_at(
     pixels = np.ascontiguousarray(image[np.ix_(rows, columns)])
     length = max(detection.x2 - detection.x1, detection.y2 - detection.y1)
     return Joint(pixels, clipped, detection.score, length, padded, ambiguous)
+
+
+def crop_origin(box: Box, shape: tuple[int, ...], *, padded: bool) -> tuple[int, int]:
+    """Where (x, y) a crop begins on its image; outside of it where it is padded.
+
+    Args:
+        box: As of the `Joint`.
+        shape: The crop's height and width.
+        padded: As of the `Joint`.
+    """
+    x, y = math.floor(box[0]), math.floor(box[1])
+    if padded:
+        x = x if x > 0 else math.ceil(box[2]) - shape[1]
+        y = y if y > 0 else math.ceil(box[3]) - shape[0]
+    return x, y
 
 
 def _crop_box(

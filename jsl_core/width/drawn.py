@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jsl_core.errors import BadScan
 from jsl_core.width.margins import Compartment, Margins
+from jsl_core.width.reader import MarginReader
 
-__all__ = ["Drawing", "margins_of_drawing"]
+__all__ = ["Drawing", "margins_as_drawn", "margins_of_drawing"]
 
 Drawing = Mapping[str, Mapping[str, Sequence[Sequence[float]]]]
 """Points (x, y) of each bone (`femoral`, `tibial`) by compartment (`medial`, `lateral`); edges of pixels lie
@@ -15,6 +17,28 @@ at whole numbers."""
 
 _FEWEST = 8  # columns in which both margins of a compartment must be drawn
 _ENDS = (0.08, 0.92)  # of the x axis, between which least widths are looked for: as far as people draw
+
+
+def margins_as_drawn(
+    reader: MarginReader, joint: NDArray[np.uint8], side: int, drawing: Drawing, origin: tuple[float, float]
+) -> Margins:
+    """Make margins of lines that were drawn on a larger picture of a joint.
+
+    Args:
+        reader: Which finds the condyles' outermost points, which nobody draws.
+        joint: uint8 H×W, as `measure_joint` takes it.
+        side: The side that it looks like.
+        drawing: The lines, in pixels of the larger picture.
+        origin: Where (x, y) the joint begins there.
+
+    Raises:
+        BadScan: As `margins_of_drawing`.
+    """
+    try:
+        found = reader.read(joint, side)
+    except BadScan:
+        found = None
+    return margins_of_drawing(drawing, origin, joint.shape[1], found)
 
 
 def margins_of_drawing(

@@ -8,10 +8,15 @@ from pathlib import Path, PurePosixPath
 import cv2
 import pandas as pd
 
+from jsl_core.config import CropSettings
+from jsl_core.detection.detector import JointDetector
 from jsl_core.errors import BadScan
 from jsl_core.imaging import encode_png, read_scan
 from jsl_core.imaging.folder_run import FolderRun, Progress, Row
 from jsl_core.imaging.names import encode_name, stem
+from jsl_core.review.correction import Correction
+from jsl_core.width.corrected import joints_as_corrected
+from jsl_core.width.drawn import margins_as_drawn
 from jsl_core.width.joints import FilmJoint, joints_of_file
 from jsl_core.width.measurement import measure_joint
 from jsl_core.width.reader import MarginReader
@@ -26,11 +31,15 @@ _EXTRA = "extra"  # marks the row of an overlay
 
 @dataclass(frozen=True)
 class MeasureJob:
-    """What to do: where to write, `overlay` also draws the margins, `sides` by names of files."""
+    """What to do: where to write, `overlay` also draws the margins, `sides` by names of files.
+
+    `corrections` are those of films that a reviewer has corrected, by name.
+    """
 
     dst: Path
     overlay: bool = False
     sides: Mapping[str, int] = field(default_factory=dict)
+    corrections: Mapping[str, Correction] = field(default_factory=dict)
 
 
 def measure_folder(
@@ -66,7 +75,11 @@ def measure_folder(
 def _measure_file(item: tuple[str, None], *, fresh: bool, run: FolderRun, job: MeasureJob) -> list[Row]:
     """The rows of one file's knees, their masks and overlays staged."""
     file, _ = item
-    joints = joints_of_file(read_scan(run.source, file), file, job.sides)
+    data = read_scan(run.source, file)
+    if file in job.corrections:
+        joints = joints_as_corrected(data, file, job.corrections[file], _detector())
+    else:
+        joints = joints_of_file(data, file, job.sides)
     rows: list[Row] = []
     for joint in joints:
         name = _picture_name(file, "" if len(joints) == 1 else joint.ID)
@@ -92,7 +105,12 @@ def _measure_joint(
         raise joint.reason
     assert joint.pixels is not None
     assert joint.looks is not None
-    found = measure_joint(_reader(), joint.pixels, joint.looks, joint.spacing_mm, joint.spacing_from)
+    margins = None
+    if joint.drawing:
+        margins = margins_as_drawn(_reader(), joint.pixels, joint.looks, joint.drawing, joint.origin)
+    found = measure_joint(
+        _reader(), joint.pixels, joint.looks, joint.spacing_mm, joint.spacing_from, margins=margins
+    )
     margins, notes = found.margins, "; ".join(filter(None, [joint.note, found.row["note"]]))
     row = facts | found.row | {"note": notes}
     mask = encode_png(draw_mask(margins, joint.pixels.shape))
@@ -101,6 +119,11 @@ def _measure_joint(
         picture = cv2.imencode(".png", draw_margins(joint.pixels, margins, found.widths))[1]
         rows.append(run.stage(file, {_EXTRA: True, "png": f"overlay/{name}"}, bytes(picture)))
     return rows
+
+
+@cache
+def _detector() -> JointDetector:
+    return JointDetector.load(CropSettings())
 
 
 @cache

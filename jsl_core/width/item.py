@@ -3,24 +3,22 @@
 Apart from the task that maps it over a bucket, so that a worker process need not load Prefect.
 """
 
-import math
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jsl_core.detection.crop import crop_origin
 from jsl_core.detection.resize import to_eight_bits
-from jsl_core.errors import BadScan
 from jsl_core.imaging import decode_png
 from jsl_core.scans.rows import Row
 from jsl_core.storage import Artifact, open_store
-from jsl_core.width.drawn import Drawing, margins_of_drawing
+from jsl_core.width.drawn import margins_as_drawn
 from jsl_core.width.joints import FIELD
-from jsl_core.width.margins import Margins
 from jsl_core.width.measurement import measure_joint
 from jsl_core.width.reader import MarginReader
 
-__all__ = ["crop_origin", "cut_middle", "measure_item"]
+__all__ = ["cut_middle", "measure_item"]
 
 _FROM_JOINT = ("file", "ID", "participant", "side", "side_from")
 
@@ -41,7 +39,12 @@ def measure_item(joint: Row, store: str) -> list[Row]:
     pixels = to_eight_bits(decode_png(open_store(store).get(Artifact.model_validate(joint["png"]))))
     middle, corner = cut_middle(pixels, FIELD * joint["length"])
     drawing = joint.get("margins")  # a reviewer's, in pixels of the knee
-    margins = _as_drawn(drawing, joint, pixels.shape, middle, corner) if drawing else None
+    margins = None
+    if drawing:
+        box = (joint["x1"], joint["y1"], joint["x2"], joint["y2"])
+        x, y = crop_origin(box, pixels.shape, padded=joint["padded"])
+        origin = (x + corner[0], y + corner[1])
+        margins = margins_as_drawn(_reader(), middle, joint["side"], drawing, origin)
     found = measure_joint(
         _reader(), middle, joint["side"], joint["spacing_mm"], joint["spacing_from"], margins=margins
     )
@@ -57,30 +60,6 @@ def cut_middle(pixels: NDArray[np.uint8], length: float) -> tuple[NDArray[np.uin
     height, width = pixels.shape
     top, left = (max(round((whole - length) / 2), 0) for whole in (height, width))
     return np.ascontiguousarray(pixels[top : height - top, left : width - left]), (left, top)
-
-
-def crop_origin(joint: Row, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Where (x, y) a crop of a height and width begins on its knee; outside of it where it is padded."""
-    x, y = math.floor(joint["x1"]), math.floor(joint["y1"])
-    if joint["padded"]:
-        x = x if x > 0 else math.ceil(joint["x2"]) - shape[1]
-        y = y if y > 0 else math.ceil(joint["y2"]) - shape[0]
-    return x, y
-
-
-def _as_drawn(
-    drawing: Drawing,
-    joint: Row,
-    shape: tuple[int, ...],
-    middle: NDArray[np.uint8],
-    corner: tuple[int, int],
-) -> Margins:
-    x, y = crop_origin(joint, shape)
-    try:
-        found = _reader().read(middle, joint["side"])
-    except BadScan:
-        found = None
-    return margins_of_drawing(drawing, (x + corner[0], y + corner[1]), middle.shape[1], found)
 
 
 @cache

@@ -24,8 +24,9 @@ from jsl_core.imaging.names import stem
 from jsl_core.imaging.polarity import negative_of
 from jsl_core.imaging.split import find_knees, to_conventional
 from jsl_core.imaging.stages import read_film
+from jsl_core.width.drawn import Drawing
 
-__all__ = ["FIELD", "FilmJoint", "joints_of_file"]
+__all__ = ["FIELD", "FilmJoint", "joints_of_file", "tighten"]
 
 _SQUARE = 0.8  # shorter over longer side from which on a picture may be a joint's crop
 _FILLS = 0.62  # of a picture's width and height that the box of a joint has where the picture is its crop
@@ -57,6 +58,8 @@ class FilmJoint:
         spacing_from: What tells it: a tag's keyword, or `picture`; `none`.
         reason: Why there is no joint.
         note: What was done against the name.
+        drawing: Margins that a reviewer drew, in pixels of the knee's picture; None where nobody did.
+        origin: Where (x, y) `pixels` begin there.
     """
 
     ID: str
@@ -68,6 +71,8 @@ class FilmJoint:
     spacing_from: str = "none"
     reason: BadScan | None = None
     note: str = ""
+    drawing: Drawing | None = None
+    origin: tuple[int, int] = (0, 0)
 
 
 def joints_of_file(data: bytes, file: str, sides: Mapping[str, int]) -> list[FilmJoint]:
@@ -121,7 +126,7 @@ def _cut_joints(film: Grey, scan: ScanRecord, knees: Sequence[PictureKnee]) -> l
                 raise BadScan("no_joint", "no knee joint was found on this leg")
             if knee.side is None:
                 raise BadScan("unknown_side", _UNKNOWN)
-            pixels = to_eight_bits(crop_at(film, _tighten(knee.detection), None, CropSettings()).pixels)
+            pixels = to_eight_bits(crop_at(film, tighten(knee.detection), None, CropSettings()).pixels)
         except BadScan as error:
             reason = error
         joints.append(
@@ -133,7 +138,7 @@ def _cut_joints(film: Grey, scan: ScanRecord, knees: Sequence[PictureKnee]) -> l
     return joints
 
 
-def _tighten(joint: Detection) -> Detection:
+def tighten(joint: Detection) -> Detection:
     """A joint's box as tight as the crops from which the margins' usual shape was learned."""
     x, y = (joint.x1 + joint.x2) / 2, (joint.y1 + joint.y2) / 2
     across, down = (joint.x2 - joint.x1) * FIELD / 2, (joint.y2 - joint.y1) * FIELD / 2

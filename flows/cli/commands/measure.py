@@ -20,6 +20,7 @@ def measure(
     sides: Path | None = None,
     readings: Path | None = None,
     cohort: Path | None = None,
+    corrections: Path | None = None,
     jobs: int = 0,
 ) -> None:
     """Measure the joint space; writes widths.csv, and a mask of the joint space for each knee.
@@ -33,15 +34,19 @@ def measure(
             the release. How far both agree, by KL grade, goes to DST/agreement.csv.
         cohort: Table of a cohort; with the least widths joined to it, it goes to DST/cohort.csv, for
             training with factors = "measured".
+        corrections: A corrections.csv of jsl review, by whose boxes, sides and margins films are measured.
         jobs: Worker processes; 0: one per processor core.
     """
+    from jsl_core.review.corrections import Corrections
+    from jsl_core.review.corrections_file import read_acts
     from jsl_core.width.folder import MeasureJob, measure_folder
     from jsl_core.width.join import write_joined
     from jsl_core.width.readings import compare_widths, read_readings
     from jsl_core.width.sides import read_sides
 
     read = read_readings(readings) if readings else None
-    job = MeasureJob(dst, overlay, read_sides(sides) if sides else {})
+    films = Corrections.of(read_acts(corrections)).films if corrections else {}
+    job = MeasureJob(dst, overlay, read_sides(sides) if sides else {}, films)
     with Bars() as bars:
         widths = measure_folder(src, job, jobs, bars.callback("pictures"))
     measured = int((widths["reason"] == "").sum())

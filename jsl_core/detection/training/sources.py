@@ -8,6 +8,7 @@ import numpy as np
 from jsl_core.config import DetectorTrainSettings
 from jsl_core.detection.training.blends import BlendSampler
 from jsl_core.detection.training.composites import CompositeSampler, list_crop_files, read_crops
+from jsl_core.detection.training.corrected_films import read_corrected_films
 from jsl_core.detection.training.films import (
     BoxedImage,
     Sampler,
@@ -42,6 +43,10 @@ def open_sources(settings: DetectorTrainSettings) -> tuple[Sampler, list[BoxedIm
         films = read_boxed_films(Path(settings.images), settings.boxes)
         samplers.append(sample_from(_without_held_out(films)))
         validation += films[::HELD_OUT]
+    if settings.corrections:
+        films = read_corrected_films(settings.corrections)
+        samplers.append(sample_from(_without_held_out(films)))
+        validation += films[::HELD_OUT]
     if settings.crops:
         crops = read_crops(Path(settings.crops), "train")
         samplers.append(CompositeSampler(crops))
@@ -55,7 +60,7 @@ def open_sources(settings: DetectorTrainSettings) -> tuple[Sampler, list[BoxedIm
             samplers.append(BlendSampler(_without_held_out(films), crops))
         validation += films[::HELD_OUT]
     if not samplers:
-        raise DetectorError("there are no films to train on; give images, crops, or a number of phantoms")
+        raise DetectorError("there are no films to train on; give images, corrections, crops or phantoms")
     return _mix(samplers), validation
 
 
