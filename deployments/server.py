@@ -5,10 +5,12 @@ python -m deployments.server server start --port 4200
 
 import runpy
 
+from deployments.locked_database import queue_writes
 from deployments.results import add_results
 from flows.server.prefect_patches import close_failed_cursors, extend_server
 
 if __name__ == "__main__":
     close_failed_cursors()
     extend_server(add_results)
+    extend_server(queue_writes)
     runpy.run_module("prefect", run_name="__main__", alter_sys=True)

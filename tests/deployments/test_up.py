@@ -1,9 +1,12 @@
 """`jsl up` for real: a server, its workers and deployments, called over REST as the UI does, and ended."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -89,6 +92,21 @@ def test_the_forms_ask_few_things_preset_first_each_with_a_title_and_help(lab: L
     assert advanced["max_rejected"]["default"] == 1.0  # what the lab's file says
     plain = {name: field for name, field in advanced.items() if "type" in field}
     assert all(field["title"] and field["description"] for field in plain.values())
+
+
+def test_of_many_submits_at_once_none_is_refused(lab: Lab) -> None:
+    (watch,) = lab.ask("/deployments/filter", {"deployments": {"name": {"any_": ["watch"]}}})
+    later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2100-01-01T00:00:00Z"}}
+    body = json.dumps({"parameters": {}, "state": later}).encode()
+    address = f"{lab.api}/deployments/{watch['id']}/create_flow_run"
+
+    def submit(_: int) -> int:
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=300) as answer:  # an error is raised, not tried again
+            return int(answer.status)
+
+    with ThreadPoolExecutor(24) as pool:
+        assert set(pool.map(submit, range(24))) == {201}
 
 
 def test_a_run_whose_table_is_missing_fails_on_its_worker_and_says_so(lab: Lab) -> None:
