@@ -33,7 +33,7 @@ _IMAGE = (
 _PACKAGED = re.compile(r"timm/(?:tf_)?efficientnet_lite([0-4])")  # see learning/model/timm_networks.py
 _FACTORS = ("factors", "scale_factors", "impute")
 _TIME = ("jsl_loss", "interval_months")
-_TEACHER = {"teacher", "teacher_share"}
+_BESIDE_GRADES = {"teacher", "teacher_share", "oarsi_weight"}
 
 
 _SHIPPED_GRADER = Path(__file__).parents[1] / "scoring" / "shipped" / "grader.onnx"
@@ -205,6 +205,14 @@ class TrainingSettings(Settings):
     )
     teacher_share: float = Field(
         0.5, ge=0, le=1, title="Teacher's share", description="Of the targets; the rest is the label's."
+    )
+    oarsi_weight: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        title="OARSI weight",
+        description="Weight of narrowing, osteophytes and sclerosis, as jsl oai --visits has them, which the "
+        "network of kl learns beside the grade; knees without them do not count. 0: not learned.",
     )
     jsl_outputs: Literal[1, 2] = Field(
         1, title="Progression outputs", description="One sigmoid, or two softmax outputs."
@@ -382,5 +390,5 @@ class TrainingSettings(Settings):
         if regime in JOINT:
             names |= {*_FACTORS, "factor_width", "factor_nonlinear", "stack"}
         if regime is not None and "kl" in self.heads_of(regime):
-            names |= {"kl_loss"} | (_TEACHER if regime == "kl" else {"kl_weight"})
+            names |= {"kl_loss"} | (_BESIDE_GRADES if regime == "kl" else {"kl_weight"})
         return TrainingSettings(**{name: getattr(self, name) for name in names})

@@ -11,7 +11,9 @@ from jsl_core.learning.model.backbones import build_backbone, feature_count
 from jsl_core.learning.model.heads import build_head
 from jsl_core.learning.model.spec import NetworkSpec
 
-__all__ = ["KneeNetwork"]
+__all__ = ["FEATURE_HEAD", "KneeNetwork"]
+
+FEATURE_HEAD = "oarsi"  # there while a network is trained, see regimes/feature_head.py
 
 # Mean over the three channels of the ImageNet statistics that torchvision's networks were trained with.
 _IMAGENET_GREY = (0.449, 0.226)
@@ -115,6 +117,8 @@ class KneeNetwork(nn.Module):
         outputs: dict[str, torch.Tensor] = {}
         if "kl" in self.heads:
             outputs["kl"] = self.heads["kl"](self.dropout(features))
+        if self.training and FEATURE_HEAD in self.heads:
+            outputs[FEATURE_HEAD] = self.heads[FEATURE_HEAD](self.dropout(features))
         if self.factor_branch is not None and factors is not None:
             if "kl" in outputs:  # progression's loss must not bend what the grade means
                 grades = outputs["kl"].detach().softmax(dim=1)

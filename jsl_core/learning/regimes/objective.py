@@ -5,7 +5,9 @@ from typing import Literal
 
 import torch
 
+from jsl_core.learning.model.networks import FEATURE_HEAD
 from jsl_core.learning.model.tensors import DeviceData
+from jsl_core.learning.regimes.feature_head import feature_loss
 from jsl_core.learning.regimes.losses import kl_loss, progression_loss
 from jsl_core.learning.regimes.time_losses import cox_loss, discrete_loss
 
@@ -26,6 +28,8 @@ class Objective:
         teacher: Probabilities N×5 that another model gives the grades of all knees, mixed into the targets
             of training; None for none.
         teacher_share: Of the targets.
+        features: OARSI features of all knees, long N×10, -1 where missing; None where they are not learned.
+        feature_weight: Of their loss beside the grade's.
         prior_shift: Added to the log odds of progression, where training sees more of it than there is.
     """
 
@@ -37,6 +41,8 @@ class Objective:
     progression_weights: torch.Tensor | None = None
     teacher: torch.Tensor | None = None
     teacher_share: float = 0.5
+    features: torch.Tensor | None = None
+    feature_weight: float = 0.0
     prior_shift: float = 0.0
 
     def as_used(self, prior_shift: float) -> "Objective":
@@ -67,6 +73,9 @@ class Objective:
         """
         total = torch.zeros((), device=rows.device)
         for name, logits in outputs.items():
+            if name == FEATURE_HEAD:
+                total = total + self._feature_loss(logits.float(), rows, batch)
+                continue
             labels = data.grades if name == "kl" else self._progression_labels(data)
             if name == "kl":
                 teacher = None if self.teacher is None else self.teacher[rows]
@@ -90,6 +99,17 @@ class Objective:
                 loss = loss * (labels[rows] >= 0).sum() / (labels[batch] >= 0).sum().clamp(min=1)
             total = total + loss
         return total
+
+    def _feature_loss(
+        self, logits: torch.Tensor, rows: torch.Tensor, batch: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The weighted loss of the OARSI features of some knees, as their part of that of the batch."""
+        assert self.features is not None  # of a network with a head for them
+        loss = self.feature_weight * feature_loss(logits, self.features[rows])
+        if batch is not None:
+            known = (self.features >= 0).sum(dim=1)
+            loss = loss * known[rows].sum() / known[batch].sum().clamp(min=1)
+        return loss
 
     def _progression_labels(self, data: DeviceData) -> torch.Tensor:
         """Of all knees, float N, -1 where one does not count in the mean that the loss is."""

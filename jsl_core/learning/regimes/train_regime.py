@@ -25,6 +25,11 @@ from jsl_core.learning.model.spec import NetworkSpec
 from jsl_core.learning.model.tensors import DeviceData
 from jsl_core.learning.regimes.augment import Augmentation
 from jsl_core.learning.regimes.balance import Balance, balance_classes
+from jsl_core.learning.regimes.feature_head import (
+    add_feature_head,
+    feature_grades,
+    remove_feature_head,
+)
 from jsl_core.learning.regimes.features import cached_features
 from jsl_core.learning.regimes.job import TrainingJob
 from jsl_core.learning.regimes.labels import check_labels
@@ -102,6 +107,7 @@ def train_regime(
     history = trainer.run(checkpoint, TensorBoardProgress(curve_folder, progress))
     if not group.is_main:
         return
+    remove_feature_head(trainer.network)
     everything = torch.arange(len(packed.table), device=trainer.train_rows.device)
     outputs, flip = _predict_with_flip_if_better(trainer, everything, settings.second_look)
     logits = {name: values.float().cpu().numpy() for name, values in outputs.items()}
@@ -161,6 +167,8 @@ def _build_trainer(
     network, inherited_heads, parent = _initial_network(spec, settings, job.parent)
     if regime.small_epochs:
         network.check_scale(regime.small)
+    if settings.oarsi_weight:
+        add_feature_head(network, settings.seed)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # convolutions on processors and GPUs are faster so
     if group.size > 1 and device.type == "cuda":
@@ -183,6 +191,8 @@ def _build_trainer(
         progression_weights=weights if heads[-1] == "jsl" else None,
         teacher=_teacher_grades(settings, packed, device),
         teacher_share=settings.teacher_share,
+        features=feature_grades(packed, device) if settings.oarsi_weight else None,
+        feature_weight=settings.oarsi_weight,
     )
     trainer = Trainer(
         network=network,
