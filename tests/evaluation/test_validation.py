@@ -1,5 +1,8 @@
 """External validation: calibration as others compute it, recalibration across people, case mix."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +19,7 @@ from jsl_core.evaluation.statistics.recalibration import fit_line, recalibrate_a
 from jsl_core.evaluation.statistics.splines import smooth_calibration, spline_basis, spline_knots
 from jsl_core.evaluation.validation.case_mix import case_mix_figures
 from jsl_core.evaluation.validation.figures import validate_target
+from jsl_core.evaluation.validation.page import write_validation
 from jsl_core.evaluation.validation.targets import TARGETS, rows_of_target
 
 PROGRESSION, OSTEOARTHRITIS = TARGETS
@@ -176,3 +180,40 @@ def test_the_difference_of_two_samples_is_wider_than_either() -> None:
     difference = independent_difference(Interval(0.7, 0.6, 0.8), Interval(0.8, 0.77, 0.84))
     assert difference.value == pytest.approx(-0.1)
     assert difference.high - difference.low == pytest.approx(np.hypot(0.1, 0.04) + np.hypot(0.1, 0.03))
+
+
+@pytest.mark.parametrize(
+    "risks",
+    [
+        lambda rows: np.full(len(rows), 0.3),
+        lambda rows: np.zeros(len(rows)),
+        lambda rows: np.ones(len(rows)),
+        lambda rows: rows["JSL_Prog"],
+        lambda rows: 1 - rows["jsl_risk"],
+    ],
+    ids=["one risk", "never", "always", "without a mistake", "the wrong way round"],
+)
+def test_a_model_that_has_learned_nothing_or_all_still_has_a_page(tmp_path: Path, risks: Any) -> None:
+    rows = draw(200).drop(columns=[f"kl_{grade}" for grade in range(5)])
+    rows["jsl_risk"] = risks(rows)
+    part = validate_target(rows, PROGRESSION, 0.5, QUICK)
+    part["case_mix"] = case_mix_figures(draw(100, seed=8), rows, PROGRESSION, "its test part")
+    model = {"members": ["m"], "grades": None, "targets": {"progression": part}, "strange": 0}
+    figures = {
+        "cohort": "other.csv",
+        "part": "all",
+        "known": {"choice": "refuse", "knees": 0, "participants": 0, "training_known": False},
+        "outcome": "",
+        "development_outcome": "",
+        "phantom": True,
+        "date": "2026-11-30",
+        "identities": {},
+        **dict.fromkeys(("program", "software", "machine"), "-"),
+        **dict.fromkeys(("knees", "scored", "participants"), 200),
+        "rejected": {},
+        "characteristics": [["", "All"]],
+        "models": {"m": model},
+    }
+    page, _ = (path.read_text() for path in reversed(write_validation(figures, tmp_path)))
+    assert "Phantom data." in page
+    assert "does not say whom it was trained on" in page

@@ -89,6 +89,9 @@ def validate_target(
             else _version(positive, mended, participant, settings)
         )
     intercept, slope = fit_line(positive, risk)
+    for method in ("intercept", "slope"):  # a line moves no rank; the lines of ten folds, pooled, would
+        if "reason" not in versions[method] and (method == "intercept" or slope > 0):
+            versions[method]["auc"] = versions["as it is"]["auc"]
     return {
         "n": len(rows),
         "events": int(positive.sum()),
@@ -124,7 +127,7 @@ def _version(positive: Bools, risk: Floats, participant: Any, settings: Evaluate
 def _scores(positive: Bools, risk: Floats) -> Mapping[str, float]:
     calibration = calibration_scores(positive, risk)
     return {
-        "observed_to_expected": float(positive.mean() / risk.mean()),
+        "observed_to_expected": float(positive.mean() / risk.mean()) if risk.any() else float("nan"),
         **{name: calibration[name] for name in ("intercept", "slope", "brier_skill")},
     }
 

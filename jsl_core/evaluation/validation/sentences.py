@@ -32,6 +32,8 @@ def describe_target(model: str, title: str, part: Figures) -> str:
 
 
 def _describe_level(ratio: Figures) -> str:
+    if ratio["value"] is None:
+        return "it expects no knee with the outcome"
     if ratio["low"] is None:
         return f"observed to expected {ratio['value']:.2f}"
     text = f"observed to expected {format_interval(ratio)}"

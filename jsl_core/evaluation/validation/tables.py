@@ -146,7 +146,7 @@ def tabulate_subgroups(part: Figures) -> Rows:
             format_interval(group["auc"], 3),
             format_interval(group["observed"]),
             format_number(group["predicted"], 2),
-            format_number(group["observed"]["value"] / group["predicted"], 2),
+            format_number(group["observed"]["value"] / group["predicted"], 2) if group["predicted"] else DASH,
         ]
         for group in part["as_it_is"]["subgroups"]
     ]
