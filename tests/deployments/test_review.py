@@ -1,0 +1,203 @@
+"""The page's server: who may come in, what it shows of a run in any state, and what it refuses."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_store import CORNERS, SIZE, write_run, write_run_without_films
+from starlette.testclient import TestClient
+
+from deployments.review.access import Access
+from deployments.review.agreement import print_agreement
+from deployments.review.app import build_app
+from deployments.review.desk import Desk
+from deployments.review.run_tables import find_run, read_run_tables
+from jsl_core.errors import StoreError
+from jsl_core.review.acts import Subject
+from jsl_core.review.corrections import load_corrections
+from jsl_core.review.journal import Journal
+from jsl_core.storage import FolderStore, Store
+from jsl_core.storage.history import History
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return write_run(tmp_path_factory.mktemp("store"), films=8)
+
+
+def page(store: Store, reader: str = "", token: str = "") -> TestClient:
+    app = build_app(Desk(store, "latest", reader), Access(token, "127.0.0.1", 8765), "Ann")
+    return TestClient(app, base_url="http://127.0.0.1:8765")
+
+
+def sheet(client: TestClient) -> dict[str, Any]:
+    return client.get("/api/sheet").json()
+
+
+def change(client: TestClient, key: str, what: str, value: Any, upon: str = "", **more: Any) -> Any:
+    changes = [{"key": key, "what": what, "value": value, "upon": upon} | more]
+    return client.post("/api/acts", json={"who": "Ann", "changes": changes})
+
+
+def test_every_knee_and_every_rejected_film_has_an_entry_and_a_picture(store: Store) -> None:
+    client = page(store)
+    columns = sheet(client)["columns"]
+    assert len(columns["key"]) == 7 * 2 + 1
+    assert [reason for reason in columns["reason"] if reason] == ["no_joint"]
+    assert sum(columns["ambiguous"]) == 2
+    assert set(columns["side_sure"]) == {0.9, None}
+    for key, picture in zip(columns["key"], columns["picture"], strict=True):
+        answer = client.get(f"/thumbnail/{key}?v={picture}")
+        assert answer.content[8:12] == b"WEBP"
+        assert "immutable" in answer.headers["Cache-Control"]
+    assert {len(key) for key in columns["key"]} == {16}  # nobody's name stands in an address
+
+
+def test_a_box_that_is_moved_on_the_page_is_stored_where_it_lies_on_the_film(store: Store) -> None:
+    client = page(store)
+    key = sheet(client)["columns"]["key"][1]
+    facts = client.get(f"/api/knee/{key}").json()
+    x, y = CORNERS[2]
+    assert facts["boxes"]["2"] == {"box": [x, y, x + SIZE, y + SIZE], "drawn": False}
+    (act,) = change(client, key, "box", [x - 20, y + 10, x + 80, y + 110]).json()["acts"]
+    assert client.get(f"/api/knee/{key}").json()["boxes"]["2"]["box"] == [x - 20, y + 10, x + 80, y + 110]
+    film = sheet(client)["columns"]["film"][1]
+    assert load_corrections("store", store).films[film]["box"] == {"2": (x - 20, y + 10, x + 80, y + 110)}
+    assert change(client, key, "box", "", act["name"], undoes=act["name"]).status_code == 200
+    assert film not in load_corrections("store", store).films
+
+
+def test_a_film_that_was_turned_shows_its_boxes_where_the_joints_then_are(store: Store) -> None:
+    client = page(store)
+    key = sheet(client)["columns"]["key"][2]
+    (act,) = change(client, key, "turn", "90").json()["acts"]
+    facts = client.get(f"/api/knee/{key}").json()
+    assert (facts["film"]["width"], facts["film"]["height"]) == (240, 320)
+    x, y = CORNERS[1]
+    assert facts["boxes"]["1"]["box"] == [240 - y - SIZE, x, 240 - y, x + SIZE]
+    moved = [100, 40, 200, 140]
+    (box,) = change(client, key, "box", moved).json()["acts"]
+    assert box["value"] == "40.0 40.0 140.0 140.0"  # of the film as its file has it
+    change(client, key, "turn", "", act["name"], undoes=act["name"])
+    assert client.get(f"/api/knee/{key}").json()["boxes"]["1"]["box"] == [40, 40, 140, 140]
+    change(client, key, "box", "", box["name"], undoes=box["name"])
+
+
+def test_who_comes_second_is_told_by_whom(store: Store) -> None:
+    client, other = page(store), page(store)
+    key = sheet(client)["columns"]["key"][3]
+    assert change(client, key, "grade", "3").status_code == 200
+    answer = change(other, key, "grade", "2")
+    assert (answer.status_code, "changed meanwhile by Ann" in answer.json()["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "problem"),
+    [
+        ("box", [10, 10, 12, 12], "is no joint's box"),
+        ("box", "ten", "is no box; give x1 y1 x2 y2"),
+        ("grade", "5", "is not one of 0, 1, 2, 3, 4"),
+        ("margins", {"medial": {}}, "no margins; give points"),
+        ("reading", "2", "this page takes no readings"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(what: str, value: Any, problem: str, store: Store) -> None:
+    client = page(store)
+    before = len(Journal(store).acts())
+    answer = change(client, sheet(client)["columns"]["key"][4], what, value)
+    assert (answer.status_code, problem in answer.json()["detail"]) == (422, True)
+    assert len(Journal(store).acts()) == before
+
+
+def test_only_this_machine_or_who_has_the_token_comes_in_and_only_the_page_writes(store: Store) -> None:
+    client, guarded = page(store), page(store, token="secret-token")
+    assert client.get("/api/sheet", headers={"Host": "evil.example:8765"}).status_code == 403
+    key = sheet(client)["columns"]["key"][0]
+    body = {"changes": [{"key": key, "what": "grade", "value": "1"}]}
+    assert client.post("/api/acts", content=json.dumps(body)).status_code == 403  # as a form would send it
+    foreign = {"Origin": "http://evil.example"}
+    assert client.post("/api/acts", json=body, headers=foreign).status_code == 403
+    assert guarded.get("/api/sheet").status_code == 401
+    assert guarded.get("/?token=wrong").status_code == 401
+    answer = guarded.get("/?token=secret-token", follow_redirects=False)
+    assert answer.headers["location"] == "/"  # the token leaves the address
+    assert "HttpOnly" in answer.headers["set-cookie"]
+    guarded.cookies.set("jsl_review", "secret-token")
+    assert guarded.get("/api/sheet", headers={"Host": "desk.example"}).status_code == 200
+    assert guarded.get("/../serve.py").status_code == 404
+
+
+def test_a_run_that_is_still_at_work_is_shown_as_far_as_it_is(tmp_path: Path) -> None:
+    store = write_run(tmp_path, films=3, cropped=False)
+    client = page(store)
+    shown = sheet(client)
+    assert (shown["ended"], len(shown["columns"]["key"])) == (False, 6)
+    assert client.get("/api/more").json() == {"more": False}
+    write_run(tmp_path, films=3)
+    assert client.get("/api/more").json() == {"more": True}
+    client.post("/api/reload", json={})
+    assert set(sheet(client)["columns"]["score"]) == {1, 0.95, 0.9}
+
+
+def test_a_run_without_films_shows_the_crops_that_its_table_names(tmp_path: Path) -> None:
+    client = page(write_run_without_films(tmp_path, 12))
+    columns = sheet(client)["columns"]
+    assert len(columns["key"]) == 12
+    assert client.get(f"/thumbnail/{columns['key'][0]}").content[8:12] == b"WEBP"
+    assert client.get(f"/joint/{columns['key'][0]}").status_code == 200
+    assert client.get(f"/film/{columns['key'][0]}").status_code == 404
+    assert change(client, columns["key"][0], "grade", "4").status_code == 200
+
+
+def test_a_store_without_a_run_to_look_at_is_one_line(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    History(store).begin("run-1", "name", "score")
+    with pytest.raises(StoreError, match="no run has films or a dataset yet; start one"):
+        find_run(store, "latest")
+
+
+def test_a_table_that_has_gone_is_counted_and_the_others_are_shown(tmp_path: Path) -> None:
+    store = write_run(tmp_path, films=3)
+    run = find_run(store, "latest")
+    (table,) = History(store).results(key for key in run.keys if key.startswith("crop/")).values()
+    store.delete(table[0].key)
+    assert read_run_tables(store, run).missing == 1
+    assert len(sheet(page(store))["columns"]["key"]) == 6
+
+
+def test_a_box_of_another_film_of_that_name_is_shown_as_stale_and_does_not_hold(store: Store) -> None:
+    client = page(store)
+    columns = sheet(client)["columns"]
+    key, film, knee = (columns[name][4] for name in ("key", "film", "ID"))
+    subject = Subject(film=film, pixels="f" * 16, side=1, knee=knee, what="box")
+    Journal(store).append(subject, "1 1 90 90", "Ben", upon="")
+    stale = [act for act in client.get("/api/acts").json()["acts"] if act["stale"]]
+    assert [act["keys"] for act in stale] == [[key]]
+    assert not client.get(f"/api/knee/{key}").json()["boxes"]["1"]["drawn"]
+
+
+def test_a_grader_gets_no_label_no_prediction_no_name_and_nobody_elses_reading(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = write_run(tmp_path, films=6)
+    readings = {}
+    for reader, grades in (("Ann", "01234"), ("Ben", "01233")):
+        client = page(store, reader)
+        shown = gzip.decompress(Desk(store, "latest", reader).sheet).decode()
+        columns = sheet(client)["columns"]
+        assert not {"grade", "predicted", "risk", "split", "progressed"} & columns.keys()
+        assert "1000001" not in shown
+        readings[reader] = columns["key"]
+        for key, grade in zip(sorted(columns["key"]), grades, strict=False):
+            assert change(client, key, "reading", grade).status_code == 200
+        assert {act["who"] for act in client.get("/api/acts").json()["acts"]} == {reader}
+        assert change(client, columns["key"][0], "grade", "1").status_code == 422
+        assert client.get(f"/saliency/{columns['key'][0]}").status_code == 404
+    assert sorted(readings["Ann"]) == sorted(readings["Ben"])
+    assert readings["Ann"] != readings["Ben"]  # each in an order of their own
+    print_agreement(store, "latest")
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("Ann and Ben: 5 knees of ")
+    assert "80% the same, kappa 0.75" in first
