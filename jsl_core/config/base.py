@@ -5,9 +5,9 @@ import stat
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from jsl_core.errors import BadSettings
 from jsl_core.system.library_versions import versions_of
@@ -29,6 +29,14 @@ class Settings(BaseModel):
     """Frozen; a misspelt name is an error, and so is a number that is none or infinite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _choose_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """The number that a word of the command line stands for where a setting is one of some numbers."""
+        choices = get_args(cls.model_fields[str(info.field_name)].annotation)
+        numbers = {str(choice): choice for choice in choices if type(choice) is int}
+        return numbers.get(value, value) if isinstance(value, str) else value
 
     def packages_of(self, name: str) -> tuple[str, ...]:
         """The distributions that a word in the setting `name` stands for, such as `imagenet`."""

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from flows.cli.main import main
-from jsl_core.config import PipelineSettings, load_lab, load_pipeline, load_sweep
+from jsl_core.config import OaiSettings, PipelineSettings, load_lab, load_pipeline, load_sweep
 from jsl_core.config.sweep import trials_of
 from jsl_core.config.tables import setting_names
 from jsl_core.errors import BadSettings
@@ -82,3 +83,9 @@ def test_both_spellings_are_one_option_and_the_message_has_the_file_s(
     with pytest.raises(SystemExit):
         main(["run", f"--{spell('training.jsl_image.freeze_epochs')}", "-3"])
     assert "training.jsl_image.freeze_epochs: Input should be greater" in capsys.readouterr().err
+
+
+def test_a_setting_that_is_one_of_some_numbers_is_understood_as_a_word_of_the_command_line() -> None:
+    assert OaiSettings.model_validate({"followup_months": "24"}).followup_months == 24
+    with pytest.raises(ValidationError, match="12, 24, 36, 48, 72 or 96"):
+        OaiSettings.model_validate({"followup_months": "25"})
