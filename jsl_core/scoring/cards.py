@@ -99,7 +99,7 @@ class CardMaker:
         """Write the card of the last model into a file, or those of all models into a folder.
 
         Args:
-            figures: By model, of `evaluate_ensemble`.
+            figures: Of `evaluate_ensemble`.
             path: A file ending in `.json`, or a folder.
 
         Returns:
@@ -109,7 +109,8 @@ class CardMaker:
             BadTable: If a model has no figures.
             BadSettings: If one name is given for several cards.
         """
-        names = [list(figures)[-1]] if path.suffix == ".json" else list(figures)
+        models = figures["models"]
+        names = [list(models)[-1]] if path.suffix == ".json" else list(models)
         if self.name and len(names) > 1:
             raise BadSettings("--submit-name: there are several cards; give --submit a file, card.json")
         today = datetime.now(UTC).date()
@@ -118,7 +119,7 @@ class CardMaker:
             model = self.models[one]
             model = model.model_copy(update={"name": self.name or model.name})
             file = path if path.suffix == ".json" else path / f"{encode_name(one)}-{model.digest[:12]}.json"
-            make_card(figures[one], model, self.test, today).write(file)
+            make_card(models[one], model, self.test, figures["knees"], today).write(file)
             written.append(file)
         return written
 

@@ -194,7 +194,7 @@ def evaluate(
             file.write(content.encode())
     print(f"{cohort.name}, {part}: {format_figures(figures)}")
     if cards and submit:
-        written = cards.write(figures["models"], submit)
+        written = cards.write(figures, submit)
         print(f"\n{', '.join(map(str, written))}")
 
 

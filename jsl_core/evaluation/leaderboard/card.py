@@ -180,13 +180,16 @@ def describe_test(
     )
 
 
-def make_card(figures: Mapping[str, Any], model: ModelOnCard, test: PartOnCard, made: date) -> Card:
+def make_card(
+    figures: Mapping[str, Any], model: ModelOnCard, test: PartOnCard, scored: int, made: date
+) -> Card:
     """Make the card of a model from its figures on the test.
 
     Args:
         figures: Of one model, of `evaluate_ensemble`: `kl`, `jsl`, and whom of these it was trained on.
         model: The model.
         test: The test.
+        scored: Knees that the model was asked about, with a label or not.
         made: The day.
 
     Raises:
@@ -210,7 +213,7 @@ def make_card(figures: Mapping[str, Any], model: ModelOnCard, test: PartOnCard, 
         made=made,
         model=model,
         test=test,
-        scored=max(outcome.n for outcome in outcomes.values()),
+        scored=scored,
         outcomes=outcomes,
     )
 
