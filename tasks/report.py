@@ -4,8 +4,9 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pandas as pd
 from jsl_core import __version__
 from jsl_core.config import EvaluateSettings, PipelineSettings
 from jsl_core.dataset import PackedDataset
-from jsl_core.evaluation.report.content import ReportContent, SaliencyExample, StagedKnee, Stages
+from jsl_core.evaluation.report.content import ReportContent, SaliencyExample, StagedKnee, Stages, TestedKnee
 from jsl_core.imaging import decode_png
 from jsl_core.scans.rows import Row, accepted, read_rows
 from jsl_core.storage import Artifact, Store, checkout, put_tree, tree_files
@@ -23,8 +24,12 @@ from tasks.caching import Placement, stage
 from tasks.gather import Gathered
 from tasks.progress import Progress
 
+if TYPE_CHECKING:  # PyTorch takes seconds to import
+    from jsl_core.learning.model.bundle import ModelBundle
+
 __all__ = ["report"]
 
+_MOST_KNEES = 3000  # 3 kB of the page each
 _MONTAGE = 4  # joints shown of each grade
 _SHOWN = ("jsl-joint", "jsl-image", "multitask", "kl")  # whose saliency is shown: the first there is
 
@@ -60,7 +65,8 @@ def report(
     progress = Progress("report", 1)
     packed = PackedDataset.load(checkout(store, dataset, placement.folder("trees")))
     summary = json.loads(store.get(figures))
-    examples, share = _gallery(store, models, packed, summary, settings.evaluate, placement)
+    shown = _Shown.of(store, models, packed, summary, placement)
+    examples, share = _gallery(shown, packed, summary, settings.evaluate)
     content = ReportContent(
         name=name,
         date="",
@@ -82,6 +88,8 @@ def report(
         grades=_montage(packed),
         examples=examples,
         joint_space_share=share,
+        knees=_tested_knees(shown, packed, settings.evaluate),
+        knees_of=shown.name if shown else "",
         lineage=list(_lineage(dataset, models, figures, films, halves, gathered)),
         decision=decision,
         origins=origins or [],
@@ -189,27 +197,57 @@ def _montage(packed: PackedDataset) -> dict[int, list[np.ndarray]]:
     return {grade: list(packed.images[rows]) for grade, rows in chosen.items() if len(rows)}
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """The model whose answers are shown knee by knee, and its predictions of the measured part."""
+
+    name: str
+    bundle: "ModelBundle"
+    predictions: pd.DataFrame
+
+    @classmethod
+    def of(
+        cls,
+        store: Store,
+        models: Mapping[str, Artifact],
+        packed: PackedDataset,
+        summary: Mapping[str, Any],
+        placement: Placement,
+    ) -> "_Shown | None":
+        """The first there is of those to show; of a cross-validation its first, on its own test knees."""
+        from jsl_core.learning.model.bundle import ModelBundle
+
+        name = next((name for name in _SHOWN if name in models), None)
+        if name is None:
+            return None
+        folder = checkout(store, models[name], placement.folder("trees"))
+        if (folder / "fold-1").is_dir():
+            folder = folder / "fold-1"
+        predictions = read_csv(folder / "predictions.csv")
+        measured = predictions[predictions["split"] == summary["part"]]
+        return cls(name, ModelBundle.load(folder), measured)
+
+
+def _tested_knees(
+    shown: _Shown | None, packed: PackedDataset, settings: EvaluateSettings
+) -> list[TestedKnee]:
+    """All knees of the measured part, as many as a page bears."""
+    from jsl_core.evaluation.report.gallery import list_tested_knees
+
+    if shown is None:
+        return []
+    return list_tested_knees(shown.bundle, packed, shown.predictions.iloc[:_MOST_KNEES], settings.call)
+
+
 def _gallery(
-    store: Store,
-    models: Mapping[str, Artifact],
-    packed: PackedDataset,
-    summary: Mapping[str, Any],
-    settings: EvaluateSettings,
-    placement: Placement,
+    shown: _Shown | None, packed: PackedDataset, summary: Mapping[str, Any], settings: EvaluateSettings
 ) -> tuple[list[SaliencyExample], dict[str, float]]:
     """What one model looked at, and, on phantoms, how much of that lies inside the joint space."""
     from jsl_core.evaluation.report.gallery import build_gallery, mean_joint_space_share
-    from jsl_core.learning.model.bundle import ModelBundle
 
-    name = next((name for name in _SHOWN if name in models), None)
-    if name is None or not settings.gallery:
+    if shown is None or not settings.gallery:
         return [], {}
-    folder = checkout(store, models[name], placement.folder("trees"))
-    if (folder / "fold-1").is_dir():  # of a cross-validation the first model, on its own test knees
-        folder = folder / "fold-1"
-    predictions = read_csv(folder / "predictions.csv")
-    predictions = predictions[predictions["split"] == summary["part"]]
-    bundle = ModelBundle.load(folder)
+    name, bundle, predictions = shown.name, shown.bundle, shown.predictions
     examples = build_gallery(
         name, bundle, packed, predictions, settings.saliency, settings.gallery, settings.call
     )

@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from jsl_core.dataset import PackedDataset
-from jsl_core.evaluation.report.gallery import build_gallery, mean_joint_space_share, select_surest
+from jsl_core.evaluation.report.gallery import (
+    build_gallery,
+    list_tested_knees,
+    mean_joint_space_share,
+    select_surest,
+)
 from jsl_core.evaluation.saliency import JOINT_SPACE_AREA
 from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.networks import KneeNetwork
@@ -93,3 +98,16 @@ def test_an_untrained_network_looks_at_the_joint_space_by_chance(
 ) -> None:
     share = mean_joint_space_share(bundle, packed, packed.table, "gradient")
     assert share == pytest.approx(JOINT_SPACE_AREA, abs=0.04)
+
+
+def test_every_tested_knee_is_listed_once_with_its_own_image_those_without_a_label_last(
+    packed: PackedDataset, bundle: ModelBundle
+) -> None:
+    rows = knees([0.9, 0.1, 0.8, 0.2, 0.6, 0.3, 0.5, 0.4], [1, np.nan, 0, 0, 1, np.nan, 0, 1])
+    listed = list_tested_knees(bundle, packed, rows)
+    assert sorted(knee.ID for knee in listed) == sorted(rows["ID"])
+    states = [knee.correct for knee in listed]
+    assert states == sorted(states, key=[True, False, None].index)
+    assert states.count(None) == 2
+    places = {name: place for place, name in enumerate(packed.table["ID"])}
+    assert all(np.array_equal(knee.image, packed.images[places[knee.ID]]) for knee in listed)

@@ -1,5 +1,7 @@
 """The report is one whole page: it asks nothing of the network, hides nothing, and says what it is not."""
 
+import base64
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -13,7 +15,14 @@ import pytest
 
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.comparisons import compare_grades, compare_models
-from jsl_core.evaluation.report.content import ReportContent, SaliencyExample, StagedKnee, Stages
+from jsl_core.evaluation.report.content import (
+    ReportContent,
+    SaliencyExample,
+    StagedKnee,
+    Stages,
+    TestedKnee,
+)
+from jsl_core.evaluation.report.overview_plots import draw_subgroups
 from jsl_core.evaluation.report.page import write_report
 from jsl_core.evaluation.report.style import draw_svg
 from jsl_core.evaluation.study_design import StudyDesign
@@ -304,6 +313,37 @@ def test_missing_values_and_knees_lost_to_follow_up_are_counted(page: Page) -> N
     assert "Outcome 5 of 160 5 of 40 0 of 20 0 of 100" in page.text
     assert "BMI 0 of 160" in page.text
     assert "With an outcome Without Knees 155 5" in page.text
+
+
+def test_every_tested_knee_is_shown_behind_a_fold_with_what_the_model_said(
+    content: ReportContent, tmp_path: Path
+) -> None:
+    image = np.zeros((64, 64), np.uint8)
+    judged = [
+        ("1_1", "risk 0.81: progresses", "stable, KL 2", False),
+        ("1_2", "risk 0.10: stable", "stable", True),
+    ]
+    knees = [TestedKnee(name, image, *words) for name, *words in judged]
+    knees.append(TestedKnee("2_1", image, "", "no label", None))
+    page = written(replace(content, knees=knees, knees_of="multitask"), tmp_path)
+    assert "1_1 wrong risk 0.81: progresses; was stable, KL 2" in page.text
+    assert "1_2 right risk 0.10: stable; was stable" in page.text
+    assert "2_1 no label" in page.text
+    assert "All 3 test knees" in page.text
+    fold = page.source.index("<details>", page.source.index('<section id="knees">'))
+    assert fold < page.source.index('alt="Knee 1_1"')
+
+
+def test_subgroups_of_all_models_share_one_axis(content: ReportContent, figures: dict[str, Any]) -> None:
+    sections = {name: figures["models"][name]["jsl"] for name in ("risk-factors", "multitask")}
+    low = {**sections["multitask"]["subgroups"][0], "auc": {"value": 0.3, "low": 0.05, "high": 0.5}}
+    sections["multitask"] = {**sections["multitask"], "subgroups": [low]}
+    ticks = [
+        re.findall(r">(0\.\d)</text>", base64.b64decode(chart.partition(",")[2]).decode())
+        for chart in draw_subgroups(sections).values()
+    ]
+    assert ticks[0] == ticks[1]
+    assert "0.2" in ticks[0]
 
 
 def test_names_from_outside_cannot_become_markup(content: ReportContent, tmp_path: Path) -> None:

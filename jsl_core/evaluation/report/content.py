@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["Box", "ReportContent", "SaliencyExample", "StagedKnee", "Stages"]
+__all__ = ["Box", "ReportContent", "SaliencyExample", "StagedKnee", "Stages", "TestedKnee"]
 
 Image = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
@@ -55,6 +55,22 @@ class SaliencyExample:
 
 
 @dataclass(frozen=True)
+class TestedKnee:
+    """A knee of the measured part: `image` uint8 S×S as the networks see it, and what one model said of it.
+
+    `answer` and `truth` are a few words each, as of `SaliencyExample`; `correct` is None without a label.
+    """
+
+    __test__ = False  # no class of tests
+
+    ID: str
+    image: Image
+    answer: str
+    truth: str
+    correct: bool | None
+
+
+@dataclass(frozen=True)
 class ReportContent:
     """All that the page shows.
 
@@ -66,7 +82,8 @@ class ReportContent:
     learning curves (`history.csv`) by model; `films` are the
     accepted ones, as `tabulate_films` takes them; `rejected` has file, ID, reason, sentence; `grades` a few
     joints, uint8 S×S, by KL grade; `joint_space_share` the mean share of saliency inside the joint space by
-    model, where it was measured. `widths` are the rows of the measure stage, `readings` what readers measured
+    model, where it was measured. `knees` are all of the measured part, the surest answers first, with what
+    model `knees_of` said. `widths` are the rows of the measure stage, `readings` what readers measured
     on the same films, of `read_readings`.
     `corrections` counts reviewers' corrections by kind, of `Corrections.tally`.
     `decision` is a retraining's decision on its model, as the registry keeps it.
@@ -90,6 +107,8 @@ class ReportContent:
     grades: Mapping[int, Sequence[Image]] = field(default_factory=dict)
     examples: Sequence[SaliencyExample] = ()
     joint_space_share: Mapping[str, float] = field(default_factory=dict)
+    knees: Sequence[TestedKnee] = ()
+    knees_of: str = ""
     widths: pd.DataFrame = field(default_factory=pd.DataFrame)
     readings: pd.DataFrame | None = None
     lineage: Sequence[tuple[str, str, str]] = ()

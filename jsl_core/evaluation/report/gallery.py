@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK, row_names
 from jsl_core.dataset import PackedDataset
 from jsl_core.evaluation.called import GradeRule, call_grades
-from jsl_core.evaluation.report.content import SaliencyExample
+from jsl_core.evaluation.report.content import SaliencyExample, TestedKnee
 from jsl_core.evaluation.saliency import SaliencyMethod, compute_saliency_maps, joint_space_share
 from jsl_core.learning.model.bundle import ModelBundle
 
@@ -49,6 +49,31 @@ def build_gallery(
     return [
         SaliencyExample(model, name, image, saliency, answer, truth, correct)
         for name, answer, truth, correct, image, saliency in zip(*columns, images, maps, strict=True)
+    ]
+
+
+def list_tested_knees(
+    bundle: ModelBundle, packed: PackedDataset, predictions: pd.DataFrame, rule: GradeRule = "cost"
+) -> list[TestedKnee]:
+    """List all knees that a model was measured on: correct answers, wrong ones, then those without a label.
+
+    Args:
+        bundle: The model.
+        packed: The dataset with the images.
+        predictions: The model's rows of `predictions.csv`, of knees of `packed`.
+        rule: How grades are called.
+    """
+    names = row_names(predictions)
+    judged = select_surest(predictions.assign(ID=names), bundle.thresholds.get("jsl"), len(predictions), rule)
+    known = set(judged["ID"])
+    unlabelled = pd.DataFrame({"ID": [name for name in names if name not in known]})
+    chosen = pd.concat([judged, unlabelled.reindex(columns=judged.columns)])
+    images, _ = _select_knees(packed, chosen["ID"])
+    return [
+        TestedKnee(str(row["ID"]), image, "", "no label", None)
+        if pd.isna(row["answer"])
+        else TestedKnee(str(row["ID"]), image, row["answer"], row["truth"], bool(row["correct"]))
+        for row, image in zip(chosen.to_dict("records"), images, strict=True)
     ]
 
 

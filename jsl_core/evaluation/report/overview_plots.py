@@ -79,33 +79,48 @@ def draw_all_rocs(figures: Mapping[str, Any]) -> str:
             )
             point = 1 - jsl["specificity"]["value"], jsl["sensitivity"]["value"]
             mark_operating_point(axes, *point, colour_of(name))
-        axes.legend(loc="lower right", handlelength=2, title="AUC", alignment="left")
+        _legend_above(axes, "AUC")
 
-    return draw_svg(5.0, 5.0, paint)
+    return draw_svg(5.0, 5.2 + 0.17 * len(_progression_sections(figures)), paint)
 
 
-def draw_subgroups(parts: Sequence[Mapping[str, Any]], overall: Mapping[str, float], colour: str) -> str:
-    """Draw the AUC of one model in each subgroup over its AUC in all knees (line, its interval shaded).
+def draw_subgroups(models: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Draw the AUC of each model in each subgroup over its AUC in all knees (line, its interval shaded).
 
     Args:
-        parts: The `subgroups` of `evaluate_predictions`; those without an AUC are left out.
-        overall: The AUC in all knees: `value`, `low`, `high`.
-        colour: Of the model.
+        models: Their progression figures by name; a model without an AUC in any subgroup has no chart. All
+            charts share one axis, so that models can be compared.
+
+    Returns:
+        The charts by the model's name.
     """
-    measured = [part for part in parts if part["auc"] is not None]
-    breaks = [later["group"] != part["group"] for part, later in pairwise(measured)]
+    measured = {
+        name: [part for part in jsl["subgroups"] if part["auc"] is not None] for name, jsl in models.items()
+    }
+    lowest = min([0.4, *(part["auc"]["low"] for parts in measured.values() for part in parts)])
+    return {
+        name: _draw_subgroups(parts, models[name]["auc"], colour_of(name), lowest)
+        for name, parts in measured.items()
+        if parts
+    }
+
+
+def _draw_subgroups(
+    parts: Sequence[Mapping[str, Any]], overall: Mapping[str, float], colour: str, lowest: float
+) -> str:
+    breaks = [later["group"] != part["group"] for part, later in pairwise(parts)]
     places = np.cumsum([0.0, *(1.7 if new else 1.0 for new in breaks)])
 
     def paint(axes: Axes) -> None:
         axes.axvspan(overall["low"], overall["high"], color=colour, alpha=0.1, linewidth=0)
         axes.axvline(overall["value"], color=colour, linewidth=1.2)
-        for place, part in zip(places, measured, strict=False):
+        for place, part in zip(places, parts, strict=True):
             axes.plot([part["auc"]["low"], part["auc"]["high"]], [place, place], color=INK, linewidth=1.3)
             axes.plot(part["auc"]["value"], place, "s", markersize=5.5, color=INK)
-        labels = [f"{part['group']} {part['level']}  ({part['progressed']}/{part['n']})" for part in measured]
-        axes.set_yticks(places[: len(measured)], labels)
-        lowest = min([0.4, *(part["auc"]["low"] for part in measured)])
-        axes.set(xlim=(lowest - 0.02, 1.01), ylim=(places[-1] + 0.8, -0.8), xlabel="AUC, 95 % interval")
+        labels = [f"{part['group']} {part['level']}  ({part['progressed']}/{part['n']})" for part in parts]
+        axes.set_yticks(places, labels)
+        axes.set(xlim=(lowest - 0.02, 1.01), ylim=(places[-1] + 0.8, -0.8))
+        axes.set_xlabel("AUC, 95 % interval; (events/knees)")
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.spines["left"].set_visible(False)
         axes.grid(visible=True, axis="x")
@@ -132,9 +147,9 @@ def draw_decision_curves(figures: Mapping[str, Any]) -> str:
         axes.axhline(0, color=FAINT, linewidth=0.9)
         axes.set(xlabel="Threshold risk", ylabel="Net benefit", xlim=(0, 0.8), ylim=(-0.15 * top, 1.08 * top))
         axes.grid(visible=True)
-        axes.legend(loc="upper right", handlelength=2)
+        _legend_above(axes)
 
-    return draw_svg(5.4, 4.2, paint)
+    return draw_svg(5.4, 4.2 + 0.17 * len(_progression_sections(figures)), paint)
 
 
 def draw_grade_mix(grades: Mapping[str, Sequence[int]]) -> str:
@@ -195,6 +210,12 @@ def draw_outcomes(table: pd.DataFrame) -> str:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(states), borderaxespad=0)
 
     return draw_svg(4.6, 2.9, paint)
+
+
+def _legend_above(axes: Axes, title: str | None = None) -> None:
+    """A legend above the chart, where no curve can run into it."""
+    place: Any = {"loc": "lower left", "bbox_to_anchor": (0, 1.01), "borderaxespad": 0}
+    axes.legend(handlelength=2.6, title=title, alignment="left", **place)
 
 
 def _progression_sections(figures: Mapping[str, Any]) -> dict[str, Any]:

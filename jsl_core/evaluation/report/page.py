@@ -54,6 +54,7 @@ SECTIONS = {
     "grades.html": "KL grades",
     "widths.html": "Joint space",
     "saliency.html": "Saliency",
+    "knees.html": "Every knee",
     "subgroups.html": "Subgroups",
     "learning.html": "Learning",
     "corrections.html": "Corrections",
@@ -184,11 +185,7 @@ def _render_charts(content: ReportContent) -> dict[str, Any]:
             for name, jsl in progression.items()
         },
         "confusion": {name: draw_confusion_matrix(kl) for name, kl in grading.items()},
-        "subgroup_charts": {
-            name: draw_subgroups(jsl["subgroups"], jsl["auc"], colour_of(name))
-            for name, jsl in progression.items()
-            if any(part["auc"] for part in jsl["subgroups"])
-        },
+        "subgroup_charts": draw_subgroups(progression),
         "learning": {
             name: draw_learning_curves(rows, colour_of(name)) for name, rows in content.histories.items()
         },

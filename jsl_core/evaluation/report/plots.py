@@ -36,7 +36,7 @@ def draw_roc(jsl: Mapping[str, Any], colour: str) -> str:
         axes.fill_between(band["fpr"], band["low"], band["high"], color=colour, alpha=0.15, linewidth=0)
         axes.plot(jsl["roc"]["fpr"], jsl["roc"]["tpr"], color=colour)
         mark_operating_point(axes, 1 - jsl["specificity"]["value"], jsl["sensitivity"]["value"], colour)
-        _write_headline(axes, f"AUC {jsl['auc']['value']:.3f}", 0.98, 0.05)
+        _write_headline(axes, f"AUC {jsl['auc']['value']:.3f}")
 
     return draw_svg(_SIDE, _SIDE, paint)
 
@@ -48,15 +48,13 @@ def draw_precision_recall(jsl: Mapping[str, Any], colour: str) -> str:
         set_unit_square(axes, "Recall (sensitivity)", "Precision")
         prevalence = jsl["prevalence"]
         axes.axhline(prevalence, color=FAINT, linewidth=0.9, linestyle=DASHED)
-        axes.text(0.02, prevalence - 0.02, f"prevalence {prevalence:.2f}", va="top", fontsize=8, color=MUTED)
         recall, precision = np.array(jsl["pr"]["recall"]), np.array(jsl["pr"]["precision"])
         # Thresholds looser than the one that catches all, and stricter than the first catch, add no recall.
         useful = slice(np.flatnonzero(recall == 1)[-1], np.flatnonzero(recall > 0)[-1] + 1)
         axes.plot(recall[useful], precision[useful], color=colour, drawstyle="steps-post")
         if jsl["precision"]["value"] is not None:
             mark_operating_point(axes, jsl["sensitivity"]["value"], jsl["precision"]["value"], colour)
-        precision = jsl["ap"]["value"]  # where the curve is not
-        _write_headline(axes, f"AP {precision:.3f}", *((0.98, 0.9) if precision < 0.7 else (0.4, 0.05)))
+        _write_headline(axes, f"AP {jsl['ap']['value']:.3f}", f"prevalence {prevalence:.2f}")
 
     return draw_svg(_SIDE, _SIDE, paint)
 
@@ -75,9 +73,8 @@ def draw_calibration(jsl: Mapping[str, Any], colour: str) -> str:
         low, high = (np.array([part[f"observed_{end}"] for part in bins]) for end in ("low", "high"))
         axes.vlines(predicted, low, high, color=colour, linewidth=1.1)
         axes.plot(predicted, observed, "o-", color=colour, linewidth=1, markersize=6, markeredgecolor="white")
-        _write_headline(axes, f"ECE {jsl['ece']:.3f}", 0.98, 0.05)
-        if jsl["slope"]["value"] is not None:
-            _write_headline(axes, f"slope {jsl['slope']['value']:.2f}", 0.98, 0.15)
+        slope = jsl["slope"]["value"]
+        _write_headline(axes, f"ECE {jsl['ece']:.3f}", "" if slope is None else f"slope {slope:.2f}")
 
     return draw_svg(_SIDE, _SIDE, paint)
 
@@ -115,14 +112,14 @@ def draw_learning_curves(history: pd.DataFrame, colour: str) -> str:
         _set_epoch_axes(axes, history, "Loss")
         axes.plot(history["epoch"], history["train_loss"], color=FAINT, label="training")
         axes.plot(history["epoch"], history["val_loss"], color=colour, label="validation")
-        axes.legend()
+        _legend_in_title(axes)
 
     def validation(axes: Axes) -> None:
         _set_epoch_axes(axes, history, "Validation score")
         for name, style in zip(scores, ("-", "--", ":"), strict=False):
             label = name.removeprefix("val_").replace("auc", "AUC")
             axes.plot(history["epoch"], history[name], color=colour, linestyle=style, label=label)
-        axes.legend()
+        _legend_in_title(axes)
 
     return draw_svg(5.2, 2.2, losses, *([validation] if scores else []))
 
@@ -141,9 +138,16 @@ def mark_operating_point(axes: Axes, x: float, y: float, colour: str) -> None:
     axes.plot(x, y, "o", markersize=8, clip_on=False, zorder=5, **ring)
 
 
-def _write_headline(axes: Axes, text: str, x: float, y: float) -> None:
-    box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5}
-    axes.text(x, y, text, ha="right", fontsize=11, fontweight="bold", bbox=box)
+def _write_headline(axes: Axes, figure: str, beside: str = "") -> None:
+    """Write a chart's figure above it, where no curve can run into it, and another one at the right."""
+    axes.set_title(figure, loc="left")
+    axes.set_title(beside, loc="right", fontsize=9, fontweight="normal", color=MUTED)
+
+
+def _legend_in_title(axes: Axes) -> None:
+    """A legend in the line of the title, where no curve can run into it."""
+    place: Any = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
+    axes.legend(ncols=2, handlelength=1.4, columnspacing=0.9, **place)
 
 
 def _set_epoch_axes(axes: Axes, history: pd.DataFrame, title: str) -> None:
