@@ -22,7 +22,14 @@ from jsl_core.cohort.columns import (
 )
 from jsl_core.config.outcome import OutcomeName, OutcomeSettings
 
-__all__ = ["DAYS_PER_MONTH", "Labels", "describe_outcome", "describe_outcome_of", "label_outcome"]
+__all__ = [
+    "DAYS_PER_MONTH",
+    "USUAL_OUTCOME",
+    "Labels",
+    "describe_outcome",
+    "describe_outcome_of",
+    "label_outcome",
+]
 
 DAYS_PER_MONTH = 365.25 / 12
 _DIGITS = 3  # widths are given to a thousandth of a millimetre; 3.9 - 3.2 is 0.7, whatever floats say
@@ -80,6 +87,10 @@ def describe_outcome_of(table: pd.DataFrame) -> str:
         for column in (OUTCOME_AMOUNT, OUTCOME_MONTHS)
     )
     return describe_outcome(names.iloc[0], amount, months)
+
+
+# What a model predicts whose table named no outcome: what tables had before they named any.
+USUAL_OUTCOME = describe_outcome("jsl", 0.7, 48)
 
 
 def label_outcome(rows: pd.DataFrame, settings: OutcomeSettings) -> Labels:

@@ -64,7 +64,7 @@ def draw_capture(film: Film, model: ModelIdentity) -> npt.NDArray[np.uint8]:
     picture = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
     size = _LONG_SIDE // 50
     font, small = ImageFont.load_default(size), ImageFont.load_default(size * 3 // 4)
-    columns = [_describe(knee) for knee in film.knees]
+    columns = [_describe(knee, model.outcome) for knee in film.knees]
     lines = max((len(lines) for lines in columns), default=0)
     step = round(size * 1.4)
     top, bottom = 2 * step, (lines + 2) * step
@@ -88,7 +88,7 @@ def draw_capture(film: Film, model: ModelIdentity) -> npt.NDArray[np.uint8]:
     return np.asarray(canvas)
 
 
-def _describe(knee: KneeFinding) -> list[str]:
+def _describe(knee: KneeFinding, outcome: str) -> list[str]:
     """What the picture says of a knee, a line each; the first is its name."""
     grade = "" if knee.grade is None else f": KL {knee.grade}"
     lines = [f"{_SIDES[knee.side]}{grade}"]
@@ -100,7 +100,8 @@ def _describe(knee: KneeFinding) -> list[str]:
     if knee.risk is not None:
         low, high = knee.risk_interval or (None, None)
         interval = "" if low is None or high is None else f" ({100 * low:.0f} to {100 * high:.0f})"
-        lines.append(f"Joint space loss within 48 months   {100 * knee.risk:.0f} %{interval}")
+        what = outcome[:1].upper() + outcome[1:] or "Joint space loss within 48 months"
+        lines.append(f"{what}   {100 * knee.risk:.0f} %{interval}")
     if "mjsw_medial" in knee.widths:
         lines.append(f"Least medial joint space width   {knee.widths['mjsw_medial']:.2f} mm")
     if knee.is_strange:

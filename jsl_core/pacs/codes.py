@@ -40,6 +40,9 @@ KL2_RISK = Code("KL2UP", _SCHEME, "Probability of Kellgren-Lawrence grade 2 or a
 PROGRESSION = Code("JSL48", _SCHEME, "Risk of medial joint space loss of 0.7 mm within 48 months")
 PROGRESSION_LOW = Code("JSL48LOW", _SCHEME, "Risk of joint space loss, low end of 95 % interval")
 PROGRESSION_HIGH = Code("JSL48HIGH", _SCHEME, "Risk of joint space loss, high end of 95 % interval")
+OUTCOME = Code("OUTCOME", _SCHEME, "Risk of the outcome that the model's parameters name")
+OUTCOME_LOW = Code("OUTCOMELOW", _SCHEME, "Risk of that outcome, low end of 95 % interval")
+OUTCOME_HIGH = Code("OUTCOMEHIGH", _SCHEME, "Risk of that outcome, high end of 95 % interval")
 STRANGE = Code("STRANGE", _SCHEME, "Distance from what the model learned from, usual up to 1")
 UNUSUAL = Code("UNUSUAL", _SCHEME, "Unlike what the model learned from, to be looked at")
 

@@ -20,11 +20,15 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which model it was: its name, the version of JSL that made it, the SHA-256 of its record."""
+    """Which model it was: its name, the version of JSL that made it, the SHA-256 of its record.
+
+    `outcome` says what its risk is of, "" for a loss of 0.7 mm of joint space within 48 months.
+    """
 
     name: str
     version: str
     digest: str
+    outcome: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class KneeFinding:
         grade: KL grade, None where the model tells none.
         probabilities: Of KL 0…4, or none.
         kl2_risk: Probability of KL 2 or above.
-        risk: Probability of joint space loss; `risk_interval` where several models tell it.
+        risk: Probability of the model's outcome; `risk_interval` where several models tell it.
         strange: Distance from what the model learned from; above 1 the picture is unlike that.
         note: What was done against the header, and what should be looked at.
         widths: Joint space widths in mm by their names, where they were measured.

@@ -103,9 +103,9 @@ def _group(
             name=model.name,
             version=model.version,
             manufacturer=MANUFACTURER,
-            parameters=[f"sha256={model.digest}"],
+            parameters=[f"sha256={model.digest}", *([f"outcome={model.outcome}"] if model.outcome else [])],
         ),
-        "measurements": list(_measurements(knee)),
+        "measurements": list(_measurements(knee, model.outcome)),
         "qualitative_evaluations": list(_evaluations(knee)),
     }
     source = str(header.SOPClassUID), str(header.SOPInstanceUID)
@@ -118,15 +118,15 @@ def _group(
     return PlanarROIMeasurementsAndQualitativeEvaluations(referenced_region=region, **common)
 
 
-def _measurements(knee: KneeFinding) -> Iterator[Measurement]:
+def _measurements(knee: KneeFinding, outcome: str) -> Iterator[Measurement]:
     for grade, probability in enumerate(knee.probabilities):
         yield Measurement(own.grade_probability(grade), probability, own.NO_UNIT)
     low, high = knee.risk_interval or (None, None)
+    of_loss = (own.PROGRESSION, own.PROGRESSION_LOW, own.PROGRESSION_HIGH)
+    names = (own.OUTCOME, own.OUTCOME_LOW, own.OUTCOME_HIGH) if outcome else of_loss
     for name, value in (
         (own.KL2_RISK, knee.kl2_risk),
-        (own.PROGRESSION, knee.risk),
-        (own.PROGRESSION_LOW, low),
-        (own.PROGRESSION_HIGH, high),
+        *zip(names, (knee.risk, low, high), strict=True),
         (own.STRANGE, knee.strange),
     ):
         if value is not None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from jsl_core.cohort.outcomes import USUAL_OUTCOME
 from jsl_core.learning.model.ensemble import model_folders
 from jsl_core.learning.model.grader_record import RECORD, SHIPPED_GRADER, GraderRecord, is_grader
 from jsl_core.learning.model.record import BundleRecord
@@ -22,7 +23,7 @@ def identify_models(folders: Sequence[Path]) -> ModelIdentity:
     versions = sorted({_version(folder) for folder in folders})
     digest = digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
     name = "JSL shipped grader" if digests == [_digest(SHIPPED_GRADER)] else _name(folders)
-    return ModelIdentity(name, ", ".join(versions), digest)
+    return ModelIdentity(name, ", ".join(versions), digest, _outcome(folders))
 
 
 def identify_each(folders: Sequence[Path]) -> list[ModelIdentity]:
@@ -39,6 +40,13 @@ def _digest(folder: Path) -> str:
 def _version(folder: Path) -> str:
     record = GraderRecord.read(folder) if is_grader(folder) else BundleRecord.read(folder)
     return record.version or "unknown"
+
+
+def _outcome(folders: Sequence[Path]) -> str:
+    """What the risk of the models is of; "" for the usual outcome."""
+    records = [BundleRecord.read(folder) for folder in folders if not is_grader(folder)]
+    outcomes = {record.outcome or USUAL_OUTCOME for record in records if "jsl" in record.thresholds}
+    return "" if outcomes <= {USUAL_OUTCOME} else " or ".join(sorted(outcomes))
 
 
 def _name(folders: Sequence[Path]) -> str:

@@ -27,7 +27,7 @@ def check_recalibrable(folder: Path) -> None:
         BundleError: If it is no bundle of a network that predicts progression.
     """
     record = BundleRecord.read(folder)
-    if record.network is None or "jsl" not in record.thresholds or record.folds:
+    if record.network is None or "jsl" not in record.thresholds or record.folds or record.hazard:
         raise BundleError(
             f"{folder}: only a single network's risk of progression is saved recalibrated; validation.json "
             "has the line for any other"

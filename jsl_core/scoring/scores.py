@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jsl_core.cohort.columns import GRADE_PROBABILITIES, KL2_RISK, RISK, RISK_INTERVAL, STRANGE
+from jsl_core.cohort.columns import GRADE_PROBABILITIES, KL2_RISK, RISK, RISK_INTERVAL, STRANGE, risk_months
 from jsl_core.cohort.persons import normalise_knee
 from jsl_core.errors import BadScan
 from jsl_core.imaging import Pseudonyms
@@ -117,9 +117,15 @@ def score_crops(
 
 
 def encode_scores(rows: Iterable[Row]) -> bytes:
-    """Write the rows of `score_crops` as `scores.csv`, with empty cells where no model predicts a column."""
-    cells = ({name: _format_cell(value) for name, value in row.items()} for row in rows)
-    return format_csv(pd.DataFrame(list(cells), dtype=object).reindex(columns=COLUMNS)).encode()
+    """Write the rows of `score_crops` as `scores.csv`, with empty cells where no model predicts a column.
+
+    Risks by month have columns where a model of times tells them.
+    """
+    cells = [{name: _format_cell(value) for name, value in row.items()} for row in rows]
+    table = pd.DataFrame(cells, dtype=object)
+    place = COLUMNS.index(RISK) + 1
+    columns = [*COLUMNS[:place], *risk_months(table).values(), *COLUMNS[place:]]
+    return format_csv(table.reindex(columns=columns)).encode()
 
 
 def pseudonymise_row(row: Row, pseudonyms: Pseudonyms) -> Row:

@@ -16,6 +16,7 @@ from jsl_core.learning.model.baseline import BaselineBundle
 from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.ensemble import Ensemble
 from jsl_core.learning.regimes import TrainingJob, train_regime, train_risk_factors
+from jsl_core.scoring.model_identity import identify_models
 
 from .conftest import pack_edited
 
@@ -129,3 +130,14 @@ def test_a_bundle_whose_hazard_cannot_be_is_refused(
     path.write_text(json.dumps(record))
     with pytest.raises(BundleError, match=r"hazard|another model"):
         BaselineBundle.load(tmp_path)
+
+
+def test_models_of_different_outcomes_are_no_ensemble(
+    dataset: Path, timed_dataset: Path, fast: TrainingSettings, tmp_path: Path
+) -> None:
+    train_risk_factors(timed_dataset, settings_of(fast, "cox"), tmp_path / "times")
+    train_risk_factors(dataset, fast, tmp_path / "losses")
+    with pytest.raises(BundleError, match="not one outcome; use them one by one"):
+        Ensemble.load([tmp_path / "times", tmp_path / "losses"], "cpu")
+    assert identify_models([tmp_path / "losses"]).outcome == ""
+    assert identify_models([tmp_path / "times"]).outcome == "replacement of the knee within 96 months"

@@ -247,6 +247,16 @@ def test_the_interval_of_a_risk_and_measured_widths_are_in_the_report(films: Pat
     assert algorithm.value == f"sha256={MODEL.digest}"
 
 
+def test_a_risk_of_another_outcome_is_not_called_one_of_joint_space_loss(films: Path) -> None:
+    header = result_header(pydicom.dcmread(sorted(films.glob("*.dcm"))[0]), "pixels")
+    model = replace(MODEL, outcome="replacement of the knee within 96 months")
+    report = make_report([(header, "pixels", (KneeFinding(1, risk=0.3),))], model)
+    (group,) = highdicom.sr.Comprehensive3DSR.from_dataset(report).content.get_image_measurement_groups()
+    assert {found.name.value: found.value for found in group.get_measurements()} == {"OUTCOME": 0.3}
+    names = [item.value for item in group[0].ContentSequence if item.name.meaning == "Algorithm Parameters"]
+    assert names == [f"sha256={MODEL.digest}", "outcome=replacement of the knee within 96 months"]
+
+
 def test_a_name_that_the_library_finds_unlikely_is_not_printed(
     films: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

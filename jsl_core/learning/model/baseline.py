@@ -31,6 +31,7 @@ class BaselineBundle:
         thresholds: Operating point of `jsl`, a risk.
         dataset: Digest of the packed dataset.
         hazard: Of a regression of times, from its log hazard to risks; None of one of the label.
+        outcome: What the risk is of, in words; "" where the table named no outcome.
     """
 
     regime: str
@@ -40,6 +41,7 @@ class BaselineBundle:
     thresholds: dict[str, float]
     dataset: str
     hazard: Hazard | None = None
+    outcome: str = ""
 
     @classmethod
     def load(cls, folder: Path) -> "BaselineBundle":
@@ -82,6 +84,7 @@ class BaselineBundle:
             thresholds=record.thresholds,
             dataset=record.dataset,
             hazard=record.hazard,
+            outcome=record.outcome,
         )
 
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:

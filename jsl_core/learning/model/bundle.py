@@ -43,6 +43,7 @@ class ModelBundle:
         flip: Whether the logits are the mean of those of a crop and of its mirror image.
         mm_per_pixel: How much of a knee one pixel of the input shows; None where no scale was known.
         hazard: Of a head of time, from what it says to risks; None of one of the label.
+        outcome: What the risk is of, in words; "" where the table named no outcome.
         version: Of this program.
     """
 
@@ -59,6 +60,7 @@ class ModelBundle:
     flip: bool = False
     mm_per_pixel: float | None = None
     hazard: Hazard | None = None
+    outcome: str = ""
     version: str = __version__
 
     @property
@@ -91,6 +93,7 @@ class ModelBundle:
             "flip": self.flip,
             "mm_per_pixel": self.mm_per_pixel,
             "hazard": self.hazard.to_json() if self.hazard else None,
+            "outcome": self.outcome,
             "version": self.version,
             "probe": ask_probe(self.network),
         }
@@ -131,6 +134,7 @@ class ModelBundle:
             flip=record.flip,
             mm_per_pixel=record.mm_per_pixel,
             hazard=record.hazard,
+            outcome=record.outcome,
             version=record.version,
         )
 

@@ -19,6 +19,7 @@ from jsl_core.cohort.columns import (
     risk_months,
 )
 from jsl_core.cohort.factors import FactorEncoder
+from jsl_core.cohort.outcomes import USUAL_OUTCOME
 from jsl_core.dataset import fit_crop
 from jsl_core.errors import BadTable, BundleError
 from jsl_core.learning.model.baseline import BaselineBundle
@@ -115,6 +116,12 @@ class Ensemble:
         if len({_crop_field(model) for model in looking}) > 1:
             raise BundleError(
                 "a grader looks at tighter crops than a bundle of this project's crops; use them one by one"
+            )
+        outcomes = {_outcome(one.bundle) for one in members if "jsl" in one.bundle.thresholds}
+        if len(outcomes) > 1:
+            raise BundleError(
+                f"the models predict {' and '.join(sorted(outcomes))}, which are not one outcome; use them "
+                "one by one"
             )
         return cls(members, _threshold(members))
 
@@ -257,6 +264,10 @@ def _no_predictions() -> pd.DataFrame:
 
 def _field_mm(bundle: "ModelBundle | Grader") -> float | None:
     return None if bundle.mm_per_pixel is None else round(bundle.mm_per_pixel * bundle.size, 3)
+
+
+def _outcome(bundle: "ModelBundle | BaselineBundle | Grader") -> str:
+    return getattr(bundle, "outcome", "") or USUAL_OUTCOME
 
 
 def _crop_field(bundle: "ModelBundle | Grader") -> float:

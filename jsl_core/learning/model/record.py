@@ -65,6 +65,7 @@ class BundleRecord(BaseModel):
     dataset: str
     settings: dict[str, Any]
     hazard: Hazard | None = None  # earlier bundles have no heads of time
+    outcome: str = ""  # in words, "" where the table named none
     folds: int = Field(0, ge=0)
     files: dict[str, str] = {}
     version: str = ""

@@ -61,6 +61,7 @@ def gather_folds(folders: Sequence[Path], dataset: Path, out: Path) -> None:
         "folds": len(folders),
         "thresholds": thresholds,
         "dataset": packed.digest,
+        "outcome": first.outcome,
     }
     write_bundle_json(out, record)
 

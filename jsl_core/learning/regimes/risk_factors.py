@@ -9,6 +9,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from jsl_core.cohort.columns import PROGRESSION, RISK
 from jsl_core.cohort.factors import FactorEncoder
+from jsl_core.cohort.outcomes import describe_outcome_of
 from jsl_core.config import TrainingSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.errors import BadSettings
@@ -90,6 +91,7 @@ def train_risk_factors(dataset: Path, settings: TrainingSettings, out: Path, fol
         "dataset": packed.digest,
         "settings": settings.model_dump(mode="json"),
         "hazard": hazard.to_json() if hazard else None,
+        "outcome": describe_outcome_of(table),
     }
     write_bundle_json(out, record)
 

@@ -12,6 +12,7 @@ import torch
 
 from jsl_core.cohort.columns import EVENT_MONTHS, GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK
 from jsl_core.cohort.factors import FactorEncoder
+from jsl_core.cohort.outcomes import describe_outcome_of
 from jsl_core.config import TrainingSettings, keyed_settings
 from jsl_core.config.training import JOINT
 from jsl_core.dataset import PackedDataset
@@ -129,6 +130,7 @@ def train_regime(
         flip=flip,
         mm_per_pixel=_common_scale(packed.table),
         hazard=hazard,
+        outcome=describe_outcome_of(packed.table) if "jsl" in heads else "",
     )
     added = _factor_log_odds(trainer, outputs) if joint else None
     write_outputs(job.out, bundle, packed, logits, history, added)
