@@ -116,4 +116,6 @@ def draw_subgroup_rates(parts: list[Figures]) -> str:
 
 
 def _number(figure: Figures) -> str:
-    return "–" if figure["value"] is None else f"{figure['value']:.2f}".replace("-", "−")
+    if figure["value"] is None:
+        return "–"
+    return f"{round(figure['value'], 2) + 0.0:.2f}".replace("-", "−")  # nothing is minus 0

@@ -128,11 +128,11 @@ def tabulate_case_mix(part: Figures) -> Rows:
     """Tabulate the characteristics of both samples and their standardised differences."""
     rows = [
         [
-            name[0].upper() + name[1:],
-            *(format_number(values[sample], 2) for sample in ("development", "validation")),
+            title[0].upper() + title[1:],
+            *(format_number(values[name], 2).replace("-", "−") for name in ("development", "validation")),
             format_difference(values["difference"]),
         ]
-        for name, values in part["case_mix"]["characteristics"].items()
+        for title, values in part["case_mix"]["characteristics"].items()
     ]
     return [["", "Development", "Here", "Standardised difference"], *rows]
 
