@@ -22,7 +22,7 @@ from jsl_core.storage import Artifact, tree_files
 from jsl_core.storage.registry import read_frozen_test
 from tasks.caching import Placement
 from tasks.cohort import read_run_cohort, without_names
-from tasks.fetch import list_all
+from tasks.fetch import list_all, list_visits
 from tasks.gather import Gathered, gather
 from tasks.healing import heal_damage
 from tasks.pack import list_images, pack, pack_images
@@ -76,7 +76,9 @@ def prepare(settings: PipelineSettings, preset: PresetChoice = "none", frozen: s
     converted, halves, cropped = prepare_joints(buckets, settings, placement)
     resized = resize_joints(cropped, settings.pack.size, settings, placement)
     measured = measure_joints(cropped, settings, placement)
-    gathered = gather(converted, halves, cropped, placement)
+    with without_names(placement):
+        visits = list_visits(settings, placement)
+    gathered = gather(converted, halves, cropped, placement, visits)
     show_preparation({"convert": converted, "split": halves, "crop": cropped}, gathered, placement)
     _stop_if_too_many_failed(gathered, settings, placement)
     dataset = pack(gathered.joints, resized, measured, cohort, settings.pack, placement)

@@ -1,7 +1,10 @@
 """All buckets' rows to two tables: the joints, each knee once, and what was rejected."""
 
+import json
+
 from pydantic import BaseModel, ConfigDict
 
+from jsl_core.cohort.columns import VISIT
 from jsl_core.cohort.persons import normalise_knee
 from jsl_core.review.correction import EXCLUDED
 from jsl_core.scans.rows import Row, accepted, read_rows, rejected_table, write_rows
@@ -27,14 +30,25 @@ class Gathered(BaseModel):
 
 @stage("gather", version=1)
 def gather(
-    converted: list[Artifact], split: list[Artifact], cropped: list[Artifact], placement: Placement
+    converted: list[Artifact],
+    split: list[Artifact],
+    cropped: list[Artifact],
+    placement: Placement,
+    visits: Artifact | None = None,
 ) -> Gathered:
-    """Join the buckets; of several films of one knee the first by name is kept, the others are rejected."""
+    """Join the buckets; of several films of one knee the first by name is kept, the others are rejected.
+
+    `visits` tells the visit of each film (`list_visits`), and a knee is then kept once a visit.
+    """
     store = placement.open()
     tables = [read_rows(store, stage_tables) for stage_tables in (converted, split, cropped)]
     copies = _copies(accepted(tables[0]))
     copied = {row["file"] for row in copies}
-    joints, repeated = _first_of_each_knee([row for row in accepted(tables[2]) if row["file"] not in copied])
+    found = [row for row in accepted(tables[2]) if row["file"] not in copied]
+    if visits:
+        visit_of = json.loads(store.get(visits))
+        found = [row | {VISIT: visit_of.get(row["file"], "")} for row in found]
+    joints, repeated = _first_of_each_knee(found)
     rows = [*(row for table in tables for row in table), *copies, *repeated]
     scans = [row for row in tables[0] if row.get("reason") not in _NOT_SCANS]
     failed = {
@@ -60,12 +74,14 @@ def _copies(films: list[Row]) -> list[Row]:
 
 
 def _first_of_each_knee(joints: list[Row]) -> tuple[list[Row], list[Row]]:
-    first_rows: dict[str, Row] = {}
+    first_rows: dict[tuple[str, str], Row] = {}
     repeated = []
     for row in sorted(joints, key=lambda row: (row["ID"], row["file"])):
-        first = first_rows.setdefault(normalise_knee(row["ID"]), row)
+        visit = row.get(VISIT, "")
+        first = first_rows.setdefault((normalise_knee(row["ID"]), visit), row)
         if first is not row:
-            sentence = f"{first['file']} already gave knee {row['ID']}; keep one film of each knee"
+            each = f"{row['ID']} at visit {visit}" if visit else row["ID"]
+            sentence = f"{first['file']} already gave knee {each}; keep one film of each knee"
             repeated.append(_duplicate(row["file"], sentence) | {"ID": row["ID"]})
     return list(first_rows.values()), repeated
 

@@ -7,13 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from jsl_core.cohort import read_cohort
-from jsl_core.cohort.persons import normalise_knee
+from jsl_core.cohort.columns import row_names
 from jsl_core.config import PackSettings
 from jsl_core.dataset import pack as pack_joints
 from jsl_core.dataset import pack_from_paths, read_crop
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging import Image
-from jsl_core.scans.rows import read_rows
+from jsl_core.scans.rows import name_of_joint, read_rows
 from jsl_core.storage import Artifact, put_tree
 from jsl_core.width.join import add_measured
 from tasks.caching import Placement, stage
@@ -49,11 +49,11 @@ def pack(
     rows = read_rows(store, [joints])
     owners: dict[str, list[str]] = {}
     for row in rows:
-        owners.setdefault(row["png"]["sha256"], []).append(normalise_knee(row["ID"]))
+        owners.setdefault(row["png"]["sha256"], []).append(name_of_joint(row))
     buckets = [Fitted.read(store, table) for table in fitted]
     width = {digest: width for bucket in buckets for digest, width in bucket.joints}
     spacing = {
-        normalise_knee(row["ID"]): row["spacing_mm"] * width[row["png"]["sha256"]] / settings.size
+        name_of_joint(row): row["spacing_mm"] * width[row["png"]["sha256"]] / settings.size
         for row in rows
         if row["spacing_mm"]
     }
@@ -75,10 +75,10 @@ def pack(
 
 
 def _read_named_crops(placement: Placement, base: Path) -> Iterator[tuple[str, Image]]:
-    """The crops that the cohort table names, by the knee's pseudonym; the stored table names no pictures."""
+    """The crops that the cohort table names, by the rows' pseudonyms; the stored table names no pictures."""
     path = Path(placement.cohort)
     pictures = read_cohort(path, needs=["Img_path"])["Img_path"]
-    for name, picture in zip(read_run_cohort(path, placement)["ID"], pictures, strict=True):
+    for name, picture in zip(row_names(read_run_cohort(path, placement)), pictures, strict=True):
         with suppress(BadScan):  # its sentence would name the picture; the row has no crop
             yield name, read_crop(base, picture)
 

@@ -17,7 +17,7 @@ from jsl_core.cohort.pictures import refuse_shared_pictures
 from jsl_core.errors import BadTable
 from jsl_core.system.spreadsheet import unescape_cell
 
-__all__ = ["check_cohort_cells", "normalise_split", "read_cohort"]
+__all__ = ["check_cohort_cells", "normalise_split", "read_cohort", "read_visits"]
 
 _LIKELY_CUT = ("BMI", "Alignment_degree", "Age")  # by a comma that was meant for a decimal one
 _SPLIT_WORDS = {
@@ -68,7 +68,7 @@ def check_cohort_cells(cells: Cells, needs: Sequence[str] = (), any_split: bool 
         "Img_path": _read_paths(cells, places.get("Img_path")),
     }
     if VISIT in places:
-        columns[VISIT] = _read_visits(cells, places[VISIT])
+        columns[VISIT] = read_visits(cells, places[VISIT])
     if SITE in places:
         columns[SITE] = ["" if is_missing(cell) else clean_text(cell) for cell in cells.column(places[SITE])]
     if OUTCOME in places:
@@ -107,8 +107,12 @@ def _read_splits(cells: Cells, place: int | None, any_split: bool) -> list[str]:
     return splits
 
 
-def _read_visits(cells: Cells, place: int) -> list[str]:
-    """Visits as text; of the release's numbers a spreadsheet may have taken the first digit."""
+def read_visits(cells: Cells, place: int) -> list[str]:
+    """Read a column of visits as text; of the release's numbers a spreadsheet may have taken a zero.
+
+    Raises:
+        BadTable: If one is blank.
+    """
     visits = [clean_text(cell).removesuffix(".0") for cell in cells.column(place)]
     for number, visit in zip(cells.numbers, visits, strict=True):
         if is_missing(visit):

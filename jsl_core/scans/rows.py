@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from jsl_core.cohort.columns import VISIT
+from jsl_core.cohort.persons import normalise_knee
 from jsl_core.errors import BadScan
 from jsl_core.storage import Artifact, Memo, Store
 from jsl_core.system.spreadsheet import format_csv
@@ -19,6 +21,7 @@ __all__ = [
     "Row",
     "accepted",
     "map_with_memo",
+    "name_of_joint",
     "read_rows",
     "rejected_table",
     "rejection",
@@ -38,6 +41,12 @@ def rejection(item: Row, error: BadScan) -> Row:
     """Make the row of an item that failed: what identifies it, the reason's code and its sentence."""
     identity = {key: item[key] for key in ("file", "ID", "participant", "side") if key in item}
     return identity | {"reason": error.code, "sentence": str(error)}
+
+
+def name_of_joint(row: Row) -> str:
+    """The name of the cohort table's row that a joint belongs to, as `row_names` has it."""
+    knee = normalise_knee(row["ID"])
+    return f"{knee}@{row[VISIT]}" if VISIT in row else knee
 
 
 def map_with_memo(

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from jsl_core.cohort import read_cohort
-from jsl_core.cohort.columns import WIDTHS
+from jsl_core.cohort.columns import WIDTHS, row_names
 from jsl_core.cohort.persons import normalise_knee
 from jsl_core.errors import BadTable
-from jsl_core.scans.rows import Row
+from jsl_core.scans.rows import Row, name_of_joint
 from jsl_core.system.files import write_atomically
 from jsl_core.system.spreadsheet import format_csv
 
@@ -47,16 +47,14 @@ def add_measured(cohort: pd.DataFrame, measured: Sequence[Row], joints: Sequence
         measured: Rows of the measure stage, of which a knee may have several, from several films.
         joints: Rows of the joints that are packed, one a knee: the film whose widths count.
     """
-    films = {(row["file"], row["ID"]) for row in joints}
+    names = {(row["file"], row["ID"]): name_of_joint(row) for row in joints}
     found = {
-        normalise_knee(row["ID"]): row
+        names[row["file"], row["ID"]]: row
         for row in measured
-        if not row.get("reason") and (row["file"], row["ID"]) in films
+        if not row.get("reason") and (row["file"], row["ID"]) in names
     }
-    widths = {
-        name: cohort["ID"].map({knee: row.get(name.lower()) for knee, row in found.items()})
-        for name in WIDTHS
-    }
+    own = pd.Series(row_names(cohort), index=cohort.index)
+    widths = {name: own.map({knee: row.get(name.lower()) for knee, row in found.items()}) for name in WIDTHS}
     columns = {
         name: (cohort[name].fillna(width) if name in cohort else width).astype(float).round(3)
         for name, width in widths.items()

@@ -25,7 +25,7 @@ Figures = Mapping[str, Any]
 
 def summary_sentence(figures: Figures, design: StudyDesign) -> str:
     """The run in one sentence: on whom, how well, and how sure."""
-    where = f"On {design.knees:,} {_part(design)} knees of {_participants(design.participants)}"
+    where = f"On {_rows(design, _part(design))} of {_participants(design.participants)}"
     parts = []
     areas = {name: jsl for name, jsl in _sections(figures, "jsl") if jsl.get("auc")}
     if areas:
@@ -56,12 +56,12 @@ def results_sentence(design: StudyDesign) -> str:
     """Whom the figures are of, and what the models had seen of them."""
     if design.folds and not design.named_test:
         return (
-            f"Cross-validation: each of the {design.knees:,} knees was predicted by the one of "
+            f"Cross-validation: each of the {_rows(design)} was predicted by the one of "
             f"{design.folds} models of its kind that neither learned from its participant nor was chosen on "
             "them; at the share of progression that the cohort has"
         )
     models = f"The mean of {design.folds} models of each kind" if design.folds else "All models"
-    sentence = f"{models} on the same {design.knees:,} {_part(design)} knees of "
+    sentence = f"{models} on the same {_rows(design, _part(design))} of "
     sentence += _participants(design.participants)
     if design.learned_from:
         other = (
@@ -77,8 +77,21 @@ def results_sentence(design: StudyDesign) -> str:
     return f"{sentence}; at the share of progression that the cohort has"
 
 
+def _rows(design: StudyDesign, part: str = "") -> str:
+    """How many knees, or films of knees at several visits, are meant."""
+    knees = " ".join(filter(None, [part, "knees"]))
+    if not design.distinct:
+        return f"{design.knees:,} {knees}"
+    return f"{design.knees:,} films, each a visit, of {design.distinct:,} {knees}"
+
+
 def cohort_sentence(design: StudyDesign) -> str:
-    """How knees were parted."""
+    """How knees were parted, and what a row is."""
+    rows = " A row is a knee at a visit: where this page counts knees, it counts these rows."
+    return _parted(design) + (rows if design.distinct else "")
+
+
+def _parted(design: StudyDesign) -> str:
     if design.folds:
         named = " of the others, as the table names the test part" if design.named_test else ""
         return (
