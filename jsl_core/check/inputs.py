@@ -8,6 +8,7 @@ import pandas as pd
 
 from jsl_core.check.finding import Findings
 from jsl_core.cohort import GRADE, PROGRESSION, read_cohort
+from jsl_core.cohort.outcomes import refuse_without_times
 from jsl_core.cohort.persons import person_key
 from jsl_core.cohort.pictures import describe_missing_pictures, missing_pictures, refuse_equal_files
 from jsl_core.config import PipelineSettings
@@ -56,6 +57,9 @@ def check_table(settings: PipelineSettings, findings: Findings, deep: bool) -> p
             with findings.catch():
                 read_cohort(path, needs=[label])  # says so if there is no such column
                 findings.stop(BadTable(f"{path.name}: {label} is blank in every row; fill it in"))
+    if PROGRESSION in labels and training.jsl_loss != "label":
+        with findings.catch():
+            refuse_without_times(table, training.jsl_loss)
     counts = ", ".join(f"{table[label].count()} with {label}" for label in labels)
     findings.facts.append(f"{len(table)} knees of {table['participant'].nunique()} participants, {counts}")
     if not settings.scans:

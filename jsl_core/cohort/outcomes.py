@@ -21,6 +21,7 @@ from jsl_core.cohort.columns import (
     VISIT_GRADE,
 )
 from jsl_core.config.outcome import OutcomeName, OutcomeSettings
+from jsl_core.errors import BadTable
 
 __all__ = [
     "DAYS_PER_MONTH",
@@ -29,6 +30,7 @@ __all__ = [
     "describe_outcome",
     "describe_outcome_of",
     "label_outcome",
+    "refuse_without_times",
 ]
 
 DAYS_PER_MONTH = 365.25 / 12
@@ -91,6 +93,24 @@ def describe_outcome_of(table: pd.DataFrame) -> str:
 
 # What a model predicts whose table named no outcome: what tables had before they named any.
 USUAL_OUTCOME = describe_outcome("jsl", 0.7, 48)
+
+
+def refuse_without_times(table: pd.DataFrame, loss: str) -> None:
+    """Refuse a cohort table that has no times where a model is to learn them.
+
+    Args:
+        table: From `read_cohort`.
+        loss: The setting that asks for them.
+
+    Raises:
+        BadTable: It has none.
+    """
+    if not {EVENT, EVENT_MONTHS, OUTCOME_MONTHS} <= set(table) or table[EVENT_MONTHS].isna().all():
+        outcome = describe_outcome_of(table) or "not named"
+        raise BadTable(
+            f"the cohort table's outcome is {outcome} and has no times ({EVENT_MONTHS}, {EVENT}), which "
+            f"jsl_loss = {loss} learns; make the table with outcome replacement, or set jsl_loss to label"
+        )
 
 
 def label_outcome(rows: pd.DataFrame, settings: OutcomeSettings) -> Labels:

@@ -149,7 +149,8 @@ def _attribute(
     ) -> torch.Tensor:
         outputs = network(images, factors)
         if "jsl" in outputs:
-            return torch.where(classes == 1, outputs["jsl"][:, 0], -outputs["jsl"][:, 0])
+            odds = outputs["jsl"].logsumexp(dim=1)  # of the label, or of any of the intervals of time
+            return torch.where(classes == 1, odds, -odds)
         return outputs["kl"].gather(1, classes[:, None])[:, 0]
 
     extra = (classes,) if factors is None else (classes, factors)

@@ -78,6 +78,11 @@ def test_missing_crops_count_as_rejected(crops: Path, depth: str, max_rejected: 
     assert str(crops) in texts[outcome][0]
 
 
+def test_a_table_without_times_is_told_where_a_model_is_to_learn_them(crops: Path) -> None:
+    texts, _ = found(**places(crops), training={"regimes": ["jsl-image"], "jsl_loss": "cox"})
+    assert any("has no times (Event_months, Event), which jsl_loss = cox learns" in line for line in texts)
+
+
 def test_crops_that_are_no_pictures_are_told(crops: Path) -> None:
     for name in IDS[:2]:
         (crops / "png" / f"{name}.png").write_bytes(b"GIF of " + name.encode())

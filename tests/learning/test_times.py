@@ -15,7 +15,7 @@ from jsl_core.evaluation.statistics.survival_scores import concordance
 from jsl_core.learning.model.baseline import BaselineBundle
 from jsl_core.learning.model.bundle import ModelBundle
 from jsl_core.learning.model.ensemble import Ensemble
-from jsl_core.learning.regimes import TrainingJob, train_regime, train_risk_factors
+from jsl_core.learning.regimes import TrainingJob, gather_folds, train_regime, train_risk_factors
 from jsl_core.scoring.model_identity import identify_models
 
 from .conftest import pack_edited
@@ -141,3 +141,17 @@ def test_models_of_different_outcomes_are_no_ensemble(
         Ensemble.load([tmp_path / "times", tmp_path / "losses"], "cpu")
     assert identify_models([tmp_path / "losses"]).outcome == ""
     assert identify_models([tmp_path / "times"]).outcome == "replacement of the knee within 96 months"
+
+
+def test_a_cross_validation_tells_risks_by_month_of_knees_that_its_models_did_not_see(
+    timed_dataset: Path, fast: TrainingSettings, tmp_path: Path
+) -> None:
+    settings = settings_of(fast, "discrete", folds=3)
+    folders = [tmp_path / f"fold-{fold}" for fold in range(3)]
+    for fold, folder in enumerate(folders):
+        train_risk_factors(timed_dataset, settings, folder, fold)
+    gather_folds(folders, timed_dataset, tmp_path / "all")
+    told = pd.read_csv(tmp_path / "all" / "predictions.csv")
+    assert told[RISKS].notna().all(axis=None)
+    assert told["jsl_risk"].to_numpy() == pytest.approx(told[RISKS[-1]].to_numpy())
+    assert json.loads((tmp_path / "all" / "bundle.json").read_text())["outcome"].startswith("replacement")

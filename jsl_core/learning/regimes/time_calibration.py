@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from jsl_core.cohort.columns import EVENT, EVENT_MONTHS, OUTCOME, OUTCOME_MONTHS
+from jsl_core.cohort.columns import EVENT, EVENT_MONTHS, OUTCOME_MONTHS
+from jsl_core.cohort.outcomes import refuse_without_times
 from jsl_core.config import TrainingSettings
-from jsl_core.errors import BadTable
 from jsl_core.learning.model.calibration import TEMPERATURES
 from jsl_core.learning.model.hazard import Hazard
 from jsl_core.learning.regimes.time_losses import cox_loss, discrete_loss
@@ -43,13 +43,7 @@ class Times:
         Raises:
             BadTable: It has none.
         """
-        if not {EVENT, EVENT_MONTHS, OUTCOME_MONTHS} <= set(table) or table[EVENT_MONTHS].isna().all():
-            outcome = table[OUTCOME].iloc[0] if OUTCOME in table else "not named"
-            raise BadTable(
-                f"the table's outcome is {outcome} and has no times ({EVENT_MONTHS}, {EVENT}), which "
-                f"jsl_loss = {settings.jsl_loss} learns; make the table with outcome replacement, or set "
-                "jsl_loss to label"
-            )
+        refuse_without_times(table, settings.jsl_loss)
         ends = interval_ends(float(table[OUTCOME_MONTHS].max()), settings.interval_months)
         months, event = table[EVENT_MONTHS].to_numpy(float), table[EVENT].fillna(-1).to_numpy(int)
         return cls(months, event, ends, "cox" if settings.jsl_loss == "cox" else "discrete")
