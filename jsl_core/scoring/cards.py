@@ -83,6 +83,7 @@ class CardMaker:
                 digest=identity.digest,
                 learned_from=_learned_from(member),
                 training_known=len(member.predictions) > 0,
+                outcome=identity.outcome,
             )
         if len(models) > 1:
             identity = identify_models(folders)
@@ -92,6 +93,7 @@ class CardMaker:
                 digest=identity.digest,
                 learned_from="",
                 training_known=all(one.training_known for one in models.values()),
+                outcome=identity.outcome,
             )
         return cls(models, test, name)
 

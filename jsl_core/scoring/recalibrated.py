@@ -35,7 +35,12 @@ def check_recalibrable(folder: Path) -> None:
 
 
 def save_recalibrated(
-    folder: Path, line: dict[str, float | None], scored: pd.DataFrame, cohort: str, dst: Path
+    folder: Path,
+    line: dict[str, float | None],
+    scored: pd.DataFrame,
+    cohort: str,
+    outcome: str,
+    dst: Path,
 ) -> None:
     """Write a bundle whose log odds of progression are `intercept + slope × log odds` of another's.
 
@@ -47,6 +52,7 @@ def save_recalibrated(
         line: `intercept` and `slope`, of `validate_target`.
         scored: The knees that they were fitted to, with the bundle's predictions.
         cohort: Name of their table, for the record.
+        outcome: What progression is in that table, in words, and so of the new bundle; "" where it says none.
         dst: Folder of the new bundle.
 
     Raises:
@@ -68,6 +74,7 @@ def save_recalibrated(
         temperature=old.temperature | {"jsl": temperature / slope},
         prior_shift=old.prior_shift + intercept * temperature / slope,
         thresholds=old.thresholds | {"jsl": float(recalibrate(old.thresholds["jsl"]))},
+        outcome=outcome or old.outcome,
         settings=old.settings | {"recalibrated": {"cohort": cohort, "knees": len(scored), **line}},
     )
     rows = [scored.dropna(subset=[PROGRESSION]).assign(split="val")]

@@ -204,7 +204,7 @@ def test_a_model_that_has_learned_nothing_or_all_still_has_a_page(tmp_path: Path
         "part": "all",
         "known": {"choice": "refuse", "knees": 0, "participants": 0, "training_known": False},
         "outcome": "",
-        "development_outcome": "",
+        "predicted_outcome": "",
         "phantom": True,
         "date": "2026-11-30",
         "identities": {},

@@ -51,13 +51,13 @@ def validate(
         jobs: Worker processes; 0 for one per processor core.
     """
     from jsl_core.cohort import read_cohort
-    from jsl_core.cohort.outcomes import describe_outcome_of
+    from jsl_core.cohort.outcomes import USUAL_OUTCOME, describe_outcome_of
     from jsl_core.evaluation.validation.page import write_validation
     from jsl_core.evaluation.validation.sentences import describe_doubts, describe_target
     from jsl_core.evaluation.validation.tables import each_target
     from jsl_core.learning.model.ensemble import Ensemble
     from jsl_core.scoring.evaluate import select_split
-    from jsl_core.scoring.model_identity import identify_each
+    from jsl_core.scoring.model_identity import identify_each, identify_models
     from jsl_core.scoring.recalibrated import check_recalibrable, save_recalibrated
     from jsl_core.scoring.validate import check_targets, settle_known_persons, validate_ensemble
     from jsl_core.system.machine import describe_machine, describe_software
@@ -94,7 +94,7 @@ def validate(
         "part": part,
         "known": persons,
         "outcome": describe_outcome_of(rows),
-        "development_outcome": describe_outcome_of(origin) if origin is not None else "",
+        "predicted_outcome": identify_models(bundles).outcome or USUAL_OUTCOME,
         "phantom": is_phantom(cohort),
         "program": __version__,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -107,7 +107,7 @@ def validate(
     if save:
         [(name, model)] = figures["models"].items()
         line = model["targets"].get("progression", {}).get("line", {"intercept": None, "slope": None})
-        save_recalibrated(bundles[0], line, predictions[name], cohort.name, save)
+        save_recalibrated(bundles[0], line, predictions[name], cohort.name, figures["outcome"], save)
         files.append(save)
     for model, title, one in each_target(figures):
         if "reason" not in one:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from jsl_core import __version__
 from jsl_core.cohort.columns import GRADE, PROGRESSION, VISIT
 from jsl_core.cohort.fixed_split import FixedSplit
+from jsl_core.cohort.outcomes import USUAL_OUTCOME, describe_outcome_of
 from jsl_core.cohort.persons import person_key
 from jsl_core.errors import BadTable
 from jsl_core.storage.proof import proves_itself, with_proof
@@ -44,6 +45,7 @@ FIGURES = {
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _WORDS = r"[^|\r\n<>]{1,80}"
+_Outcome = Annotated[str, Field(max_length=160, pattern=r"^[^|\r\n<>]*$")]
 _Text = Annotated[str, Field(pattern=rf"^{_WORDS}$")]
 
 
@@ -74,25 +76,31 @@ class OutcomeOnCard(_Record):
 
 
 class ModelOnCard(_Record):
-    """A model: what it is, of which version of the program, the digest of its record, and what it learned."""
+    """A model: what it is, of which version of the program, the digest of its record, and what it learned.
+
+    `outcome` is what its risk is of, in words; "" is the loss of 0.7 mm over 48 months.
+    """
 
     name: _Text
     version: _Text
     digest: _Digest
     learned_from: str = Field(pattern=r"^([0-9a-f]{64})?$")
     training_known: bool
+    outcome: _Outcome = ""
 
 
 class PartOnCard(_Record):
     """A test: of which cohort and split, how many, and digests that two labs share who test on the same.
 
-    `people` is the SHA-256 of the sorted HMACs of the persons, `labels` that of the HMACs of knee, grade and
-    outcome; the key is public.
+    `outcome` is what progression is there, in words; "" is the loss of 0.7 mm over 48 months. `people` is the
+    SHA-256 of the sorted HMACs of the persons, `labels` that of the HMACs of knee, grade and outcome; the key
+    is public.
     """
 
     cohort: _Text
     split: _Text
     phantom: bool
+    outcome: _Outcome = ""
     participants: Annotated[int, Field(ge=_FEWEST)]
     knees: Annotated[int, Field(ge=1)]
     people: _Digest
@@ -169,10 +177,12 @@ def describe_test(
         _keyed(f"{person_key(name)} {side} {visit} {grade:g} {outcome:g}")
         for name, side, visit, grade, outcome in knees
     )
+    outcome = describe_outcome_of(rows)
     return PartOnCard(
         cohort=cohort,
         split=part,
         phantom=phantom,
+        outcome="" if outcome == USUAL_OUTCOME else outcome,
         participants=len(people),
         knees=len(rows),
         people=_digest(people),

@@ -82,13 +82,15 @@ def _table(cards: list[Card], outcome: str) -> list[str]:
         return (-figure.value if figure else 1.0), card.model.digest
 
     heads = ["Model", "Digest", "Knees", *columns, "Program", "Date"]
-    lines = [f"**{_TITLES[outcome]}**", "", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    what = f": {cards[0].test.outcome}" if outcome == "jsl" and cards[0].test.outcome else ""
+    lines = [f"**{_TITLES[outcome]}**{what}", "", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for card in sorted(cards, key=rank):
         part = card.outcomes[outcome]  # type: ignore[index]
         count = f"{part.events} of {part.n}" if part.events is not None else str(part.n)
         if card.scored < card.test.knees:
             count += f" ({card.test.knees - card.scored} not scored)"
         name = card.model.name + ("" if card.model.training_known else " †")
+        name += " ‡" if outcome == "jsl" and card.model.outcome != card.test.outcome else ""
         cells = [name, f"`{card.model.digest[:_SHORT]}`", count]
         cells += [_figure(part.figures.get(key)) for key in columns.values()]
         lines.append("| " + " | ".join([*cells, card.program, f"{card.made:%Y-%m-%d}"]) + " |")

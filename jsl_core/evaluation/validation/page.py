@@ -21,7 +21,7 @@ def write_validation(figures: Figures, folder: Path) -> list[Path]:
 
     Args:
         figures: Of `validate_ensemble`, with `cohort`, `part`, `known`, `outcome` and
-            `development_outcome` in words, `phantom`, `program`, `date`, `identities` (by model: name,
+            `predicted_outcome` in words, `phantom`, `program`, `date`, `identities` (by model: name,
             version and digest), `software` and `machine`.
         folder: Made where it is missing.
 

@@ -99,17 +99,10 @@ def describe_doubts(figures: Figures) -> Iterator[tuple[str, str]]:
             ),
         )
     progression = any(title == "Progression" for _, title, _ in each_target(figures))
-    if progression and figures["outcome"] and figures["outcome"] != figures["development_outcome"]:
+    if progression and figures["outcome"] and figures["outcome"] != figures["predicted_outcome"]:
         yield (
             "Outcome",
-            (
-                f"here it is {figures['outcome']}; "
-                + (
-                    f"the models learned from {figures['development_outcome']}"
-                    if figures["development_outcome"]
-                    else "whether that is what the models predict is not known (give --development)"
-                )
-            ),
+            (f"here it is {figures['outcome']}; the models predict {figures['predicted_outcome']}"),
         )
     for model, title, part in each_target(figures):
         if "reason" in part:
