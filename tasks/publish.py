@@ -20,6 +20,7 @@ from tasks.gather import Gathered
 from tasks.onnx import as_onnx
 from tasks.run_history import record_end, run_folder
 from tasks.run_page import show_lineage, show_results
+from tasks.track import track
 
 __all__ = ["Published", "publish", "publish_targets"]
 
@@ -93,6 +94,7 @@ def publish(
         create_image_artifact(
             data_uri(picture, "image/png"), key="auc", description="AUC with 95 % intervals"
         )
+    track(run.removeprefix("runs/"), dataset, models, summary, folders[run], settings, store)
     if origin := record_end(store, papers):
         show_lineage(origin)
     return Published(report=where, table=format_overview(summary))

@@ -7,6 +7,7 @@ from jsl_core.check.inputs import check_scans, check_table, check_truth
 from jsl_core.check.networks import check_detector, check_device, check_weights
 from jsl_core.check.places import check_disks, check_servers, check_stores
 from jsl_core.config import PipelineSettings
+from jsl_core.evaluation.trackers import open_tracker
 from jsl_core.imaging import load_pseudonyms
 
 __all__ = ["check_run", "raise_first"]
@@ -33,6 +34,8 @@ def check_run(settings: PipelineSettings, depth: Depth = "all") -> Findings:
     check_truth(settings, findings)
     if settings.pseudonymise:
         findings.attempt(lambda: load_pseudonyms(settings.pseudonym_key))
+    if settings.tracker:
+        findings.attempt(lambda: open_tracker(settings.tracker))
     check_stores(settings, findings, deep)
     check_disks(settings, films, findings)
     if settings.scans:

@@ -1,5 +1,6 @@
 """Settings of a whole run."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -13,6 +14,20 @@ from jsl_core.config.training import TrainingSettings
 from jsl_core.system.paths import expand_path
 
 __all__ = ["PipelineSettings", "location_names"]
+
+
+# An address has no password in it: settings are stored readable.
+_TRACKER = re.compile(r"|mlflow:(?:(?!.*://[^/]*@)\S+|file:.+)|tensorboard:[/~].*")
+
+
+def _check_tracker(words: str) -> str:
+    if not _TRACKER.fullmatch(words):
+        raise ValueError(
+            "no tracker; write mlflow:ADDRESS without a password (MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD have it), or tensorboard:/folder"
+        )
+    kind, colon, place = words.partition(":")
+    return f"{kind}{colon}{expand_path(place)}" if kind == "tensorboard" else words
 
 
 class PipelineSettings(Settings):
@@ -58,6 +73,12 @@ class PipelineSettings(Settings):
         "",
         title="Publish to",
         description="Another folder, or s3://bucket/prefix, that also gets reports, models, joints, tables.",
+    )
+    tracker: Annotated[str, AfterValidator(_check_tracker)] = Field(
+        "",
+        title="Tracker",
+        description="What also gets curves, figures and models: mlflow:ADDRESS (a server's, or "
+        "mlflow:file:///folder), or tensorboard:/folder. Empty: none.",
     )
     pseudonymise: bool = Field(
         False,
@@ -119,4 +140,4 @@ class PipelineSettings(Settings):
 
 def location_names() -> tuple[str, ...]:
     """The settings of a run on which no result depends: places, addresses and workers."""
-    return (*marked_fields(PipelineSettings, Location), "jobs", "dask", "patience")
+    return (*marked_fields(PipelineSettings, Location), "jobs", "dask", "patience", "tracker")
