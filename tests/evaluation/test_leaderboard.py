@@ -115,6 +115,21 @@ def test_only_cards_of_one_test_share_a_table_the_best_first(tmp_path: Path) -> 
         read_cards(tmp_path)
 
 
+def test_a_model_of_another_outcome_is_marked() -> None:
+    figures = {
+        "jsl": {"n": 90, "progressed": 30, "auc": {"value": 0.7, "low": 0.6, "high": 0.8}},
+        "kl": None,
+        "participants_trained_on": 0,
+        "participants_chosen_on": 0,
+    }
+    tables = [
+        write_tables([make_card(figures, one.model, one.test, 90, one.made)])
+        for one in (card(), card(outcome="replacement of the knee within 48 months"))
+    ]
+    assert "| JSL kl |" in tables[0]
+    assert "| JSL kl ‡ |" in tables[1]
+
+
 def test_the_command_fills_a_document_and_tells_whether_it_is_filled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -130,3 +130,20 @@ def test_the_auc_is_that_of_all_labelled_knees(lab: Path, foreign: Path, tmp_pat
     assert part["n"] == len(rows) == 199
     auc = roc_auc_score(rows["JSL_Prog"], rows["jsl_risk"])
     assert part["versions"]["as it is"]["auc"]["value"] == pytest.approx(auc, abs=1e-6)
+
+
+def test_another_outcome_than_the_predicted_one_is_said(
+    lab: Path, foreign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(foreign / "other.csv").assign(Outcome="jsn", Outcome_amount=1, Outcome_months=60)
+    table["Img_path"] = [str(foreign / path) for path in table["Img_path"]]
+    table.to_csv(tmp_path / "jsn.csv", index=False)
+    words = ("validate", lab / "joint", "--cohort", tmp_path / "jsn.csv", *QUICK, "--out", tmp_path / "v")
+    assert jsl(*words, "--save", tmp_path / "new") == 0
+    printed = capsys.readouterr().out
+    assert (
+        "Outcome: here it is medial joint space narrowing that is worse by at least 1 OARSI grade" in printed
+    )
+    assert "the models predict a loss of at least 0.7 mm" in printed
+    assert "narrowing that is worse" in (tmp_path / "v" / "validation.html").read_text()
+    assert "narrowing that is worse" in json.loads((tmp_path / "new" / "bundle.json").read_text())["outcome"]
