@@ -9,6 +9,7 @@ import pandas as pd
 from jsl_core.check.finding import Findings
 from jsl_core.cohort import GRADE, PROGRESSION, read_cohort
 from jsl_core.cohort.outcomes import refuse_without_times
+from jsl_core.cohort.relabel import relabel
 from jsl_core.cohort.persons import person_key
 from jsl_core.cohort.pictures import describe_missing_pictures, missing_pictures, refuse_equal_files
 from jsl_core.config import PipelineSettings
@@ -42,7 +43,7 @@ def check_table(settings: PipelineSettings, findings: Findings, deep: bool) -> p
     heads = [head for regime in training.regimes_to_train() for head in training.heads_of(regime)]
     labels = list(dict.fromkeys(_LABELS[head] for head in heads))
     path = Path(settings.cohort)
-    table = findings.attempt(lambda: _read_table(path, settings))
+    table = findings.attempt(lambda: relabel(_read_table(path, settings), settings.pack.label))
     if table is None:
         return None
     for label in labels:

@@ -20,6 +20,8 @@ from jsl_core.cohort.columns import (
     SPLIT_BY_KNEE,
     VISIT,
     VISIT_GRADE,
+    VISIT_NUMBERS,
+    VISIT_TEXTS,
     WIDTHS,
 )
 from jsl_core.cohort.persons import parse_side
@@ -37,7 +39,7 @@ _SYNONYMS = {
     "split": (SPLIT_BY_KNEE,),
     "Img_path": ("file", "filename", "file_name", "path", "image", "image_path", "img"),
     **dict.fromkeys((*FACTORS, *WIDTHS, OUTCOME, OUTCOME_AMOUNT, OUTCOME_MONTHS, EVENT, EVENT_MONTHS), ()),
-    **dict.fromkeys((VISIT, MONTHS, *OARSI), ()),
+    **dict.fromkeys((VISIT, MONTHS, *OARSI, *VISIT_NUMBERS, *VISIT_TEXTS), ()),
     SITE: ("v00site", "centre", "center"),
     GRADE: ("kl", "kl_grade", "klg", "grade", "label", "v00xrkl"),
     PROGRESSION: ("progression", "progressed"),

@@ -32,6 +32,8 @@ __all__ = [
     "VISIT",
     "VISIT_COLUMNS",
     "VISIT_GRADE",
+    "VISIT_NUMBERS",
+    "VISIT_TEXTS",
     "WIDTHS",
     "key_columns",
     "risk_by",
@@ -69,6 +71,13 @@ VISIT_COLUMNS = (
     *(PROGRESSION, "JSL_mm", "Replaced_days", "Died_days", "Last_contact_months", "Cohort", "Site"),
     *("Barcode", "Scan", "Missing"),
 )
+
+# What outcomes are made of: numbers and texts of those tables that are kept as they are.
+VISIT_NUMBERS = (
+    *("KL_37_grade", "mJSW_mm", "mJSW_37_mm", "JSW_0250_mm", "JSW_positions_differ"),
+    *("Replaced_days", "Died_days", "Last_contact_months"),
+)
+VISIT_TEXTS = ("KL_project", "JSW_project", "JSW_barcode", "Barcode")
 
 # What is predicted (docs/outcomes.md), the same in every row of a table.
 OUTCOME = "Outcome"  # its name, such as "jsl" or "replacement"

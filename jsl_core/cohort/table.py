@@ -9,11 +9,22 @@ import pandas as pd
 from jsl_core.cohort.cell_values import describe_bad_value, is_missing, is_missing_word, parse_number
 from jsl_core.cohort.cells import Cells, fold_name, read_cells
 from jsl_core.cohort.column_synonyms import KEY_NAMES, NUMBERS, find_columns
-from jsl_core.cohort.columns import MONTHS, OARSI, OUTCOME, SITE, SPLIT_BY_KNEE, SPLITS, VISIT, WIDTHS
+from jsl_core.cohort.columns import (
+    MONTHS,
+    OARSI,
+    OUTCOME,
+    SITE,
+    SPLIT_BY_KNEE,
+    SPLITS,
+    VISIT,
+    VISIT_NUMBERS,
+    WIDTHS,
+)
 from jsl_core.cohort.identity import identify_knees, refuse_doubtful_persons
 from jsl_core.cohort.outcome_columns import OUTCOME_NUMBERS, check_outcomes, read_outcomes
 from jsl_core.cohort.persons import clean_text
 from jsl_core.cohort.pictures import refuse_shared_pictures
+from jsl_core.cohort.relabel import read_visit_texts
 from jsl_core.errors import BadTable
 from jsl_core.system.spreadsheet import unescape_cell
 
@@ -45,8 +56,9 @@ def read_cohort(path: Path, needs: Sequence[str] = (), any_split: bool = False) 
         `Img_path` ("" where missing), the six factors, `BL_KL_grade` and `JSL_Prog` (float, NaN where
         missing); and joint space widths, OARSI features, `Site` (text), what the label is and times where the
         file has them. With a column `visit` (text) there may be a row per knee and visit, and `BL_KL_grade`
-        is then the grade of the row's own film, `KL_grade`, where the file has that. Other columns are left
-        out. The index, `row`, counts as a spreadsheet does: the header is row 1.
+        is then the grade of the row's own film, `KL_grade`, where the file has that; what outcomes are made
+        of is kept. Other columns are left out. The index, `row`, counts as a spreadsheet does: the header is
+        row 1.
 
     Raises:
         BadTable: If the file cannot be read, a row does not fit the header, a column is missing or there
@@ -73,7 +85,11 @@ def check_cohort_cells(cells: Cells, needs: Sequence[str] = (), any_split: bool 
         columns[SITE] = ["" if is_missing(cell) else clean_text(cell) for cell in cells.column(places[SITE])]
     if OUTCOME in places:
         columns[OUTCOME] = read_outcomes(cells, places[OUTCOME])
-    present = [name for name in (MONTHS, *OARSI, *WIDTHS, *OUTCOME_NUMBERS) if name in places]
+    optional = [MONTHS, *OARSI, *WIDTHS, *OUTCOME_NUMBERS]
+    if VISIT in places:
+        columns |= read_visit_texts(cells, places)
+        optional += VISIT_NUMBERS
+    present = [name for name in optional if name in places]
     numbers = {column: _read_numbers(cells, column, places.get(column)) for column in (*NUMBERS, *present)}
     check_outcomes(cells, numbers)
     columns |= numbers

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from jsl_core.config.base import Settings
 
-__all__ = ["OutcomeName", "OutcomeSettings"]
+__all__ = ["LabelSettings", "OutcomeName", "OutcomeSettings"]
 
 OutcomeName = Literal["jsl", "jsl_0250", "jsn", "kl", "incident", "replacement"]
 
@@ -72,4 +72,15 @@ class OutcomeSettings(Settings):
         title="Implants",
         description="Knees that were replaced before the film: left out of the table, or kept there "
         "without a label.",
+    )
+
+
+class LabelSettings(OutcomeSettings):
+    """What a run predicts: what the table's label is, or an outcome made anew of its visits' readings."""
+
+    outcome: OutcomeName | Literal["table"] = Field(  # type: ignore[assignment]
+        "table",
+        title="Outcome",
+        description="table: the label that the table has. Else the outcome of that name, of the readings of "
+        "a table that jsl oai made with several visits.",
     )

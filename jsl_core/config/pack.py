@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from jsl_core.config.base import Settings
+from jsl_core.config.outcome import LabelSettings
 
 __all__ = ["PackSettings"]
 
@@ -30,6 +31,8 @@ class PackSettings(Settings):
         description="By knee is the seed's mistake: a participant's two knees land on both sides.",
     )
     seed: int = Field(0, ge=0, title="Split seed")
+
+    label: LabelSettings = LabelSettings()
 
     @model_validator(mode="after")
     def _people_are_fixed(self) -> "PackSettings":

@@ -13,6 +13,7 @@ import pandas as pd
 from jsl_core.cohort.columns import GRADE, PROGRESSION, SPLITS, VISIT, key_columns, row_names
 from jsl_core.cohort.persons import normalise_knee, parse_knee, person_key
 from jsl_core.cohort.pictures import refuse_equal_pictures
+from jsl_core.cohort.relabel import relabel
 from jsl_core.cohort.splits import assign_splits, left_out_of_split
 from jsl_core.config import PackSettings
 from jsl_core.dataset.crops import fit_crop, read_crop
@@ -80,7 +81,7 @@ def _pack(
     from_scans: bool,
 ) -> None:
     dst.mkdir(parents=True, exist_ok=True)
-    unsorted = table
+    unsorted = table = relabel(table, settings.label)
     several = VISIT in table
     table = table.sort_values(key_columns(table)).reset_index(drop=True)
     left_out = left_out_of_split(table, settings)

@@ -12,7 +12,8 @@ import pytest
 from jsl_core.cohort import read_cohort
 from jsl_core.cohort.columns import JSW, OARSI
 from jsl_core.cohort.outcomes import Labels, describe_outcome, describe_outcome_of, label_outcome
-from jsl_core.config.outcome import OutcomeSettings
+from jsl_core.cohort.relabel import relabel
+from jsl_core.config.outcome import LabelSettings, OutcomeSettings
 from jsl_core.errors import BadTable
 
 NAN = math.nan
@@ -223,3 +224,57 @@ def test_a_table_whose_labels_contradict_their_times_is_refused(
 ) -> None:
     with pytest.raises(BadTable, match=message):
         read(tmp_path, rows)
+
+
+def visits_table(tmp_path: Path) -> Path:
+    """A table of three knees at enrolment and 48 months later, as `jsl oai --visits` writes it."""
+    kl = {"1000001_1": (1, 2), "1000001_2": (0, 0), "1000002_1": (3, 4)}
+    widths = {"1000001_1": (4.0, 3.9), "1000001_2": (4.0, 3.0), "1000002_1": (3.0, 2.0)}
+    rows = [
+        row | {"ID": name, "participant": name[:-2], "visit": visit, "BL_KL_grade": kl[name][0]}
+        for name in kl
+        for row, visit in zip(
+            knee(
+                name,
+                KL_grade=dict(zip((0, 48), kl[name], strict=True)),
+                mJSW_mm=dict(zip((0, 48), widths[name], strict=True)),
+                Barcode={0: "00330000", 48: "00330001"},
+                JSW_barcode={0: "00330009" if name == "1000002_1" else "00330000", 48: "00330001"},
+            ),
+            ("00", "06"),
+            strict=True,
+        )
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "visits.csv", index=False)
+    return tmp_path / "visits.csv"
+
+
+def test_a_run_makes_another_outcome_of_a_table_with_several_visits(tmp_path: Path) -> None:
+    table = read_cohort(visits_table(tmp_path))
+    first = table["visit"] == "00"
+    grades = relabel(table, LabelSettings(outcome="kl"))
+    assert grades.loc[first, "JSL_Prog"].tolist() == [1, 0, 1]
+    assert grades.loc[~first, "JSL_Prog"].isna().all()
+    assert describe_outcome_of(grades) == "a KL grade that is higher by at least 1 after 48 months"
+    widths = relabel(table, LabelSettings(outcome="jsl"))
+    assert widths.loc[first, "JSL_Prog"].tolist() == pytest.approx([0, 1, NAN], nan_ok=True)  # another film
+    same = relabel(table, LabelSettings())
+    assert same["JSL_Prog"].isna().all()
+    assert not {"mJSW_mm", "Barcode", "Replaced_days"} & {*grades, *widths, *same}
+
+
+def test_no_barcode_of_a_film_is_kept_of_a_cohort_table(tmp_path: Path) -> None:
+    table = read_cohort(visits_table(tmp_path))
+    assert "0033" not in table.to_csv()
+    table.to_csv(tmp_path / "again.csv", index=False)  # as a run with pseudonyms stores it
+    again = relabel(read_cohort(tmp_path / "again.csv"), LabelSettings(outcome="jsl"))
+    assert again["JSL_Prog"].tolist() == pytest.approx([0, NAN, 1, NAN, NAN, NAN], nan_ok=True)
+
+
+def test_an_outcome_that_a_table_cannot_give_is_refused_in_a_line(tmp_path: Path) -> None:
+    table = read_cohort(visits_table(tmp_path))
+    with pytest.raises(BadTable, match="no knee of the cohort table has outcome kl after 24 months; make"):
+        relabel(table, LabelSettings(outcome="kl", followup_months=24))
+    (tmp_path / "plain.csv").write_text("ID,BL_KL_grade\n1000001_1,2\n")
+    with pytest.raises(BadTable, match="of which outcome kl is made; make it with jsl oai --visits"):
+        relabel(read_cohort(tmp_path / "plain.csv"), LabelSettings(outcome="kl"))
