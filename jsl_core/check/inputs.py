@@ -9,9 +9,9 @@ import pandas as pd
 from jsl_core.check.finding import Findings
 from jsl_core.cohort import GRADE, PROGRESSION, read_cohort
 from jsl_core.cohort.outcomes import refuse_without_times
-from jsl_core.cohort.relabel import relabel
 from jsl_core.cohort.persons import person_key
 from jsl_core.cohort.pictures import describe_missing_pictures, missing_pictures, refuse_equal_files
+from jsl_core.cohort.relabel import relabel
 from jsl_core.config import PipelineSettings
 from jsl_core.dataset.crops import read_crop
 from jsl_core.errors import BadScan, BadSettings, BadTable, JslError
