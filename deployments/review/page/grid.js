@@ -103,7 +103,6 @@ export class Grid {
     grade.textContent = gradeText(row);
     note.textContent = excluded ? "left out" : kinds.length ? `changed: ${kinds.join(", ")}` : reason ? reason.replaceAll("_", " ") : doubt(row);
     element.className = `cell${reason ? " rejected" : ""}${kinds.length ? " changed" : ""}${excluded ? " excluded" : ""}`;
-    element.setAttribute("aria-label", `${who.textContent} ${grade.textContent} ${note.textContent}`);
     return element;
   }
 
