@@ -27,7 +27,7 @@ _FILMS, _PARTICIPANTS, _VISITORS = 5000, 4800, 4300
 _SIDE = 700  # pixels: films of 1 MB, so that reading whole files would show
 
 
-def _film(settings: PhantomSettings, index: int, participant: str) -> tuple[Dataset, str]:
+def _film(settings: PhantomSettings, index: int, participant: str, _month: int = 0) -> tuple[Dataset, str]:
     encoding = draw_encoding(np.random.default_rng(index))
     pixels = np.zeros((_SIDE, _SIDE), np.uint16)
     return make_film_dataset(pixels, participant, 0.2, encoding), "ExplicitVRLittleEndian"

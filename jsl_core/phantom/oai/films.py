@@ -26,19 +26,23 @@ __all__ = [
     "write_zip",
 ]
 
-FilmMaker = Callable[[PhantomSettings, int, str], tuple[Dataset, str]]
+FilmMaker = Callable[[PhantomSettings, int, str, int], tuple[Dataset, str]]
 
 
-def make_phantom_film(settings: PhantomSettings, index: int, participant: str) -> tuple[Dataset, str]:
-    """Make the phantom's film of a participant, as a data set, and name its transfer syntax."""
-    film = make_film(settings.seed, index, settings)
-    encoding = draw_encoding(make_generator(settings.seed, index, "encoding"))
+def make_phantom_film(
+    settings: PhantomSettings, index: int, participant: str, month: int = 0
+) -> tuple[Dataset, str]:
+    """Make the phantom's film of a participant and month, as a data set, and name its transfer syntax."""
+    film = make_film(settings.seed, index, settings, month=month)
+    encoding = draw_encoding(make_generator(settings.seed, index, "encoding", month))
     return make_film_dataset(
         stored_values(film, encoding), participant, film.spacing_mm, encoding
     ), encoding.syntax
 
 
-def make_header_only_film(settings: PhantomSettings, index: int, participant: str) -> tuple[Dataset, str]:
+def make_header_only_film(
+    settings: PhantomSettings, index: int, participant: str, _month: int = 0
+) -> tuple[Dataset, str]:
     """Make a film with a whole header and a picture of 16 × 16 pixels, where only headers matter."""
     encoding = draw_encoding(make_generator(settings.seed, index, "encoding"))
     return make_film_dataset(

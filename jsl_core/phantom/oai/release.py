@@ -120,7 +120,7 @@ def _write_films(
     zipped = []
     for count, case in enumerate(cases, start=1):
         for film in case.films:
-            ds, syntax = make_film(settings, case.index, case.number)
+            ds, syntax = make_film(settings, case.index, case.number, VISIT_MONTHS[film.taken_at])
             if film.storage == "zip":
                 zipped.append((film, ds, syntax))
             else:

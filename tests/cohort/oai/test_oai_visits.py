@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from pydantic import ValidationError
+from pydicom import dcmread
 
 from jsl_core.cohort.columns import OARSI, VISIT_COLUMNS
 from jsl_core.cohort.oai import Cohort, Film, read_release, write_cohort
@@ -158,3 +159,11 @@ def test_the_flag_of_the_minimum_is_not_that_of_the_fixed_locations() -> None:
     assert pd.isna(read.table.loc["1000001_1", "mJSW_mm"])
     assert read.reasons.loc["1000001_1", "mJSW_mm"] == "not measurable"
     assert read.table.loc["1000001_1", "JSW_0250_mm"] == 3.5
+
+
+def test_a_participants_films_show_the_knees_of_their_visit(tmp_path: Path) -> None:
+    settings = PhantomSettings(patients=1, visits=SETTINGS.visits, long_side=(300, 320))
+    write_oai_release(tmp_path, settings)
+    cohort = read_release(tmp_path / "release", OaiSettings(visits=("00", "06", "10"), jobs=1))
+    pictures = {dcmread(tmp_path / "release" / scan).PixelData for scan in cohort.scans}
+    assert len(cohort.scans) == len(pictures) == 3
