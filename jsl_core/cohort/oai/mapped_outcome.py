@@ -17,14 +17,17 @@ READINGS = {
 }
 
 
-def label_mapped(knees: pd.DataFrame, outcome: str, months: int, settings: OaiSettings) -> Labels:
+def label_mapped(
+    knees: pd.DataFrame, outcome: str, months: int, grades: float, settings: OaiSettings
+) -> Labels:
     """Label knees by the rules of `label_outcome`, with one visit before and one after.
 
     Args:
         knees: By ID, with `READINGS[outcome]` and `Replaced_days` (NaN: never).
         outcome: `kl`, `incident` or `jsn`.
         months: From the first film to the later one.
-        settings: What progression is, and what a replaced knee.
+        grades: By how much narrowing or KL must rise.
+        settings: What a replaced knee is.
     """
     first, later = READINGS[outcome]
     column = "JSN_medial" if outcome == "jsn" else VISIT_GRADE
@@ -37,7 +40,8 @@ def label_mapped(knees: pd.DataFrame, outcome: str, months: int, settings: OaiSe
     for name in ("KL_project", "KL_37_grade"):
         rows[name] = 0.0  # all by one reading
     # Months of any number: the settings' own are those of the OAI's visits.
-    chosen = settings.model_copy(update={"outcome": outcome, "followup_months": months})
+    own_rules = {"outcome": outcome, "followup_months": months, "progression_grades": grades}
+    chosen = settings.model_copy(update=own_rules)
     labels = label_outcome(rows, chosen)
     own = rows.index[: len(knees)]
     return Labels(

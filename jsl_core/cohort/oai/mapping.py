@@ -62,7 +62,8 @@ def read_mapped(table: Path, mapping: Path, settings: OaiSettings) -> Cohort:
     knees["enrolled"], knees["at_baseline"] = True, False
     own_labels = knees.pop("JSL_Prog")
     if plan.outcome:
-        labels = label_mapped(knees, plan.outcome.name, plan.outcome.months, settings)
+        named = plan.outcome
+        labels = label_mapped(knees, named.name, named.months, named.grades, settings)
     elif "JSL_Prog" in plan.columns:
         labels = labels_from_column(own_labels)
     else:

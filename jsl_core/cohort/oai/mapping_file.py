@@ -44,10 +44,14 @@ class MappedColumn(Settings):
 
 
 class MappedOutcome(Settings):
-    """The outcome that a later film shows, after months: `kl`, `incident` or `jsn` (docs/outcomes.md)."""
+    """The outcome that a later film shows, after months: `kl`, `incident` or `jsn` (docs/outcomes.md).
+
+    `grades` is by how much narrowing or KL must rise.
+    """
 
     name: Literal["kl", "incident", "jsn"]
     months: int = Field(ge=1, le=240)
+    grades: float = Field(1.0, gt=0, le=3)
 
 
 class Mapping(Settings):

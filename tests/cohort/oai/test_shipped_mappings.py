@@ -67,6 +67,14 @@ def test_most_s_tables_are_joined_and_its_outcome_is_narrowing_over_60_months(tm
     assert excluded["MB90002_1"] == "no KL grade"  # 1.9 is none of the grades, and is not rounded
 
 
+def test_half_a_grade_counts_where_the_mapping_says_so(tmp_path: Path) -> None:
+    text = (MAPPINGS / "most.toml").read_text().replace("months = 60", "months = 60\ngrades = 0.5")
+    (tmp_path / "half.toml").write_text(text)
+    made = read_mapped(most_release(tmp_path / "most"), tmp_path / "half.toml", OaiSettings())
+    assert made.table.set_index("ID").loc["MB90002_2", "JSL_Prog"] == 1  # from 1.5 to 2
+    assert set(made.table["Outcome_amount"]) == {0.5}
+
+
 def test_check_s_outcome_is_incident_osteoarthritis(tmp_path: Path) -> None:
     table = pd.DataFrame(
         {
