@@ -5,44 +5,28 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from deployments.automations import apply_automations
 from deployments.forms import apply_forms
+from deployments.pools import PoolType, apply_pools, check_store
 from jsl_core.config import Lab, PipelineSettings, ScoreSettings, load_lab
 from jsl_core.errors import JslError
 from jsl_core.storage import open_store
 from jsl_core.system.isolation import PYTHON
 
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-
-__all__ = ["POOLS", "PREFECT_FILE", "QUEUES", "RESULTS", "Pool", "deploy", "lab_prefect_file"]
-
-
-@dataclass(frozen=True)
-class Pool:
-    """A work pool of worker processes; `limit` runs at a time (None: as many as come)."""
-
-    name: str
-    description: str
-    limit: int | None = None
-
+__all__ = ["PREFECT_FILE", "RESULTS", "deploy", "lab_prefect_file"]
 
 PREFECT_FILE = Path(__file__).with_name("prefect.yaml")
-POOLS = (
-    Pool("cpu", "Scans to datasets."),
-    Pool("gpu", "Training: one run at a time has the GPU to itself.", limit=1),
-)
-QUEUES = ("urgent", "default")  # first come first, by priority
 RESULTS = "deployed"
 
 
-def deploy(*, settings: Path | None = None, store: str = "", gpus: int = 1) -> None:
+def deploy(
+    *, settings: Path | None = None, store: str = "", gpus: int = 1, pools: PoolType = "process"
+) -> None:
     """Apply the deployments to the server that PREFECT_API_URL names; applying twice is applying once.
 
     Args:
@@ -51,6 +35,8 @@ def deploy(*, settings: Path | None = None, store: str = "", gpus: int = 1) -> N
         store: Where deployed runs keep their results; every worker must reach it under this name. By
             default what the settings say.
         gpus: How many GPUs the workers of pool gpu have: so many of its runs go on at a time.
+        pools: What workers start: processes on their own machine, or jobs on Kubernetes as the table
+            kubernetes of the settings says (docs/kubernetes.md).
     """
     from prefect.client.orchestration import get_client
     from prefect.settings import get_current_settings
@@ -62,11 +48,11 @@ def deploy(*, settings: Path | None = None, store: str = "", gpus: int = 1) -> N
         raise JslError("no Prefect server is named; set PREFECT_API_URL, or run jsl up")
     lab = load_lab(settings and settings.absolute(), {"store": store} if store else None)
     lab = replace(lab, settings=_with_absolute_store(lab.settings))
+    check_store(pools, lab.settings.store)
     with get_client(sync_client=True) as client:
         if failure := client.api_healthcheck():
             raise JslError(f"the Prefect server at {server} does not answer ({failure}); start it first")
-        for pool in POOLS:
-            _create_pool(pool if pool.limit is None else replace(pool, limit=gpus), client)
+        apply_pools(client, pools, lab, gpus)
     save_results_block(lab.settings.store, RESULTS)
     _run_prefect_deploy(lab)
     with get_client(sync_client=True) as client:
@@ -78,30 +64,6 @@ def deploy(*, settings: Path | None = None, store: str = "", gpus: int = 1) -> N
 def _with_absolute_store(settings: PipelineSettings) -> PipelineSettings:
     """The settings with the store by the name that holds on every worker."""
     return settings.model_copy(update={"store": open_store(settings.store).url})
-
-
-def _create_pool(pool: Pool, client: "SyncPrefectClient") -> None:
-    """Create a pool and its queues where they are missing, and set the pool's limit."""
-    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-    from prefect.exceptions import ObjectNotFound
-    from prefect.workers.process import ProcessWorker
-
-    # Without it all workers would set it at once when they start, and lock each other out of SQLite.
-    template = ProcessWorker.get_default_base_job_template()
-    common: dict[str, Any] = {"description": pool.description, "concurrency_limit": pool.limit}
-    try:
-        existing = client.read_work_pool(pool.name)
-        update = WorkPoolUpdate(base_job_template=existing.base_job_template or template, **common)
-        client.update_work_pool(pool.name, update)
-    except ObjectNotFound:
-        client.create_work_pool(
-            WorkPoolCreate(name=pool.name, type="process", base_job_template=template, **common)
-        )
-    for priority, name in enumerate(QUEUES, start=1):
-        try:
-            client.read_work_queue_by_name(name, work_pool_name=pool.name)
-        except ObjectNotFound:
-            client.create_work_queue(name, priority=priority, work_pool_name=pool.name)
 
 
 def _run_prefect_deploy(lab: Lab) -> None:

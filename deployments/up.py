@@ -9,7 +9,8 @@ import urllib.request
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from deployments.apply import POOLS, deploy
+from deployments.apply import deploy
+from deployments.pools import POOLS
 from deployments.services import Service
 from flows.server.prefect_patches import TASK_RUN_RECORDER
 from flows.server.template_database import TemplateDatabase

@@ -63,6 +63,10 @@ def _assign_buckets(buckets: list[list[Artifact]], count: int) -> list[list[list
 
 
 def _count_workers(client: SyncPrefectClient) -> int:
+    """How many runs can work at a time: a worker on Kubernetes starts as many jobs as its pool lets it."""
+    pool = client.read_work_pool("cpu")
+    if pool.type == "kubernetes":
+        return pool.concurrency_limit or 1
     workers = client.read_workers_for_work_pool("cpu")
     return sum(worker.status is not None and worker.status.value == _ONLINE for worker in workers)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError
 
 from jsl_core.config.base import Settings
+from jsl_core.config.kubernetes import KubernetesSettings
 from jsl_core.config.load import read_toml, settings_from_table
 from jsl_core.config.messages import describe_validation_error
 from jsl_core.config.pipeline import PipelineSettings
@@ -87,12 +88,13 @@ class Lab:
     watching: WatchSettings
     rule: RetrainSettings
     listen: ListenSettings
+    kubernetes: KubernetesSettings
 
 
 def load_lab(
     file: Path | None, options: Mapping[str, Any] | None = None, preset: Preset | None = None
 ) -> Lab:
-    """Load a run's TOML file with the tables `[watch]`, `[retrain]` and `[listen]`, which may be missing.
+    """Load a run's TOML file and its tables `[watch]`, `[retrain]`, `[listen]` and `[kubernetes]`, if any.
 
     Args:
         file: The TOML file; None for the defaults.
@@ -103,7 +105,7 @@ def load_lab(
         BadSettings: As for `load_pipeline`.
     """
     table = read_toml(file) if file else {}
-    parts = {name: table.pop(name, {}) for name in ("watch", "retrain", "listen")}
+    parts = {name: table.pop(name, {}) for name in ("watch", "retrain", "listen", "kubernetes")}
     settings = settings_from_table(table, preset, options, file)
     where, folder = (f"{file}: ", file.parent) if file else ("", Path())
     try:
@@ -112,10 +114,14 @@ def load_lab(
             WatchSettings.model_validate(_own_names(WatchSettings, parts["watch"], folder, where)),
             RetrainSettings.model_validate(_own_names(RetrainSettings, parts["retrain"], folder, where)),
             ListenSettings.model_validate(_own_names(ListenSettings, parts["listen"], folder, where)),
+            KubernetesSettings.model_validate(
+                _own_names(KubernetesSettings, parts["kubernetes"], folder, where)
+            ),
         )
     except ValidationError as error:
         raise BadSettings(
-            f"{where}{describe_validation_error(error)}; tables [watch], [retrain], [listen] have no such"
+            f"{where}{describe_validation_error(error)}; tables [watch], [retrain], [listen], [kubernetes] "
+            "have no such"
         ) from None
 
 

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -28,13 +29,19 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _CRASHES = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGFPE, -signal.SIGBUS, -signal.SIGILL}
+_CPU_SHARE = Path("/sys/fs/cgroup/cpu.max")
 _LOOK_AHEAD = 32  # items per worker begun beyond the next to be yielded: bounds what waits in memory
 _main_module_lock = threading.Lock()
 
 
 def cores() -> int:
-    """Count the processor cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Count the processor cores that this process may use; those of a container's share, where it has one."""
+    allowed = len(os.sched_getaffinity(0))
+    try:  # https://docs.kernel.org/admin-guide/cgroup-v2.html: microseconds of processor, and of time
+        quota, period = _CPU_SHARE.read_text().split()
+        return max(1, min(allowed, int(quota) // int(period)))
+    except (OSError, ValueError):  # another system, or the word max
+        return allowed
 
 
 def warm_up_workers(*modules: str) -> None:

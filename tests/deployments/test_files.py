@@ -8,7 +8,8 @@ import pytest
 import yaml
 from prefect.flows import Flow, load_flow_from_entrypoint
 
-from deployments.apply import POOLS, PREFECT_FILE, QUEUES, RESULTS, lab_prefect_file
+from deployments.apply import PREFECT_FILE, RESULTS, lab_prefect_file
+from deployments.pools import POOLS, QUEUES
 from jsl_core.config import PipelineSettings, apply_preset, load_lab, pipeline_preset
 from tasks.caching import ResultsOnStore
 

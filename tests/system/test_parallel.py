@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from jsl_core.errors import BadScan
-from jsl_core.system.parallel import parallel_map
+from jsl_core.system import parallel
+from jsl_core.system.parallel import cores, parallel_map
 
 
 def _square(
@@ -136,3 +137,16 @@ def _wait_until(true: object, seconds: float = 600) -> None:
     while not true():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [("400000 100000", 4), ("50000 100000", 1), ("6400000 100000", 16), ("max 100000", 16)],
+)
+def test_a_container_s_share_of_the_processor_counts_and_not_its_machine_s(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, share: str, expected: int
+) -> None:
+    (tmp_path / "cpu.max").write_text(f"{share}\n")
+    monkeypatch.setattr(parallel, "_CPU_SHARE", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(16)))
+    assert cores() == expected
