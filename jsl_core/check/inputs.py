@@ -12,6 +12,7 @@ from jsl_core.cohort.outcomes import refuse_without_times
 from jsl_core.cohort.persons import person_key
 from jsl_core.cohort.pictures import describe_missing_pictures, missing_pictures, refuse_equal_files
 from jsl_core.cohort.relabel import relabel
+from jsl_core.cohort.splits import assign_splits, left_out_of_split
 from jsl_core.config import PipelineSettings
 from jsl_core.dataset.crops import read_crop
 from jsl_core.errors import BadScan, BadSettings, BadTable, JslError
@@ -61,6 +62,9 @@ def check_table(settings: PipelineSettings, findings: Findings, deep: bool) -> p
     if PROGRESSION in labels and training.jsl_loss != "label":
         with findings.catch():
             refuse_without_times(table, training.jsl_loss)
+    if settings.pack.split != "drawn":
+        with findings.catch():  # a site that is not there, or people tested on who are learned from
+            assign_splits(table[~left_out_of_split(table, settings.pack)], settings.pack)
     counts = ", ".join(f"{table[label].count()} with {label}" for label in labels)
     findings.facts.append(f"{len(table)} knees of {table['participant'].nunique()} participants, {counts}")
     if not settings.scans:

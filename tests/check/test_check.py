@@ -247,3 +247,14 @@ def test_neither_films_nor_pictures_says_that_either_will_do(crops: Path) -> Non
     (line,), _ = found("files", **places(crops))
     assert "no column Img_path" in line
     assert line.endswith("; or give the folder of the films as scans")
+
+
+def test_a_fixed_split_that_the_table_cannot_give_is_found(crops: Path) -> None:
+    assert found(**places(crops), pack={"split": "jsl-1"}) == ([], [])
+    texts, _ = found(**places(crops), pack={"split": "jsl-1-site-D"})
+    assert len(texts) == 1
+    assert "has no site for 1000021_1; fill its column Site" in texts[0]
+    table = pd.read_csv(crops / "knees.csv").assign(split="train")
+    table.to_csv(crops / "knees.csv", index=False)
+    texts, _ = found(**places(crops), pack={"split": "jsl-1"})
+    assert "learns from 1000021_1 and" in texts[0]
