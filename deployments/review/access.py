@@ -21,14 +21,14 @@ class Access:
     cookie. A write must come from the page itself.
     """
 
-    def __init__(self, token: str, host: str, port: int) -> None:
-        """Let in who brings `token`; blank where the page is open to this machine alone, at `host`:`port`."""
-        self._token, self._own_hosts = token, {f"{name}:{port}" for name in (*LOCAL_HOSTS, f"[{host}]", host)}
+    def __init__(self, token: str) -> None:
+        """Let in who brings `token`; blank where the page is open to this machine alone."""
+        self._token = token
 
     def refuse(self, request: Request) -> Response | None:
         """The answer to a request that is not let in, or that brings the token; None for all others."""
         host = request.headers.get("host", "")
-        if not self._token and host not in self._own_hosts:
+        if not self._token and _name_of(host) not in LOCAL_HOSTS:
             return PlainTextResponse("This page is open to its own machine alone.", 403)
         if request.method in _WRITES and not _is_from_page(request, host):
             return PlainTextResponse("Only the page itself may write.", 403)
@@ -42,6 +42,14 @@ class Access:
         if hmac.compare_digest(request.cookies.get(_COOKIE, "").encode(), self._token.encode()):
             return None
         return PlainTextResponse("Open the link with its token, as jsl review has printed it.", 401)
+
+
+def _name_of(host: str) -> str | None:
+    """The name in a Host header, without the port: a tunnel may lead here from another one."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _is_from_page(request: Request, host: str) -> bool:

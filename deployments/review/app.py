@@ -80,9 +80,8 @@ def build_app(desk: Desk, access: Access, who: str) -> FastAPI:
 
     @app.post("/api/acts")
     def act(request: Changes) -> dict[str, Any]:
-        return {
-            "acts": [apply_change(desk, change, request.who.strip() or who) for change in request.changes]
-        }
+        name = request.who.strip() or who
+        return {"acts": [act for change in request.changes for act in apply_change(desk, change, name)]}
 
     return app
 

@@ -15,6 +15,8 @@ from jsl_core.storage import digest_of
 
 __all__ = ["Change", "apply_change", "corrections_of", "is_negative", "shown_acts", "view_of"]
 
+_OF_SIDES: tuple[Kind, ...] = ("box", "margins", "exclude")
+
 
 class Change(BaseModel):
     """What the page asks for: places are pixels of the film as it is displayed.
@@ -22,7 +24,7 @@ class Change(BaseModel):
     Attributes:
         key: Of the entry.
         what: The kind of act.
-        side: 1 or 2, where the entry is a film on which no knee was found; else the entry's own.
+        side: 1 or 2, where it is not the entry's own.
         value: Text; four numbers of a box; lines of margins; blank to take a correction back.
         upon: The name of the last act on the same that the page has seen.
         undoes: The name of the act that is taken back.
@@ -38,8 +40,8 @@ class Change(BaseModel):
     undoes: str = Field("", max_length=100)
 
 
-def apply_change(desk: Desk, change: Change, who: str) -> dict[str, Any]:
-    """Append an act to the journal.
+def apply_change(desk: Desk, change: Change, who: str) -> list[dict[str, Any]]:
+    """Append an act to the journal; with the sides of a film what was drawn on them changes places, too.
 
     Args:
         desk: The run that is shown.
@@ -47,7 +49,7 @@ def apply_change(desk: Desk, change: Change, who: str) -> dict[str, Any]:
         who: The reviewer.
 
     Returns:
-        The act as the page shows it.
+        The acts as the page shows them.
 
     Raises:
         UnknownKnee: If the run does not have the knee.
@@ -62,7 +64,10 @@ def apply_change(desk: Desk, change: Change, who: str) -> dict[str, Any]:
     if value:
         parse_value(change.what, value)
     act = desk.journal.append(subject, value, desk.reader or who, change.upon, change.undoes)
-    return _shown_act(desk, act)
+    acts = [act]
+    if change.what == "sides" and not change.undoes:
+        acts += _exchange_sides(desk, entry, who)
+    return [_shown_act(desk, each) for each in acts]
 
 
 def shown_acts(desk: Desk) -> list[dict[str, Any]]:
@@ -104,15 +109,40 @@ def is_negative(desk: Desk, entry: Entry) -> bool:
 
 
 def _subject_of(desk: Desk, entry: Entry, change: Change) -> Subject:
-    side = entry.side or change.side
+    side = change.side or entry.side
     if change.what == "reading":
         return Subject(knee=entry.ID, what="reading", reader=desk.reader)
     if not entry.file:  # a crop that a table names
         return Subject(knee=entry.ID, what=change.what)
     if change.what in OF_FILMS or not side:
         return Subject(film=entry.file, pixels=entry.pixels, what=change.what)
-    knee = entry.ID or f"{entry.film.get('participant', '')}_{side}"
+    own = entry.ID if side == entry.side else ""
+    knee = own or f"{entry.film.get('participant', '')}_{side}"
     return Subject(film=entry.file, pixels=entry.pixels, side=side, knee=knee, what=change.what)
+
+
+def _exchange_sides(desk: Desk, entry: Entry, who: str) -> list[NamedAct]:
+    """Give what was drawn on one side of a film to the other one: places stay, their names change."""
+    last = {
+        (act.subject.what, act.subject.side): act
+        for act in desk.journal.acts()
+        if act.counts and act.subject.film == entry.file and act.subject.pixels == entry.pixels
+    }
+    person, made = entry.film.get("participant", ""), []
+    for what in _OF_SIDES:
+        values = {side: last[what, side].value if (what, side) in last else "" for side in (1, 2)}
+        for side in (1, 2):
+            old = last.get((what, side))
+            if values[3 - side] != values[side]:
+                subject = (
+                    old.subject
+                    if old
+                    else Subject(
+                        film=entry.file, pixels=entry.pixels, side=side, knee=f"{person}_{side}", what=what
+                    )
+                )
+                made.append(desk.journal.append(subject, values[3 - side], who, old.name if old else ""))
+    return made
 
 
 def _stored_value(view: FilmView, change: Change) -> str:

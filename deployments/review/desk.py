@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import math
 import threading
+import time
 from collections import defaultdict
 from typing import Any
 
@@ -16,6 +18,8 @@ from jsl_core.review.journal import Journal
 from jsl_core.storage import Store, digest_of, work_folder
 
 __all__ = ["Desk", "UnknownKnee"]
+
+_ASK_SECONDS = 5.0  # between two looks for more, however many browsers ask
 
 
 class UnknownKnee(Exception):
@@ -37,24 +41,30 @@ class Desk:
     def load(self) -> None:
         """Read the run as it is now; its thumbnails are made in the background."""
         with self._lock:
-            self.run = find_run(self.store, self._name)
-            tables = read_run_tables(self.store, self.run)
+            run = find_run(self.store, self._name)
+            tables = read_run_tables(self.store, run)
             entries = build_sheet(tables)
-            self.entries = {entry.key: entry for entry in entries}
-            self.by_film: dict[str, list[Entry]] = defaultdict(list)
-            self.by_knee: dict[str, list[Entry]] = defaultdict(list)
+            by_film: dict[str, list[Entry]] = defaultdict(list)
+            by_knee: dict[str, list[Entry]] = defaultdict(list)
             for entry in entries:
-                self.by_film[entry.file].append(entry)
+                by_film[entry.file].append(entry)
                 if entry.ID:
-                    self.by_knee[normalise_knee(entry.ID)].append(entry)
+                    by_knee[normalise_knee(entry.ID)].append(entry)
+            self.run, self.by_film, self.by_knee = run, by_film, by_knee
+            self.entries = {entry.key: entry for entry in entries}
             self.saliency = Saliency(self.store, tables, self._work / "trees")
             self.sheet = gzip.compress(self._write_sheet(tables.missing), 5)
+            self._asked, self._more = -math.inf, False
         self.thumbnails.make_all(entry.picture for entry in self.shown_entries() if entry.picture)
 
     def has_more(self) -> bool:
         """Whether the run has made more since it was read, or, of the latest, a newer one has begun."""
-        run = find_run(self.store, self._name)
-        return run.id != self.run.id or len(run.keys) != len(self.run.keys)
+        with self._lock:
+            if time.monotonic() - self._asked > _ASK_SECONDS:
+                run = find_run(self.store, self._name)
+                self._asked = time.monotonic()
+                self._more = run.id != self.run.id or len(run.keys) != len(self.run.keys)
+            return self._more
 
     def entry(self, key: str) -> Entry:
         """The entry of a key; UnknownKnee if there is none."""

@@ -80,6 +80,15 @@ class Entry:
             return self.run_view().find_box(place)
         return self._looked_box()
 
+    def was_cut_at(self, box: Box) -> bool:
+        """Whether the run cut the joint at a reviewer's box, in pixels of the film as its file stores it."""
+        own = self.knee.get("box")
+        if not own or not self.joint.get("png"):
+            return False
+        start = self.start_column()
+        done = self.run_view().find_box((own[0] + start, own[1], own[2] + start, own[3]))
+        return all(abs(a - b) < 1 for a, b in zip(done, box, strict=True))
+
     def _looked_box(self) -> Box | None:
         """Where a look at the film found this side's joint."""
         look = self.film.get("look") or {}

@@ -97,8 +97,11 @@ def _box_of(
 ) -> dict[str, Any] | None:
     """The box that holds for one side of the film, as displayed, and whether a reviewer drew it."""
     if box_of_reviewer := held.get(("box", side)):
-        return {"box": view.show_box(box_of_reviewer), "drawn": True}
+        cut = any(each.side == side and each.was_cut_at(box_of_reviewer) for each in desk.by_film[entry.file])
+        return {"box": view.show_box(box_of_reviewer), "drawn": True, "cut": cut}
     for each in desk.by_film[entry.file]:
-        if each.side == side and (box := each.run_box()):
+        mirrored = view.flipped != each.run_view().flipped and view.turn == each.run_view().turn
+        shown_side = 3 - each.side if mirrored and each.side else each.side
+        if shown_side == side and (box := each.run_box()):
             return {"box": view.show_box(box), "drawn": False}
     return None

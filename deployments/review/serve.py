@@ -51,7 +51,7 @@ def review(
 
     desk = Desk(opened, run, grade.strip())
     token = "" if host in LOCAL_HOSTS else secrets.token_urlsafe(24)
-    app = build_app(desk, Access(token, host, port), who or _user())
+    app = build_app(desk, Access(token), who or _user())
     address = f"http://{_browser_host(host)}:{port}/" + (f"?token={token}" if token else "")
     print(f"{len(desk.shown_entries())} entries of run {desk.run}: {address}   Ctrl-C ends it.", flush=True)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -4,6 +4,7 @@ Places are pixels of the film as its file stores it, x right and y down, whateve
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -19,6 +20,7 @@ UNGRADABLE = "ungradable"
 _NARROWEST = 0.6  # width over height of a box, below which cropping takes the joint for cut off
 _SMALLEST = 16  # pixels of a box's side
 _LONGEST = 2000  # characters of a note or reason
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _COMPARTMENTS, _BONES = ("medial", "lateral"), ("femoral", "tibial")
 
 
@@ -154,6 +156,8 @@ def _one_of(*words: str) -> Callable[[str], str]:
 def _parse_text(text: str) -> str:
     if not text or len(text) > _LONGEST:
         raise ValueError(f"a note or reason has from 1 to {_LONGEST} characters")
+    if _STEERING.search(text):
+        raise ValueError("a note or reason has no characters that steer a terminal or the order of letters")
     return text
 
 

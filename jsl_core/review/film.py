@@ -89,7 +89,7 @@ def split_as_corrected(
     boxes = correction.get("box", {})
     knees = _found_knees(image, scan, needed=not boxes)
     swapped = bool(correction.get("sides"))
-    pair = len({*(str(knee.side) for knee in knees), *boxes}) > 1
+    pair = len(knees or boxes) > 1
     mirrored = swapped and pair
     if mirrored:
         knees = [_mirror_knee(knee, image.shape[1]) for knee in knees]

@@ -8,7 +8,9 @@ written anew after each act.
 """
 
 import hashlib
+import math
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -24,6 +26,7 @@ __all__ = ["Conflict", "Journal", "NamedAct"]
 
 _FOLDER = "corrections/acts"
 _REQUESTS = 16  # at a time
+_FRESH_SECONDS = 1.0  # for which what was listed is believed: a page asks for it again and again
 
 
 class NamedAct(Act):
@@ -51,15 +54,18 @@ class Journal:
         self._store = store
         self._lock = threading.Lock()
         self._records: dict[str, Act] = {}  # by key: a record never changes
+        self._acts: list[NamedAct] = []
+        self._listed = -math.inf
 
     def acts(self) -> list[NamedAct]:
-        """All acts in the order of their times.
+        """All acts in the order of their times; those that others wrote within a second may be missing.
 
         Raises:
             StoreError: If a record is damaged in both places.
         """
         with self._lock:
-            return self._read_all()
+            fresh = time.monotonic() - self._listed < _FRESH_SECONDS
+            return self._acts if fresh else self._read_all()
 
     def append(self, subject: Subject, value: str, who: str, upon: str, undoes: str = "") -> NamedAct:
         """Append an act.
@@ -114,16 +120,25 @@ class Journal:
         new_keys = [key for key in keys if key not in self._records]
         with ThreadPoolExecutor(_REQUESTS) as pool:
             records = pool.map(lambda key: read_record(self._store, key, Act.model_validate), new_keys)
-            self._records |= {key: act for key, act in zip(new_keys, records, strict=True) if act is not None}
-        chains: dict[str, list[NamedAct]] = {}
-        for key, act in self._records.items():
-            folder, _, name = key.removesuffix(".json").rpartition("/")
-            chains.setdefault(folder, []).append(NamedAct(name=name, **act.model_dump()))
-        acts = []
-        for rivals in chains.values():
-            names = {act.name for act in _chain(rivals)}
-            acts += [act.model_copy(update={"counts": act.name in names}) for act in rivals]
-        return sorted(acts, key=lambda act: (act.when, act.name))
+            new = {key: act for key, act in zip(new_keys, records, strict=True) if act is not None}
+        self._records |= new
+        self._listed = time.monotonic()
+        if len(self._acts) != len(self._records):
+            self._acts = _order(self._records)
+        return self._acts
+
+
+def _order(records: Mapping[str, Act]) -> list[NamedAct]:
+    """Acts by time, with their names and whether they count; `records` are by key."""
+    rivals: dict[str, list[NamedAct]] = {}
+    for key, act in records.items():
+        folder, _, name = key.removesuffix(".json").rpartition("/")
+        rivals.setdefault(folder, []).append(NamedAct(name=name, **act.model_dump()))
+    acts = []
+    for of_subject in rivals.values():
+        names = {act.name for act in _chain(of_subject)}
+        acts += [act.model_copy(update={"counts": act.name in names}) for act in of_subject]
+    return sorted(acts, key=lambda act: (act.when, act.name))
 
 
 def _chain(acts: Iterable[NamedAct]) -> list[NamedAct]:

@@ -70,7 +70,7 @@ def main() -> None:
         figures: dict[str, object] = {"knees": len(desk.entries), "read_s": time.perf_counter() - began}
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-            app = build_app(desk, Access("", "127.0.0.1", port), "bench")
+            app = build_app(desk, Access(""), "bench")
             server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
             threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
             rounds = [measure(f"http://127.0.0.1:{port}/", options.seconds) for _ in range(options.rounds)]

@@ -28,7 +28,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def page(store: Store, reader: str = "", token: str = "") -> TestClient:
-    app = build_app(Desk(store, "latest", reader), Access(token, "127.0.0.1", 8765), "Ann")
+    app = build_app(Desk(store, "latest", reader), Access(token), "Ann")
     return TestClient(app, base_url="http://127.0.0.1:8765")
 
 
@@ -85,6 +85,26 @@ def test_a_film_that_was_turned_shows_its_boxes_where_the_joints_then_are(store:
     change(client, key, "box", "", box["name"], undoes=box["name"])
 
 
+def test_swapped_sides_show_what_was_found_and_what_was_drawn_under_the_other_name(store: Store) -> None:
+    client = page(store)
+    key, film = (sheet(client)["columns"][name][6] for name in ("key", "film"))
+    change(client, key, "box", [20, 60, 130, 170])
+    acts = change(client, key, "sides", "swapped").json()["acts"]
+    assert [act["what"] for act in acts] == ["sides", "box", "box"]
+    facts = client.get(f"/api/knee/{key}").json()
+    # On the mirrored film the drawn box lies at the right, where a conventional film has the left knee.
+    assert facts["boxes"]["2"] == {"box": [190, 60, 300, 170], "drawn": True, "cut": False}
+    x, y = CORNERS[2]
+    assert facts["boxes"]["1"] == {"box": [320 - x - SIZE, y, 320 - x, y + SIZE], "drawn": False}
+    assert load_corrections("store", store).films[film]["box"] == {"2": (20, 60, 130, 170)}
+    for act in reversed(acts):
+        undo = change(client, key, act["what"], "", act["name"], undoes=act["name"], side=act["side"])
+        assert undo.status_code == 200
+    assert load_corrections("store", store).films[film]["box"] == {"1": (20, 60, 130, 170)}
+    held = client.get("/api/acts").json()["acts"][-1]
+    change(client, key, "box", "", held["name"])
+
+
 def test_who_comes_second_is_told_by_whom(store: Store) -> None:
     client, other = page(store), page(store)
     key = sheet(client)["columns"]["key"][3]
@@ -134,7 +154,6 @@ def test_a_run_that_is_still_at_work_is_shown_as_far_as_it_is(tmp_path: Path) ->
     client = page(store)
     shown = sheet(client)
     assert (shown["ended"], len(shown["columns"]["key"])) == (False, 6)
-    assert client.get("/api/more").json() == {"more": False}
     write_run(tmp_path, films=3)
     assert client.get("/api/more").json() == {"more": True}
     client.post("/api/reload", json={})

@@ -75,7 +75,7 @@ def serving(store: Store, reader: str = "") -> Iterator[str]:
     """The address of a page that is open while the block runs."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        app = build_app(Desk(store, "latest", reader), Access("", "127.0.0.1", port), "Ann")
+        app = build_app(Desk(store, "latest", reader), Access(""), "Ann")
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
@@ -147,7 +147,7 @@ def test_a_wrong_box_is_found_dragged_right_and_the_next_run_changes_that_knee_a
         press(browser, Keys.ENTER)
         box = wait(browser, lambda: browser.find_element(By.CSS_SELECTOR, ".box.own.drawn"))
         ActionChains(browser).drag_and_drop_by_offset(box, 60, 180).perform()
-        wait(browser, lambda: "moved" in text(browser, "state") and len(Journal(store).acts()) == 2)
+        wait(browser, lambda: "takes this over" in text(browser, "state") and len(Journal(store).acts()) == 2)
         assert "Ben" in text(browser, "history")
         assert "Ann" in text(browser, "history")
     after = {row["ID"]: row for row in read_rows(store, [joints_of(prepared(settings))])}

@@ -9,6 +9,7 @@ export class Film {
     Object.assign(this, { svg, moved, picked, boxes: {}, size: [1, 1] });
     svg.addEventListener("pointerdown", (event) => this.press(event));
     svg.addEventListener("keydown", (event) => this.key(event));
+    new ResizeObserver(() => this.layer && this.draw()).observe(svg);
   }
 
   show(key, facts, side) {

@@ -21,7 +21,7 @@ const DOUBTS = [
   ["Two grades off", (row) => has(row, "predicted") && grade(row) !== null && Math.abs(grade(row) - cell(row, "predicted")) > 1],
   ["Least sure", (row) => has(row, "sure") && cell(row, "sure") < UNSURE_GRADE],
   ["High risk, stable", (row) => cell(row, "progressed") === 0 && cell(row, "risk") > 0.5],
-  ["Low risk, progressed", (row) => cell(row, "progressed") === 1 && cell(row, "risk") < 0.5],
+  ["Low risk, progressed", (row) => cell(row, "progressed") === 1 && has(row, "risk") && cell(row, "risk") < 0.5],
 ];
 const REVIEWED = [
   ["Corrected", (row) => correctedKinds(row).length > 0],
@@ -30,7 +30,7 @@ const REVIEWED = [
   ["Stale correction", (row) => (state.byKey.get(cell(row, "key")) ?? []).some((act) => act.stale)],
 ];
 
-export const SORTS = {
+const SORTS = {
   "Film": null,
   "Detector score": (row) => cell(row, "score"),
   "Side certainty": (row) => cell(row, "side_sure"),
@@ -41,6 +41,9 @@ export const SORTS = {
   "Strangest": (row) => (has(row, "strange") ? -cell(row, "strange") : null),
   "Narrowest joint space": (row) => cell(row, "width"),
 };
+
+// The ways to sort of which the run has something to sort by.
+export const sorts = () => Object.keys(SORTS).filter((name) => !SORTS[name] || state.columns.key.some((_, row) => (SORTS[name](row) ?? null) !== null));
 
 const words = (text) => text.replaceAll("_", " ");
 const byValue = (column, title = String) => [...new Set(state.columns[column] ?? [])]

@@ -80,7 +80,7 @@ export class Knee {
     find("state").textContent = [
       reason && `${cell(row, "reason").replaceAll("_", " ")}: ${reason}`,
       own.some((act) => act.stale) && "a correction was made on another film of this name, and does not hold",
-      valueOf(row, "box") && "box moved; the next run with corrections cuts it so",
+      this.waits() && "the next run with corrections takes this over",
     ].filter(Boolean).join(" · ");
     find("film-note").textContent = !cell(row, "film") ? "The table names the crop; there is no film."
       : this.facts && !this.facts.film ? "The run could not make a picture of this film."
@@ -92,6 +92,12 @@ export class Knee {
     }
     this.listFacts();
     this.listHistory();
+  }
+
+  // Whether the run was made before the box was moved, or the film turned.
+  waits() {
+    const own = this.facts?.boxes?.[this.side];
+    return (own?.drawn && !own.cut) || (this.facts?.joint && !this.facts.joint.current);
   }
 
   isPossible(what) {
@@ -111,7 +117,8 @@ export class Knee {
     const hasJoint = this.side && cell(this.row, "picture") && !cell(this.row, "reason");
     figure.hidden = !hasJoint && !drawn?.drawn;
     let text = cell(this.row, "visit") && `visit ${cell(this.row, "visit")}`;
-    if (drawn?.drawn || (joint && !joint.current)) {
+    const waits = drawn?.drawn && !drawn.cut;
+    if (waits || (joint && !joint.current)) {
       const box = square(drawn?.box ?? joint.box);
       svg.setAttribute("viewBox", view(box));
       svg.append(picture(this.film.address, [0, 0, ...this.film.size]));
@@ -119,12 +126,21 @@ export class Knee {
     } else if (hasJoint) {
       const box = joint?.box ?? [0, 0, 1, 1];
       svg.setAttribute("viewBox", view(box));
-      svg.append(picture(this.saliency ? `saliency/${key}` : `joint/${key}`, box));
-      if (this.saliency) text = `where ${state.head.saliency} looked`;
+      svg.append(picture(`joint/${key}`, box));
+      if (this.saliency) this.showSaliency(svg, figure, box);
     }
     figure.append(svg, Object.assign(document.createElement("figcaption"), { textContent: text || "joint" }));
-    if (joint?.current && !drawn?.drawn) this.margins.show(svg, this.facts.margins ?? (this.measured ? this.found : null));
+    if (joint?.current && !waits) this.margins.show(svg, this.facts.margins ?? (this.measured ? this.found : null));
     return figure;
+  }
+
+  // The joint stays in sight meanwhile: the first time a network has to be loaded.
+  showSaliency(svg, figure, box) {
+    const heat = picture(`saliency/${keyOf(this.row)}`, box), caption = (text) => { figure.querySelector("figcaption").textContent = text; };
+    queueMicrotask(() => caption(`asking ${state.head.saliency} …`));
+    heat.addEventListener("load", () => caption(`where ${state.head.saliency} looked`));
+    heat.addEventListener("error", () => caption("this knee is not in the dataset: no model looked at it"));
+    svg.append(heat);
   }
 
   visit(row) {

@@ -2,7 +2,7 @@
 
 import { hasMore, reload } from "./api.js";
 import { showKeys, toast } from "./dialogs.js";
-import { SORTS, choose, groups } from "./filters.js";
+import { choose, groups, sorts } from "./filters.js";
 import { Grading } from "./grading.js";
 import { Grid } from "./grid.js";
 import { Knee } from "./knee.js";
@@ -146,7 +146,7 @@ async function start() {
     document.body.dataset.ready = "grading";
     return;
   }
-  find("sort").append(...Object.keys(SORTS).map((name) => new Option(name)));
+  find("sort").append(...sorts().map((name) => new Option(name)));
   find("sort").onchange = apply;
   find("find").oninput = apply;
   find("size").oninput = () => grid.setSize(Number(find("size").value));

@@ -62,7 +62,7 @@ export async function change(...changes) {
     key: keyOf(row), what, value, side: side ?? cell(row, "side") ?? 0, upon: lastAct(row, what, side)?.name ?? "",
   }));
   const made = await commit(asked);
-  state.undo.push(made.map((act, place) => ({ ...asked[place], value: "", upon: act.name, undoes: act.name })).reverse());
+  state.undo.push(made.map((act) => ({ key: act.keys[0] ?? asked[0].key, what: act.what, side: act.side, value: "", upon: act.name, undoes: act.name })).reverse());
   tell();
 }
 
