@@ -58,6 +58,7 @@ def up(
     _check_port_is_free(host, port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logs = home / "logs"
+    print(f"Starting server, deployments and workers; logs: {logs}", flush=True)
     try:
         with ExitStack() as stack:  # ends the services last to first, so that runs can still tell the server
             database = TemplateDatabase(home / "prefect" / "prefect.db")
@@ -72,7 +73,7 @@ def up(
             if receiver:
                 services.append(stack.enter_context(Service("listener", receiver, logs / "listen.log")))
             _wait_for_workers(services)
-            print(f"{_describe_gpu()}\nUI: {address}   Logs: {logs}   Ctrl-C ends all.", flush=True)
+            print(f"{_describe_gpu()}\nUI: {address}   Ctrl-C ends all.", flush=True)
             _keep_running(services)
     except KeyboardInterrupt:
         print("jsl up: all ended", flush=True)

@@ -141,6 +141,8 @@ def test_the_file_of_a_store_and_a_snapshot_of_it_say_the_same_as_its_records(
         ("a.dcm,1,bocks,10 10 60 60", "row 2: what is 'bocks'; give one of box, sides"),
         (",,turn,90", "row 2: names neither a film nor a knee"),
         ("a.dcm,,turn,45", "row 2: '45' is not one of 90, 180, 270"),
+        ("a.dcm,1,note,\x1b[2J", "row 2: .*no characters that steer a terminal"),
+        ("a.dcm,1,exclude,\u202egpj", "row 2: .*or the order of letters"),
     ],
 )
 def test_a_file_edited_by_hand_is_refused_by_its_row_in_one_line(
