@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from jsl_core.check.corrections import check_corrections
 from jsl_core.check.finding import Finding, Findings
 from jsl_core.check.inputs import check_scans, check_table, check_truth
 from jsl_core.check.networks import check_detector, check_device, check_weights
@@ -32,6 +33,7 @@ def check_run(settings: PipelineSettings, depth: Depth = "all") -> Findings:
     table = check_table(settings, findings, deep)
     films = check_scans(settings, table, findings, deep)
     check_truth(settings, findings)
+    check_corrections(settings, findings)
     if settings.pseudonymise:
         findings.attempt(lambda: load_pseudonyms(settings.pseudonym_key))
     if settings.tracker:

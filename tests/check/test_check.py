@@ -258,3 +258,12 @@ def test_a_fixed_split_that_the_table_cannot_give_is_found(crops: Path) -> None:
     table.to_csv(crops / "knees.csv", index=False)
     texts, _ = found(**places(crops), pack={"split": "jsl-1"})
     assert "learns from 1000021_1 and" in texts[0]
+
+
+def test_corrections_that_cannot_be_laid_over_stop_a_run_before_it_begins(
+    crops: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "corrections.csv"
+    file.write_text("film,side,what,value\na.dcm,1,box,1 2 3\n")
+    stops, _ = found(cohort=str(crops / "knees.csv"), corrections=str(file), store=str(tmp_path / "store"))
+    assert any("corrections.csv: row 2: " in line and "no box" in line for line in stops)
