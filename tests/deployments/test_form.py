@@ -1,19 +1,16 @@
-"""A browser fills in the form of `train`, as people do, and the run that it starts comes to its end."""
+"""A browser fills in the forms, as people do, and the runs that they start come to the report."""
 
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 from lab import ENDED, Lab, wait_until
 
-from jsl_core.cohort import read_cohort
-from jsl_core.config import load_lab
-from jsl_core.dataset import pack
-from jsl_core.storage import Artifact, open_store, put_tree
+from jsl_core.config import PhantomSettings
+from jsl_core.phantom import write_phantom
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 
@@ -22,10 +19,13 @@ from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions as it
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the lab looks for processes in /proc")
+
+_SECONDS = 120
 
 
 @pytest.fixture
@@ -44,39 +44,92 @@ def browser() -> Iterator[webdriver.Chrome]:
 
 
 @pytest.fixture
-def dataset(lab: Lab, tmp_path: Path) -> Artifact:
-    """Crops of noise, packed into the lab's store."""
-    rng = np.random.default_rng(0)
-    names = [f"{1_000_101 + number // 2}_{number % 2 + 1}" for number in range(48)]
-    grades, outcomes = rng.integers(0, 5, len(names)), rng.integers(0, 2, len(names))
-    table = pd.DataFrame({"ID": names, "BL_KL_grade": grades, "JSL_Prog": outcomes})
-    table.to_csv(tmp_path / "JSL.csv", index=False)
-    settings = load_lab(lab.home / "lab.toml").settings
-    crops = ((name, rng.integers(0, 256, (64, 64), np.uint8)) for name in names)
-    pack(crops, read_cohort(tmp_path / "JSL.csv"), settings.pack, tmp_path / "dataset")
-    return put_tree(open_store(settings.store), tmp_path / "dataset", "dataset.json")
+def films(tmp_path: Path) -> Path:
+    """Phantom films and their table, which the lab does not know."""
+    write_phantom(tmp_path, PhantomSettings(patients=16, seed=5, long_side=(400, 500)), jobs=1)
+    return tmp_path
 
 
-def test_the_form_of_train_starts_a_run_that_ends_with_its_artifacts(
-    lab: Lab, browser: webdriver.Chrome, dataset: Artifact
+def test_six_fields_of_a_form_lead_to_a_report_that_its_run_s_page_opens(
+    lab: Lab, browser: webdriver.Chrome, films: Path
 ) -> None:
-    (train,) = lab.ask("/deployments/filter", {"deployments": {"name": {"any_": ["train"]}}})
-    before = {run["id"] for run in lab.runs("train")}
-    browser.get(f"{lab.api.removesuffix('/api')}/deployments/deployment/{train['id']}/run")
-    for title, value in (("Sha256", dataset.sha256), ("Size", dataset.size), ("Name", dataset.name)):
-        _field(browser, title).send_keys(str(value))
+    open_form(browser, lab, "pipeline")
     text = browser.find_element(By.TAG_NAME, "body").text
-    assert "A recipe for all settings" in text  # the presets' dropdown
-    assert "Names the run's folder." in text
-    wait_until(lambda: _submitted(browser, lambda: len(lab.runs("train")) > len(before)))
-    (run,) = [run for run in lab.runs("train") if run["id"] not in before]
-    wait_until(lambda: lab.state(run["id"])["type"] in ENDED)
-    assert lab.state(run["id"])["type"] == "COMPLETED"
-    shown = lab.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
-    assert {artifact["key"] for artifact in shown} >= {"train-multitask"}
+    assert "A recipe for everything that is not asked here" in text
+    assert "(Optional)" not in text
+    assert "Worker processes" not in text  # Advanced is closed
+    fill_in(
+        browser,
+        Preset="demo",
+        Name="by-hand",
+        Scans=str(films / "scans"),
+        Table=str(films / "JSL.csv"),
+        Store=str(lab.home / "store"),
+        Outcome="KL grade",
+    )
+    run = submit(browser, lab, "pipeline")
+    assert lab.state(run)["type"] == "COMPLETED", lab.state(run)["message"]
 
-    browser.get(f"{lab.api.removesuffix('/api')}/runs/flow-run/{run['id']}")
-    WebDriverWait(browser, 120).until(it.text_to_be_present_in_element((By.TAG_NAME, "body"), "Completed"))
+    artifacts = artifacts_of(lab, run)
+    assert {"summary", "lineage", "regimes"} <= set(artifacts)
+    assert artifacts["lineage"]["data"].startswith("![From the scans to the report](data:image/svg+xml")
+    browser.get(f"{lab.api.removesuffix('/api')}/artifacts/artifact/{artifacts['summary']['id']}")
+    link = it.element_to_be_clickable((By.LINK_TEXT, "Open the report"))
+    WebDriverWait(browser, _SECONDS).until(link).click()
+    WebDriverWait(browser, _SECONDS).until(it.number_of_windows_to_be(2))
+    browser.switch_to.window(browser.window_handles[-1])
+    WebDriverWait(browser, _SECONDS).until(it.title_is("by-hand · JSL report"))
+    report = browser.find_element(By.TAG_NAME, "body").text
+    assert "Phantom" not in report.split("\n")[0]
+    assert "KL grade agrees with the expert's grade" in report
+    assert "preset demo" in browser.page_source
+
+    # The same dataset, by its name: what has been trained is not trained again.
+    open_form(browser, lab, "train")
+    text = browser.find_element(By.TAG_NAME, "body").text
+    assert "Scans" not in text
+    assert "(Optional)" not in text
+    fill_in(browser, Preset="demo", Outcome="KL grade")
+    again = submit(browser, lab, "train")
+    assert lab.state(again)["type"] == "COMPLETED", lab.state(again)["message"]
+    wait_until(lambda: any(line.startswith("train: nothing has changed") for line in log_of(lab, again)))
+
+
+def open_form(browser: webdriver.Chrome, lab: Lab, deployment: str) -> None:
+    own = {"deployments": {"name": {"any_": [deployment]}}}
+    (chosen,) = lab.ask("/deployments/filter", own)
+    browser.get(f"{lab.api.removesuffix('/api')}/deployments/deployment/{chosen['id']}/run")
+    _field(browser, "Preset")
+
+
+def fill_in(browser: webdriver.Chrome, **values: str) -> None:
+    """Type into text fields, choose in lists, each by its title."""
+    for title, value in values.items():
+        field = _field(browser, title)
+        if field.tag_name == "select":
+            Select(field).select_by_visible_text(value)
+        else:
+            field.send_keys(value)
+
+
+def submit(browser: webdriver.Chrome, lab: Lab, deployment: str) -> str:
+    """Press the button until a run has been made, and wait for its end; the run's id."""
+    before = {run["id"] for run in lab.runs(deployment)}
+    wait_until(lambda: _submitted(browser, lambda: len(lab.runs(deployment)) > len(before)))
+    (run,) = [run["id"] for run in lab.runs(deployment) if run["id"] not in before]
+    wait_until(lambda: lab.state(run)["type"] in ENDED)
+    return str(run)
+
+
+def log_of(lab: Lab, run: str) -> list[str]:
+    """The lines of a run's log that have come so far: they are sent in batches."""
+    found = lab.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
+    return [str(line["message"]) for line in found]
+
+
+def artifacts_of(lab: Lab, run: str) -> dict[str, Any]:
+    found = lab.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
+    return {artifact["key"]: artifact for artifact in found if artifact["key"]}
 
 
 def _submitted(browser: webdriver.Chrome, done: Callable[[], bool]) -> bool:
@@ -89,7 +142,8 @@ def _submitted(browser: webdriver.Chrome, done: Callable[[], bool]) -> bool:
         return False
 
 
-def _field(browser: webdriver.Chrome, title: str) -> "webdriver.remote.webelement.WebElement":
-    """The first field of the form with that title."""
-    below = f"(//*[normalize-space(text())='{title}']/following::*[self::textarea or self::input])[1]"
-    return WebDriverWait(browser, 120).until(it.presence_of_element_located((By.XPATH, below)))
+def _field(browser: webdriver.Chrome, title: str) -> WebElement:
+    """The first field of the form below a title."""
+    field = "self::textarea or self::input or self::select"
+    below = f"(//*[normalize-space(text())='{title}']/following::*[{field}])[1]"
+    return WebDriverWait(browser, _SECONDS).until(it.presence_of_element_located((By.XPATH, below)))
