@@ -20,12 +20,14 @@ __all__ = ["check_recalibrable", "save_recalibrated"]
 _SLOPES = (0.05, 20.0)  # beyond, a line was fitted to noise
 
 
-def check_recalibrable(folder: Path) -> None:
-    """Check that a bundle is one whose risk of progression a line can recalibrate.
+def check_recalibrable(folder: Path, dst: Path) -> None:
+    """Check, before anything is scored, that a bundle can be recalibrated and that there is room for the new.
 
     Raises:
-        BundleError: If it is no bundle of a network that predicts progression.
+        BundleError: If it is no bundle of a network that predicts progression, or the folder is taken.
     """
+    if (dst / "bundle.json").exists():
+        raise BundleError(f"{dst}: holds a model already; give another folder")
     record = BundleRecord.read(folder)
     if record.network is None or "jsl" not in record.thresholds or record.folds or record.hazard:
         raise BundleError(
@@ -53,16 +55,14 @@ def save_recalibrated(
         scored: The knees that they were fitted to, with the bundle's predictions.
         cohort: Name of their table, for the record.
         outcome: What progression is in that table, in words, and so of the new bundle; "" where it says none.
-        dst: Folder of the new bundle.
+        dst: Folder of the new bundle, which `check_recalibrable` has looked at.
 
     Raises:
-        BundleError: If the line is none, or the folder is taken.
+        BundleError: If the line is none.
     """
     intercept, slope = line["intercept"], line["slope"]
     if intercept is None or slope is None or not _SLOPES[0] <= slope <= _SLOPES[1]:
         raise BundleError(f"{folder}: no line with a slope above 0 recalibrates it; give a larger cohort")
-    if (dst / "bundle.json").exists():
-        raise BundleError(f"{dst}: holds a model already; give another folder")
     old = ModelBundle.load(folder)
 
     def recalibrate(risk: Any) -> Any:

@@ -68,7 +68,7 @@ def validate(
                 "--save: recalibrates one bundle, on people whose numbers are their own; give one, and "
                 "--known leave-out"
             )
-        check_recalibrable(bundles[0])
+        check_recalibrable(bundles[0], save)
     ensemble = Ensemble.load(bundles, predict.device)
     table = read_cohort(cohort, needs=[] if scans else ["Img_path"], any_split=True)
     origin = read_cohort(development, any_split=True) if development else None
