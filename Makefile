@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 QUICK := pytest -m 'not server and not s3 and not browser and not slow'
 ONE_HALF := tests/imaging tests/phantom tests/storage tests/system tests/test_house.py tests/test_messages.py
 
-.PHONY: install demo test quick quick-one-half quick-the-rest check bench format
+.PHONY: install demo test quick quick-one-half quick-the-rest check docs bench format
 
 install: $(STAMP)
 
@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 	  { echo "Python's venv module is missing; on Debian run: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,docs]'
 	@touch $(STAMP)
 
 demo: install
@@ -45,6 +45,10 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file tests/mypy.ini
 	$(BIN)/lint-imports
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The site: build/site/index.html"
 
 bench: install
 	$(BIN)/jsl bench --short
