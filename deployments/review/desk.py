@@ -16,6 +16,7 @@ from deployments.review.sheet import COLUMNS, HIDDEN_FROM_GRADERS, build_sheet
 from jsl_core.cohort.persons import normalise_knee
 from jsl_core.review.journal import Journal
 from jsl_core.storage import Store, digest_of, work_folder
+from jsl_core.storage.run_folders import folder_of_run
 
 __all__ = ["Desk", "UnknownKnee"]
 
@@ -51,6 +52,7 @@ class Desk:
                 if entry.ID:
                     by_knee[normalise_knee(entry.ID)].append(entry)
             self.run, self.by_film, self.by_knee = run, by_film, by_knee
+            self.name = folder_of_run(self.store, run.id) or run.name
             self.entries = {entry.key: entry for entry in entries}
             self.saliency = Saliency(self.store, tables, self._work / "trees")
             self.sheet = gzip.compress(self._write_sheet(tables.missing), 5)
@@ -99,7 +101,7 @@ class Desk:
             for name, column in columns.items():
                 column.append(facts.get(name))
         head = {
-            "run": self.run.name,
+            "run": self.name,
             "flow": self.run.flow,
             "reader": self.reader,
             "ended": self.run.ended,

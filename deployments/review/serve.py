@@ -53,7 +53,7 @@ def review(
     token = "" if host in LOCAL_HOSTS else secrets.token_urlsafe(24)
     app = build_app(desk, Access(token), who or _user())
     address = f"http://{_browser_host(host)}:{port}/" + (f"?token={token}" if token else "")
-    print(f"{len(desk.shown_entries())} entries of run {desk.run}: {address}   Ctrl-C ends it.", flush=True)
+    print(f"{len(desk.shown_entries())} entries of run {desk.name}: {address}   Ctrl-C ends it.", flush=True)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     uvicorn.run(app, host=host, port=port, access_log=False, log_config=None)
 

@@ -8,6 +8,7 @@ from typing import Any
 from jsl_core.evaluation.report.overview import format_number
 from jsl_core.storage.history import History
 from jsl_core.storage.interface import Store
+from jsl_core.storage.run_folders import list_run_folders
 
 __all__ = ["RunLine", "list_runs", "published_models", "tell_figures"]
 
@@ -37,7 +38,7 @@ def list_runs(store: Store) -> list[RunLine]:
     """List the runs of a store, the newest first: those that publish, then those that only made something."""
     history = {run.id: run for run in History(store).runs()}
     published = []
-    for folder in sorted(_folders(store), reverse=True):
+    for folder in list_run_folders(store):
         record = _read(store, f"runs/{folder}/run.json")
         run = history.pop(str(record.get("id")), None)
         done = "report" in record
@@ -94,11 +95,6 @@ def tell_figures(figures: Mapping[str, Any]) -> str:
             of = f"{best['progressed']} of {best['n']} progressed" if key == "auc" else f"{best['n']} knees"
             told.append(f"{name} {format_number(best[key]['value'], 2)}{interval}, {of}")
     return "; ".join(told)
-
-
-def _folders(store: Store) -> set[str]:
-    keys = (key.split("/") for key in store.keys("runs") if key.endswith("/run.json"))
-    return {parts[1] for parts in keys if len(parts) == 3}
 
 
 def _read(store: Store, key: str) -> dict[str, Any]:

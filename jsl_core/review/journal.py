@@ -68,7 +68,7 @@ class Journal:
             return self._acts if fresh else self._read_all()
 
     def append(self, subject: Subject, value: str, who: str, upon: str, undoes: str = "") -> NamedAct:
-        """Append an act.
+        """Append an act; it is never older than the one that it was made upon, whatever the clocks say.
 
         Args:
             subject: What it is about.
@@ -93,7 +93,7 @@ class Journal:
                     raise Conflict(chain[-1] if chain else None)
                 value = chain[-1].before
             before = chain[-1].value if chain else ""
-            now = datetime.now(UTC)
+            now = max([datetime.now(UTC), *(datetime.fromisoformat(act.when) for act in chain[-1:])])
             act = Act(
                 subject=subject, value=value, before=before, who=who,
                 when=now.isoformat(timespec="milliseconds"), after=upon, undoes=undoes,

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from jsl_core.errors import StoreError
 from jsl_core.imaging.names import encode_name
 from jsl_core.storage import Store
-from jsl_core.storage.run_folders import resolve_latest
+from jsl_core.storage.run_folders import list_run_folders, resolve_latest
 
 __all__ = ["find_digest"]
 
@@ -60,9 +60,8 @@ def _key_in(store: Store, name: str) -> str:
 
 def _joint_of_knee(store: Store, knee: str) -> str:
     """The digest of a knee's joint in the newest run that published one; blank where none did."""
-    folders = sorted({key.split("/")[1] for key in store.keys("runs") if key.endswith("/run.json")})
     tried = set()
-    for folder in reversed(folders):
+    for folder in list_run_folders(store):
         try:
             joints = json.loads(_read(store, f"runs/{folder}/run.json") or b"{}").get("joints")
         except (ValueError, AttributeError):

@@ -15,6 +15,8 @@ from jsl_core.storage.interface import Store
 __all__ = [
     "claim_run_folder",
     "describe_run",
+    "folder_of_run",
+    "list_run_folders",
     "point_to_latest",
     "read_run_record",
     "resolve_latest",
@@ -98,6 +100,17 @@ def resolve_latest(store: Store, key: str) -> str:
 def run_in_folder(store: Store, name: str) -> str:
     """The id of the run whose folder has this name, with or without `runs/`; empty where there is none."""
     return str(read_run_record(store, name).get("id", ""))
+
+
+def folder_of_run(store: Store, run: str) -> str:
+    """The name of the folder of a run, given by its id; empty where it has none yet."""
+    return next((each for each in list_run_folders(store) if run_in_folder(store, each) == run), "")
+
+
+def list_run_folders(store: Store) -> list[str]:
+    """The names of the folders of all runs, the newest first."""
+    keys = (key.split("/") for key in store.keys("runs"))
+    return sorted((parts[1] for parts in keys if parts[2:] == ["run.json"]), reverse=True)
 
 
 def read_run_record(store: Store, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from deployments.review.app import build_app
 from deployments.review.desk import Desk
 from deployments.review.run_tables import find_run, read_run_tables
 from jsl_core.errors import StoreError
+from jsl_core.evaluation.run_list import list_runs
 from jsl_core.review.acts import Subject
 from jsl_core.review.corrections import load_corrections
 from jsl_core.review.journal import Journal
 from jsl_core.storage import FolderStore, Store
 from jsl_core.storage.history import History
+from jsl_core.storage.run_folders import claim_run_folder
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +161,12 @@ def test_a_run_that_is_still_at_work_is_shown_as_far_as_it_is(tmp_path: Path) ->
     assert client.get("/api/more").json() == {"more": True}
     client.post("/api/reload", json={})
     assert set(sheet(client)["columns"]["score"]) == {1, 0.95, 0.9}
+
+
+def test_a_run_is_named_as_its_folder_is_and_as_jsl_runs_names_it(tmp_path: Path) -> None:
+    store = write_run(tmp_path, films=1)
+    claim_run_folder([store], "run-1", datetime(2026, 11, 30, 23, 1, 24, tzinfo=UTC), "small")
+    assert sheet(page(store))["run"] == "20261130T230124Z-small" == list_runs(store)[0].name
 
 
 def test_a_run_without_films_shows_the_crops_that_its_table_names(tmp_path: Path) -> None:

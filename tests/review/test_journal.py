@@ -2,6 +2,7 @@
 
 import io
 import threading
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,24 @@ def test_a_record_that_is_damaged_in_one_place_is_read_in_the_other_and_in_both_
     store.write(f"copies/{key}", b"junk")
     with pytest.raises(StoreError, match="is damaged; restore it"):
         Journal(store).acts()
+
+
+def test_what_was_done_last_holds_though_the_clock_of_who_did_it_is_behind(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(datetime):
+        at = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return cls.at
+
+    monkeypatch.setattr("jsl_core.review.journal.datetime", Clock)
+    first = Journal(store).append(GRADE, "3", "Ann", upon="")
+    Clock.at -= timedelta(minutes=5)
+    Journal(store).append(GRADE, "1", "Ben", upon=first.name)
+    assert [act.value for act in Journal(store).acts()] == ["3", "1"]
+    assert load_corrections("store", store).grades == {"1000001_1": 1}
 
 
 def test_readers_do_not_change_each_others_readings(store: Store) -> None:
