@@ -5,9 +5,11 @@ N: 0 lost or still without (censored), 1 the event, 2 a competing event such as 
 """
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from jsl_core.evaluation.statistics.bootstrap import jackknife
 from jsl_core.evaluation.statistics.interval import Interval
@@ -16,6 +18,8 @@ from jsl_core.evaluation.statistics.proportion import score_limits
 __all__ = ["censoring_weights", "cumulative_incidence", "follow_until", "incidence_intervals"]
 
 Floats = NDArray[np.float64]
+
+_Z95 = NormalDist().inv_cdf(0.975)
 
 
 def follow_until(time: ArrayLike, event: ArrayLike, horizon: float) -> tuple[Floats, NDArray[np.int_]]:
@@ -75,8 +79,9 @@ def incidence_intervals(
     """The shares with the event by some times, each with its 95 % interval by participant.
 
     Wilson's score interval of as many independent knees as these are worth: the variance of the share, by a
-    jackknife of participants, says how many would give it. Where nobody, or everybody, had the event there
-    are as many as participants whose outcome is known.
+    jackknife of participants, says how many would give it, and Student's t of those with the event how far
+    that can be trusted. Where nobody, or everybody, had the event there are as many as participants whose
+    outcome is known.
 
     Args:
         time: As this module's.
@@ -97,7 +102,9 @@ def incidence_intervals(
     intervals = []
     for when, share, error in zip(times.tolist(), shares.tolist(), errors.tolist(), strict=True):
         people = len(np.unique(names[(time >= when) | (event > 0)]))
-        knees = share * (1 - share) / error if 0 < share < 1 and error > 0 else people
+        cases = len(np.unique(names[(time <= when) & (event == 1)]))
+        trust = (_Z95 / float(stats.t.ppf(0.975, max(cases - 1, 1)))) ** 2
+        knees = trust * share * (1 - share) / error if 0 < share < 1 and error > 0 else people
         intervals.append(Interval(share, *score_limits(share, max(min(knees, len(time)), 1))))
     return intervals
 
