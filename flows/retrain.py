@@ -18,6 +18,7 @@ from tasks.evaluate import evaluate
 from tasks.healing import heal_damage
 from tasks.publish import publish_targets
 from tasks.run_history import run_folder
+from tasks.run_page import show_decision
 
 __all__ = ["RetrainResult", "retrain", "retrain_settings"]
 
@@ -60,6 +61,7 @@ def retrain(
         rule.regime, models[rule.regime], {"dataset": prepared.dataset.model_dump()}
     )
     decision = _decide_against_champion(challenger, prepared.dataset, settings, rule, frozen, placement)
+    show_decision(rule.regime, decision, figures, placement)
     published = publish_run(prepared, models, figures, settings, decision)
     return RetrainResult(decision=decision, report=published.report)
 

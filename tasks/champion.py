@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from prefect.artifacts import create_markdown_artifact
 
 from jsl_core.cohort.columns import key_columns
 from jsl_core.cohort.splits import held_out_participants
@@ -109,20 +108,7 @@ def decide(
         record = registry.promote if comparison.not_worse else registry.keep
         figures = _figures(comparison) | {"test_part": part}
         decision = record(rule.regime, challenger.name, figures, over=champion.name)
-    create_markdown_artifact(
-        _decision_markdown(decision), key="decision", description="Champion and challenger"
-    )
     return decision
-
-
-def _reuse_lines(figures: dict[str, Any]) -> list[str]:
-    """How often the test part was asked, and how much that flatters; earlier versions kept neither."""
-    if "decisions" not in figures:
-        return []
-    return [
-        f"| decisions on these knees | {figures['decisions']} |",
-        f"| champion flattered by (expected) | {figures['optimism']:.3f} |",
-    ]
 
 
 def _read(store: Store, predictions: Artifact) -> pd.DataFrame:
@@ -131,22 +117,3 @@ def _read(store: Store, predictions: Artifact) -> pd.DataFrame:
 
 def _figures(comparison: "Comparison") -> dict[str, Any]:
     return asdict(comparison) | {"why": "not worse" if comparison.not_worse else "not shown to be as good"}
-
-
-def _decision_markdown(decision: Decision) -> str:
-    """The decision for the run's page."""
-    figures = decision.figures
-    outcome = {"promote": "is champion now", "keep": "is not promoted", "rollback": "is champion again"}
-    lines = [f"**{decision.version} {outcome[decision.action]}**: {figures['why']}.", ""]
-    if "figure" in figures:
-        interval = f"[{figures['low']:+.3f}, {figures['high']:+.3f}]"
-        lines += [
-            f"| {figures['figure']}, {figures['knees']} frozen test knees | |",
-            "|---|---|",
-            f"| challenger {decision.version} | {figures['challenger']:.3f} |",
-            f"| champion {decision.over} | {figures['champion']:.3f} |",
-            f"| difference [{figures.get('level', 0.95):.1%}] | {figures['difference']:+.3f} {interval} |",
-            f"| margin | {figures['margin']:.3f} |",
-            *_reuse_lines(figures),
-        ]
-    return "\n".join(lines)

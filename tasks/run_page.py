@@ -1,5 +1,6 @@
 """What a run shows on its page on a server: what came of it first, then how, as pictures and tables."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -16,10 +17,11 @@ from jsl_core.scans.rows import read_rows
 from jsl_core.storage import Artifact
 from jsl_core.storage.lineage import Node
 from jsl_core.storage.lineage_picture import draw_lineage
+from jsl_core.storage.registry import Decision
 from tasks.caching import Placement
 from tasks.gather import Gathered
 
-__all__ = ["show_lineage", "show_preparation", "show_results"]
+__all__ = ["show_decision", "show_lineage", "show_preparation", "show_results"]
 
 _MOST_REJECTED = 100  # rows of the table: it lies in Prefect's database, and rejected.csv has all
 _SIDE, _ACROSS, _DOWN = 96, 8, 2  # pixels and joints: the picture lies in Prefect's database
@@ -90,6 +92,49 @@ def show_results(
     ]
     create_markdown_artifact("\n\n".join(filter(None, lines)), key="summary", description="What came of it")
     create_table_artifact(overview_rows(summary), key="regimes", description="All models on the test knees")
+
+
+def show_decision(regime: str, decision: Decision, figures: Artifact, placement: Placement) -> None:
+    """Show who is champion of a line now, and by which figures.
+
+    Args:
+        regime: The line of models.
+        decision: What was decided about the new model.
+        figures: The evaluation of the run's models.
+        placement: Names the store.
+    """
+    summary = json.loads(placement.open().get(figures))
+    own = {"models": {regime: (summary.get("models") or {}).get(regime)}}
+    create_markdown_artifact(
+        _decision_markdown(regime, decision, tell_figures(own)),
+        key="decision",
+        description="Champion and challenger",
+    )
+
+
+def _decision_markdown(regime: str, decision: Decision, told: str) -> str:
+    figures = decision.figures
+    outcome = {"promote": "is champion now", "keep": "is not promoted", "rollback": "is champion again"}
+    lines = [f"## {regime}: {decision.version} {outcome[decision.action]}", "", f"Why: {figures['why']}."]
+    if told:
+        lines += ["", f"On this run's test knees: {told}."]
+    if "figure" in figures:
+        interval, level = f"[{figures['low']:+.3f}, {figures['high']:+.3f}]", figures.get("level", 0.95)
+        lines += [
+            "",
+            f"| {figures['figure']}, {figures['knees']} frozen test knees | |",
+            "|---|---|",
+            f"| challenger {decision.version} | {figures['challenger']:.3f} |",
+            f"| champion {decision.over} | {figures['champion']:.3f} |",
+            f"| difference [{level:.1%} interval] | {figures['difference']:+.3f} {interval} |",
+            f"| margin | {figures['margin']:.3f} |",
+        ]
+        if "decisions" in figures:  # earlier versions kept neither
+            lines += [
+                f"| decisions on these knees | {figures['decisions']} |",
+                f"| champion flattered by (expected) | {figures['optimism']:.3f} |",
+            ]
+    return "\n".join(lines)
 
 
 def show_lineage(root: Node) -> None:
