@@ -40,7 +40,8 @@ def test_a_comparison_is_told_with_knees_difference_and_interval() -> None:
 def test_a_rejected_scan_is_told_by_its_file_and_a_knee_by_its_name() -> None:
     scan = {"file": "1000004.dcm", "reason": "turned", "sentence": "it lies on its side"}
     assert _fallen("convert", scan) == {
-        "file": "1000004.dcm", "knee": "", "stage": "convert", "reason": "turned", "why": "it lies on its side",
+        "file": "1000004.dcm", "knee": "", "stage": "convert", "reason": "turned",
+        "why": "it lies on its side",
     }  # fmt: skip
     knee = {"file": "1000005.dcm", "ID": "1000005_2", "reason": "no_joint", "sentence": "no joint was found"}
     assert _fallen("crop", knee)["knee"] == "1000005_2"
