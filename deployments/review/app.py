@@ -115,7 +115,7 @@ def _serve_pictures(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/film/{key}")
     def film(key: str) -> Response:
-        return webp(draw_entry_film(desk, desk.entry(key)), _FRESH)
+        return webp(draw_entry_film(desk, desk.entry(key)), _FOREVER)
 
     @app.get("/joint/{key}")
     def joint(key: str) -> Response:

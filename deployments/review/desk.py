@@ -104,6 +104,7 @@ class Desk:
             "run": self.name,
             "flow": self.run.flow,
             "reader": self.reader,
+            "version": digest_of([self.run.id, sorted(self.run.keys)])[:12],
             "ended": self.run.ended,
             "missing": missing,
             "saliency": self.saliency.regime if self.saliency.is_there and not self.reader else "",

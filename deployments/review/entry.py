@@ -37,7 +37,8 @@ class Entry:
     @cached_property
     def key(self) -> str:
         """Names it in addresses: nobody's name stands there."""
-        return digest_of([self.film.get("file", ""), self.ID, self.side])[:16]
+        visit = self.facts.get("visit", "") if not self.film else ""
+        return digest_of([self.film.get("file", ""), self.ID, self.side, visit])[:16]
 
     @property
     def file(self) -> str:

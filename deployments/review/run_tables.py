@@ -32,6 +32,7 @@ class RunTables:
         films: Rows of the convert stage.
         knees: Of the split stage.
         joints: Of the crop stage.
+        gathered: Of these, the ones that the gather stage kept, with their visits.
         widths: Of the measure stage.
         rejected: file, ID, reason, sentence of what the gather stage left out, too.
         dataset: The packed dataset's tree.
@@ -45,6 +46,7 @@ class RunTables:
     films: list[Row] = field(default_factory=list)
     knees: list[Row] = field(default_factory=list)
     joints: list[Row] = field(default_factory=list)
+    gathered: list[Row] = field(default_factory=list)
     widths: list[Row] = field(default_factory=list)
     rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
     dataset: Artifact | None = None
@@ -90,6 +92,12 @@ def read_run_tables(store: Store, run: Run) -> RunTables:
         stage: reader.rows(artifacts[0] for _, artifacts in made.get(stage, ()))
         for stage in ("convert", "split", "crop", "measure")
     }
+    gathered = reader.rows(
+        artifact
+        for _, artifacts in made.get("gather", ())
+        for artifact in artifacts
+        if artifact.name == "joints.json"
+    )
     rejected = [
         table
         for _, artifacts in made.get("gather", ())
@@ -108,6 +116,7 @@ def read_run_tables(store: Store, run: Run) -> RunTables:
         films=rows["convert"],
         knees=rows["split"],
         joints=rows["crop"],
+        gathered=gathered,
         widths=rows["measure"],
         rejected=pd.concat(rejected) if rejected else pd.DataFrame(columns=["file", "ID", "reason"]),
         dataset=dataset,

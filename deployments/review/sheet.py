@@ -9,7 +9,7 @@ import pandas as pd
 
 from deployments.review.entry import Entry
 from deployments.review.run_tables import RunTables
-from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK, STRANGE
+from jsl_core.cohort.columns import GRADE, GRADE_PROBABILITIES, PROGRESSION, RISK, STRANGE, VISIT, row_names
 from jsl_core.cohort.persons import normalise_knee
 from jsl_core.evaluation.called import call_grades
 from jsl_core.scans.rows import Row
@@ -37,7 +37,10 @@ _NOT_FILMS = frozenset({"not_dicom", "directory", "presentation_state", "report"
 def build_sheet(tables: RunTables) -> list[Entry]:
     """List all knees and films of a run in the order of films and sides, right one first."""
     predictions = _predictions(tables)
-    in_table = {str(row["ID"]): (number, row) for number, row in enumerate(_records(tables.table))}
+    names = row_names(tables.table) if len(tables.table) else []
+    records = zip(names, _records(tables.table), strict=True)
+    in_table = {name: (number, row) for number, (name, row) in enumerate(records)}
+    visits = {(row["file"], row["ID"]): row[VISIT] for row in tables.gathered if VISIT in row}
     widths = {(row["file"], row["ID"]): row for row in tables.widths}
     left_out = {
         (row["file"], row.get("ID")): row for row in _records(tables.rejected) if isinstance(row["file"], str)
@@ -46,13 +49,16 @@ def build_sheet(tables: RunTables) -> list[Entry]:
     for film, knees in _knees_by_film(tables):
         for side, knee, joint in knees or [(0, {}, {})]:
             name = str(knee.get("ID") or joint.get("ID") or "")
-            number, labels = in_table.get(normalise_knee(name), (None, {})) if name else (None, {})
+            visit = visits.get((film["file"], name), "")
+            row_name = f"{normalise_knee(name)}@{visit}" if visit else normalise_knee(name)
+            number, labels = in_table.get(row_name, (None, {})) if name else (None, {})
             rejection = _rejection(film, knee, joint, left_out)
             used = number if joint.get("png") and not rejection else None
             facts = {
                 **_film_facts(film, side, knee, joint),
                 **_label_facts(labels),
-                **_predicted_facts(predictions, normalise_knee(name) if used is not None else ""),
+                **_predicted_facts(predictions, row_name if used is not None else ""),
+                "visit": visit,
                 "reason": rejection.get("reason", ""),
                 "sentence": rejection.get("sentence", ""),
                 "width": _number(widths.get((film.get("file"), name), {}).get("mjsw_medial_mm")),
@@ -104,7 +110,7 @@ def _film_facts(film: Row, side: int, knee: Row, joint: Row) -> dict[str, Any]:
         "polarity_turned": film.get("polarity_from") == "picture" and "turned" in str(film.get("note")),
         "note": note,
         "joints_seen": source.get("joints_seen"),
-        "visit": str(film.get("visit") or joint.get("visit") or ""),
+        "visit": "",
     }
 
 
@@ -136,7 +142,9 @@ def _predictions(tables: RunTables) -> dict[str, dict[Any, dict[Any, Any]]]:
         for name in names:
             predicted = tables.predictions.get(name)
             if predicted is not None and column in predicted and predicted[column].notna().any():
-                found[kind] = predicted.drop_duplicates("ID").set_index("ID")
+                found[kind] = (
+                    predicted.assign(name=row_names(predicted)).drop_duplicates("name").set_index("name")
+                )
                 break
     if "grade" in found:
         known = found["grade"].dropna(subset=GRADE_PROBABILITIES)
@@ -161,11 +169,13 @@ def _predicted_facts(predictions: Mapping[str, Any], knee: str) -> dict[str, Any
 def _entries_of_crops(tables: RunTables, predictions: Mapping[str, Any]) -> Iterator[Entry]:
     """The knees of a run whose table names pictures: there are no films."""
     nothing = _film_facts({}, 0, {}, {})
-    for number, row in enumerate(_records(tables.table)):
+    names = row_names(tables.table) if len(tables.table) else []
+    for number, (name, row) in enumerate(zip(names, _records(tables.table), strict=True)):
         facts = {
             **nothing,
             **_label_facts(row),
-            **_predicted_facts(predictions, str(row["ID"])),
+            **_predicted_facts(predictions, name),
+            "visit": str(row.get(VISIT, "")),
             "reason": "",
             "sentence": "",
             "width": None,

@@ -12,14 +12,14 @@ export class Film {
     new ResizeObserver(() => this.layer && this.draw()).observe(svg);
   }
 
-  show(key, facts, side) {
+  show(address, facts, side) {
     this.svg.replaceChildren();
     this.side = side;
     this.boxes = {};
     if (!facts.film) return;
     const { width, height, look } = facts.film;
     this.size = [width, height];
-    this.address = `film/${key}?v=${look}`;
+    this.address = `${address}-${look}`;
     for (const [name, { box, drawn }] of Object.entries(facts.boxes ?? {})) this.boxes[name] = { box: [...box], drawn };
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.append(picture(this.address, [0, 0, width, height]), (this.layer = make("g")));

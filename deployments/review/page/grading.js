@@ -1,6 +1,6 @@
 // Grading blindly: one joint after another, no label, no prediction, nobody else's grade.
 
-import { keyOf, change, state, valueOf } from "./state.js";
+import { address, change, state, valueOf } from "./state.js";
 import { toast } from "./dialogs.js";
 
 const find = (id) => document.getElementById(id);
@@ -35,9 +35,9 @@ export class Grading {
   go(row) {
     if (!state.size) return void (find("grading-count").textContent = "This run has no joints to grade.");
     this.row = (row + state.size) % state.size;
-    const image = Object.assign(new Image(), { src: `joint/${keyOf(this.row)}`, alt: "A knee joint" });
+    const image = Object.assign(new Image(), { src: address("joint", this.row), alt: "A knee joint" });
     find("grading-picture").replaceChildren(image);
-    new Image().src = `joint/${keyOf((this.row + 1) % state.size)}`;
+    new Image().src = address("joint", (this.row + 1) % state.size);
     this.describe();
   }
 

@@ -1,6 +1,6 @@
 // The contact sheet: as many cells as fit the window, moved and filled anew as it scrolls.
 
-import { cell, correctedKinds, keyOf, valueOf } from "./state.js";
+import { address as addressOf, cell, correctedKinds, valueOf } from "./state.js";
 
 const CAPTION = 52, GAP = 6, SPARE_ROWS = 3;
 
@@ -90,7 +90,7 @@ export class Grid {
     element.setAttribute("aria-selected", String(place === this.at));
     element.setAttribute("aria-posinset", place + 1);
     element.setAttribute("aria-setsize", this.rows.length);
-    const picture = cell(row, "picture"), address = picture ? `thumbnail/${keyOf(row)}?v=${picture}` : "";
+    const picture = cell(row, "picture"), address = picture ? `${addressOf("thumbnail", row)}-${picture}` : "";
     if (image.dataset.address !== address) {
       image.dataset.address = address;
       image.hidden = !address;

@@ -4,7 +4,7 @@ import { readKnee, readMargins } from "./api.js";
 import { ask, toast } from "./dialogs.js";
 import { Film } from "./film.js";
 import { LINES, Margins } from "./margins.js";
-import { actsOf, cell, change, keyOf, lastAct, state, valueOf } from "./state.js";
+import { actsOf, address, cell, change, keyOf, state, valueOf } from "./state.js";
 import { make, picture } from "./svg.js";
 
 const find = (id) => document.getElementById(id);
@@ -40,7 +40,7 @@ export class Knee {
       const facts = await readKnee(keyOf(row));
       if (token !== this.token) return;
       this.facts = facts;
-      this.film.show(keyOf(row), facts, this.side);
+      this.film.show(address("film", row), facts, this.side);
       this.joints();
       this.describe();
     } catch (error) {
@@ -113,7 +113,7 @@ export class Knee {
 
   ownJoint() {
     const figure = document.createElement("figure"), svg = make("svg", { role: "img", "aria-label": "The joint" });
-    const key = keyOf(this.row), drawn = this.facts.boxes?.[this.side], joint = this.facts.joint;
+    const drawn = this.facts.boxes?.[this.side], joint = this.facts.joint;
     const hasJoint = this.side && cell(this.row, "picture") && !cell(this.row, "reason");
     figure.hidden = !hasJoint && !drawn?.drawn;
     let text = cell(this.row, "visit") && `visit ${cell(this.row, "visit")}`;
@@ -126,7 +126,7 @@ export class Knee {
     } else if (hasJoint) {
       const box = joint?.box ?? [0, 0, 1, 1];
       svg.setAttribute("viewBox", view(box));
-      svg.append(picture(`joint/${key}`, box));
+      svg.append(picture(address("joint", this.row), box));
       if (this.saliency) this.showSaliency(svg, figure, box);
     }
     figure.append(svg, Object.assign(document.createElement("figcaption"), { textContent: text || "joint" }));
@@ -136,7 +136,7 @@ export class Knee {
 
   // The joint stays in sight meanwhile: the first time a network has to be loaded.
   showSaliency(svg, figure, box) {
-    const heat = picture(`saliency/${keyOf(this.row)}`, box), caption = (text) => { figure.querySelector("figcaption").textContent = text; };
+    const heat = picture(address("saliency", this.row), box), caption = (text) => { figure.querySelector("figcaption").textContent = text; };
     queueMicrotask(() => caption(`asking ${state.head.saliency} …`));
     heat.addEventListener("load", () => caption(`where ${state.head.saliency} looked`));
     heat.addEventListener("error", () => caption("this knee is not in the dataset: no model looked at it"));
@@ -147,7 +147,7 @@ export class Knee {
     const figure = document.createElement("figure"), button = document.createElement("button");
     button.className = "visit";
     button.onclick = () => this.open(row);
-    const image = Object.assign(new Image(), { src: `joint/${keyOf(row)}`, alt: `The same knee, visit ${cell(row, "visit") || cell(row, "film")}` });
+    const image = Object.assign(new Image(), { src: address("joint", row), alt: `The same knee, visit ${cell(row, "visit") || cell(row, "film")}` });
     button.append(image);
     figure.append(button, Object.assign(document.createElement("figcaption"), { textContent: cell(row, "visit") ? `visit ${cell(row, "visit")}` : cell(row, "film") }));
     return figure;
@@ -190,17 +190,16 @@ export class Knee {
 
   buttons() {
     const made = [["box", "Box", "B"], ["right", "Right knee", "R"], ["left", "Left knee", "L"], ["sides", "Swap sides", "S"], ["turn", "Turn", "T"], ["polarity", "Negative", "I"], ["exclude", "Leave out", "X"], ["margins", "Draw margins", "M"], ["measure", "Measured", "W"], ["saliency", "Saliency", "H"], ["note", "Note", "C"]];
+    const grades = Object.assign(document.createElement("div"), { className: "acts" });
+    grades.dataset.what = "grade";
+    grades.append(...[0, 1, 2, 3, 4].map((grade) => Object.assign(document.createElement("button"), { textContent: `KL ${grade}`, onclick: () => this.do("grade", grade) })));
     find("acts").append(...made.map(([what, text, key]) => {
       const button = document.createElement("button");
       button.dataset.what = what;
       button.append(text, Object.assign(document.createElement("kbd"), { textContent: key }));
       button.onclick = () => this.do(what);
       return button;
-    }), ...[0, 1, 2, 3, 4].map((grade) => {
-      const button = Object.assign(document.createElement("button"), { textContent: `KL ${grade}`, onclick: () => this.do("grade", grade) });
-      button.dataset.what = "grade";
-      return button;
-    }));
+    }), grades);
   }
 
   async do(what, grade) {

@@ -51,10 +51,15 @@ export function lastAct(row, what, side) {
 
 export const valueOf = (row, what, side) => lastAct(row, what, side)?.value ?? "";
 
-const KINDS = ["box", "sides", "turn", "polarity", "exclude", "grade", "margins", "note"];
+// The kinds of corrections that hold for a knee, or for any side of a film without one.
 export function correctedKinds(row) {
-  return state.byKey.has(keyOf(row)) ? KINDS.filter((what) => valueOf(row, what)) : [];
+  const held = new Map();
+  for (const act of actsOf(row)) if (act.counts && !act.stale) held.set(act.subject, act);
+  return [...new Set([...held.values()].filter((act) => act.value).map((act) => act.what))];
 }
+
+// Pictures are kept by the browser for as long as the run is what it was.
+export const address = (kind, row) => `${kind}/${keyOf(row)}?v=${state.head.version}`;
 
 // Makes changes one after another: [{row, what, value, side}]. Throws what the server says.
 export async function change(...changes) {
