@@ -66,16 +66,16 @@ JSW = tuple(  # readers' widths at fixed locations x, in thousandths of the cond
 )
 VISIT_COLUMNS = (
     *("ID", "participant", "side", VISIT, MONTHS, *FACTORS, GRADE),
-    *(VISIT_GRADE, "KL_project", "KL_37_grade", *OARSI),
-    *("mJSW_mm", "JSW_project", "mJSW_37_mm", *JSW, "JSW_barcode", "JSW_positions_differ"),
+    *(VISIT_GRADE, "KL_project", "KL_37_grade", *OARSI, "JSN_37_medial"),
+    *("mJSW_mm", "JSW_project", "mJSW_37_mm", *JSW, "JSW_37_0250_mm", "JSW_barcode", "JSW_positions_differ"),
     *(PROGRESSION, "JSL_mm", "Replaced_days", "Died_days", "Last_contact_months", "Cohort", "Site"),
     *("Barcode", "Scan", "Missing"),
 )
 
 # What outcomes are made of: numbers and texts of those tables that are kept as they are.
 VISIT_NUMBERS = (
-    *("KL_37_grade", "mJSW_mm", "mJSW_37_mm", "JSW_0250_mm", "JSW_positions_differ"),
-    *("Replaced_days", "Died_days", "Last_contact_months"),
+    *("KL_37_grade", "JSN_37_medial", "mJSW_mm", "mJSW_37_mm", "JSW_0250_mm", "JSW_37_0250_mm"),
+    *("JSW_positions_differ", "Replaced_days", "Died_days", "Last_contact_months"),
 )
 VISIT_TEXTS = ("KL_project", "JSW_project", "JSW_barcode", "Barcode")
 

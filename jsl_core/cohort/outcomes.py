@@ -41,8 +41,8 @@ _INCIDENT_FROM = 2  # definite radiographic osteoarthritis (Kellgren and Lawrenc
 # By outcome: what is read at both visits, the project that read it, the same by project 37, its step's words.
 _READINGS = {
     "jsl": ("mJSW_mm", "JSW_project", "mJSW_37_mm", "mJSW"),
-    "jsl_0250": ("JSW_0250_mm", "JSW_project", "", "JSW(0.25)"),
-    "jsn": ("JSN_medial", "KL_project", "", "JSN grade"),
+    "jsl_0250": ("JSW_0250_mm", "JSW_project", "JSW_37_0250_mm", "JSW(0.25)"),
+    "jsn": ("JSN_medial", "KL_project", "JSN_37_medial", "JSN grade"),
     "kl": (VISIT_GRADE, "KL_project", "KL_37_grade", "KL grade"),
     "incident": (VISIT_GRADE, "KL_project", "KL_37_grade", "KL grade"),
 }
@@ -168,8 +168,7 @@ def _label_change(
     later, amount = _rows_later(rows, settings.followup_months), _amount(settings)
     start, end = rows[column], later[column]
     apart = start.notna() & end.notna() & (rows[project] != later[project])
-    start = start.mask(apart, rows[column_37] if column_37 else math.nan)
-    end = end.mask(apart, later[column_37] if column_37 else math.nan)
+    start, end = start.mask(apart, rows[column_37]), end.mask(apart, later[column_37])
     gone = rows["Replaced_days"] < days + settings.followup_months * DAYS_PER_MONTH
     decided = gone & (settings.replaced != "excluded")
     widths = settings.outcome in _WIDTHS

@@ -20,8 +20,9 @@ NAN = math.nan
 DAYS = 365.25 / 12
 VISITS = (0, 12, 24, 36, 48, 72, 96)
 BLANK = {
-    **dict.fromkeys(("KL_grade", "KL_37_grade", *OARSI, "mJSW_mm", "mJSW_37_mm", *JSW), NAN),
-    **dict.fromkeys(("JSW_positions_differ", "Replaced_days", "Died_days", "Last_contact_months"), NAN),
+    **dict.fromkeys(("KL_grade", "KL_37_grade", *OARSI, "JSN_37_medial", "mJSW_mm", "mJSW_37_mm", *JSW), NAN),
+    **dict.fromkeys(("JSW_37_0250_mm", "JSW_positions_differ"), NAN),
+    **dict.fromkeys(("Replaced_days", "Died_days", "Last_contact_months"), NAN),
     **dict.fromkeys(("KL_project", "JSW_project"), "15"),
     **dict.fromkeys(("Barcode", "JSW_barcode"), ""),
 }
@@ -82,6 +83,23 @@ def test_widths_of_two_projects_are_not_compared_but_those_of_project_37_are() -
     assert outcome_of(label(knee("1000001_1", **apart))) == "read by different projects"
     again = {"mJSW_37_mm": {24: 3.5, 72: 3.0}}
     assert outcome_of(label(knee("1000001_1", **apart, **again))) == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "column", "project", "of_37", "start", "end"),
+    [
+        ("jsn", "JSN_medial", "KL_project", "JSN_37_medial", 1.0, 2.0),
+        ("kl", "KL_grade", "KL_project", "KL_37_grade", 2.0, 3.0),
+        ("jsl_0250", "JSW_0250_mm", "JSW_project", "JSW_37_0250_mm", 5.0, 4.0),
+    ],
+)
+def test_every_reading_is_compared_by_project_37_where_15_did_not_read_both(
+    outcome: str, column: str, project: str, of_37: str, start: float, end: float
+) -> None:
+    apart = {column: {0: start + 1, 96: end}, project: {0: "15", 96: "42"}}
+    settings = {"outcome": outcome, "followup_months": 96}
+    assert outcome_of(label(knee("1000001_1", **apart), **settings)) == "read by different projects"
+    assert outcome_of(label(knee("1000001_1", **apart, **{of_37: {0: start, 96: end}}), **settings)) == 1
 
 
 def test_widths_that_were_read_on_another_film_than_the_one_used_are_no_outcome() -> None:

@@ -18,13 +18,17 @@ MEASURED_AT_VISITS = (  # those whose absence the column `Missing` explains
     *("JSN_medial", "JSN_lateral", "mJSW_mm", "Cohort"),
 )
 _TABLES = {
-    "KXR_SQ_BU": (read_visit_grades, (VISIT_GRADE, "KL_project", "KL_37_grade", *OARSI)),
+    "KXR_SQ_BU": (read_visit_grades, (VISIT_GRADE, "KL_project", "KL_37_grade", *OARSI, "JSN_37_medial")),
     "KXR_QJSW_DURYEA": (
         read_visit_widths,
-        ("mJSW_mm", "JSW_project", "mJSW_37_mm", *JSW, "JSW_barcode", "JSW_positions_differ"),
+        (
+            *("mJSW_mm", "JSW_project", "mJSW_37_mm", *JSW, "JSW_37_0250_mm"),
+            *("JSW_barcode", "JSW_positions_differ"),
+        ),
     ),
 }
 _TEXTS = ("KL_project", "JSW_project", "JSW_barcode")
+_TAKEN_ANEW = ("Age", "BMI")  # also at later visits
 
 
 def join_visits(tables: dict[str, pd.DataFrame], visits: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -40,6 +44,8 @@ def join_visits(tables: dict[str, pd.DataFrame], visits: Sequence[str]) -> tuple
         `MEASURED_AT_VISITS` is missing, "" where it is not.
     """
     knees, missing = join_persons(tables)
+    for column in (name for name in _TAKEN_ANEW if name not in knees):
+        knees[column], missing[column] = float("nan"), NO_TABLE
     if "KXR_FTA_DURYEA00" in tables:
         angles = read_angles(tables["KXR_FTA_DURYEA00"], PROJECTS[0]).reindex(knees.index)
         knees["Alignment_degree"] = angles["value"]
@@ -87,16 +93,13 @@ def _bring_to_visit(
     rows: pd.DataFrame, reasons: pd.DataFrame, clinical: pd.DataFrame | None, visit: str
 ) -> None:
     """Replace the age and BMI of enrolment by those of a later visit, as far as they were taken then."""
-    if "Age" in rows:
-        rows["Age"] += MONTHS_OF[visit] / 12
+    rows["Age"] += MONTHS_OF[visit] / 12
     if clinical is not None:
         measures = read_measures_at(clinical, visit)
         for column in measures:
-            known = rows["participant"].map(measures[column])
-            rows[column] = known.fillna(rows[column]) if column in rows else known
-    for column in ("Age", "BMI"):
-        if column in rows:
-            reasons[column] = reasons[column].where(rows[column].isna(), "")
+            rows[column] = rows["participant"].map(measures[column]).fillna(rows[column])
+    for column in _TAKEN_ANEW:
+        reasons[column] = reasons[column].where(rows[column].isna(), "")
 
 
 def _last_contact_months(rows: pd.DataFrame, contacts: pd.Series) -> pd.Series:

@@ -37,7 +37,7 @@ def label_mapped(
     ]
     rows = pd.concat(visits, ignore_index=True)
     rows["Replaced_days"] = [*knees["Replaced_days"], *knees["Replaced_days"]]
-    for name in ("KL_project", "KL_37_grade"):
+    for name in ("KL_project", "KL_37_grade", "JSN_37_medial"):
         rows[name] = 0.0  # all by one reading
     # Months of any number: the settings' own are those of the OAI's visits.
     own_rules = {"outcome": outcome, "followup_months": months, "progression_grades": grades}

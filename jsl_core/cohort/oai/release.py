@@ -39,7 +39,7 @@ def read_release(
 
     Raises:
         BadTable: If there are neither KL grades nor joint space widths, two different files of one table and
-            version, or no knee left.
+            version, no knee left, or no table of the replacements that are to be predicted.
     """
     entries, findings = list_entries(release)
     visits = tuple(sorted(settings.visits))
@@ -53,6 +53,11 @@ def read_release(
         raise BadTable(
             f"{release}: no usable kxr_sq_bu00.txt or kxr_qjsw_duryea00.txt{wrong_visits}; "
             "download the OAI's X-ray image assessments (ASCII)"
+        )
+    if settings.outcome == "replacement" and "OUTCOMES99" not in tables:
+        raise BadTable(
+            f"{release}: no usable outcomes99.txt, so that replaced knees cannot be told from others; add "
+            "the OAI's outcomes (ASCII), or choose another outcome"
         )
     findings += _find_incomplete(tables)
     for spec in (CONTENTS, IMAGES):

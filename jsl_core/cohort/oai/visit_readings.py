@@ -47,13 +47,14 @@ def read_visit_grades(table: pd.DataFrame, visit: str) -> VisitReadings:
         visit: Its number, such as `06`.
 
     Returns:
-        `KL_grade`, `KL_project`, `KL_37_grade` and the features of `OARSI`. Grades and osteophytes are whole;
-        narrowing has fractions where readers saw a change within a grade.
+        `KL_grade`, `KL_project`, the features of `OARSI`, and `KL_37_grade` and `JSN_37_medial`. Grades and
+        osteophytes are whole; narrowing has fractions where readers saw a change within a grade.
     """
     sources = {VISIT_GRADE: _Source(f"V{visit}XRKL", 4, whole=True)}
     for name, column in FEATURES.items():
         sources[name] = _Source(f"V{visit}{column}", 3, whole=not name.startswith("JSN"))
-    return _read(table, sources, VISIT_GRADE, "KL_project", "KL_37_grade")
+    of_37 = {VISIT_GRADE: "KL_37_grade", "JSN_medial": "JSN_37_medial"}
+    return _read(table, sources, VISIT_GRADE, "KL_project", of_37)
 
 
 def read_visit_widths(table: pd.DataFrame, visit: str) -> VisitReadings:
@@ -64,15 +65,17 @@ def read_visit_widths(table: pd.DataFrame, visit: str) -> VisitReadings:
         visit: Its number, such as `06`.
 
     Returns:
-        `mJSW_mm`, `JSW_project`, `mJSW_37_mm`, the fixed locations of `JSW`, `JSW_barcode` and
-        `JSW_positions_differ`. A width that a flag calls unmeasurable is none, whatever number stands there.
+        `mJSW_mm`, `JSW_project`, the fixed locations of `JSW`, `mJSW_37_mm` and `JSW_37_0250_mm`,
+        `JSW_barcode` and `JSW_positions_differ`. A width that a flag calls unmeasurable is none, whatever
+        number stands there.
     """
     sources = {_WIDTH: _Source(f"V{visit}MCMJSW", WIDEST_MM, flag=f"V{visit}NOMMJSW")}
     for name, column in LOCATIONS.items():
         flag = f"V{visit}{'NOMJSWX' if column.startswith('J') else 'NOLJSWX'}"
         sources[name] = _Source(f"V{visit}{column}", WIDEST_MM, flag=flag)
     sources["JSW_positions_differ"] = _Source(f"V{visit}INCSTPS", 1, whole=True)
-    readings = _read(table, sources, _WIDTH, "JSW_project", "mJSW_37_mm")
+    of_37 = {_WIDTH: "mJSW_37_mm", "JSW_0250_mm": "JSW_37_0250_mm"}
+    readings = _read(table, sources, _WIDTH, "JSW_project", of_37)
     column = next((f"V{visit}{name}" for name in ("BARCDJD", "BARCDBU") if f"V{visit}{name}" in table), "")
     films = _barcodes_by_reading(table, column)
     chosen = pd.MultiIndex.from_arrays([readings.table.index, readings.table["JSW_project"]])
@@ -81,9 +84,12 @@ def read_visit_widths(table: pd.DataFrame, visit: str) -> VisitReadings:
 
 
 def _read(
-    table: pd.DataFrame, sources: Mapping[str, _Source], leading: str, project: str, of_37: str
+    table: pd.DataFrame, sources: Mapping[str, _Source], leading: str, project: str, of_37: Mapping[str, str]
 ) -> VisitReadings:
-    """One reading a knee: of the first project that gave the leading value."""
+    """One reading a knee: of the first project that gave the leading value.
+
+    `of_37` names the columns of what project 37 (or 42) read, by those of the chosen reading.
+    """
     keys = _keys(table)
     values = pd.DataFrame(index=table.index)
     reasons = pd.DataFrame(index=table.index)
@@ -112,9 +118,9 @@ def _read(
     first = ranked.index[~ranked.index.get_level_values("knee").duplicated()]
     chosen = values.loc[first].reset_index("project")
     chosen[project] = chosen.pop("project").where(chosen[list(sources)].notna().any(axis=1), "")
-    renamed = values[[leading]][values.index.get_level_values("project").isin(("37", "42"))]
-    grouped = renamed[leading].groupby("knee")
-    chosen[of_37] = grouped.min().where(grouped.min() == grouped.max())
+    of_both = values[list(of_37)][values.index.get_level_values("project").isin(("37", "42"))]
+    grouped = of_both.rename(columns=of_37).groupby("knee")
+    chosen = chosen.join(grouped.min().where(grouped.min() == grouped.max()))
     return VisitReadings(chosen, reasons.loc[first].droplevel("project"))
 
 

@@ -1,5 +1,6 @@
 """A synthetic release with all visits, reading projects and planted contradictions, against its truth."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from jsl_core.cohort.oai import Cohort, Film, read_release, write_cohort
 from jsl_core.cohort.oai.films import resolve_shared_barcodes
 from jsl_core.cohort.oai.visit_readings import read_visit_grades, read_visit_widths
 from jsl_core.config import OaiSettings, PhantomSettings
-from jsl_core.errors import JslError
+from jsl_core.errors import BadTable, JslError
 from jsl_core.phantom.oai import write_oai_release
 from jsl_core.phantom.oai.films import make_header_only_film
 from jsl_core.phantom.oai.followup import ALL_VISITS
@@ -96,6 +97,32 @@ def test_one_visit_alone_has_the_outcome_of_the_visits_after_it(tables_only: Pat
     assert one["JSL_Prog"].notna().any()
 
 
+def _without(release: Path, table: str, tmp_path: Path) -> Path:
+    copy = shutil.copytree(release, tmp_path / "release")
+    next(file for file in copy.rglob("*.txt") if file.stem.lower() == table).unlink()
+    return copy
+
+
+def test_without_measures_of_enrolment_those_of_later_visits_are_read(
+    tables_only: Path, tmp_path: Path
+) -> None:
+    partial = _without(tables_only, "allclinical00", tmp_path)
+    rows = read_release(partial, OaiSettings(visits=("01", "06"))).table.groupby("visit")
+    assert rows["Age"].count().to_dict() == rows["BMI"].count().to_dict() == {"01": 0, "06": 10}
+    assert rows["Missing"].agg(lambda cells: cells.str.contains("Age no table").mean()).to_dict() == {
+        "01": 1,
+        "06": 0,
+    }
+
+
+def test_nobody_is_called_never_replaced_for_want_of_the_table_of_outcomes(
+    tables_only: Path, tmp_path: Path
+) -> None:
+    partial = _without(tables_only, "outcomes99", tmp_path)
+    with pytest.raises(BadTable, match=r"no usable outcomes99\.txt"):
+        read_release(partial, OaiSettings(visits=("00",), outcome="replacement"))
+
+
 def test_one_barcode_at_two_visits_is_believed_of_neither() -> None:
     films = [Film("1000001", f"{visit}/001", "00331201", "20050708", visit=visit) for visit in ("03", "06")]
     resolved, _ = resolve_shared_barcodes(films)
@@ -141,6 +168,13 @@ def test_the_grade_is_that_of_project_15_or_else_37_or_else_42(
     expected = project if grade is not None else ""
     assert (*values, knee["KL_project"]) == (grade, of_37, expected)
     assert knee[list(OARSI)].isna().all()
+
+
+def test_project_37_gives_narrowing_and_the_width_at_a_location_beside_those_of_the_chosen_reading() -> None:
+    grades = read_visit_grades(_readings("00", "XRKL XRJSM", "15 2 1", "42 2 1.3"), "00").table
+    widths = read_visit_widths(_readings("00", "MCMJSW JSW250", "15 4.0 5.0", "37 4.1 5.1"), "00").table
+    assert grades.loc["1000001_1", ["JSN_medial", "JSN_37_medial"]].to_list() == [1, 1.3]
+    assert widths.loc["1000001_1", ["JSW_0250_mm", "JSW_37_0250_mm"]].to_list() == [5.0, 5.1]
 
 
 def test_features_are_those_of_the_reading_that_gave_the_grade() -> None:
