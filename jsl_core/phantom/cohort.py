@@ -18,6 +18,7 @@ from jsl_core.phantom.encoding import draw_encoding, stored_box, stored_values
 from jsl_core.phantom.film import joint_boxes, make_film, plan_film
 from jsl_core.phantom.replacement import HORIZON, draw_replacement, replacement_risk
 from jsl_core.phantom.risk import COEFFICIENTS, INTERCEPT, at_risk, attainable_auc, progression_risk
+from jsl_core.phantom.visit_table import tabulate_visits
 from jsl_core.phantom.visits import draw_progression
 from jsl_core.phantom.widths import knee_margins, measure_widths
 from jsl_core.system.files import write_atomically
@@ -39,7 +40,8 @@ def write_phantom(
 
     Films of later visits lie in `scans_12m/` and so on. Films that are already there are kept; a complete
     folder returns at once. A film depends on the seed, its number and its visit alone, so more participants
-    or visits leave the earlier films as they are. `JSL.csv` has one row per knee, `truth.csv` one per film
+    or visits leave the earlier films as they are. With several visits `JSL_visits.csv` has a row a knee and
+    visit (see `tabulate_visits`). `JSL.csv` has one row per knee, `truth.csv` one per film
     and knee: boxes in pixels of the stored picture, lengths and widths in mm (see widths.py), `risk` the true
     probability of progression, `defect` empty or the known reason why the scan is unusable.
 
@@ -71,7 +73,11 @@ def write_phantom(
         if progress:
             progress(count, len(films))
 
-    for name, table in zip(("JSL.csv", "truth.csv"), make_tables(settings), strict=True):
+    study, known = make_tables(settings)
+    tables = {"JSL.csv": study, "truth.csv": known}
+    if len(settings.visits) > 1 and settings.outcome == "jsl":
+        tables["JSL_visits.csv"] = tabulate_visits(settings, study, known)
+    for name, table in tables.items():
         _write(dst / name, table.to_csv(index=False, lineterminator="\n"))
     model = {"intercept": INTERCEPT, "coefficients": COEFFICIENTS}
     attainable = attainable_auc() if settings.outcome == "jsl" else {}

@@ -33,7 +33,7 @@ def oarsi_features(knee: KneeAnatomy) -> dict[str, int]:
 
 
 def grade_later(first: KneeAnatomy, worn: KneeAnatomy) -> int:
-    """The KL grade of a knee that was `first` and is `worn` now; it never falls."""
+    """The KL grade of a knee that was `first` and is `worn` now, never below the first."""
     lost = []
     for then, now, healthy in (
         (first.mjsw_medial, worn.mjsw_medial, _HEALTHY[first.sex][0]),

@@ -31,17 +31,14 @@ from jsl_core.evaluation.statistics.metrics import grade_scores
 from jsl_core.learning.model.calibration import called_grades
 from jsl_core.learning.regimes import TrainingJob, train_regime
 from jsl_core.phantom import make_film
-from jsl_core.phantom.anatomy import draw_anatomy, make_generator
 from jsl_core.phantom.cohort import make_tables
-from jsl_core.phantom.reading import oarsi_features
-from jsl_core.phantom.visits import HORIZON, wear_knees
+from jsl_core.phantom.visit_table import tabulate_visits
 from jsl_core.system.parallel import parallel_map
 from jsl_core.system.spreadsheet import read_csv
 
 SIZE = 112  # pixels of a crop, as in preset demo
 MONTHS = {"00": 0, "03": 24, "06": 48}
 FILMED = PhantomSettings(seed=29, long_side=(600, 640), visits=(0, 24, 48, 72, 96))
-LOSS_MM = 0.7
 ARMS = ("enrolment", "all visits", "all visits, OARSI")
 
 
@@ -67,29 +64,15 @@ def draw(films: list[tuple[int, str]]) -> dict[str, np.ndarray]:
 
 def rows_of_visits(patients: int, tested: int) -> pd.DataFrame:
     """A row a knee and visit, as `read_cohort` gives it; the first participants are the test part."""
-    study, truth = make_tables(FILMED.model_copy(update={"patients": patients}))
-    widths = truth.pivot_table(index="ID", columns="visit", values="mjsw_medial_mm")
-    parts = []
-    for visit, months in MONTHS.items():
-        start, end = (study["ID"].map(widths[month]) for month in (months, months + HORIZON))
-        lost = ((start - end).round(3) >= LOSS_MM).astype(float).where(start >= LOSS_MM)
-        known = study[PROGRESSION].astype(float) if visit == "00" else lost.where(study[PROGRESSION].notna())
-        parts.append(study.assign(**{VISIT: visit, PROGRESSION: known}))
-    table = pd.concat(parts, ignore_index=True)
+    settings = FILMED.model_copy(update={"patients": patients})
+    table = tabulate_visits(settings, *make_tables(settings))
+    table = table[table[VISIT].isin(list(MONTHS))].reset_index(drop=True)
+    table[GRADE] = table.pop("KL_grade")  # as `read_cohort` has it
     knees = table["ID"].str.rpartition("_")
     table["participant"], table["side"] = knees[0], knees[2].astype(int)
-    number = table["participant"].astype(int) - 1000001
-    table["split"] = np.where(number < tested, "test", "")
-    read = [_read(*row) for row in zip(number, table["side"], table[VISIT], strict=True)]
-    table[[GRADE, *OARSI]] = pd.DataFrame(read).to_numpy(float)
+    table["split"] = np.where(table["participant"].astype(int) - 1000001 < tested, "test", "")
     table["Img_path"] = ""
-    return table
-
-
-def _read(index: int, side: int, visit: str) -> list[int]:
-    anatomy = draw_anatomy(make_generator(FILMED.seed, index, "anatomy"))
-    knee = wear_knees(anatomy, FILMED.seed, index, MONTHS[visit])[side - 1]
-    return [knee.kl, *oarsi_features(knee).values()]
+    return table.astype(dict.fromkeys((GRADE, PROGRESSION, *OARSI, "Knee_Injury"), float))
 
 
 def recipe(arm: str) -> TrainingSettings:

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from pydicom import dcmread
 
+from jsl_core.cohort import read_cohort
 from jsl_core.config import PhantomSettings
 from jsl_core.phantom import make_film, write_phantom
 from jsl_core.phantom.cohort import make_tables
 from jsl_core.phantom.film import plan_film
+from jsl_core.phantom.visit_table import tabulate_visits
 from jsl_core.phantom.widths import JSW_PLACES, Margins, margins_in_pixels, measure_widths
 
 SETTINGS = PhantomSettings(patients=250, seed=4, long_side=(500, 600), visits=(0, 12, 24, 48))
@@ -101,3 +103,29 @@ def test_the_margins_lie_on_the_edges_of_the_picture() -> None:
                 rise = sign * np.gradient(column)
                 found.append((rise[6:19].argmax() - 6) * film.spacing_mm)
     assert np.abs(np.median(found)) < 0.4
+
+
+def test_the_table_of_visits_has_the_grade_and_outcome_of_every_film(tmp_path: Path) -> None:
+    settings = PhantomSettings(patients=1, seed=4, long_side=(300, 320), visits=(0, 24, 48))
+    write_phantom(tmp_path, settings, jobs=1)
+    table = read_cohort(tmp_path / "JSL_visits.csv")
+    truth = pd.read_csv(tmp_path / "truth.csv")
+    assert list(table["visit"]) == ["00", "00", "03", "03", "06", "06"]
+    assert list(table["BL_KL_grade"]) == list(truth["KL"])
+    written = pd.read_csv(tmp_path / "JSL_visits.csv")
+    assert list(written["Scan"]) == list(truth["file"])
+    assert written.loc[written["months"] > 0, "JSL_Prog"].isna().all()  # no film 48 months after them
+
+
+def test_each_visit_is_a_baseline_for_the_next_48_months_and_grades_follow_the_wear() -> None:
+    settings = PhantomSettings(patients=25, seed=4, visits=(0, 24, 48, 72, 96))
+    table = tabulate_visits(settings, *make_tables(settings))
+    widths = table.pivot_table(index="ID", columns="months", values="mJSW_mm")
+    grades = table.pivot_table(index="ID", columns="months", values="KL_grade")
+    assert (grades.sub(grades[0], axis=0) >= 0).all(axis=None)
+    assert grades.mean().is_monotonic_increasing
+    for months in (0, 24, 48):
+        rows = table[(table["months"] == months) & table["JSL_Prog"].notna()].set_index("ID")
+        lost = (widths[months] - widths[months + 48]).loc[rows.index].round(3)
+        assert len(rows) > 30
+        assert ((lost >= 0.7) == (rows["JSL_Prog"] == 1)).all()
