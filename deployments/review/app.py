@@ -58,8 +58,9 @@ def build_app(desk: Desk, access: Access, who: str) -> FastAPI:
         return Response(desk.sheet, media_type="application/json", headers=headers)
 
     @app.get("/api/acts")
-    def acts() -> dict[str, Any]:
-        return {"acts": shown_acts(desk), "who": who}
+    def acts(known: int = -1) -> dict[str, Any]:
+        count = len(desk.journal.acts())  # acts are only ever added
+        return {"known": count, "who": who} | ({} if count == known else {"acts": shown_acts(desk)})
 
     @app.get("/api/more")
     def more() -> dict[str, bool]:

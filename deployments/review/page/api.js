@@ -15,7 +15,7 @@ function send(address, body) {
 }
 
 export const readSheet = () => ask("api/sheet");
-export const readActs = () => ask("api/acts");
+export const readActs = (known) => ask(`api/acts?known=${known}`);
 export const hasMore = () => ask("api/more");
 export const reload = () => send("api/reload", {});
 export const readKnee = (key) => ask(`api/knee/${key}`);

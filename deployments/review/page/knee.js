@@ -85,10 +85,11 @@ export class Knee {
     find("film-note").textContent = !cell(row, "film") ? "The table names the crop; there is no film."
       : this.facts && !this.facts.film ? "The run could not make a picture of this film."
       : !this.side ? "Which knee? Press R or L, then draw its box." : this.facts?.film ? "Drag the box, or press B and use the arrow keys." : "";
-    for (const button of find("acts").children) {
+    for (const button of [...find("acts").children, ...find("kl").children]) {
       button.hidden = !this.isPossible(button.dataset.what);
       const pressed = { saliency: this.saliency, measure: this.measured, exclude: valueOf(row, "exclude") !== "", sides: valueOf(row, "sides") !== "", polarity: valueOf(row, "polarity") !== "" }[button.dataset.what];
       if (pressed !== undefined) button.setAttribute("aria-pressed", pressed);
+      if (button.dataset.grade) button.setAttribute("aria-pressed", valueOf(row, "grade") === button.dataset.grade);
     }
     this.listFacts();
     this.listHistory();
@@ -190,16 +191,18 @@ export class Knee {
 
   buttons() {
     const made = [["box", "Box", "B"], ["right", "Right knee", "R"], ["left", "Left knee", "L"], ["sides", "Swap sides", "S"], ["turn", "Turn", "T"], ["polarity", "Negative", "I"], ["exclude", "Leave out", "X"], ["margins", "Draw margins", "M"], ["measure", "Measured", "W"], ["saliency", "Saliency", "H"], ["note", "Note", "C"]];
-    const grades = Object.assign(document.createElement("div"), { className: "acts" });
-    grades.dataset.what = "grade";
-    grades.append(...[0, 1, 2, 3, 4].map((grade) => Object.assign(document.createElement("button"), { textContent: `KL ${grade}`, onclick: () => this.do("grade", grade) })));
     find("acts").append(...made.map(([what, text, key]) => {
       const button = document.createElement("button");
       button.dataset.what = what;
       button.append(text, Object.assign(document.createElement("kbd"), { textContent: key }));
       button.onclick = () => this.do(what);
       return button;
-    }), grades);
+    }));
+    find("kl").append(...[0, 1, 2, 3, 4].map((grade) => {
+      const button = Object.assign(document.createElement("button"), { textContent: `KL ${grade}`, onclick: () => this.do("grade", grade) });
+      Object.assign(button.dataset, { what: "grade", grade });
+      return button;
+    }));
   }
 
   async do(what, grade) {

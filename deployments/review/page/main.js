@@ -111,6 +111,8 @@ async function lookForMore() {
 async function loadMore() {
   await reload();
   await load();
+  state.known = -1;
+  await loadActs();
   find("more").hidden = true;
   changed();
   apply();

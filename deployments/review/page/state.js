@@ -5,7 +5,7 @@ import * as api from "./api.js";
 export const OF_FILMS = new Set(["sides", "turn", "polarity"]);
 
 export const state = {
-  head: {}, columns: {}, size: 0, rows: new Map(), acts: [], byKey: new Map(), undo: [], who: "", listeners: new Set(),
+  head: {}, columns: {}, size: 0, rows: new Map(), acts: [], byKey: new Map(), undo: [], who: "", listeners: new Set(), known: -1,
 };
 
 export const cell = (row, column) => state.columns[column]?.[row];
@@ -22,11 +22,11 @@ export async function load() {
 }
 
 export async function loadActs() {
-  const { acts, who } = await api.readActs();
+  const { acts, known, who } = await api.readActs(state.known);
   if (!state.who) state.who = localStorage.getItem("who") || who;
-  if (acts.length === state.acts.length && state.loaded) return;
+  state.known = known;
+  if (!acts) return;
   state.acts = acts;
-  state.loaded = true;
   index();
 }
 
@@ -86,7 +86,7 @@ async function commit(changes) {
     return acts;
   } catch (error) {
     if (error.status === 409) {
-      state.loaded = false;
+      state.known = -1;
       await loadActs();
     }
     throw error;
