@@ -52,7 +52,8 @@ def warm_up_workers(*modules: str) -> None:
     """
     isolate_children()
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
-    forkserver.ensure_running()
+    with _interrupts_kept_back():
+        forkserver.ensure_running()
 
 
 def parallel_map(
@@ -173,7 +174,8 @@ class _Worker:
         self.pipe, child_end = context.Pipe()
         arguments = child_end, work, seconds, dict(os.environ)
         self._process = context.Process(target=_run_worker, args=arguments, daemon=True)
-        with nullcontext() if "__main__" in _modules_of(work) else _without_main_module():
+        hide_main = nullcontext() if "__main__" in _modules_of(work) else _without_main_module()
+        with hide_main, _interrupts_kept_back():
             self._process.start()
         child_end.close()
         self.number = -1
@@ -212,6 +214,19 @@ class _Worker:
         self._process.join()
         self.pipe.close()
         self.ended = True
+
+
+@contextmanager
+def _interrupts_kept_back() -> Iterator[None]:
+    """Start processes that a Ctrl-C never reaches; this process gets it when the block ends.
+
+    The fork server by itself ignores it only when it has imported all, and ends with a traceback before.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

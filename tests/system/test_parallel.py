@@ -150,3 +150,21 @@ def test_a_container_s_share_of_the_processor_counts_and_not_its_machine_s(
     monkeypatch.setattr(parallel, "_CPU_SHARE", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(16)))
     assert cores() == expected
+
+
+def test_a_ctrl_c_while_workers_are_still_importing_is_the_parent_s_alone() -> None:
+    code = (
+        "import os, signal, time\n"
+        "from jsl_core.system.parallel import warm_up_workers\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "try:\n"
+        "    warm_up_workers('cv2', 'pandas', 'sklearn.linear_model')\n"  # seconds of imports
+        "    os.killpg(0, signal.SIGINT)\n"
+        "    time.sleep(600)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted', flush=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], start_new_session=True, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
