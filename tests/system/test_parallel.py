@@ -152,13 +152,19 @@ def test_a_container_s_share_of_the_processor_counts_and_not_its_machine_s(
     assert cores() == expected
 
 
-def test_a_ctrl_c_while_workers_are_still_importing_is_the_parent_s_alone() -> None:
+def test_a_ctrl_c_while_workers_are_still_importing_is_the_parent_s_alone(tmp_path: Path) -> None:
+    importing = tmp_path / "importing"
+    (tmp_path / "slow_module.py").write_text(
+        f"import os, time\nparent = os.getppid()\nopen({str(importing)!r}, 'w').close()\n"
+        "while os.getppid() == parent:\n    time.sleep(0.05)\n"
+    )
     code = (
-        "import os, signal, time\n"
+        f"import os, signal, sys, time; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from jsl_core.system.parallel import warm_up_workers\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "try:\n"
-        "    warm_up_workers('cv2', 'pandas', 'sklearn.linear_model')\n"  # seconds of imports
+        "    warm_up_workers('slow_module')\n"
+        f"    while not os.path.exists({str(importing)!r}): time.sleep(0.05)\n"
         "    os.killpg(0, signal.SIGINT)\n"
         "    time.sleep(600)\n"
         "except KeyboardInterrupt:\n"
