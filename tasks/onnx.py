@@ -24,11 +24,14 @@ def as_onnx(model: Artifact, placement: Placement) -> dict[str, Artifact]:
     if known is None:
         from jsl_core.learning.model.bundle import ModelBundle
         from jsl_core.learning.model.onnx import save_model_onnx
+        from jsl_core.learning.model.record import BundleRecord
 
+        bundle = checkout(store, model, placement.folder("trees"))
         try:
+            if BundleRecord.read(bundle).network is None:
+                return {}
             with tempfile.TemporaryDirectory() as folder:
-                bundle = ModelBundle.load(checkout(store, model, placement.folder("trees")))
-                save_model_onnx(bundle, Path(folder, "model.onnx"))
+                save_model_onnx(ModelBundle.load(bundle), Path(folder, "model.onnx"))
                 known = {"model.onnx": store.put_file(Path(folder, "model.onnx")).model_dump()}
         except BundleError as error:
             get_logger(__name__).warning("%s", error)

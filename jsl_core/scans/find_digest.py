@@ -50,11 +50,11 @@ def find_digest(store: Store, name: str) -> str:
 
 def _key_in(store: Store, name: str) -> str:
     """The name as a key: without the store's URL, or its folder, before it."""
+    key = name.rstrip("/")
     for before in (store.url, store.url.removeprefix("file://")):
         for path in (name, str(Path(name).absolute())):
             if path.startswith(f"{before}/"):
-                return path.removeprefix(f"{before}/").rstrip("/")
-    key = name.rstrip("/")
+                key = path.removeprefix(f"{before}/").rstrip("/")
     return resolve_latest(store, key) if key.partition("/")[0] in ("runs", "latest") else key
 
 

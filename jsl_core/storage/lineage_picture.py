@@ -8,7 +8,7 @@ from jsl_core.storage.lineage import Node
 
 __all__ = ["draw_lineage"]
 
-_WIDTH, _HEIGHT, _GAP, _RISE = 176, 44, 16, 44  # of a box, between boxes, and between rows, in pixels
+_WIDTH, _HEIGHT, _GAP, _RISE = 200, 44, 16, 44  # of a box, between boxes, and between rows, in pixels
 _MARGIN = 14
 _LONGEST = 22  # letters of a name in a box
 _LEAVES = 2  # as many inputs without a maker have boxes of their own; more become one

@@ -121,6 +121,7 @@ def test_models_of_runs_are_listed_beside_those_of_the_registry(
         "1000001_1",
         "runs/latest/report.html",
         "latest",
+        "jsl-store/runs/latest/report.html",
         "{store}/runs/20260131T080000Z-lab/report.html",
         "copy.html",
     ],
