@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -222,6 +222,7 @@ def _interrupts_kept_back() -> Iterator[None]:
 
     The fork server by itself ignores it only when it has imported all, and ends with a traceback before.
     """
+    resource_tracker.ensure_running()  # which starts before the fork server, and ends keeping back itself
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -159,7 +159,7 @@ def test_a_ctrl_c_while_workers_are_still_importing_is_the_parent_s_alone(tmp_pa
         "while os.getppid() == parent:\n    time.sleep(0.05)\n"
     )
     code = (
-        f"import os, signal, sys, time; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import os, signal, time\n"
         "from jsl_core.system.parallel import warm_up_workers\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "try:\n"
@@ -171,6 +171,11 @@ def test_a_ctrl_c_while_workers_are_still_importing_is_the_parent_s_alone(tmp_pa
         "    print('interrupted', flush=True)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], start_new_session=True, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert (done.stdout, done.stderr) == ("interrupted\n", "")
