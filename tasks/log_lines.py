@@ -13,7 +13,7 @@ __all__ = ["name_log_lines"]
 
 _LOGGERS = ("prefect.task_runs", "prefect.flow_runs", "prefect.engine")
 _FINISHED = re.compile(r"Finished in state (\w+)\(")
-_SAID = "_jsl_said"  # marks an error whose line is in the log
+_LOGGED = "_jsl_said"  # marks an error whose line is in the log
 
 _OUTCOMES = {
     "Completed": "done",
@@ -39,9 +39,9 @@ class _NamedLines(logging.Filter):
         """Rewrite a record; tell whether it is to be logged."""
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            if getattr(error, _SAID, False):
+            if getattr(error, _LOGGED, False):
                 return False
-            setattr(error, _SAID, True)
+            setattr(error, _LOGGED, True)
             if isinstance(error, JslError):  # its line says where and what to do; no traceback says more
                 record.msg, record.args, record.exc_info, record.exc_text = str(error), (), None, None
         elif finished := _FINISHED.match(record.getMessage()):

@@ -112,12 +112,12 @@ def show_decision(regime: str, decision: Decision, figures: Artifact, placement:
     )
 
 
-def _decision_markdown(regime: str, decision: Decision, told: str) -> str:
+def _decision_markdown(regime: str, decision: Decision, measured: str) -> str:
     figures = decision.figures
     outcome = {"promote": "is champion now", "keep": "is not promoted", "rollback": "is champion again"}
     lines = [f"## {regime}: {decision.version} {outcome[decision.action]}", "", f"Why: {figures['why']}."]
-    if told:
-        lines += ["", f"On this run's test knees: {told}."]
+    if measured:
+        lines += ["", f"On this run's test knees: {measured}."]
     if "figure" in figures:
         interval, level = f"[{figures['low']:+.3f}, {figures['high']:+.3f}]", figures.get("level", 0.95)
         lines += [

@@ -73,11 +73,11 @@ def _model(
 ) -> TrackedModel:
     files = tree_files(store, model)
     curve = files.get("history.csv")
-    kept = {path: file for path, file in files.items() if Path(path).name not in _NAMES_PARTICIPANTS}
+    shareable = {path: file for path, file in files.items() if Path(path).name not in _NAMES_PARTICIPANTS}
     return TrackedModel(
         regime=name,
         digest=model.sha256,
         curves=pd.read_csv(io.BytesIO(store.get(curve))) if curve else pd.DataFrame(),
         figures=figures_of(summary, name),
-        files={path: store.fetch(file, folder / name / path) for path, file in kept.items()},
+        files={path: store.fetch(file, folder / name / path) for path, file in shareable.items()},
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-__all__ = ["imported_in", "put_hostile_modules"]
+__all__ = ["imported_in", "put_hostile_modules", "put_hostile_settings"]
 
 # Names of the standard library and of JSL, which other modules import all the time, and what site imports.
 _MODULES = (
@@ -27,7 +27,40 @@ def put_hostile_modules(folder: Path) -> Path:
     return folder
 
 
+# What Prefect reads in the current folder: another server and database, a log whose set-up runs a program.
+_SETTINGS = {
+    "prefect.toml": """
+[api]
+url = "http://127.0.0.1:9/api"
+[logging]
+config_path = "log.yml"
+[server.database]
+connection_url = "sqlite+aiosqlite:///theirs.db"
+""",
+    ".env": """
+PREFECT_LOGGING_CONFIG_PATH=log.yml
+PREFECT_SERVER_DATABASE_CONNECTION_URL=sqlite+aiosqlite:///theirs.db
+PREFECT_RESULTS_PERSIST_BY_DEFAULT=false
+""",
+    "log.yml": """
+version: 1
+handlers:
+  theirs:
+    (): subprocess.check_call
+    args: [touch, {mark}]
+""",
+}
+
+
+def put_hostile_settings(folder: Path) -> Path:
+    """Put settings of Prefect there, and return the folder."""
+    for name, text in _SETTINGS.items():
+        (folder / name).write_text(text.format(mark=folder / _MARK))
+    return folder
+
+
 def imported_in(folder: Path) -> list[str]:
-    """Which of them were imported, by which process."""
+    """Which of them were imported, by which process; or what their settings have led to."""
     mark = folder / _MARK
-    return mark.read_text().splitlines() if mark.exists() else []
+    taken = [name for name in ("theirs.db",) if (folder / name).exists()]
+    return [*taken, *(mark.read_text().splitlines() or ["log.yml"])] if mark.exists() else taken

@@ -1,44 +1,38 @@
 """What readers who graded blindly make of a run's knees, beside its labels and its model."""
 
-from deployments.review.run_tables import find_run, read_run_tables
-from deployments.review.sheet import build_sheet
-from jsl_core.cohort.persons import normalise_knee
+from deployments.review.desk import Desk
 from jsl_core.errors import StoreError
 from jsl_core.evaluation.readers import compare_readers
 from jsl_core.review.acts import UNGRADABLE
-from jsl_core.review.journal import Journal
 from jsl_core.storage import Store
 
 __all__ = ["collect_readings", "print_agreement"]
 
 
 def collect_readings(store: Store, run: str) -> dict[str, dict[str, int]]:
-    """Collect grades by knee: of each reader, of the run's table (`label`), and of its model (`model`).
+    """Collect grades by knee and visit: of each reader, the run's table (`label`), and its model (`model`).
 
     Raises:
         StoreError: If nobody has graded yet.
     """
+    desk = Desk(store, run)
     readings: dict[str, dict[str, int]] = {}
-    for act in Journal(store).acts():
-        if act.subject.what == "reading" and act.counts:
-            own = readings.setdefault(act.subject.reader, {})
-            own.pop(normalise_knee(act.subject.knee), None)
-            if act.value and act.value != UNGRADABLE:
-                own[normalise_knee(act.subject.knee)] = int(act.value)
+    for act in desk.journal.acts():
+        if act.subject.what != "reading" or not act.counts:
+            continue
+        own = readings.setdefault(act.subject.reader, {})
+        for entry in desk.entries_of(act.subject):
+            if entry.side == act.subject.side or not act.subject.film:
+                own.pop(entry.row_name, None)
+                if act.value and act.value != UNGRADABLE:
+                    own[entry.row_name] = int(act.value)
     if not any(readings.values()):
         raise StoreError(f"store {store.url}: nobody has graded yet; start with jsl review --grade NAME")
-    entries = [
-        entry
-        for entry in build_sheet(read_run_tables(store, find_run(store, run)))
-        if entry.packed is not None
-    ]
+    packed = [entry for entry in desk.entries.values() if entry.packed is not None]
     for name, fact in (("label", "grade"), ("model", "predicted")):
-        known = {
-            normalise_knee(entry.ID): int(entry.facts[fact])
-            for entry in entries
-            if entry.facts[fact] is not None
+        readings[f"the {name}"] = {
+            entry.row_name: int(entry.facts[fact]) for entry in packed if entry.facts[fact] is not None
         }
-        readings[f"the {name}"] = known
     return readings
 
 

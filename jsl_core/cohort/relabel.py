@@ -74,8 +74,8 @@ def relabel(table: pd.DataFrame, settings: LabelSettings) -> pd.DataFrame:
             f"no knee of the cohort table has outcome {settings.outcome} after {settings.followup_months} "
             "months; make the table with jsl oai --visits of the films and of those months later"
         )
-    kept = without_readings(table).drop(columns=[EVENT, EVENT_MONTHS], errors="ignore")
-    return kept.assign(**{str(name): labels[name] for name in labels if name != "JSL_mm"})
+    remaining = without_readings(table).drop(columns=[EVENT, EVENT_MONTHS], errors="ignore")
+    return remaining.assign(**{str(name): labels[name] for name in labels if name != "JSL_mm"})
 
 
 def without_readings(table: pd.DataFrame) -> pd.DataFrame:

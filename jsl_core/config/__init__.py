@@ -32,11 +32,11 @@ from jsl_core.config.training import Regime, RegimeSettings, TrainingSettings
 __all__ = [
     "ConvertSettings",
     "CropSettings",
-    "MeasureSettings",
     "DetectorTrainSettings",
     "EvaluateSettings",
     "Lab",
     "ListenSettings",
+    "MeasureSettings",
     "OaiSettings",
     "Origin",
     "PackSettings",

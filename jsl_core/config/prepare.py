@@ -84,6 +84,6 @@ class MeasureSettings(Settings):
     widths: bool = Field(
         False,
         title="Measure joint space",
-        description="Measure each joint's space, for the report, and for models with factors = measured, which "
-        "turn it on. A sixth of a second a knee.",
+        description="Measure each joint's space, for the report, and for models with factors = measured, "
+        "which turn it on. A tenth of a second a knee.",
     )

@@ -58,7 +58,7 @@ def time_figures(rows: pd.DataFrame) -> Figures | None:
         return {"reason": f"of {len(rows)} knees with a time {replaced} were replaced: too few for figures"}
 
     values = _scores(time, event, risks, months)
-    without = [_scores(time[kept], event[kept], risks[kept], months) for kept in jackknife(participant)]
+    without = [_scores(time[rows], event[rows], risks[rows], months) for rows in jackknife(participant)]
     cases = len(np.unique(participant[event == 1]))
     figures = {
         name: _interval(name, value, [each[name] for each in without], cases)

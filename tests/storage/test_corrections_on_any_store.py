@@ -1,4 +1,4 @@
-"""The journal of corrections on every kind of store: none of them has to append, or to write on a condition."""
+"""The journal of corrections on every kind of store: none has to append, or to write on a condition."""
 
 import pytest
 

@@ -68,7 +68,7 @@ def test_a_dataset_from_buckets_is_that_of_the_joints(
     )
     fitted = [fit.fn(bucket, SETTINGS.size, place) for bucket in buckets]
     packed = checkout(
-        store, pack.fn(rows, fitted, store.put_file(cohort), SETTINGS, place), tmp_path / "packed"
+        store, pack.fn(rows, fitted, [], store.put_file(cohort), SETTINGS, place), tmp_path / "packed"
     )
     spacing = {name: SPACING["1"] for name in names if name.endswith("_1")}
     without = {name: crops[name] for name in names[1:]}

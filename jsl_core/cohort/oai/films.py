@@ -107,7 +107,7 @@ def _check_film(
     sources = [path, own, *listed]
     if not any(is_bilateral_pa(claim.description) for claim in sources) or header.modality == "MR":
         return []
-    shown = _visits_told(sources, named.screening and all_visits)
+    shown = _visits_claimed(sources, named.screening and all_visits)
     wanted = shown & (MONTHS_OF.keys() if all_visits else {"00"})
     if shown and not wanted:
         return []  # a film of another visit
@@ -127,7 +127,7 @@ def _check_film(
     return [film]
 
 
-def _visits_told(sources: Sequence[Claim], screening: bool) -> set[str]:
+def _visits_claimed(sources: Sequence[Claim], screening: bool) -> set[str]:
     """The visits that the sources tell; in the screening package a folder's goes behind all others."""
     own = {claim.visit for claim in sources if not claim.by_place} - {""}
     return own if own and screening else {claim.visit for claim in sources} - {""}

@@ -62,20 +62,22 @@ def main() -> None:
     cv2.setNumThreads(1)
     table = read_cohort(options.cohort, needs=["Img_path"], any_split=True)
     table = table[table["split"] == "train"]
-    tracked, drawn = label_cohort(table, options.cohort.parent, options.dst / "tracked.npz", label_tracked)
+    tracked, corrected = label_cohort(
+        table, options.cohort.parent, options.dst / "tracked.npz", label_tracked
+    )
     model = fit_shape(
         np.stack([knee.margins for knee in tracked]),
         np.stack([knee.weights for knee in tracked]),
-        np.stack([knee.margins for knee in drawn]),
-        np.stack([knee.landmarks for knee in drawn]),
+        np.stack([knee.margins for knee in corrected]),
+        np.stack([knee.landmarks for knee in corrected]),
     )
     save_shape(model, options.dst / "shape.npz")
-    print(f"{len(tracked)} tracked, {len(drawn)} drawn knees: {options.dst / 'shape.npz'}", flush=True)
+    print(f"{len(tracked)} tracked, {len(corrected)} drawn knees: {options.dst / 'shape.npz'}", flush=True)
     near = partial(label_near, shape=load_shape(options.dst / "shape.npz"))
-    tracked, drawn = label_cohort(table, options.cohort.parent, options.dst / "near.npz", near)
+    tracked, corrected = label_cohort(table, options.cohort.parent, options.dst / "near.npz", near)
     phantoms = make_phantom_joints(options.phantoms, _PHANTOM_SEED)
-    shares = [1.0] * len(tracked) + [_DRAWN_COUNT] * len(drawn) + [1.0] * len(phantoms)
-    knees = [*tracked, *drawn, *phantoms]
+    shares = [1.0] * len(tracked) + [_DRAWN_COUNT] * len(corrected) + [1.0] * len(phantoms)
+    knees = [*tracked, *corrected, *phantoms]
     weights = train_contours(knees, np.array(shares), options.epochs, options.pictures, options.seed)
     save_half_precision(weights, options.dst / "contours.safetensors")
     print(f"{len(knees)} knees, {len(phantoms)} of phantoms: {options.dst / 'contours.safetensors'}")
@@ -101,19 +103,19 @@ def label_cohort(
         tracks = dict(zip(arrays["knees"], zip(arrays["rows"], arrays["weights"], strict=True), strict=True))
     drawings = {knee.knee: knee for knee in read_drawn(DRAWINGS)}
     tracked: list[KneeLabels] = []
-    drawn: list[KneeLabels] = []
+    corrected: list[KneeLabels] = []
     for knee, side, path in table[["ID", "side", "Img_path"]].itertuples(index=False):
         if knee not in tracks:
             continue
         picture = read_grid_picture(base, path)
         if drawing := drawings.get(knee_digest(knee)):
             labels = label_drawn(picture, drawing)
-            drawn.append(labels.mirrored() if side == 2 else labels)
+            corrected.append(labels.mirrored() if side == 2 else labels)
         else:
             right = np.ascontiguousarray(picture[:, ::-1]) if side == 2 else picture
             rows, weights = tracks[knee]
             tracked.append(KneeLabels(right, rows, weights, np.full(6, np.nan, np.float32)))
-    return tracked, drawn
+    return tracked, corrected
 
 
 if __name__ == "__main__":

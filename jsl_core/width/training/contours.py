@@ -114,8 +114,8 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     chances = shares / shares.sum()
     for _ in range(steps):
-        drawn = [_draw(knees[index], rng) for index in rng.choice(len(knees), _BATCH, p=chances)]
-        pictures, rows, weights = (torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True))
+        samples = [_draw(knees[index], rng) for index in rng.choice(len(knees), _BATCH, p=chances)]
+        pictures, rows, weights = (torch.from_numpy(np.stack(part)) for part in zip(*samples, strict=True))
         yield pictures[:, None], rows, weights
 
 
