@@ -6,6 +6,7 @@ import torch
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 from sksurv.util import Surv
 
+from jsl_core.evaluation.statistics.survival import cumulative_incidence, follow_until
 from jsl_core.learning.model.hazard import Hazard
 from jsl_core.learning.regimes.time_losses import cox_loss, discrete_loss
 from jsl_core.learning.regimes.time_regression import (
@@ -16,6 +17,7 @@ from jsl_core.learning.regimes.time_regression import (
     fit_discrete,
     fit_hazard,
     interval_ends,
+    interval_log_odds,
     set_level,
 )
 
@@ -123,3 +125,25 @@ def test_the_level_follows_the_validation_knees_as_far_as_they_can_tell() -> Non
     assert level[0] == pytest.approx(np.mean(high.baseline))
     assert level[0] > level[1] > level[2]
     assert level[2] == pytest.approx(np.mean(right.baseline), abs=0.1)
+
+
+def test_a_regression_by_interval_expects_as_many_events_as_there_were() -> None:
+    inputs, months, event = draw_times(knees=120)
+    weights, odds = fit_discrete(inputs, months, event, ENDS)
+    expected = happened = 0.0
+    for knee, (month, ended) in enumerate(zip(months, event, strict=True)):
+        for place, end in enumerate(ENDS):
+            start = end - 12
+            replaced = ended == 1 and start < month <= end
+            if replaced or (month >= (start + end) / 2 and not (ended == 1 and month <= start)):
+                expected += 1 / (1 + np.exp(-odds[place] - inputs[knee] @ weights))
+                happened += replaced
+    assert expected == pytest.approx(happened, rel=0.001)
+
+
+def test_a_discrete_head_begins_with_the_odds_of_all_knees() -> None:
+    _, months, event = draw_times(knees=4000)
+    odds = interval_log_odds(months, event, ENDS)
+    hazard = Hazard("discrete", tuple(ENDS), tuple(odds), tuple(np.zeros(len(ENDS))))
+    share = cumulative_incidence(*follow_until(months, event, 96), [96])
+    assert hazard.incidence(np.zeros((1, 1)))[0, -1] == pytest.approx(share[0], abs=0.02)

@@ -194,6 +194,14 @@ class KneeNetwork(nn.Module):
             columns = slice(self.image_features + units.start, self.image_features + units.stop)
             head.weight[own, columns] = sign * factor_weight / self._copies
 
+    @torch.no_grad()
+    def set_prior(self, log_odds: torch.Tensor) -> None:
+        """Let the head of progression begin with the log odds of its K intervals, the same for all knees."""
+        head = self.heads["jsl"]
+        if not isinstance(head, nn.Linear):
+            raise TypeError("a head of progression that is linear")
+        head.bias.copy_(log_odds)
+
     def factor_log_odds(self, factors: torch.Tensor, grades: torch.Tensor | None = None) -> torch.Tensor:
         """What the risk factors add to the log odds of progression, B; of K intervals their mean.
 

@@ -14,12 +14,21 @@ from sklearn.linear_model import LogisticRegression
 
 from jsl_core.learning.model.hazard import Hazard
 
-__all__ = ["chances_of_death", "fit_cox", "fit_discrete", "fit_hazard", "interval_ends", "set_level"]
+__all__ = [
+    "chances_of_death",
+    "fit_cox",
+    "fit_discrete",
+    "fit_hazard",
+    "interval_ends",
+    "interval_log_odds",
+    "set_level",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int_]
 
 _STEPS, _HALVINGS = 100, 30
+_FREE = 100.0
 _INVERSE_PENALTY = 0.3  # of the regression of factors, as that of the label has it
 # The level of hazards is that of the knees learned from, right to a quarter, as far as validation knees do
 # not say otherwise: (1 / 0.25)² events, beside which theirs are weighed.
@@ -95,9 +104,21 @@ def fit_discrete(inputs: Floats, months: Floats, event: Ints, ends: Floats) -> t
         F weights, and the K log odds of a knee whose inputs are 0.
     """
     knees, intervals, happened = _intervals_lived(months, event, ends)
-    rows = np.hstack([inputs[knees], np.eye(len(ends))[intervals] * 10])  # so that their penalty is nothing
-    model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=5000, fit_intercept=False).fit(rows, happened)
-    return model.coef_[0, : inputs.shape[1]], model.coef_[0, inputs.shape[1] :] * 10
+    # Intervals have odds of their own: their inputs are so large that the ridge hardly sees their weights.
+    rows = np.hstack([inputs[knees], np.eye(len(ends))[intervals] * _FREE])
+    model = LogisticRegression(
+        C=_INVERSE_PENALTY, max_iter=500, fit_intercept=False, solver="newton-cholesky", tol=1e-8
+    ).fit(rows, happened)
+    weights, odds = np.split(model.coef_[0], [inputs.shape[1]])
+    return weights, odds * _FREE
+
+
+def interval_log_odds(months: Floats, event: Ints, ends: Floats) -> Floats:
+    """The log odds K of the event in each interval, of all who lived through it; half an event is added."""
+    _, intervals, happened = _intervals_lived(months, event, ends)
+    events = np.bincount(intervals, happened, len(ends)) + 0.5
+    odds: Floats = np.log(events / (np.bincount(intervals, minlength=len(ends)) + 1 - events))
+    return odds
 
 
 def fit_hazard(

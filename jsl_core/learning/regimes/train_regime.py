@@ -40,6 +40,7 @@ from jsl_core.learning.regimes.prediction import predict_logits
 from jsl_core.learning.regimes.stack import begin_with_stack
 from jsl_core.learning.regimes.tensorboard import TensorBoardProgress
 from jsl_core.learning.regimes.time_calibration import Times, calibrate_times
+from jsl_core.learning.regimes.time_regression import interval_log_odds
 from jsl_core.learning.regimes.trainer import EpochReport, Progress, Trainer
 from jsl_core.training.checkpoint import Checkpoint
 from jsl_core.training.device import pick_device
@@ -167,6 +168,9 @@ def _build_trainer(
     )
     device = pick_device(settings.device, group.gpu)
     network, inherited_heads, parent = _initial_network(spec, settings, job.parent)
+    if times and times.kind == "discrete" and "jsl" not in inherited_heads:
+        train = rows[0][times.known[rows[0]]]
+        network.set_prior(torch.from_numpy(interval_log_odds(*times.at(train), times.ends)))
     if regime.small_epochs:
         network.check_scale(regime.small)
     if settings.oarsi_weight:
