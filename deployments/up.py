@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -10,6 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from deployments.apply import deploy
+from deployments.listening import browser_host, check_port_is_free
 from deployments.pools import POOLS
 from deployments.services import Service
 from flows.server.prefect_patches import TASK_RUN_RECORDER
@@ -51,11 +51,11 @@ def up(
     """
     receiver = _receiver(load_lab(settings and settings.absolute())) if listen else ()
     home = home.absolute()
-    address = f"http://{_browser_host(host)}:{port}"
+    address = f"http://{browser_host(host)}:{port}"
     # Prefect reads its environment when it is imported: later, here and in the services.
     os.environ |= _environment(home, address, host)
     os.environ[STORE] = _store_url(settings, store, home)
-    _check_port_is_free(host, port)
+    check_port_is_free(host, port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logs = home / "logs"
     print(f"Starting server, deployments and workers; logs: {logs}", flush=True)
@@ -118,20 +118,6 @@ def _environment(home: Path, address: str, host: str) -> dict[str, str]:
         **TASK_RUN_RECORDER,
         **({"PREFECT_API_AUTH_STRING": auth} if auth else {}),
     }
-
-
-def _browser_host(host: str) -> str:
-    """The name under which a browser finds what listens at an address."""
-    if host in ("0.0.0.0", "::"):
-        return socket.gethostname()
-    return f"[{host}]" if ":" in host else host
-
-
-def _check_port_is_free(host: str, port: int) -> None:
-    try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-    except OSError as error:
-        raise JslError(f"cannot listen at {host}:{port} ({error.strerror}); choose another --port") from None
 
 
 def _worker(pool: str, logs: Path) -> Service:

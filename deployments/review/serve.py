@@ -3,10 +3,9 @@
 import getpass
 import logging
 import secrets
-import socket
 
+from deployments.listening import browser_host, check_port_is_free
 from deployments.review.access import LOCAL_HOSTS, Access
-from jsl_core.errors import JslError
 from jsl_core.storage import open_existing_store
 
 __all__ = ["review"]
@@ -43,16 +42,17 @@ def review(
 
         print_agreement(opened, run)
         return
-    _check_port_is_free(host, port)
+    check_port_is_free(host, port)
     import uvicorn  # with FastAPI: a second that no other command waits for
 
     from deployments.review.app import build_app
     from deployments.review.desk import Desk
 
     desk = Desk(opened, run, grade.strip())
+    desk.make_thumbnails()
     token = "" if host in LOCAL_HOSTS else secrets.token_urlsafe(24)
     app = build_app(desk, Access(token), who or _user())
-    address = f"http://{_browser_host(host)}:{port}/" + (f"?token={token}" if token else "")
+    address = f"http://{browser_host(host)}:{port}/" + (f"?token={token}" if token else "")
     print(f"{len(desk.shown_entries())} entries of run {desk.name}: {address}   Ctrl-C ends it.", flush=True)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     uvicorn.run(app, host=host, port=port, access_log=False, log_config=None)
@@ -63,16 +63,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         return "reviewer"
-
-
-def _browser_host(host: str) -> str:
-    if host in ("0.0.0.0", "::"):
-        return socket.gethostname()
-    return f"[{host}]" if ":" in host else host
-
-
-def _check_port_is_free(host: str, port: int) -> None:
-    try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-    except OSError as error:
-        raise JslError(f"cannot listen at {host}:{port} ({error.strerror}); choose another --port") from None
