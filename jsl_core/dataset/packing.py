@@ -187,8 +187,8 @@ def _normalise(name: str, several: bool) -> str:
 
 def _parts(name: str, several: bool) -> tuple[str, str]:
     """The knee and the visit of a row's name; of a table without visits that is the knee alone."""
-    knee, _, visit = name.rpartition("@") if several else (name, "", "")
-    return knee, visit
+    knee, at, visit = name.rpartition("@") if several else ("", "", name)
+    return (knee, visit) if at else (visit, "")
 
 
 def _doubtful_key(name: str, several: bool) -> tuple[str, int, str]:

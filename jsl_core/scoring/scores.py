@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jsl_core.cohort.columns import GRADE_PROBABILITIES, KL2_RISK, RISK, RISK_INTERVAL, STRANGE, risk_months
 from jsl_core.cohort.persons import normalise_knee
-from jsl_core.errors import BadScan
+from jsl_core.errors import BadScan, BadTable
 from jsl_core.imaging import Pseudonyms
 from jsl_core.learning.model.calibration import called_grades
 from jsl_core.learning.model.ensemble import Ensemble
@@ -91,8 +91,15 @@ def score_crops(
         probability of KL 2 or above, `progresses` whether the risk reaches the models' threshold, `strange`
         how far the picture is from what a grader learned from: above 1 a note says that it should be looked
         at.
+
+    Raises:
+        BadTable: Where the table of factors has several visits of a knee.
     """
     needed = any(member.factors for member in ensemble.members)
+    if factors is not None and factors["ID"].duplicated().any():
+        raise BadTable(
+            "the table of risk factors has several visits of a knee; keep the rows of the visit scored"
+        )
     by_knee = factors.set_index("ID", drop=False) if factors is not None else None
     file_of: dict[str, str] = {}
     stream = iter(crops)

@@ -25,8 +25,12 @@ def join_widths(cohort: pd.DataFrame, widths: pd.DataFrame) -> pd.DataFrame:
         widths: As `jsl measure` writes them.
 
     Raises:
-        BadTable: Where no knee of the table has a width in mm.
+        BadTable: Where no knee of the table has a width in mm, or one has several visits.
     """
+    if cohort["ID"].duplicated().any():
+        raise BadTable(
+            "the cohort's table has several visits of a knee; join their widths by a run with measure.widths"
+        )
     knees = widths[widths["ID"].notna()]
     knees = knees.assign(ID=knees["ID"].map(normalise_knee)).drop_duplicates("ID").set_index("ID")
     found = {name: cohort["ID"].map(knees[name.lower()].astype(float)).round(3) for name in WIDTHS}

@@ -14,9 +14,12 @@ from jsl_core.dataset import PackedDataset, pack_from_paths
 from jsl_core.errors import BadTable
 from jsl_core.evaluation.comparisons import compare_models
 from jsl_core.evaluation.report.gallery import select_surest
+from jsl_core.learning.model.ensemble import Ensemble
 from jsl_core.learning.regimes import TrainingJob, train_regime
 from jsl_core.learning.regimes.folds import gather_folds
+from jsl_core.scoring.scores import score_crops
 from jsl_core.system.spreadsheet import read_csv
+from jsl_core.width.join import join_widths
 from tests.learning.conftest import SIZE, draw_cohort
 
 _VISITS = ("00", "03", "06")
@@ -122,3 +125,11 @@ def test_predictions_carry_the_visit_and_are_joined_by_it(
     tested = one[(one["split"] == "test") & one["JSL_Prog"].notna()]
     assert pairs[0]["n"] == len(tested) > tested["ID"].nunique()
     assert len(select_surest(one.assign(ID=row_names(one)), None, 6)["ID"].unique()) == 6
+
+
+def test_what_knows_one_film_of_a_knee_refuses_several_visits_in_one_line(tmp_path: Path) -> None:
+    table = read_cohort(write_visits(tmp_path, 2))
+    with pytest.raises(BadTable, match="several visits of a knee; keep the rows of the visit"):
+        next(score_crops(Ensemble((), None), [], table))
+    with pytest.raises(BadTable, match="several visits of a knee; join their widths by a run"):
+        join_widths(table, pd.DataFrame({"ID": []}))
