@@ -112,14 +112,14 @@ def draw_learning_curves(history: pd.DataFrame, colour: str) -> str:
         _set_epoch_axes(axes, history, "Loss")
         axes.plot(history["epoch"], history["train_loss"], color=FAINT, label="training")
         axes.plot(history["epoch"], history["val_loss"], color=colour, label="validation")
-        _legend_in_title(axes)
+        _legend_above(axes)
 
     def validation(axes: Axes) -> None:
         _set_epoch_axes(axes, history, "Validation score")
         for name, style in zip(scores, ("-", "--", ":"), strict=False):
             label = name.removeprefix("val_").replace("auc", "AUC")
             axes.plot(history["epoch"], history[name], color=colour, linestyle=style, label=label)
-        _legend_in_title(axes)
+        _legend_above(axes)
 
     return draw_svg(5.2, 2.2, losses, *([validation] if scores else []))
 
@@ -144,14 +144,14 @@ def _write_headline(axes: Axes, figure: str, beside: str = "") -> None:
     axes.set_title(beside, loc="right", fontsize=9, fontweight="normal", color=MUTED)
 
 
-def _legend_in_title(axes: Axes) -> None:
-    """A legend in the line of the title, where no curve can run into it."""
-    place: Any = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
-    axes.legend(ncols=2, handlelength=1.4, columnspacing=0.9, **place)
+def _legend_above(axes: Axes) -> None:
+    """A legend above the chart, where no curve can run into it."""
+    place: Any = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.1}
+    axes.legend(ncols=3, handlelength=1.4, columnspacing=0.9, **place)
 
 
 def _set_epoch_axes(axes: Axes, history: pd.DataFrame, title: str) -> None:
-    axes.set(xlabel="Epoch", title=title)
+    axes.set(xlabel="Epoch", ylabel=title)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
     axes.grid(visible=True, axis="y")
