@@ -27,7 +27,7 @@ def put_hostile_modules(folder: Path) -> Path:
     return folder
 
 
-# What Prefect reads in the current folder: another server and database, a log whose set-up runs a program.
+# What Prefect reads in the current folder: another server, database, and a log whose set-up runs a program.
 _SETTINGS = {
     "prefect.toml": """
 [api]

@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, chdir, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -84,7 +84,8 @@ def embedded_prefect(home: Path, flows: str) -> Iterator[None]:
     os.environ |= server.environment
     try:
         server.launch()
-        with _without_garbage_collection():
+        # Prefect reads .env, prefect.toml and pyproject.toml of the current folder, which may be anybody's.
+        with _without_garbage_collection(), chdir(home):
             import_module(flows)  # as long as the server takes on another core
         server.await_answer()
         wait_for_server()
@@ -148,7 +149,7 @@ class EmbeddedServer:
     """
 
     def __init__(self, home: Path) -> None:
-        self._home = home
+        self._home = home = home.absolute()
         self._database = TemplateDatabase(home / "prefect.db")
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._variables: Mapping[str, str] = {}
@@ -280,6 +281,7 @@ def _serve(listener: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
+    os.chdir(os.environ["PREFECT_HOME"])  # as in `embedded_prefect`
     os.environ |= _SERVER_SETTINGS
     with _without_garbage_collection():
         import uvicorn

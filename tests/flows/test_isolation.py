@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hostile import imported_in, put_hostile_modules
+from hostile import imported_in, put_hostile_modules, put_hostile_settings
 
 from jsl_core.config import PhantomSettings
 from jsl_core.phantom import write_phantom
@@ -56,7 +56,7 @@ def test_the_modules_of_the_test_would_be_imported_without_a_safe_path(tmp_path:
 @pytest.mark.slow
 @pytest.mark.server
 def test_a_run_and_a_scoring_import_nothing_of_the_current_folder(cohort: Path, tmp_path: Path) -> None:
-    folder = put_hostile_modules(tmp_path)
+    folder = put_hostile_settings(put_hostile_modules(tmp_path))
     places = ("--scans", cohort / "scans", "--cohort", cohort / "JSL.csv", "--store", "store", "--jobs", "2")
     done = in_folder(folder, JSL, "run", *places, *FAST)
     assert (done.returncode, imported_in(folder)) == (0, []), done.stderr
@@ -68,7 +68,11 @@ def test_a_run_and_a_scoring_import_nothing_of_the_current_folder(cohort: Path, 
 
 
 @pytest.mark.parametrize(
-    "command", [("convert", "scans", "films"), ("bench",), ("check",), ("models", "list"), ("deploy",)]
+    "command",
+    [
+        *(("--version",), ("phantom", "drawn", "--patients", "1"), ("convert", "scans", "films"), ("bench",)),
+        *(("check",), ("models", "list"), ("deploy",)),
+    ],
 )
 def test_other_commands_import_nothing_of_it_either(
     cohort: Path, tmp_path: Path, command: tuple[str, ...]
