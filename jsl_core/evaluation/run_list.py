@@ -84,7 +84,7 @@ def tell_figures(figures: Mapping[str, Any]) -> str:
     Args:
         figures: As the evaluate stage writes them, `metrics.json`.
     """
-    parts = []
+    phrases = []
     for section, key, name in (("jsl", "auc", "AUC"), ("kl", "accuracy", "KL accuracy")):
         parts = [(model or {}).get(section) or {} for model in (figures.get("models") or {}).values()]
         known = [part for part in parts if (part.get(key) or {}).get("value") is not None]
@@ -93,8 +93,8 @@ def tell_figures(figures: Mapping[str, Any]) -> str:
             ends = [best[key].get("low"), best[key].get("high")]
             interval = "" if None in ends else f" [{'–'.join(format_number(end, 2) for end in ends)}]"
             of = f"{best['progressed']} of {best['n']} progressed" if key == "auc" else f"{best['n']} knees"
-            parts.append(f"{name} {format_number(best[key]['value'], 2)}{interval}, {of}")
-    return "; ".join(parts)
+            phrases.append(f"{name} {format_number(best[key]['value'], 2)}{interval}, {of}")
+    return "; ".join(phrases)
 
 
 def _read(store: Store, key: str) -> dict[str, Any]:
