@@ -100,7 +100,9 @@ def _ingest_table(settings: PipelineSettings, frozen: str, placement: Placement)
         raise BadSettings("cohort is empty; give the path of the cohort table (CSV)")
     table, store = read_run_cohort(Path(settings.cohort), placement), placement.open()
     corrections = load_corrections(settings.corrections, store)
-    corrected = corrections.lay_over_table(table, leave_out=not settings.scans)
+    visits = list_visits(settings, placement) if corrections.grades and settings.scans else None
+    visit_of = json.loads(store.get(visits)) if visits else {}
+    corrected = corrections.lay_over_table(table, visit_of, leave_out=not settings.scans)
     participants = read_frozen_test(store, frozen) if frozen else None
     if participants is None and not settings.pseudonymise and corrected is table:
         return store.put_file(Path(settings.cohort))

@@ -69,6 +69,7 @@ def build_app(desk: Desk, access: Access, who: str) -> FastAPI:
     @app.post("/api/reload")
     def reload() -> dict[str, bool]:
         desk.load()
+        desk.make_thumbnails()
         return {"loaded": True}
 
     @app.get("/api/knee/{key}")

@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.review.desk import Desk
 from deployments.review.entry import Entry
-from jsl_core.cohort.persons import normalise_knee
 from jsl_core.review.acts import OF_FILMS, Kind, Subject, parse_value
 from jsl_core.review.film_view import FilmView
 from jsl_core.review.journal import NamedAct
@@ -110,15 +109,16 @@ def is_negative(desk: Desk, entry: Entry) -> bool:
 
 def _subject_of(desk: Desk, entry: Entry, change: Change) -> Subject:
     side = change.side or entry.side
-    if change.what == "reading":
-        return Subject(knee=entry.ID, what="reading", reader=desk.reader)
+    reader = desk.reader if change.what == "reading" else ""
     if not entry.file:  # a crop that a table names
-        return Subject(knee=entry.ID, what=change.what)
+        return Subject(knee=entry.row_name, what=change.what, reader=reader)
     if change.what in OF_FILMS or not side:
         return Subject(film=entry.file, pixels=entry.pixels, what=change.what)
     own = entry.ID if side == entry.side else ""
     knee = own or f"{entry.film.get('participant', '')}_{side}"
-    return Subject(film=entry.file, pixels=entry.pixels, side=side, knee=knee, what=change.what)
+    return Subject(
+        film=entry.file, pixels=entry.pixels, side=side, knee=knee, what=change.what, reader=reader
+    )
 
 
 def _exchange_sides(desk: Desk, entry: Entry, who: str) -> list[NamedAct]:
@@ -167,7 +167,7 @@ def _stored_value(view: FilmView, change: Change) -> str:
 
 def _shown_act(desk: Desk, act: NamedAct) -> dict[str, Any]:
     subject = act.subject
-    entries = desk.by_film[subject.film] if subject.film else desk.by_knee[normalise_knee(subject.knee)]
+    entries = desk.entries_of(subject)
     stale = bool(subject.pixels) and any(entry.pixels != subject.pixels for entry in entries)
     return {
         "name": act.name,

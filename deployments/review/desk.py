@@ -14,6 +14,8 @@ from deployments.review.run_tables import find_run, read_run_tables
 from deployments.review.saliency import Saliency
 from deployments.review.sheet import COLUMNS, HIDDEN_FROM_GRADERS, build_sheet
 from jsl_core.cohort.persons import normalise_knee
+from jsl_core.review.acts import Subject
+from jsl_core.review.corrections import normalise_row
 from jsl_core.review.journal import Journal
 from jsl_core.storage import Store, digest_of, work_folder
 from jsl_core.storage.run_folders import folder_of_run
@@ -40,7 +42,7 @@ class Desk:
         self.load()
 
     def load(self) -> None:
-        """Read the run as it is now; its thumbnails are made in the background."""
+        """Read the run as it is now."""
         with self._lock:
             run = find_run(self.store, self._name)
             tables = read_run_tables(self.store, run)
@@ -57,6 +59,9 @@ class Desk:
             self.saliency = Saliency(self.store, tables, self._work / "trees")
             self.sheet = gzip.compress(self._write_sheet(tables.missing), 5)
             self._asked, self._more = -math.inf, False
+
+    def make_thumbnails(self) -> None:
+        """Make the thumbnails that are not there yet, in the background."""
         self.thumbnails.make_all(entry.picture for entry in self.shown_entries() if entry.picture)
 
     def has_more(self) -> bool:
@@ -74,6 +79,13 @@ class Desk:
             return self.entries[key]
         except KeyError:
             raise UnknownKnee("this knee is not in the run any more; reload the page") from None
+
+    def entries_of(self, subject: Subject) -> list[Entry]:
+        """The entries that an act is about."""
+        if subject.film:
+            return self.by_film.get(subject.film, [])
+        knee, name = normalise_knee(subject.knee.partition("@")[0]), normalise_row(subject.knee)
+        return [entry for entry in self.by_knee.get(knee, []) if name in (knee, entry.row_name)]
 
     def visits(self, entry: Entry) -> list[Entry]:
         """The knee on all of its films, in the order of visits and names."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from jsl_core.cohort.persons import normalise_knee
 from jsl_core.review.film_view import Box, FilmView
 from jsl_core.scans.rows import Row
 from jsl_core.storage import Artifact, digest_of
@@ -39,6 +40,12 @@ class Entry:
         """Names it in addresses: nobody's name stands there."""
         visit = self.facts.get("visit", "") if not self.film else ""
         return digest_of([self.film.get("file", ""), self.ID, self.side, visit])[:16]
+
+    @property
+    def row_name(self) -> str:
+        """The name of the table's row that it belongs to, as `row_names` has it; blank for a film."""
+        visit = self.facts.get("visit", "")
+        return normalise_knee(self.ID) + (f"@{visit}" if visit else "") if self.ID else ""
 
     @property
     def file(self) -> str:

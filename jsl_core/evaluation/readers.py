@@ -51,14 +51,14 @@ def compare_readers(readings: Mapping[str, Mapping[str, int]]) -> list[Agreement
     """Compare every two of several readers; a pair without a knee in common is left out.
 
     Args:
-        readings: KL grade 0…4 by knee, by reader; labels and models are readers, too.
+        readings: KL grade 0…4 by knee (`ID`, or `ID@visit`), by reader; labels and models are readers, too.
     """
     agreements = []
     for first, second in combinations(readings, 2):
         knees = sorted(readings[first].keys() & readings[second].keys())
         if not knees:
             continue
-        participants = np.array([(parse_knee(knee) or (knee, 0))[0] for knee in knees])
+        participants = np.array([(parse_knee(knee.partition("@")[0]) or (knee, 0))[0] for knee in knees])
         grades = [np.array([readings[who][knee] for knee in knees], np.int64) for who in (first, second)]
         found = bootstrap_intervals(_scores, participants, *grades, resamples=_RESAMPLES)
         people = len(set(participants.tolist()))

@@ -2,14 +2,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from jsl_core.cohort.columns import GRADE
+from jsl_core.cohort.columns import GRADE, VISIT, row_names
 from jsl_core.cohort.persons import normalise_knee
 from jsl_core.errors import StoreError
 from jsl_core.review.acts import OF_FILMS, Act, Kind, Subject, parse_value
@@ -18,7 +18,7 @@ from jsl_core.review.corrections_file import TABLE, format_acts, parse_acts, rea
 from jsl_core.review.journal import Journal
 from jsl_core.storage import Store
 
-__all__ = ["FROM_STORE", "Corrections", "load_corrections", "snapshot_corrections"]
+__all__ = ["FROM_STORE", "Corrections", "load_corrections", "normalise_row", "snapshot_corrections"]
 
 _SNAPSHOT = "store:"  # and the digest of a corrections.csv among the store's artifacts
 FROM_STORE = "store"  # instead of a file: the journal of the run's own store
@@ -33,14 +33,14 @@ class Corrections:
 
     Attributes:
         films: By the film's name.
-        grades: KL grade by knee.
+        grades: KL grade by knee, or row of a table with several visits, and by film, the last one last.
         knees: Reasons of knees that are left out, by knee: for tables whose rows name pictures.
         notes: How many notes there are.
         stale: Kinds of corrections that were made on other pixels than the newest ones of their film.
     """
 
     films: Mapping[str, Correction] = field(default_factory=dict)
-    grades: Mapping[str, int] = field(default_factory=dict)
+    grades: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     knees: Mapping[str, str] = field(default_factory=dict)
     notes: int = 0
     stale: Sequence[Kind] = ()
@@ -56,14 +56,14 @@ class Corrections:
         newest = {act.subject.film: act.subject.pixels for act in holding if act.subject.pixels}
         films: dict[str, Correction] = {}
         stale: list[Kind] = []
-        grades: dict[str, int] = {}
+        grades: dict[str, dict[str, int]] = {}
         knees: dict[str, str] = {}
         for act in holding:
             subject, value = act.subject, parse_value(act.subject.what, act.value)
             if subject.what == "grade":
-                grades[normalise_knee(subject.knee)] = value
+                grades.setdefault(normalise_row(subject.knee), {})[subject.film] = value
             elif subject.what == "exclude" and subject.knee:
-                knees[normalise_knee(subject.knee)] = value
+                knees[normalise_row(subject.knee)] = value
             if subject.what not in (*_OF_CONVERT, *_OF_SPLIT) or not subject.film:
                 continue
             if subject.pixels not in ("", newest.get(subject.film, "")):
@@ -85,19 +85,34 @@ class Corrections:
         """What changes the knees of these films, by name; empty where nothing does."""
         return self._of_stage(files, _OF_SPLIT)
 
-    def lay_over_table(self, table: pd.DataFrame, *, leave_out: bool) -> pd.DataFrame:
+    def lay_over_table(
+        self, table: pd.DataFrame, visits: Mapping[str, str], *, leave_out: bool
+    ) -> pd.DataFrame:
         """A cohort table, as `read_cohort` makes it, with the grades as corrected; the same where none is.
 
         Args:
             table: The table.
+            visits: The visit of each film, where the table has several rows a knee.
             leave_out: Whether knees that are left out go from the table, as no film tells that they are.
         """
-        if leave_out and table["ID"].isin(self.knees).any():
-            table = table[~table["ID"].isin(self.knees)]
-        grades = table["ID"].map(self.grades)
+        excluded = [name in self.knees for name in row_names(table)]
+        if leave_out and any(excluded):
+            table = table[[not out for out in excluded]]
+        grades = pd.Series([self._grade_of(row, visits) for row in _rows(table)], table.index, dtype=float)
         if not grades.notna().any():
             return table
         return table.assign(**{GRADE: grades.where(grades.notna(), table[GRADE])})
+
+    def _grade_of(self, row: tuple[str, str], visits: Mapping[str, str]) -> float | None:
+        """The grade of a table's row, by its knee and visit; None where nobody has corrected it."""
+        knee, visit = row
+        corrected = self.grades.get(f"{knee}@{visit}", {}) if visit else {}
+        corrected = corrected or {
+            film: grade
+            for film, grade in self.grades.get(knee, {}).items()
+            if not visit or not film or visits.get(film) == visit
+        }
+        return float(list(corrected.values())[-1]) if corrected else None
 
     def tally(self, films: Iterable[Mapping[str, Any]], knees: Iterable[str]) -> dict[str, int]:
         """Count the corrections of each kind that a run has made use of.
@@ -124,10 +139,10 @@ class Corrections:
                 else:
                     counts[what] += number
         table = set(knees)
-        for knee in self.grades:
-            counts["grade" if knee in table else "unknown"] += 1
-        for knee in self.knees if not pixels else ():
-            counts["exclude" if knee in table else "unknown"] += 1
+        for row, by_film in self.grades.items():
+            counts["grade" if row.partition("@")[0] in table else "unknown"] += len(by_film)
+        for row in self.knees if not pixels else ():
+            counts["exclude" if row.partition("@")[0] in table else "unknown"] += 1
         return {what: number for what, number in sorted(counts.items()) if number}
 
     def _of_stage(self, files: Iterable[str], kinds: Sequence[str]) -> dict[str, Correction]:
@@ -138,6 +153,18 @@ class Corrections:
             if own:
                 chosen[file] = {"pixels": film["pixels"]} | own
         return chosen
+
+
+def normalise_row(name: str) -> str:
+    """A knee's ID, or the name of a row of a table with several visits, as `row_names` has it."""
+    knee, sign, visit = name.partition("@")
+    return normalise_knee(knee) + sign + visit
+
+
+def _rows(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """The knee and the visit of each row; a blank visit where there are none."""
+    visits = table[VISIT].astype(str) if VISIT in table else [""] * len(table)
+    return zip(table["ID"], visits, strict=True)
 
 
 def load_corrections(source: str, store: Store) -> Corrections:

@@ -67,6 +67,7 @@ def main() -> None:
         store = write_run(Path(folder), options.knees * 7 // 12 + 1)
         began = time.perf_counter()
         desk = Desk(store, "latest")
+        desk.make_thumbnails()
         figures: dict[str, object] = {"knees": len(desk.entries), "read_s": time.perf_counter() - began}
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]

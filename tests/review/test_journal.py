@@ -90,7 +90,9 @@ def test_of_two_acts_made_in_the_same_moment_all_readers_agree_on_one_and_the_ot
     acts = Journal(store).acts()
     (winner,), (loser,) = ([act for act in acts if act.counts is counts] for counts in (True, False))
     assert {winner.who, loser.who} == {"Ann", "Ben"}  # nothing is lost
-    assert Corrections.of(act for act in acts if act.counts).grades == {"1000001_1": int(winner.value)}
+    assert Corrections.of(act for act in acts if act.counts).grades["1000001_1"] == {
+        "a.dcm": int(winner.value)
+    }
     assert sorted(table(store)["counts"]) == ["no", "yes"]
     assert told in ({}, {loser.who: winner})
 
@@ -122,7 +124,7 @@ def test_what_was_done_last_holds_though_the_clock_of_who_did_it_is_behind(
     Clock.at -= timedelta(minutes=5)
     Journal(store).append(GRADE, "1", "Ben", upon=first.name)
     assert [act.value for act in Journal(store).acts()] == ["3", "1"]
-    assert load_corrections("store", store).grades == {"1000001_1": 1}
+    assert load_corrections("store", store).grades["1000001_1"] == {"a.dcm": 1}
 
 
 def test_readers_do_not_change_each_others_readings(store: Store) -> None:
@@ -145,8 +147,8 @@ def test_the_file_of_a_store_and_a_snapshot_of_it_say_the_same_as_its_records(
     snapshot = snapshot_corrections("store", store)
     journal.append(GRADE, "4", "Ben", upon=journal.acts()[1].name)  # after the run has begun
     assert load_corrections(str(file), store) == load_corrections(snapshot, store)
-    assert load_corrections(snapshot, store).grades == {"1000001_1": 3}
-    assert load_corrections("store", store).grades == {"1000001_1": 4}
+    assert load_corrections(snapshot, store).grades["1000001_1"] == {"a.dcm": 3}
+    assert load_corrections("store", store).grades["1000001_1"] == {"a.dcm": 4}
 
 
 @pytest.mark.parametrize(
@@ -200,3 +202,21 @@ def test_a_correction_made_on_other_pixels_than_the_film_now_has_is_stale_and_co
     )
     films = [{"file": "a.dcm", "pixels": "0123456789abcdef" * 4}, {"file": "b.dcm", "pixels": "f" * 64}]
     assert corrections.tally(films, ["1000001_1"]) == {"box": 1, "grade": 1, "stale": 1, "unknown": 1}
+
+
+def test_a_corrected_grade_is_that_of_its_films_visit_or_of_a_knee_with_one_row() -> None:
+    def act(film: str, knee: str, value: str) -> Act:
+        return Act(subject=Subject(film=film, knee=knee, what="grade"), value=value, who="Ann", when="")
+
+    corrections = Corrections.of(
+        [act("a.dcm", "1000001_1", "1"), act("b.dcm", "1000001_1", "3"), act("", "1000002_2@12", "4")]
+    )
+    rows = {"ID": ["1000001_1", "1000001_1", "1000002_2", "1000002_2"], "BL_KL_grade": [0.0, 0.0, 0.0, 0.0]}
+    visits = {"a.dcm": "00", "b.dcm": "12"}
+    table = pd.DataFrame(rows | {"visit": ["00", "12", "00", "12"]})
+    laid_over = corrections.lay_over_table(table, visits, leave_out=False)
+    assert list(laid_over["BL_KL_grade"]) == [1, 3, 0, 4]
+    single = pd.DataFrame({"ID": ["1000001_1", "1000003_1"], "BL_KL_grade": [0.0, 2.0]})
+    assert list(corrections.lay_over_table(single, {}, leave_out=False)["BL_KL_grade"]) == [3, 2]
+    untouched = single.iloc[1:]
+    assert corrections.lay_over_table(untouched, {}, leave_out=False) is untouched
