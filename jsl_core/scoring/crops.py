@@ -1,6 +1,6 @@
 """Joint crops to score: cut from scans, or the pictures that a table names."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -43,6 +43,7 @@ def crops_from_scans(
     field: float = 1.0,
     jobs: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    visits: Mapping[str, str] | None = None,
 ) -> Iterator[JointCrop | Row]:
     """Cut the joints out of every DICOM or picture film below a folder or in an archive.
 
@@ -54,20 +55,24 @@ def crops_from_scans(
         field: Side of a crop as a multiple of the detected box's, where it is not in millimetres.
         jobs: Worker processes, 0 for one per processor core.
         progress: Called with the films done and the films in all.
+        visits: The visit of each film by its name, of which the crops are then; others are left out.
 
     Yields:
         Joint crops, and for every film or knee that gave none a row with its reason.
 
     Raises:
-        JslError: If there are no files.
+        JslError: If there are no files, or none of those with a visit.
         DetectorError: If the detector's files cannot be used.
     """
     files = [file.name for file in walk_scans(source)]
     if not files:
         raise JslError(f"scans {source}: the folder is empty; give the folder that holds the scans")
-    yield from crops_from_films(
+    if visits is not None and not (files := [file for file in files if file in visits]):
+        raise JslError(f"scans {source}: holds no film that the table names; give the folder of its films")
+    for cut in crops_from_films(
         source, files, convert, split, crop, field=field, jobs=jobs, progress=progress
-    )
+    ):
+        yield replace(cut, visit=visits[cut.file]) if visits and isinstance(cut, JointCrop) else cut
 
 
 def crops_from_films(

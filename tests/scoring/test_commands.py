@@ -13,9 +13,10 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, roc_auc_score
 
 from flows.cli.main import main
 from jsl_core.cohort import read_cohort
-from jsl_core.config import EvaluateSettings
+from jsl_core.config import EvaluateSettings, PhantomSettings
 from jsl_core.learning.model.calibration import called_grades
 from jsl_core.learning.model.ensemble import Ensemble
+from jsl_core.phantom import write_phantom
 from jsl_core.scoring.crops import crops_from_table
 from jsl_core.scoring.evaluate import evaluate_ensemble
 
@@ -178,3 +179,24 @@ def test_overlays_lie_beside_the_scores(lab: Path, tmp_path: Path) -> None:
         assert saliency.shape == (32, 32)
         assert picture.mode == "RGB"
         assert saliency.min() >= 0
+
+
+def test_films_of_several_visits_are_measured_beside_the_row_of_their_visit(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films = tmp_path / "films"
+    write_phantom(films, PhantomSettings(patients=2, seed=3, long_side=(600, 700), visits=(0, 48)), jobs=1)
+    truth = pd.read_csv(films / "truth.csv")
+    visits = truth["visit"].map({0: "00", 48: "06"})
+    table = pd.DataFrame({"ID": truth["ID"], "visit": visits, "KL_grade": truth["KL"], "Scan": truth["file"]})
+    table.to_csv(tmp_path / "visits.csv", index=False)
+    words = ("evaluate", lab / "a", "--scans", films, "--jobs", "1", "--bootstrap", "20")
+    told = tmp_path / "told.csv"
+    assert jsl(*words, "--cohort", tmp_path / "visits.csv", "--predictions", told) == 0
+    rows = pd.read_csv(told, dtype={"visit": str})
+    assert set(zip(rows["ID"], rows["visit"], strict=True)) == set(zip(truth["ID"], visits, strict=True))
+    assert rows[GRADES[0]].nunique() == len(rows) == 8
+    table.drop(columns="Scan").to_csv(tmp_path / "nameless.csv", index=False)
+    capsys.readouterr()
+    assert jsl(*words, "--cohort", tmp_path / "nameless.csv") != 0
+    assert "add the column Scan" in " ".join(capsys.readouterr().err.split())

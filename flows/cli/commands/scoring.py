@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 from flows.cli.options import Flat, Nested
 from flows.cli.terminal import Bars
 from jsl_core.config import ConvertSettings, CropSettings, EvaluateSettings, PredictSettings, SplitSettings
-from jsl_core.errors import BadSettings, JslError
+from jsl_core.errors import BadSettings, BadTable, JslError
 from jsl_core.system.spreadsheet import format_csv
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, which the other commands need not wait for
@@ -179,7 +179,7 @@ def evaluate(
         phantom = is_phantom(cohort)
         cards = CardMaker.of(ensemble, bundles, table, rows, part, name, phantom, submit_name)
     with Bars() as bars:
-        knees = knees_to_measure(ensemble, rows, cohort.parent, scans, field, crop, jobs, bars)
+        knees = knees_to_measure(ensemble, rows, cohort, scans, field, crop, jobs, bars)
         flip = None if predict.flip == "auto" else predict.flip == "on"
         figures, prediction_table = evaluate_ensemble(
             ensemble, knees, rows, settings, flip, bars.callback("knees")
@@ -201,7 +201,7 @@ def evaluate(
 def knees_to_measure(
     ensemble: "Ensemble",
     rows: "pd.DataFrame",
-    folder: Path,
+    cohort: Path,
     scans: Path | None,
     field: float | None,
     crop: CropSettings,
@@ -213,17 +213,28 @@ def knees_to_measure(
     Args:
         ensemble: The models, which say how crops are to be cut.
         rows: Of the cohort table.
-        folder: What `Img_path` is relative to.
+        cohort: The table, which `Img_path` is relative to; of several visits its `Scan` names the films.
         scans: The films; None for the pictures.
         field: Side of the crops as a multiple of the joint's box; None for what the models say.
         crop: How joints are found and cut.
         jobs: Worker processes.
         bars: Show how far the films are.
+
+    Raises:
+        BadTable: If the table has visits, and does not name the film of each.
     """
+    from jsl_core.cohort.columns import VISIT
+    from jsl_core.scans.visits import visits_of_films
     from jsl_core.scoring.crops import crop_settings_for, crops_from_scans, crops_from_table
 
     if scans is None:
-        return crops_from_table(rows, folder)
+        return crops_from_table(rows, cohort.parent)
+    visits = visits_of_films(cohort) if VISIT in rows else None
+    if visits == {}:
+        raise BadTable(
+            f"{cohort.name}: has a column visit, and none that names the film of each row; add the column "
+            "Scan, or give crops by Img_path"
+        )
     return crops_from_scans(
         scans,
         ConvertSettings(),
@@ -232,6 +243,7 @@ def knees_to_measure(
         field=field or ensemble.crop_field,
         jobs=jobs,
         progress=bars.callback("films"),
+        visits=visits,
     )
 
 

@@ -76,7 +76,7 @@ def validate(
     rows, persons = settle_known_persons(ensemble, rows, known, cohort.name)
     check_targets(ensemble, rows, cohort.name)
     with Bars() as bars:
-        knees = knees_to_measure(ensemble, rows, cohort.parent, scans, field, crop, jobs, bars)
+        knees = knees_to_measure(ensemble, rows, cohort, scans, field, crop, jobs, bars)
         flip = None if predict.flip == "auto" else predict.flip == "on"
         figures, predictions = validate_ensemble(
             ensemble,
