@@ -71,6 +71,9 @@ def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
         (lambda fields: fields["model"].update(digest="abc"), "model.digest"),
         (lambda fields: fields.update(patients=["1000001"]), "patients"),
         (lambda fields: fields["outcomes"].clear(), "outcomes"),
+        (lambda c: c["model"].update(name="[best](http://elsewhere)"), "name"),
+        (lambda c: c["outcomes"]["kl"]["figures"]["accuracy"].update(value=1.7), "accuracy 1.7"),
+        (lambda c: c["outcomes"]["kl"]["figures"]["kappa"].update(value=-1.5, low=None), "kappa -1.5"),
     ],
 )
 def test_a_senseless_card_is_one_line(

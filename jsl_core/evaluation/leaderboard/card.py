@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -44,7 +45,14 @@ FIGURES = {
 }
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_WORDS = r"[^|\r\n<>]{1,80}"
+# No figure lies outside these, and none that is not named outside 0 and 1.
+_BOUNDS = {
+    "kappa": (-1, 1),
+    "mae": (0, 4),
+    "intercept": (-math.inf, math.inf),
+    "slope": (-math.inf, math.inf),
+}
+_WORDS = r"[^|\r\n<>\[\]`]{1,80}"
 _Outcome = Annotated[str, Field(max_length=160, pattern=r"^[^|\r\n<>]*$")]
 _Text = Annotated[str, Field(pattern=rf"^{_WORDS}$")]
 
@@ -127,6 +135,12 @@ class Card(_Record):
                 raise ValueError(f"{name} has more knees than were scored, or more events than knees")
             if unknown := set(outcome.figures) - set(FIGURES[name]):
                 raise ValueError(f"{name} has no figure {min(unknown)}")
+            for key, figure in outcome.figures.items():
+                lowest, highest = _BOUNDS.get(key, (0, 1))
+                if not lowest <= figure.value <= highest:
+                    raise ValueError(
+                        f"{name} has {key} {figure.value:g}, which is not within [{lowest}, {highest}]"
+                    )
         return self
 
     def write(self, path: Path) -> None:
