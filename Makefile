@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 QUICK := pytest -m 'not server and not s3 and not browser and not slow'
 ONE_HALF := tests/imaging tests/phantom tests/storage tests/system tests/test_house.py tests/test_messages.py
 
-.PHONY: install demo test quick quick-one-half quick-the-rest check docs bench format
+.PHONY: install demo test quick quick-one-half quick-the-rest check docs bench format matrix
 
 install: $(STAMP)
 
@@ -56,3 +56,6 @@ bench: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+matrix:
+	BUILDER=$(PYTHON) tests/matrix.sh
