@@ -31,6 +31,7 @@ from jsl_core.system.spreadsheet import unescape_cell
 __all__ = ["check_cohort_cells", "normalise_split", "read_cohort", "read_visits"]
 
 _LIKELY_CUT = ("BMI", "Alignment_degree", "Age")  # by a comma that was meant for a decimal one
+_FIRST_VISITS = ("baseline", "enrolment", "enrollment")
 _SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validating"), "val"),
@@ -124,7 +125,9 @@ def _read_splits(cells: Cells, place: int | None, any_split: bool) -> list[str]:
 
 
 def read_visits(cells: Cells, place: int) -> list[str]:
-    """Read a column of visits as text; of the release's numbers a spreadsheet may have taken a zero.
+    """Read a column of visits as text, the release's numbers as `06`.
+
+    `V06`, and `6` where a spreadsheet took the zero, are `06`; `baseline` and `enrolment` are `00`.
 
     Raises:
         BadTable: If one is blank.
@@ -133,7 +136,13 @@ def read_visits(cells: Cells, place: int) -> list[str]:
     for number, visit in zip(cells.numbers, visits, strict=True):
         if is_missing(visit):
             raise BadTable(f"{cells.name}, row {number}: visit is blank; name the visit, such as 00 or 06")
-    return [visit.zfill(2) if visit.isdigit() else visit for visit in visits]
+    return [_visit_number(visit) for visit in visits]
+
+
+def _visit_number(visit: str) -> str:
+    folded = visit.casefold()
+    number = "0" if folded in _FIRST_VISITS else folded.removeprefix("v")
+    return number.zfill(2) if number.isdigit() else visit
 
 
 def _read_paths(cells: Cells, place: int | None) -> list[str]:

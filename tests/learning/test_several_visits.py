@@ -70,6 +70,8 @@ def test_visits_that_a_spreadsheet_has_shortened_are_known(tmp_path: Path) -> No
             "row 3, visit 00: ID is '1000001_1', as in row 2; keep one row per knee and",
         ),
         ("1000001_1,00\n1000001_1,", "row 3: visit is blank; name the visit"),
+        ("1000001_1,V06\n1000001_1,6", "row 3, visit 06: ID is '1000001_1', as in row 2"),
+        ("1000001_1,00\n1000001_1,Baseline", "row 3, visit 00: ID is '1000001_1', as in row 2"),
     ],
 )
 def test_a_knee_twice_at_one_visit_is_refused(tmp_path: Path, rows: str, message: str) -> None:
