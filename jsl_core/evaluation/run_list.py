@@ -84,7 +84,7 @@ def tell_figures(figures: Mapping[str, Any]) -> str:
     Args:
         figures: As the evaluate stage writes them, `metrics.json`.
     """
-    phrases = []
+    phrases: list[str] = []
     for section, key, name in (("jsl", "auc", "AUC"), ("kl", "accuracy", "KL accuracy")):
         parts = [(model or {}).get(section) or {} for model in (figures.get("models") or {}).values()]
         known = [part for part in parts if (part.get(key) or {}).get("value") is not None]
