@@ -55,7 +55,9 @@ def write_oai_release(
     """
     if settings.visits not in ((0,), months := tuple(VISIT_MONTHS[visit] for visit in ALL_VISITS)):
         raise JslError(f"a release has visits {' '.join(map(str, months))}; set visits to these, or to 0")
-    claim_folder(dst, {"index": index, **settings.model_dump(mode="json")}, "release", dst / "release")
+    same = {"outcome"} if settings.outcome == "jsl" else set()  # as releases have it that know no other
+    own = settings.model_dump(mode="json", exclude=same)
+    claim_folder(dst, {"index": index, **own}, "release", dst / "release")
     cases = [_make_case(settings, number, index) for number in range(settings.patients)]
     tables = make_release_tables(cases, clinics_list=index != "headers")
     assessments = {name: data for name, data in tables.items() if name.startswith(_ASSESSMENTS)}
