@@ -117,7 +117,7 @@ class Desk:
             "flow": self.run.flow,
             "reader": self.reader,
             "version": digest_of([self.run.id, sorted(self.run.keys)])[:12],
-            "ended": self.run.ended,
+            "state": "" if self.run.ended else "at work" if self.run.at_work else "stopped",
             "missing": missing,
             "saliency": self.saliency.regime if self.saliency.is_there and not self.reader else "",
             "columns": columns,

@@ -2,11 +2,12 @@
 
 import { address as addressOf, cell, correctedKinds, valueOf } from "./state.js";
 
-const CAPTION = 52, GAP = 6, SPARE_ROWS = 3;
+const CAPTION = 52, GAP = 6, SPARE_ROWS = 2;
+const FAST = 4, SETTLED_MS = 90; // pixels a millisecond, beyond which nobody sees pictures, and the rest after that
 
 export class Grid {
   constructor(sheet, cells, open) {
-    Object.assign(this, { sheet, cells, open, rows: [], pool: new Map(), free: [], size: 148, at: 0, columns: 1 });
+    Object.assign(this, { sheet, cells, open, rows: [], pool: new Map(), free: [], size: 148, at: 0, columns: 1, lastTop: 0, lastTime: 0, fast: false });
     sheet.addEventListener("scroll", () => this.later(), { passive: true });
     new ResizeObserver(() => this.layOut()).observe(sheet);
     cells.addEventListener("click", (event) => {
@@ -47,7 +48,13 @@ export class Grid {
   }
 
   draw() {
-    const top = this.sheet.scrollTop;
+    const top = this.sheet.scrollTop, now = performance.now();
+    this.fast = Math.abs(top - this.lastTop) > FAST * (now - this.lastTime);
+    [this.lastTop, this.lastTime] = [top, now];
+    if (this.fast) {
+      clearTimeout(this.settling);
+      this.settling = setTimeout(() => { this.fast = false; this.refresh(); }, SETTLED_MS);
+    }
     const first = Math.max(0, Math.floor(top / this.step) - SPARE_ROWS) * this.columns;
     const last = Math.min(this.rows.length, (Math.ceil((top + this.height) / this.step) + SPARE_ROWS) * this.columns);
     for (const [place, element] of this.pool) {
@@ -92,9 +99,10 @@ export class Grid {
     element.setAttribute("aria-setsize", this.rows.length);
     const picture = cell(row, "picture"), address = picture ? `${addressOf("thumbnail", row)}-${picture}` : "";
     if (image.dataset.address !== address) {
-      image.dataset.address = address;
-      image.hidden = !address;
-      if (address) image.src = address; else image.removeAttribute("src");
+      const shown = this.fast ? "" : address;
+      image.dataset.address = shown;
+      image.hidden = !shown;
+      if (shown) image.src = shown; else image.removeAttribute("src");
     }
     const kinds = correctedKinds(row), reason = cell(row, "reason");
     const excluded = kinds.includes("exclude") || valueOf(row, "exclude", 0);

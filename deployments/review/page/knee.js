@@ -82,8 +82,8 @@ export class Knee {
       own.some((act) => act.stale) && "a correction was made on another film of this name, and does not hold",
       this.waits() && "the next run with corrections takes this over",
     ].filter(Boolean).join(" · ");
-    find("film-note").textContent = !cell(row, "film") ? "The table names the crop; there is no film."
-      : this.facts && !this.facts.film ? "The run could not make a picture of this film."
+    find("film-panel").hidden = !cell(row, "film"); // of a crop that a table names there is none
+    find("film-note").textContent = this.facts && !this.facts.film ? "The run could not make a picture of this film."
       : !this.side ? "Which knee? Press R or L, then draw its box." : this.facts?.film ? "Drag the box, or press B and use the arrow keys." : "";
     for (const button of [...find("acts").children, ...find("kl").children]) {
       button.hidden = !this.isPossible(button.dataset.what);

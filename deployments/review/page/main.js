@@ -132,7 +132,7 @@ async function start() {
   await load();
   await loadActs();
   const { head } = state;
-  find("run").textContent = `${head.run}${head.ended ? "" : " · at work"}${head.missing ? ` · ${head.missing} tables cannot be read` : ""}`;
+  find("run").textContent = `${head.run}${head.state && ` · ${head.state}`}${head.missing ? ` · ${head.missing} tables cannot be read` : ""}`;
   find("who").value = state.who;
   find("who").onchange = () => localStorage.setItem("who", (state.who = find("who").value.trim()));
   find("undo").onclick = takeBack;
