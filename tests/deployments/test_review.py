@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -156,11 +157,20 @@ def test_a_run_that_is_still_at_work_is_shown_as_far_as_it_is(tmp_path: Path) ->
     store = write_run(tmp_path, films=3, cropped=False)
     client = page(store)
     shown = sheet(client)
-    assert (shown["ended"], len(shown["columns"]["key"])) == (False, 6)
+    assert (shown["state"], len(shown["columns"]["key"])) == ("at work", 6)
     write_run(tmp_path, films=3)
     assert client.get("/api/more").json() == {"more": True}
     client.post("/api/reload", json={})
     assert set(sheet(client)["columns"]["score"]) == {1, 0.95, 0.9}
+
+
+def test_a_run_that_died_is_not_called_at_work_nor_one_that_has_ended(tmp_path: Path) -> None:
+    store = write_run(tmp_path, films=1)
+    for record in (tmp_path / "history").rglob("*.json"):
+        os.utime(record, (0, 0))  # nobody has heard of it for long
+    assert sheet(page(store))["state"] == "stopped"
+    History(store).end("run-1")
+    assert sheet(page(store))["state"] == ""
 
 
 def test_a_run_is_named_as_its_folder_is_and_as_jsl_runs_names_it(tmp_path: Path) -> None:
