@@ -135,7 +135,8 @@ def _guard(app: FastAPI, access: Access) -> None:
     @app.middleware("http")
     async def let_in(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         refusal = access.refuse(request)
-        length = request.headers.get("content-length", "0")
+        endless = "transfer-encoding" in request.headers  # sent in chunks: nobody knows how many
+        length = "" if endless else request.headers.get("content-length", "0")
         if refusal is None and (not length.isdigit() or int(length) > _LARGEST):
             refusal = _problem(413, "too much for one request")
         answer = refusal or await proceed(request)

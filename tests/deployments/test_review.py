@@ -25,6 +25,8 @@ from jsl_core.storage import FolderStore, Store
 from jsl_core.storage.history import History
 from jsl_core.storage.run_folders import claim_run_folder
 
+JSON = {"Content-Type": "application/json"}
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
@@ -143,6 +145,8 @@ def test_only_this_machine_or_who_has_the_token_comes_in_and_only_the_page_write
     assert client.post("/api/acts", content=json.dumps(body)).status_code == 403  # as a form would send it
     foreign = {"Origin": "http://evil.example"}
     assert client.post("/api/acts", json=body, headers=foreign).status_code == 403
+    sent_in_chunks = client.post("/api/acts", content=iter([b"{"] * 9), headers=JSON)
+    assert sent_in_chunks.status_code == 413
     assert guarded.get("/api/sheet").status_code == 401
     assert guarded.get("/?token=wrong").status_code == 401
     answer = guarded.get("/?token=secret-token", follow_redirects=False)
