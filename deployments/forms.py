@@ -4,6 +4,7 @@ Prefect makes a form of a flow's parameters. Here some are left out of it (a cal
 same), the others are put in order, and none is called optional that may simply stay as it is.
 """
 
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ FORMS = {
     "train/train": ("preset", "dataset", "store", "outcome", "training"),
 }
 _ADVANCED = ("advanced", "training")
+_AS_SENT = (
+    "Sent"  # begins the names of what checks parameters that no form shows, and that may be given in part
+)
 
 # Title and help of each field, for readers who have seen nothing else.
 _WORDS = {
@@ -105,11 +109,15 @@ def shape_form(name: str, schema: Mapping[str, Any], settings: PipelineSettings)
             shown["description"] += f" Empty: {value}."
     shaped["properties"] = properties
     shaped["required"] = list(fields)
+    shaped["patternProperties"] = {"^settings$": {"$ref": f"#/definitions/{_AS_SENT}PipelineSettings"}}
+    as_sent = json.dumps(shaped["definitions"]).replace("#/definitions/", f"#/definitions/{_AS_SENT}")
+    left_out = {f"{_AS_SENT}{kind}": definition for kind, definition in json.loads(as_sent).items()}
     _start_from(shaped["definitions"], settings)
     for kind in ("PipelineSettings", "TrainingSettings"):
         shaped["definitions"][kind]["title"] = "All"
     for definition in shaped["definitions"].values():
         definition["required"] = list(definition["properties"])
+    shaped["definitions"] |= left_out
     return shaped
 
 

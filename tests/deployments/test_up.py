@@ -61,9 +61,12 @@ def test_a_lab_that_listens_answers_an_echo(lab: Lab) -> None:
     wait_until(lambda: subprocess.run(echo, capture_output=True).returncode == 0)
 
 
+@pytest.mark.parametrize("name", ["prepare", "pipeline", "train"])
 @pytest.mark.parametrize("settings", [{"jobs": -1}, {"jbs": 1}, {"crop": {"box": "round"}}])
-def test_bad_parameters_are_refused_when_a_run_is_asked_for(lab: Lab, settings: dict[str, Any]) -> None:
-    deployment = next(each for each in lab.ask("/deployments/filter", {}) if each["name"] == "prepare")
+def test_bad_parameters_are_refused_when_a_run_is_asked_for(
+    lab: Lab, name: str, settings: dict[str, Any]
+) -> None:
+    deployment = next(each for each in lab.ask("/deployments/filter", {}) if each["name"] == name)
     path = f"/deployments/{deployment['id']}/create_flow_run"
     assert lab.ask(path, {"parameters": {"settings": settings}}) in (409, 422)
 
