@@ -304,3 +304,21 @@ def serious(browser: Chrome, script: str) -> list[str]:
         for each in found
         if each["impact"] in ("serious", "critical")
     ]
+
+
+def test_a_film_on_which_no_joint_was_found_gets_its_knees_by_drawing(browser: Chrome, store: Store) -> None:
+    before = len(acts(store))
+    with serving(store) as address:
+        visit(browser, address)
+        choose_filter(browser, "no joint")
+        wait(browser, lambda: text(browser, "count") == "5 of 75")
+        press(browser, Keys.ENTER)
+        film = wait(browser, lambda: browser.find_element(By.CSS_SELECTOR, "#film image"))
+        press(browser, "r")
+        pen = ActionChains(browser).move_to_element_with_offset(film, -150, -60).click_and_hold()
+        pen.move_by_offset(90, 90).release().perform()
+        wait(browser, lambda: len(acts(store)) == before + 1)
+        press(browser, Keys.ESCAPE)
+        wait(browser, lambda: count(browser, ".cell.changed") == 1)
+    act = Journal(store).acts()[-1]
+    assert (act.subject.what, act.subject.side, act.subject.knee[-2:]) == ("box", 1, "_1")
