@@ -90,12 +90,12 @@ def _readings_of(table: pd.DataFrame, file: Path) -> pd.DataFrame:
 
 
 def _read_release_table(file: Path, visit: str) -> pd.DataFrame:
-    width, missing = f"V{visit}MCMJSW", f"V{visit}NOMJSWX"
-    spec = TableSpec(file.stem.upper(), ("ID", "SIDE", width), "widths", ("READPRJ", missing))
+    width, flags = f"V{visit}MCMJSW", (f"V{visit}NOMMJSW", f"V{visit}NOMJSWX")
+    spec = TableSpec(file.stem.upper(), ("ID", "SIDE", width), "widths", ("READPRJ", *flags))
     table, findings = read_table(Entry(file.name, file), spec)
     if table is None:
         raise BadTable(f"{file}: {findings[0].sentence}; give the file as it was released")
-    table = table.rename(columns={width: "V00MCMJSW", missing: "V00NOMJSWX"})
+    table = table.rename(columns={name: f"V00{name[3:]}" for name in (width, *flags)})
     readings, _ = read_joint_spaces(table, None, "06", _PROJECT)
     found = pd.DataFrame({"baseline": readings["value"], "followup": np.nan, "grade": np.nan})
     return found.rename_axis("ID").astype(float)

@@ -83,9 +83,12 @@ def read_joint_spaces(
 def _widths(table: pd.DataFrame | None, visit: str) -> pd.DataFrame:
     if table is None:
         return pd.DataFrame(columns=["knee", "project", "value", "reason"]).astype({"value": float})
-    unmeasurable = f"V{visit}NOMJSWX"
-    flagged = numbers_of(table[unmeasurable]).numbers == 1 if unmeasurable in table else False
-    return _by_project(table, f"V{visit}MCMJSW", 0, WIDEST_MM, flagged)
+    width, own, locations = f"V{visit}MCMJSW", f"V{visit}NOMMJSW", f"V{visit}NOMJSWX"
+    if own in table:  # the minimum's own flag: a width beside it is none
+        flagged = numbers_of(table[own]).numbers == 1
+        return _by_project(table.assign(**{width: table[width].mask(flagged)}), width, 0, WIDEST_MM, flagged)
+    flagged = numbers_of(table[locations]).numbers == 1 if locations in table else False
+    return _by_project(table, width, 0, WIDEST_MM, flagged)
 
 
 def _by_project(

@@ -97,3 +97,19 @@ def test_widths_of_two_projects_are_never_compared() -> None:
 def test_a_width_that_no_joint_has_is_unreadable() -> None:
     first, _ = read_joint_spaces(_table("V00MCMJSW", ("1", "15", "-9")), None, "06", "15")
     assert first["reason"].iloc[0] == "unreadable"
+
+
+def test_a_width_whose_own_flag_calls_it_missing_is_none_and_a_fixed_location_s_flag_takes_none() -> None:
+    table = pd.DataFrame(
+        {
+            "ID": ["9000001"] * 2 + ["9000002"],
+            "SIDE": ["1", "2", "1"],
+            "READPRJ": ["15"] * 3,
+            "V00MCMJSW": ["4.1", "4.2", ".T"],
+            "V00NOMMJSW": ["1: Yes", "0: No", "1: Yes"],
+            "V00NOMJSWX": ["0: No", "1: Yes", "0: No"],
+        }
+    )
+    widths, _ = read_joint_spaces(table, None, "06", "15")
+    assert widths["value"].fillna(-1).to_dict() == {"9000001_1": -1, "9000001_2": 4.2, "9000002_1": -1}
+    assert widths.loc[["9000001_1", "9000002_1"], "reason"].tolist() == ["not measurable"] * 2
