@@ -73,9 +73,11 @@ def main() -> None:
             port = listener.getsockname()[1]
             app = build_app(desk, Access(""), "bench")
             server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
-            threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+            thread.start()
             rounds = [measure(f"http://127.0.0.1:{port}/", options.seconds) for _ in range(options.rounds)]
             server.should_exit = True
+            thread.join(10)
     figures |= {"rounds": rounds, "machine": describe_machine()}
     for number, each in enumerate(rounds, start=1):
         print(f"round {number}: first page {each['first_page_s']:.2f} s; frames under 50 ms:")
