@@ -80,7 +80,7 @@ def main(folder: Path) -> None:
         gathered = gather.gather.fn([converted], [halves], [joints], place)
     cohort = store.put_file(Path(settings.cohort))
     with executed("pack.pack"):
-        dataset = pack.pack.fn(gathered.joints, [fitted], cohort, settings.pack, place)
+        dataset = pack.pack.fn(gathered.joints, [fitted], [], cohort, settings.pack, place)
     models: dict[str, Artifact] = {}
     with executed("train.train"):
         models["kl"] = train.train.fn("kl", dataset, None, settings.training, place)
