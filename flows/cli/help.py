@@ -28,6 +28,9 @@ SHORT_LIST = (
     "up",
 )
 
+# Settings of a whole run that the short help leaves out: those for which most people have no use.
+_RARE = ("dask", "exact_versions", "patience", "publish", "tracker", "truth", "work")
+
 
 class HelpFormatter(DefaultFormatter):
     """Prints help; the short one leaves out further commands and settings of a single stage."""
@@ -43,7 +46,7 @@ class HelpFormatter(DefaultFormatter):
         hidden = len(panel.entries) - len(shown)
         super().__call__(console, options, panel.copy(entries=shown))
         if hidden:
-            what = "commands" if panel.format == "command" else "settings, of single stages,"
+            what = "commands" if panel.format == "command" else "settings"
             console.print(f"{hidden} more {what} with {HELP_ALL}.", highlight=False)
 
 
@@ -53,7 +56,9 @@ def _is_common_command(entry: Any) -> bool:
 
 def _is_common_setting(entry: Any) -> bool:
     """Whether the short help has a setting: `--name` it has, `--training.kl.lr` of one stage not."""
-    return bool(entry.positional_label) or not any("." in name for name in entry.names)
+    if entry.positional_label:
+        return True
+    return not any("." in name or name.removeprefix("--") in _RARE for name in entry.names)
 
 
 def replace_help_all(words: list[str], formatter: HelpFormatter) -> list[str]:
