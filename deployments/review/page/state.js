@@ -74,7 +74,12 @@ export async function change(...changes) {
 export async function undo() {
   const last = state.undo.pop();
   if (!last) return;
-  await commit(last);
+  try {
+    await commit(last);
+  } catch (error) {
+    if (error.status !== 409) state.undo.push(last); // the server does not have it: it can be tried again
+    throw error;
+  }
 }
 
 async function commit(changes) {
