@@ -89,17 +89,19 @@ def build_app(desk: Desk, access: Access, who: str) -> FastAPI:
 
 
 def _serve_page(app: FastAPI) -> None:
-    files = {f"/{file.name}": file for file in sorted(_PAGE.iterdir()) if file.is_file()}
+    # Read once: files of a program that is updated meanwhile would not fit the server's.
+    files = {file.name: file.read_bytes() for file in sorted(_PAGE.iterdir()) if file.is_file()}
 
     @app.get("/")
     def index() -> Response:
-        return _file(_PAGE / "index.html")
+        return page_file("index.html")
 
     @app.get("/{name}")
     def page_file(name: str) -> Response:
-        if f"/{name}" not in files:
+        if name not in files:
             raise HTTPException(404, "there is no such file")
-        return _file(files[f"/{name}"])
+        kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
+        return Response(files[name], media_type=kind, headers={"Cache-Control": "no-cache"})
 
 
 def _serve_pictures(app: FastAPI, desk: Desk) -> None:
@@ -168,8 +170,3 @@ def _one_line(error: ValueError) -> str:
 
 def _problem(status: int, sentence: str) -> Response:
     return JSONResponse({"detail": sentence}, status, headers=_FRESH)
-
-
-def _file(path: Path) -> Response:
-    kind = "text/javascript" if path.suffix == ".js" else mimetypes.guess_type(path.name)[0]
-    return Response(path.read_bytes(), media_type=kind, headers={"Cache-Control": "no-cache"})
