@@ -28,6 +28,7 @@ def evaluate(
 
     `repeats` are the same trainings with other seeds, which tell how much of the figures is luck of a seed.
     """
+    from jsl_core.cohort.outcomes import describe_outcome_of
     from jsl_core.evaluation.comparisons import compare_grades, compare_models
     from jsl_core.evaluation.seeds import seed_figures
     from jsl_core.evaluation.study_design import StudyDesign
@@ -62,6 +63,7 @@ def evaluate(
         "grade_comparisons": compare_grades(predictions, settings, part),
         "best_attainable": json.loads(store.get(truth))["attainable_auc"] if truth else None,
         "dataset": packing,
+        "outcome": describe_outcome_of(table),
         "seeds": seed_figures(trainings, part, settings) if repeats else {},
     }
     return store.put(json.dumps(summary, indent=1).encode(), "metrics.json")

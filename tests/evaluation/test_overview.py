@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from jsl_core.cohort.outcomes import USUAL_OUTCOME, describe_outcome
 from jsl_core.evaluation.report.overview import format_overview
-from jsl_core.evaluation.report.published import INFORMATION, TITLES
+from jsl_core.evaluation.report.published import INFORMATION, TITLES, published_auc
 
 
 @pytest.fixture
@@ -59,3 +60,10 @@ def test_markdown_marks_the_published_figures_as_not_comparable(figures: dict[st
 
 def test_figures_of_validation_knees_say_so(figures: dict[str, Any]) -> None:
     assert "Validation knees" in format_overview({**figures, "part": "val"})
+
+
+def test_published_figures_stand_beside_their_own_outcome_alone() -> None:
+    assert published_auc("jsl-image", {}) == 0.721
+    assert published_auc("jsl-image", {"outcome": USUAL_OUTCOME}) == 0.721
+    assert published_auc("jsl-image", {"outcome": describe_outcome("kl", 1, 48)}) is None
+    assert published_auc("kl", {}) is None

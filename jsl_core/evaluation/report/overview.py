@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from jsl_core.evaluation.report.published import SEED_AUC, SEED_KL_ACCURACY, TITLES, best_attainable
+from jsl_core.evaluation.report.published import SEED_KL_ACCURACY, TITLES, best_attainable, published_auc
 
 __all__ = ["DASH", "OPTIMISTIC", "format_number", "format_overview", "overview_rows", "seed_rows"]
 
@@ -23,7 +23,7 @@ def overview_rows(figures: Mapping[str, Any]) -> list[dict[str, str]]:
                 "Progressed": _events(jsl),
                 "AUC [95 % CI]": _interval(jsl.get("auc")),
                 "Best attainable": format_number(best_attainable(name, figures)),
-                "Published AUC*": format_number(SEED_AUC.get(name)),
+                "Published AUC*": format_number(published_auc(name, figures)),
                 "Graded": str(kl["n"]) if "n" in kl else DASH,
                 "KL accuracy [95 % CI]": _interval(kl.get("accuracy")),
                 "Kappa": format_number((kl.get("kappa") or {}).get("value")),

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from jsl_core.cohort.columns import GRADE, PROGRESSION
 from jsl_core.evaluation.report.plots import mark_operating_point, set_unit_square
-from jsl_core.evaluation.report.published import SEED_AUC, TITLES, best_attainable
+from jsl_core.evaluation.report.published import TITLES, best_attainable, published_auc
 from jsl_core.evaluation.report.style import DASHED, FAINT, INK, colour_of, draw_png, draw_svg
 
 __all__ = [
@@ -49,7 +49,7 @@ def _forest_height(figures: Mapping[str, Any]) -> float:
 def _paint_forest(axes: Axes, figures: Mapping[str, Any]) -> None:
     models = _progression_sections(figures)
     for place, (name, jsl) in enumerate(models.items()):
-        auc, best, published = jsl["auc"], best_attainable(name, figures), SEED_AUC.get(name)
+        auc, best, published = jsl["auc"], best_attainable(name, figures), published_auc(name, figures)
         axes.plot([auc["low"], auc["high"]], [place, place], color=colour_of(name), linewidth=2.4)
         axes.plot(auc["value"], place, "o", markersize=8, color=colour_of(name))
         if published is not None:
