@@ -85,10 +85,9 @@ def _widths(table: pd.DataFrame | None, visit: str) -> pd.DataFrame:
         return pd.DataFrame(columns=["knee", "project", "value", "reason"]).astype({"value": float})
     width, own, locations = f"V{visit}MCMJSW", f"V{visit}NOMMJSW", f"V{visit}NOMJSWX"
     if own in table:  # the minimum's own flag: a width beside it is none
-        flagged = numbers_of(table[own]).numbers == 1
-        return _by_project(
-            table.assign(**{width: table[width].mask(flagged, "")}), width, 0, WIDEST_MM, flagged
-        )
+        missing = numbers_of(table[own]).numbers == 1
+        table = table.assign(**{width: table[width].mask(missing, "")})
+        return _by_project(table, width, 0, WIDEST_MM, missing)
     flagged = numbers_of(table[locations]).numbers == 1 if locations in table else False
     return _by_project(table, width, 0, WIDEST_MM, flagged)
 
