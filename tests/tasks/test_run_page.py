@@ -26,7 +26,7 @@ def test_a_first_champion_is_told_with_its_line_and_its_own_figures_and_interval
         "AUC 0.74 [0.66–0.82], 21 of 58",
     )
     assert text.startswith("## jsl-joint: aa11 is champion now")
-    assert "On this run's test knees: AUC 0.74 [0.66–0.82]." in text
+    assert "On this run's test knees: AUC 0.74 [0.66–0.82], 21 of 58." in text
 
 
 def test_a_comparison_is_told_with_knees_difference_and_interval() -> None:
