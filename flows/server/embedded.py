@@ -5,6 +5,7 @@ neither. Only this module sets Prefect's environment, and it does so before Pref
 """
 
 import gc
+import logging
 import os
 import signal
 import socket
@@ -278,6 +279,8 @@ def _serve(listener: int) -> None:
 
     def end_with_parent() -> None:
         sys.stdin.read()
+        # A connection that is handed back while the loop ends is rolled back all the same; it says so aloud.
+        logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
