@@ -102,7 +102,7 @@ def test_a_width_that_no_joint_has_is_unreadable() -> None:
 def test_a_width_whose_own_flag_calls_it_missing_is_none_and_a_fixed_location_s_flag_takes_none() -> None:
     table = pd.DataFrame(
         {
-            "ID": ["9000001"] * 2 + ["9000002"],
+            "ID": ["1000001"] * 2 + ["1000002"],
             "SIDE": ["1", "2", "1"],
             "READPRJ": ["15"] * 3,
             "V00MCMJSW": ["4.1", "4.2", ".T"],
@@ -111,5 +111,5 @@ def test_a_width_whose_own_flag_calls_it_missing_is_none_and_a_fixed_location_s_
         }
     )
     widths, _ = read_joint_spaces(table, None, "06", "15")
-    assert widths["value"].fillna(-1).to_dict() == {"9000001_1": -1, "9000001_2": 4.2, "9000002_1": -1}
-    assert widths.loc[["9000001_1", "9000002_1"], "reason"].tolist() == ["not measurable"] * 2
+    assert widths["value"].fillna(-1).to_dict() == {"1000001_1": -1, "1000001_2": 4.2, "1000002_1": -1}
+    assert widths.loc[["1000001_1", "1000002_1"], "reason"].tolist() == ["not measurable"] * 2
