@@ -119,7 +119,7 @@ def likeliest_rows(
     """
     likely = np.exp(chances[:, :, columns])
     likely /= likely.sum(1, keepdims=True)
-    window = np.ones(2 * _PEAK + 1) / 1.0
+    window = np.ones(2 * _PEAK + 1)
     mass = np.apply_along_axis(np.convolve, 1, likely, window, "same")
     best = mass.argmax(1)
     return best.astype(float), np.take_along_axis(mass, best[:, None], 1)[:, 0]

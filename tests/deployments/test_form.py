@@ -1,6 +1,5 @@
 """A browser fills in the forms, as people do, and the runs that they start come to the report."""
 
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +13,9 @@ from jsl_core.phantom import write_phantom
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 
-from selenium import webdriver
+from chromium import start_chromium
 from selenium.common.exceptions import TimeoutException
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions as it
@@ -29,16 +27,8 @@ _SECONDS = 120
 
 
 @pytest.fixture
-def browser() -> Iterator[webdriver.Chrome]:
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("no chromium with its driver: apt-get install chromium chromium-driver")
-    options = Options()
-    options.binary_location = program
-    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
-        options.add_argument(f"--{argument}")
-    options.add_argument("--window-size=1280,1600")
-    browser = webdriver.Chrome(options=options, service=Service(driver))
+def browser() -> Iterator[Chrome]:
+    browser = start_chromium(1280, 1600)
     yield browser
     browser.quit()
 
@@ -51,7 +41,7 @@ def films(tmp_path: Path) -> Path:
 
 
 def test_six_fields_of_a_form_lead_to_a_report_that_its_run_s_page_opens(
-    lab: Lab, browser: webdriver.Chrome, films: Path
+    lab: Lab, browser: Chrome, films: Path
 ) -> None:
     open_form(browser, lab, "pipeline")
     text = browser.find_element(By.TAG_NAME, "body").text
@@ -95,14 +85,14 @@ def test_six_fields_of_a_form_lead_to_a_report_that_its_run_s_page_opens(
     wait_until(lambda: any(line.startswith("train: nothing has changed") for line in log_of(lab, again)))
 
 
-def open_form(browser: webdriver.Chrome, lab: Lab, deployment: str) -> None:
+def open_form(browser: Chrome, lab: Lab, deployment: str) -> None:
     own = {"deployments": {"name": {"any_": [deployment]}}}
     (chosen,) = lab.ask("/deployments/filter", own)
     browser.get(f"{lab.api.removesuffix('/api')}/deployments/deployment/{chosen['id']}/run")
     _field(browser, "Preset")
 
 
-def fill_in(browser: webdriver.Chrome, **values: str) -> None:
+def fill_in(browser: Chrome, **values: str) -> None:
     """Type into text fields, choose in lists, each by its title."""
     for title, value in values.items():
         field = _field(browser, title)
@@ -112,7 +102,7 @@ def fill_in(browser: webdriver.Chrome, **values: str) -> None:
             field.send_keys(value)
 
 
-def submit(browser: webdriver.Chrome, lab: Lab, deployment: str) -> str:
+def submit(browser: Chrome, lab: Lab, deployment: str) -> str:
     """Press the button until a run has been made, and wait for its end; the run's id."""
     before = {run["id"] for run in lab.runs(deployment)}
     wait_until(lambda: _submitted(browser, lambda: len(lab.runs(deployment)) > len(before)))
@@ -132,7 +122,7 @@ def artifacts_of(lab: Lab, run: str) -> dict[str, Any]:
     return {artifact["key"]: artifact for artifact in found if artifact["key"]}
 
 
-def _submitted(browser: webdriver.Chrome, done: Callable[[], bool]) -> bool:
+def _submitted(browser: Chrome, done: Callable[[], bool]) -> bool:
     """Press the button; a page that is still checking the fields takes no notice, and is pressed again."""
     button = it.element_to_be_clickable((By.XPATH, "//button[normalize-space()='Submit']"))
     WebDriverWait(browser, 60).until(button).click()
@@ -142,7 +132,7 @@ def _submitted(browser: webdriver.Chrome, done: Callable[[], bool]) -> bool:
         return False
 
 
-def _field(browser: webdriver.Chrome, title: str) -> WebElement:
+def _field(browser: Chrome, title: str) -> WebElement:
     """The first field of the form below a title."""
     field = "self::textarea or self::input or self::select"
     below = f"(//*[normalize-space(text())='{title}']/following::*[{field}])[1]"

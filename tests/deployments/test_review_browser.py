@@ -1,7 +1,6 @@
 """Browsers look at a run as people do: find a wrong box, drag it right, grade, get into each other's way."""
 
 import os
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -30,9 +29,8 @@ from tasks.caching import results_block
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 
+from chromium import start_chromium
 from selenium.webdriver import ActionChains, Chrome, Keys
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -42,18 +40,10 @@ AXE = os.environ.get("AXE_CORE", "")
 
 @pytest.fixture(scope="module")
 def start_browser() -> Iterator[Callable[[], Chrome]]:
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("no chromium with its driver: apt-get install chromium chromium-driver")
-    options = Options()
-    options.binary_location = program
-    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage"):
-        options.add_argument(f"--{argument}")
-    options.add_argument("--window-size=1400,900")
     with ExitStack() as stack:
 
         def start() -> Chrome:
-            browser = Chrome(options=options, service=Service(driver))
+            browser = start_chromium(1400, 900)
             stack.callback(browser.quit)
             return browser
 
