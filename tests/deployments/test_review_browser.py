@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ pytest.importorskip("selenium", reason="selenium is not installed")
 from chromium import start_chromium
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 SECONDS = 90
@@ -72,6 +74,13 @@ def serving(store: Store, reader: str = "") -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
         server.should_exit = True
         thread.join(10)
+
+
+def is_still(element: WebElement) -> bool:
+    """Whether an element stays where it is while the page is laid out."""
+    place = element.rect
+    time.sleep(0.3)
+    return bool(element.rect == place)
 
 
 def wait(browser: Chrome, condition: Callable[[], Any]) -> Any:
@@ -136,6 +145,7 @@ def test_a_wrong_box_is_found_dragged_right_and_the_next_run_changes_that_knee_a
         wait(browser, lambda: text(browser, "count").startswith("1 of"))
         press(browser, Keys.ENTER)
         box = wait(browser, lambda: browser.find_element(By.CSS_SELECTOR, ".box.own.drawn"))
+        wait(browser, lambda: is_still(box))
         ActionChains(browser).drag_and_drop_by_offset(box, 60, 180).perform()
         wait(browser, lambda: "takes this over" in text(browser, "state") and len(Journal(store).acts()) == 2)
         assert "Ben" in text(browser, "history")
