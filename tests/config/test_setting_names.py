@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from rich.console import Console
 
-from flows.cli.main import main
+from flows.cli.main import app, main
 from jsl_core.config import OaiSettings, PipelineSettings, load_lab, load_pipeline, load_sweep
 from jsl_core.config.sweep import trials_of
 from jsl_core.config.tables import setting_names
@@ -55,7 +56,7 @@ def test_a_lab_s_and_a_sweep_s_own_tables_understand_both(tmp_path: Path) -> Non
 def test_the_help_has_the_names_of_the_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(app, "console", Console(width=300))
     with pytest.raises(SystemExit):
         main(["run", "--help-all"])
     options = set(re.findall(r"--([\w.-]+)", capsys.readouterr().out))

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from flows.cli.main import main
+from flows.cli.main import app, main
 from jsl_core import __version__
 
 
@@ -54,7 +55,7 @@ def test_every_command_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -
 def test_the_short_help_is_part_of_the_long_one_and_says_how_to_see_the_rest(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(app, "console", Console(width=80))
     short = printed_help([*words, "--help"], capsys)
     whole = printed_help([*words, "--help-all"], capsys)
     assert len(short.splitlines()) <= 50 < len(whole.splitlines())
