@@ -70,7 +70,7 @@ def report(
     content = ReportContent(
         name=name,
         date="",
-        phantom=summary["best_attainable"] is not None,
+        phantom=summary["best_attainable"] is not None or any(_are_phantoms(store, films)),
         figures=summary,
         table=packed.table,
         settings=settings.model_dump(mode="json", exclude={"sources"}),
@@ -156,6 +156,11 @@ def _films(store: Store, tables: list[Artifact]) -> pd.DataFrame:
             for row in accepted(read_rows(store, tables))
         ]
     )
+
+
+def _are_phantoms(store: Store, tables: list[Artifact]) -> Iterator[bool]:
+    """Of each accepted film whether it is simulated."""
+    return (row["phantom"] for row in accepted(read_rows(store, tables)))
 
 
 def _stages(store: Store, films: list[Artifact], halves: list[Artifact], gathered: Gathered) -> Stages | None:

@@ -15,7 +15,7 @@ from jsl_core.config import ConvertSettings
 from jsl_core.errors import BadScan
 from jsl_core.imaging.file_kinds import check_kind
 from jsl_core.imaging.header_repair import repair_header, repair_transfer_syntax
-from jsl_core.imaging.own_results import check_origin
+from jsl_core.imaging.own_results import check_origin, is_phantom
 from jsl_core.imaging.pixels import decode_pixels
 from jsl_core.imaging.polarity import is_inverted
 from jsl_core.imaging.quality_gate import check_header, view_of
@@ -71,6 +71,7 @@ def read_radiograph(data: bytes, name: str, settings: ConvertSettings) -> tuple[
             upside_down=orientation.endswith("H"),
             oriented=orientation[:1] in ("L", "R"),
             polarity_from="header",
+            phantom=is_phantom(ds),
             pixels=pixel_digest(radiograph.codes, radiograph.histogram),
         ), radiograph
 

@@ -26,7 +26,7 @@ class ScanRecord(BaseModel):
     `oriented` that tags say either or neither. `pixels` is the digest of the pixels as stored, the same
     under any file name. `look` is what the picture shows, None where nobody looked. `polarity_from` tells
     whose word it is that bone is bright: the picture's where a film was turned, blank where nothing says.
-    `note` tells in fixed words what was done against the header.
+    `note` tells in fixed words what was done against the header. `phantom`: the film is simulated.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +48,7 @@ class ScanRecord(BaseModel):
     pixels: str = ""
     polarity_from: PolarityFrom = ""
     note: str = ""
+    phantom: bool = False
     look: FilmLook | None = None
 
     @property

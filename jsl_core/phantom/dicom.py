@@ -11,6 +11,7 @@ from pydicom import dcmread, dcmwrite, uid
 from pydicom.dataset import Dataset, FileMetaDataset
 
 from jsl_core.errors import JslError
+from jsl_core.imaging.own_results import PHANTOM
 from jsl_core.phantom.encoding import Encoding, window_tags
 
 __all__ = ["encode_film", "make_film_dataset", "to_bytes"]
@@ -55,7 +56,7 @@ def make_film_dataset(
         "120000",
     )
     ds.StudyID, ds.SeriesNumber, ds.InstanceNumber, ds.AccessionNumber = "1", 1, 1, ""
-    ds.ReferringPhysicianName, ds.Manufacturer, ds.Modality = "", "JSL phantom", "CR"
+    ds.ReferringPhysicianName, ds.Manufacturer, ds.Modality = "", PHANTOM, "CR"
     ds.BodyPartExamined, ds.ViewPosition = "KNEE", "PA"
     ds.SeriesDescription = "Bilateral PA Fixed Flexion Knee"
     ds.Laterality = ""

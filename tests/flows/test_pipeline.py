@@ -142,6 +142,15 @@ def test_the_report_says_where_settings_came_from(settings: PipelineSettings, fi
     assert str(settings.store) not in page
 
 
+def test_simulated_films_are_called_so_though_nobody_names_their_truth(
+    settings: PipelineSettings, first: Published
+) -> None:
+    published, _ = run(settings.model_copy(update={"truth": ""}))
+    page = Path(published.report).read_text(encoding="utf-8")
+    assert "Phantom data." in page
+    assert "best attainable" not in page
+
+
 def test_a_changed_setting_runs_what_depends_on_it_and_nothing_else(
     settings: PipelineSettings, first: Published
 ) -> None:

@@ -124,6 +124,13 @@ def test_spacing_has_its_source(
     assert (record.spacing_mm, record.spacing_source) == (spacing, source)
 
 
+def test_a_film_is_simulated_if_it_says_so() -> None:
+    assert [
+        convert(dicom(stored(FILM, 12), bits=12, Manufacturer=maker))[0].phantom
+        for maker in ("JSL phantom", "AGFA", "")
+    ] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("tags", "code"),
     [
