@@ -13,7 +13,7 @@ from jsl_core.config import PipelineSettings, PresetChoice, Regime, RetrainSetti
 from jsl_core.storage import Artifact
 from jsl_core.storage.registry import Decision, Overtaken, Registry, Version
 from tasks.caching import Placement
-from tasks.champion import decide, freeze, predict, size_of
+from tasks.champion import decide, freeze, predict, refuse_other_outcome, size_of
 from tasks.evaluate import evaluate
 from tasks.healing import heal_damage
 from tasks.publish import publish_targets
@@ -53,6 +53,8 @@ def retrain(
     if champion:  # what the first champion was not trained on is the test part of all that follow
         freeze(champion.model, rule.regime, placement)
     prepared = prepare(settings, frozen=registry.frozen_test_key(rule.regime))
+    if champion:
+        refuse_other_outcome(champion, prepared.dataset, placement.open())
     frozen = freeze(prepared.dataset, rule.regime, placement)
     models = train_on_pool(prepared.dataset, settings)
     truth = ingest_truth(settings, placement)

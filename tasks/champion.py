@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from jsl_core.cohort.columns import key_columns
+from jsl_core.cohort.outcomes import USUAL_OUTCOME, describe_outcome_of
 from jsl_core.cohort.splits import held_out_participants
 from jsl_core.config import RetrainSettings
-from jsl_core.errors import BundleError, JslError
+from jsl_core.errors import BadSettings, BundleError, JslError
 from jsl_core.storage import Artifact, Store, checkout, tree_files
 from jsl_core.storage.registry import Decision, Registry, Version
 from jsl_core.system.spreadsheet import format_csv, read_csv
@@ -19,7 +20,7 @@ from tasks.caching import Placement, stage
 if TYPE_CHECKING:  # SciPy and PyTorch take seconds to import: a run says before that that it has begun
     from jsl_core.evaluation.champion import Comparison
 
-__all__ = ["decide", "freeze", "predict", "size_of"]
+__all__ = ["decide", "freeze", "predict", "refuse_other_outcome", "size_of"]
 
 
 def freeze(tree: Artifact, regime: str, placement: Placement) -> frozenset[str]:
@@ -50,12 +51,36 @@ def size_of(model: Artifact, store: Store) -> int:
     Raises:
         BundleError: It takes none, as the baseline, or is several models, as a cross-validation's.
     """
-    file = tree_files(store, model).get("bundle.json")
-    bundle = json.loads(store.get(file)) if file else {}
+    bundle = _read_bundle(model, store)
     if not bundle.get("network"):
         raise BundleError(f"model {model.name}: has no network of its own; promote one that has")
     size: int = bundle["network"]["size"]
     return size
+
+
+def refuse_other_outcome(champion: Version, dataset: Artifact, store: Store) -> None:
+    """Refuse to train a challenger on another outcome than the one that the champion predicts.
+
+    Raises:
+        BadSettings: The dataset's labels are of another; models of two outcomes cannot be compared.
+    """
+    bundle = _read_bundle(champion.model, store)
+    if "jsl" not in bundle.get("thresholds", {}):
+        return
+    table = read_csv(io.BytesIO(store.get(tree_files(store, dataset)["table.csv"])))
+    predicted, labelled = bundle.get("outcome") or USUAL_OUTCOME, describe_outcome_of(table) or USUAL_OUTCOME
+    if predicted != labelled:
+        raise BadSettings(
+            f"store {store.url}: the champion of {champion.regime} predicts {predicted}, and this table's "
+            f"labels are {labelled}; a line of models has one outcome, so use another store for this one"
+        )
+
+
+def _read_bundle(model: Artifact, store: Store) -> dict[str, Any]:
+    """The record of a model, empty where it is several models."""
+    file = tree_files(store, model).get("bundle.json")
+    record: dict[str, Any] = json.loads(store.get(file)) if file else {}
+    return record
 
 
 @stage("predict", version=1)
