@@ -13,6 +13,7 @@ import yaml
 from deployments.automations import apply_automations
 from deployments.forms import apply_forms
 from deployments.pools import PoolType, apply_pools, check_store
+from flows.server.prefect_patches import ignore_current_folder
 from jsl_core.config import Lab, PipelineSettings, ScoreSettings, load_lab
 from jsl_core.errors import JslError
 from jsl_core.storage import open_store
@@ -38,6 +39,7 @@ def deploy(
         pools: What workers start: processes on their own machine, or jobs on Kubernetes as the table
             kubernetes of the settings says (docs/kubernetes.md).
     """
+    ignore_current_folder()
     from prefect.client.orchestration import get_client
     from prefect.settings import get_current_settings
 

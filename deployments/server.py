@@ -7,9 +7,10 @@ import runpy
 
 from deployments.locked_database import queue_writes
 from deployments.results import add_results
-from flows.server.prefect_patches import close_failed_cursors, extend_server
+from flows.server.prefect_patches import close_failed_cursors, extend_server, ignore_current_folder
 
 if __name__ == "__main__":
+    ignore_current_folder()
     close_failed_cursors()
     extend_server(add_results)
     extend_server(queue_writes)

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, chdir, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from flows.server.prefect_patches import (
     TASK_RUN_RECORDER,
     close_failed_cursors,
     create_server_app,
+    ignore_current_folder,
     record_task_runs_sooner,
     silence_event_persister,
     silence_queue_services,
@@ -75,6 +76,7 @@ def embedded_prefect(home: Path, flows: str) -> Iterator[None]:
         from jsl_core.check.places import check_prefect_server  # the server itself needs no settings
 
         check_prefect_server(url)
+        ignore_current_folder()
         wait_for_server()
         yield
         return
@@ -85,8 +87,8 @@ def embedded_prefect(home: Path, flows: str) -> Iterator[None]:
     os.environ |= server.environment
     try:
         server.launch()
-        # Prefect reads .env, prefect.toml and pyproject.toml of the current folder, which may be anybody's.
-        with _without_garbage_collection(), chdir(home):
+        with _without_garbage_collection():
+            ignore_current_folder()
             import_module(flows)  # as long as the server takes on another core
         server.await_answer()
         wait_for_server()
@@ -284,9 +286,9 @@ def _serve(listener: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
-    os.chdir(os.environ["PREFECT_HOME"])  # as in `embedded_prefect`
     os.environ |= _SERVER_SETTINGS
     with _without_garbage_collection():
+        ignore_current_folder()
         import uvicorn
 
         app = create_server_app()

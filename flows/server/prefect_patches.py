@@ -6,12 +6,14 @@ Importing this module does not import Prefect, which reads its environment when 
 
 import asyncio
 import logging
+import os
 import sqlite3
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jsl_core.system.patience import Patience, patience
@@ -28,6 +30,7 @@ __all__ = [
     "close_failed_cursors",
     "create_server_app",
     "extend_server",
+    "ignore_current_folder",
     "link_result_to_run",
     "record_task_runs_sooner",
     "silence_event_persister",
@@ -41,6 +44,7 @@ CHECKED_ON: Mapping[str, tuple[str, ...]] = {
     "close_failed_cursors": ("aiosqlite 0.22.1",),
     "create_server_app": ("prefect 3.7.0", "prefect 3.8.8"),
     "extend_server": ("prefect 3.8.8",),
+    "ignore_current_folder": ("prefect 3.8.8",),
     "link_result_to_run": ("prefect 3.8.8",),
     "record_task_runs_sooner": ("prefect 3.7.0", "prefect 3.8.8"),
     "silence_event_persister": ("prefect 3.7.0", "prefect 3.8.8"),
@@ -56,6 +60,7 @@ TASK_RUN_RECORDER = {  # states of task runs are written once a second, not thre
 }
 _FLUSH_SECONDS = 0.1
 _EVENT_PERSISTER = "prefect.server.events.services.event_persister"
+_PROFILES_OF_THE_USER = ("PREFECT_HOME", "PREFECT_PROFILES_PATH")
 _AWAY = (502, 503, 504)  # what a proxy answers for a server, and a server whose database is locked
 _SEND, _PATIENT = "_send_with_retry", "is_patient"
 _QUEUE_SERVICES = ("EventsWorker", "APILogWorker")  # no setting reaches their loggers, outside `prefect`
@@ -116,6 +121,31 @@ def extend_server(add: "Callable[[FastAPI], None]") -> None:
         return app
 
     server.create_app = create_extended
+
+
+def ignore_current_folder() -> None:
+    """Import Prefect without its settings files of the current folder, and have this process never read them.
+
+    `.env`, `prefect.toml` and `pyproject.toml` of whichever folder a command is given in can name a server, a
+    database and programs. Prefect reads them when it is imported, and again whenever settings are made.
+    Environment variables and the user's own profile count. Call this before anything imports Prefect.
+    """
+    for name in _PROFILES_OF_THE_USER:
+        if os.environ.get(name):
+            os.environ[name] = str(Path(os.environ[name]).expanduser().absolute())
+    with chdir(Path(__file__).parent):  # where there are no such files
+        from prefect.settings import sources
+
+        profiles = sources._get_profiles_path()
+    make_dotenv = sources.FilteredDotEnvSettingsSource.__init__
+
+    @wraps(make_dotenv)
+    def make_empty(*arguments: Any, **options: Any) -> None:
+        make_dotenv(*arguments, **options | {"env_file": None})
+
+    sources.FilteredDotEnvSettingsSource.__init__ = make_empty  # type: ignore[method-assign]
+    sources.TomlConfigSettingsSourceBase._read_file = lambda *_: {}  # type: ignore[method-assign]
+    sources._get_profiles_path = lambda: profiles
 
 
 def link_result_to_run(run: "FlowRun", result: Any) -> None:

@@ -53,9 +53,10 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, cohort: Path) -> Iterator[Lab]:
     """A running `jsl up`."""
-    from hostile import put_hostile_modules  # the benchmarks, which start labs, too, lie elsewhere
+    # The benchmarks, which start labs, too, lie elsewhere.
+    from hostile import put_hostile_modules, put_hostile_settings
 
-    home = put_hostile_modules(tmp_path_factory.mktemp("lab"))
+    home = put_hostile_settings(put_hostile_modules(tmp_path_factory.mktemp("lab")))
     (home / "landing").mkdir()
     shutil.copy(cohort / "JSL.csv", home)
     (home / "lab.toml").write_text(SETTINGS.format(store=home / "store", port=LISTEN_PORT))

@@ -37,6 +37,7 @@ def test_applying_the_deployments_twice_is_applying_them_once(lab: Lab) -> None:
     once = state()
     subprocess.run(
         [*JSL, "deploy", "--store", str(lab.home / "store"), "--settings", str(lab.home / "lab.toml")],
+        cwd=lab.home,  # whose settings files of Prefect name another server
         env=os.environ | {"PREFECT_API_URL": lab.api},
         check=True,
     )
@@ -48,7 +49,7 @@ def test_applying_the_deployments_twice_is_applying_them_once(lab: Lab) -> None:
     assert {(queue, name) for _, queue, name in once[2]} == {(1, "urgent"), (2, "default")}
 
 
-def test_nothing_in_the_folder_where_the_lab_was_started_is_imported(lab: Lab) -> None:
+def test_nothing_in_the_folder_where_the_lab_was_started_is_imported_or_believed(lab: Lab) -> None:
     run = lab.run("watch")
     wait_until(lambda: lab.state(run)["type"] in ENDED)
     assert lab.state(run)["type"] == "COMPLETED"

@@ -1,8 +1,12 @@
-"""Nothing in the current folder is imported, by whichever process of a command."""
+"""Nothing in the current folder is imported or believed, by whichever process of a command."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -31,13 +35,28 @@ FAST = (
 )
 
 
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PYTHON"))}
+
+
 def in_folder(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PYTHON"))
-    }
     return subprocess.run(
-        [str(word) for word in command], cwd=folder, env=environment, capture_output=True, text=True
+        [str(word) for word in command], cwd=folder, env=clean_environment(), capture_output=True, text=True
     )
+
+
+def serve_in_folder(folder: Path, *command: str | Path) -> None:
+    """Have a command listen at a port until it answers, and end it as Ctrl-C does."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = [*(str(word) for word in command), "--port", str(port)]
+    with subprocess.Popen(words, cwd=folder, env=clean_environment(), stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.1)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +84,20 @@ def test_a_run_and_a_scoring_import_nothing_of_the_current_folder(cohort: Path, 
         folder, JSL, "score", cohort / "scans", "--out", "scores.csv", "--model", bundle, "--jobs", "2"
     )
     assert (done.returncode, imported_in(folder)) == (0, []), done.stderr
+    serve_in_folder(folder, JSL, "review", "store")
+    assert imported_in(folder) == []
+
+
+def test_receiving_films_imports_nothing_of_it(tmp_path: Path) -> None:
+    folder = put_hostile_settings(put_hostile_modules(tmp_path))
+    serve_in_folder(folder, JSL, "listen", "landing")
+    assert imported_in(folder) == []
+
+
+def test_deployments_go_to_no_server_that_the_current_folder_names(tmp_path: Path) -> None:
+    done = in_folder(put_hostile_settings(tmp_path), JSL, "deploy")
+    assert (done.returncode, imported_in(tmp_path)) == (1, [])
+    assert done.stderr.startswith("jsl: no Prefect server is named")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +110,7 @@ def test_a_run_and_a_scoring_import_nothing_of_the_current_folder(cohort: Path, 
 def test_other_commands_import_nothing_of_it_either(
     cohort: Path, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    folder = put_hostile_modules(tmp_path)
+    folder = put_hostile_settings(put_hostile_modules(tmp_path))
     (folder / "scans").symlink_to(cohort / "scans")
     in_folder(folder, JSL, *command)
     assert imported_in(folder) == []

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 from aiosqlite import Cursor
+from hostile import imported_in, put_hostile_settings
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.clients import PrefectEventsClient
@@ -68,6 +69,18 @@ async def main():
         print((await one.execute(text("SELECT status FROM pool"))).scalar())
 
 asyncio.run(main())
+"""
+_SETTINGS = """
+import sys
+if sys.argv[1] == "patched":
+    from flows.server.prefect_patches import ignore_current_folder
+    ignore_current_folder()
+from prefect.settings import Settings, get_current_settings
+for settings in (get_current_settings(), Settings()):
+    print(settings.api.url, "theirs" not in str(settings.server.database), settings.logging.level)
+import prefect.main  # with it the logging is set up
+from prefect.logging.configuration import setup_logging
+setup_logging()
 """
 _DEAD_SERVER = """
 import sys
@@ -147,6 +160,31 @@ def test_what_is_added_to_the_server_is_part_of_it(monkeypatch: pytest.MonkeyPat
     prefect_patches.extend_server(lambda app: app.routes.append("results"))
     app = server.create_app(final=True)
     assert (app.options, app.routes) == ({"final": True}, ["results"])
+
+
+# ignore_current_folder
+
+
+@pytest.mark.parametrize("patched", [True, False])
+def test_settings_of_the_current_folder_count_neither_at_first_nor_later(
+    tmp_path: Path, patched: bool
+) -> None:
+    """Those of the environment and of the user's own profile do."""
+    put_hostile_settings(tmp_path)
+    (tmp_path / "home").mkdir()
+    profile = '[profiles.mine]\nPREFECT_API_URL = "http://127.0.0.1:8/api"\n'
+    (tmp_path / "home" / "profiles.toml").write_text(f'active = "mine"\n{profile}')
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _SETTINGS, "patched" if patched else ""],
+        cwd=tmp_path,
+        env=environment | {"PREFECT_HOME": "home", "PREFECT_LOGGING_LEVEL": "CRITICAL"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "") or not patched
+    assert (done.stdout.split("\n")[:-1] == ["http://127.0.0.1:8/api True CRITICAL"] * 2) == patched
+    assert bool(imported_in(tmp_path)) != patched
 
 
 # link_result_to_run
