@@ -67,6 +67,11 @@ def check_outcomes(cells: Cells, columns: dict[str, list[float]]) -> None:
                 f"{where}: {PROGRESSION} is {label:g}, but {EVENT} {event:g} after {months:g} months says "
                 f"{int(replaced)} at {horizons[0]:g}; correct one"
             )
+        if event == 0 and months < horizons[0] and not math.isnan(label):
+            raise BadTable(
+                f"{where}: {PROGRESSION} is {label:g}, but follow-up ended after {months:g} months, so nobody "
+                f"knows what came by {horizons[0]:g}; leave it empty"
+            )
 
 
 def _same(one: float, other: float) -> bool:

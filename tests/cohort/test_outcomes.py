@@ -233,6 +233,10 @@ def test_a_cohort_table_says_what_its_label_is(tmp_path: Path) -> None:
             "1000001_1,0,replacement,,96,1,60\n",
             "row 2: JSL_Prog is 0, but Event 1 after 60 months says 1 at 96",
         ),
+        (
+            "1000001_1,0,replacement,,96,0,60\n",
+            "row 2: JSL_Prog is 0, but follow-up ended after 60 months",
+        ),
         ("1000001_1,1,replacement,,,1,40\n", "times need Event, Event_months and Outcome_months"),
         ("1000001_1,1,replacement,,96,3,40\n", "row 2: Event is 3; it must be 0, 1, 2 or blank"),
     ],
