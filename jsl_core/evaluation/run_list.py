@@ -1,13 +1,12 @@
 """The runs of a store as a person asks for them: when, which flow, how it stands, and what came of it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jsl_core.evaluation.report.overview import format_number
 from jsl_core.storage.history import History
-from jsl_core.storage.interface import Store
+from jsl_core.storage.interface import Store, read_facts
 from jsl_core.storage.run_folders import list_run_folders
 
 __all__ = ["RunLine", "list_runs", "published_models", "tell_figures"]
@@ -39,7 +38,7 @@ def list_runs(store: Store) -> list[RunLine]:
     history = {run.id: run for run in History(store).runs()}
     published = []
     for folder in list_run_folders(store):
-        record = _read(store, f"runs/{folder}/run.json")
+        record = read_facts(store, f"runs/{folder}/run.json")
         run = history.pop(str(record.get("id")), None)
         done = "report" in record
         state = "done" if done else "running" if run and run.at_work else "stopped"
@@ -49,7 +48,7 @@ def list_runs(store: Store) -> list[RunLine]:
                 run.flow if run else "",
                 state,
                 str(record.get("started", ""))[:16].replace("T", " "),
-                tell_figures(_read(store, f"runs/{folder}/metrics.json")) if done else "",
+                tell_figures(read_facts(store, f"runs/{folder}/metrics.json")) if done else "",
                 record["models"] if isinstance(record.get("models"), dict) else {},
             )
         )
@@ -71,7 +70,7 @@ def list_runs(store: Store) -> list[RunLine]:
 def published_models(store: Store) -> Iterator[tuple[str, str, str, str]]:
     """Each model that a run has published: regime, digest's start, its figures, and the run's folder."""
     for run in list_runs(store):
-        figures = _read(store, f"runs/{run.name}/metrics.json") if run.models else {}
+        figures = read_facts(store, f"runs/{run.name}/metrics.json") if run.models else {}
         for regime, key in run.models.items():
             own = (figures.get("models") or {}).get(regime)
             figures_text = tell_figures({"models": {regime: own}}) if own else ""
@@ -95,12 +94,3 @@ def tell_figures(figures: Mapping[str, Any]) -> str:
             of = f"{best['progressed']} of {best['n']} progressed" if key == "auc" else f"{best['n']} knees"
             phrases.append(f"{name} {format_number(best[key]['value'], 2)}{interval}, {of}")
     return "; ".join(phrases)
-
-
-def _read(store: Store, key: str) -> dict[str, Any]:
-    """A record; an empty one where it is missing or damaged."""
-    try:
-        record = json.loads(store.read(key) or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}

@@ -1,13 +1,14 @@
-"""What every store offers, and what its keys may be."""
+"""What every store offers, what its keys may be, and how plain facts are read from it."""
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
 
-__all__ = ["Store", "check_key"]
+__all__ = ["Store", "check_key", "read_facts"]
 
 
 class Store(Protocol):
@@ -125,3 +126,12 @@ def check_key(key: str, url: str) -> str:
     if key.startswith("/") or ".." in PurePosixPath(key).parts:
         raise StoreError(f"store {url}: {key!r} is no key of a store; give a path within the store")
     return key
+
+
+def read_facts(store: Store, key: str) -> dict[str, Any]:
+    """Read a JSON object; an empty one where it is missing, damaged or no object."""
+    try:
+        facts = json.loads(store.read(key) or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from jsl_core.storage.artifact import Artifact
-from jsl_core.storage.interface import Store
+from jsl_core.storage.interface import Store, read_facts
 
 __all__ = ["publish_all"]
 
@@ -31,7 +31,7 @@ def publish_all(source: Store, target: Store, files: Mapping[str, Artifact], rec
     Returns:
         How many artifacts had to be copied.
     """
-    digests = _read_record(target, record)
+    digests: dict[str, str] = read_facts(target, record)  # where it is damaged all is copied again
     sizes = dict(_sizes(target, files))
     pending = [
         (key, artifact)
@@ -48,15 +48,6 @@ def publish_all(source: Store, target: Store, files: Mapping[str, Artifact], rec
             digests |= {key: artifact.sha256 for key, artifact in batch}
             _write_record(target, record, digests)
     return len(pending)
-
-
-def _read_record(target: Store, record: str) -> dict[str, str]:
-    """Digests by key; none where the record is missing or damaged, so that all is copied again."""
-    try:
-        digests = json.loads(target.read(record) or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    return digests if isinstance(digests, dict) else {}
 
 
 def _write_record(target: Store, record: str, digests: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jsl_core.errors import StoreError
-from jsl_core.storage.interface import Store
+from jsl_core.storage.interface import Store, read_facts
 
 __all__ = [
     "claim_run_folder",
@@ -61,7 +61,7 @@ def describe_run(store: Store, folder: str, contents: Mapping[str, Any]) -> None
         folder: As `claim_run_folder` gave it.
         contents: Keys of the store by what lies there.
     """
-    record = {**_read(store, f"{folder}/run.json"), **contents}
+    record = {**read_facts(store, f"{folder}/run.json"), **contents}
     store.write(f"{folder}/run.json", json.dumps(record, indent=1).encode())
 
 
@@ -72,7 +72,7 @@ def point_to_latest(store: Store, folder: str) -> None:
         store: Where it was published.
         folder: As `claim_run_folder` gave it.
     """
-    newest = str(_read(store, LATEST).get("run", ""))
+    newest = str(read_facts(store, LATEST).get("run", ""))
     if _stamp(folder) >= _stamp(newest):
         record = {"run": folder, "report": f"{folder}/report.html"}
         store.write(LATEST, json.dumps(record, indent=1).encode())
@@ -91,7 +91,7 @@ def resolve_latest(store: Store, key: str) -> str:
     parts = key.removeprefix("runs/").split("/")
     if parts[0] != _WORD:
         return key
-    record = _read(store, LATEST)
+    record = read_facts(store, LATEST)
     if not isinstance(record.get("run"), str):
         raise StoreError(f"store {store.url}: no run has published a report yet; name a published object")
     return "/".join([record["run"], *(parts[1:] or ["report.html"])])
@@ -116,7 +116,7 @@ def list_run_folders(store: Store) -> list[str]:
 def read_run_record(store: Store, name: str) -> dict[str, Any]:
     """What `describe_run` recorded of the run whose folder has this name; empty where there is none."""
     folder = name.removeprefix("runs/").strip("/")
-    return _read(store, f"runs/{folder}/run.json") if folder and "/" not in folder else {}
+    return read_facts(store, f"runs/{folder}/run.json") if folder and "/" not in folder else {}
 
 
 def _claim(store: Store, folder: str, record: Mapping[str, Any]) -> bool:
@@ -124,17 +124,8 @@ def _claim(store: Store, folder: str, record: Mapping[str, Any]) -> bool:
     key = f"{folder}/run.json"
     if store.read(key) is None:
         store.write(key, json.dumps(record, indent=1).encode())
-    return bool(_read(store, key).get("id") == record["id"])
+    return bool(read_facts(store, key).get("id") == record["id"])
 
 
 def _stamp(folder: str) -> str:
     return folder.removeprefix("runs/").partition("-")[0]
-
-
-def _read(store: Store, key: str) -> dict[str, Any]:
-    """A record; an empty one where it is missing or damaged."""
-    try:
-        record = json.loads(store.read(key) or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
