@@ -69,8 +69,8 @@ def check_outcomes(cells: Cells, columns: dict[str, list[float]]) -> None:
             )
         if event == 0 and months < horizons[0] and not math.isnan(label):
             raise BadTable(
-                f"{where}: {PROGRESSION} is {label:g}, but follow-up ended after {months:g} months, so none "
-                f"knows what came by {horizons[0]:g}; leave it empty"
+                f"{where}: {PROGRESSION} is {label:g}, but follow-up ended after {months:g} months, before "
+                f"the outcome's {horizons[0]:g}; leave it empty"
             )
 
 
