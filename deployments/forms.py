@@ -98,15 +98,17 @@ def shape_form(name: str, schema: Mapping[str, Any], settings: PipelineSettings)
     """
     fields, shaped = FORMS[name], deepcopy(dict(schema))
     properties = {field: dict(shaped["properties"][field]) for field in fields}
-    for position, (field, shown) in enumerate(properties.items()):
-        shown["position"] = position
-        shown["title"], shown["description"] = _WORDS[field]
-        if text := next((part for part in shown.get("anyOf", ()) if part.get("type") == "string"), None):
-            shown.pop("anyOf")  # of a name or an artifact a form asks for the name
-            shown["type"] = text["type"]
+    for position, (field, field_schema) in enumerate(properties.items()):
+        field_schema["position"] = position
+        field_schema["title"], field_schema["description"] = _WORDS[field]
+        if text := next(
+            (part for part in field_schema.get("anyOf", ()) if part.get("type") == "string"), None
+        ):
+            field_schema.pop("anyOf")  # of a name or an artifact a form asks for the name
+            field_schema["type"] = text["type"]
         value = getattr(settings, field, "")
         if field not in _ADVANCED and value:
-            shown["description"] += f" Empty: {value}."
+            field_schema["description"] += f" Empty: {value}."
     shaped["properties"] = properties
     shaped["required"] = list(fields)
     shaped["patternProperties"] = {"^settings$": {"$ref": f"#/definitions/{_AS_SENT}PipelineSettings"}}
@@ -127,7 +129,7 @@ def _start_from(definitions: dict[str, Any], settings: PipelineSettings) -> None
     own = definitions["PipelineSettings"]["properties"]
     for name in _ASKED_ABOVE:
         own.pop(name)
-    for name, shown in own.items():
-        shown["default"] = values[name]
-    for name, shown in definitions["TrainingSettings"]["properties"].items():
-        shown["default"] = values["training"][name]
+    for name, field_schema in own.items():
+        field_schema["default"] = values[name]
+    for name, field_schema in definitions["TrainingSettings"]["properties"].items():
+        field_schema["default"] = values["training"][name]

@@ -77,12 +77,12 @@ def publish(
         "report": f"{run}/report.html",
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    shown = settings.without_locations() if settings.pseudonymise else settings  # folders may name people
+    published = settings.without_locations() if settings.pseudonymise else settings  # folders may name people
     for target in targets:
         for folder, files in folders.items():
             keys = {f"{folder}/{name}": file for name, file in files.items()}
             publish_all(store, target, keys, f"{folder}/published.json")
-        target.write(f"{run}/settings.json", shown.model_dump_json(indent=1).encode())
+        target.write(f"{run}/settings.json", published.model_dump_json(indent=1).encode())
         describe_run(target, run, contents)
         point_to_latest(target, run)
     where = f"{targets[-1].url}/{run}/report.html"

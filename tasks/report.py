@@ -31,7 +31,12 @@ __all__ = ["report"]
 
 _MOST_KNEES = 3000  # 3 kB of the page each
 _MONTAGE = 4  # joints shown of each grade
-_SHOWN = ("jsl-joint", "jsl-image", "multitask", "kl")  # whose saliency is shown: the first there is
+_SALIENCY_MODELS = (
+    "jsl-joint",
+    "jsl-image",
+    "multitask",
+    "kl",
+)  # whose saliency is shown: the first there is
 
 
 @stage("report", version=2)
@@ -65,8 +70,8 @@ def report(
     progress = Progress("report", 1)
     packed = PackedDataset.load(checkout(store, dataset, placement.folder("trees")))
     summary = json.loads(store.get(figures))
-    shown = _Shown.of(store, models, packed, summary, placement)
-    examples, share = _gallery(shown, packed, summary, settings.evaluate)
+    model = _SaliencyModel.of(store, models, packed, summary, placement)
+    examples, share = _gallery(model, packed, summary, settings.evaluate)
     content = ReportContent(
         name=name,
         date="",
@@ -88,8 +93,8 @@ def report(
         grades=_montage(packed),
         examples=examples,
         joint_space_share=share,
-        knees=_tested_knees(shown, packed, settings.evaluate),
-        knees_of=shown.name if shown else "",
+        knees=_tested_knees(model, packed, settings.evaluate),
+        knees_of=model.name if model else "",
         lineage=list(_lineage(dataset, models, figures, films, halves, gathered)),
         decision=decision,
         origins=origins or [],
@@ -203,7 +208,7 @@ def _montage(packed: PackedDataset) -> dict[int, list[np.ndarray]]:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _SaliencyModel:
     """The model whose answers are shown knee by knee, and its predictions of the measured part."""
 
     name: str
@@ -218,11 +223,11 @@ class _Shown:
         packed: PackedDataset,
         summary: Mapping[str, Any],
         placement: Placement,
-    ) -> "_Shown | None":
+    ) -> "_SaliencyModel | None":
         """The first there is of those to show; of a cross-validation its first, on its own test knees."""
         from jsl_core.learning.model.bundle import ModelBundle
 
-        name = next((name for name in _SHOWN if name in models), None)
+        name = next((name for name in _SALIENCY_MODELS if name in models), None)
         if name is None:
             return None
         folder = checkout(store, models[name], placement.folder("trees"))
@@ -234,25 +239,28 @@ class _Shown:
 
 
 def _tested_knees(
-    shown: _Shown | None, packed: PackedDataset, settings: EvaluateSettings
+    model: _SaliencyModel | None, packed: PackedDataset, settings: EvaluateSettings
 ) -> list[TestedKnee]:
     """All knees of the measured part, as many as a page bears."""
     from jsl_core.evaluation.report.gallery import list_tested_knees
 
-    if shown is None:
+    if model is None:
         return []
-    return list_tested_knees(shown.bundle, packed, shown.predictions.iloc[:_MOST_KNEES], settings.call)
+    return list_tested_knees(model.bundle, packed, model.predictions.iloc[:_MOST_KNEES], settings.call)
 
 
 def _gallery(
-    shown: _Shown | None, packed: PackedDataset, summary: Mapping[str, Any], settings: EvaluateSettings
+    model: _SaliencyModel | None,
+    packed: PackedDataset,
+    summary: Mapping[str, Any],
+    settings: EvaluateSettings,
 ) -> tuple[list[SaliencyExample], dict[str, float]]:
     """What one model looked at, and, on phantoms, how much of that lies inside the joint space."""
     from jsl_core.evaluation.report.gallery import build_gallery, mean_joint_space_share
 
-    if shown is None or not settings.gallery:
+    if model is None or not settings.gallery:
         return [], {}
-    name, bundle, predictions = shown.name, shown.bundle, shown.predictions
+    name, bundle, predictions = model.name, model.bundle, model.predictions
     examples = build_gallery(
         name, bundle, packed, predictions, settings.saliency, settings.gallery, settings.call
     )

@@ -42,9 +42,9 @@ class HelpFormatter(DefaultFormatter):
         """Print one panel of the help, and how to see what it leaves out."""
         is_common = _is_common_command if panel.format == "command" else _is_common_setting
         filters = self.is_short and (self.is_of_all or panel.format != "command")
-        shown = [entry for entry in panel.entries if not filters or is_common(entry)]
-        hidden = len(panel.entries) - len(shown)
-        super().__call__(console, options, panel.copy(entries=shown))
+        listed = [entry for entry in panel.entries if not filters or is_common(entry)]
+        hidden = len(panel.entries) - len(listed)
+        super().__call__(console, options, panel.copy(entries=listed))
         if hidden:
             what = "commands" if panel.format == "command" else "settings"
             console.print(f"{hidden} more {what} with {HELP_ALL}.", highlight=False)

@@ -164,8 +164,8 @@ def _read_numbers(cells: Cells, column: str, place: int | None) -> list[float]:
         if is_missing(cell):
             numbers[cell] = float("nan")
         elif value is None or problem:
-            shown = repr(cell.strip()) if value is None else cell.strip()
-            raise BadTable(f"{cells.name}, row {number}: {_name(cells, column, place)} is {shown}; {problem}")
+            text = repr(cell.strip()) if value is None else cell.strip()
+            raise BadTable(f"{cells.name}, row {number}: {_name(cells, column, place)} is {text}; {problem}")
         else:
             numbers[cell] = value
     return [numbers[cell] for cell in cells.column(place)]

@@ -174,10 +174,10 @@ def _entries(folder: Path) -> list[tuple[Path, str]]:
     for child in children:
         name, number = child, 1
         if child not in names:
-            shown = name = printable(child).removesuffix("!") + "\\x21" * (child in twins)
+            stem = name = printable(child).removesuffix("!") + "\\x21" * (child in twins)
             while name in names:
                 number += 1
-                name = f"{shown}~{number}"
+                name = f"{stem}~{number}"
             names.add(name)
         if child != STATE and not child.startswith(TEMPORARY):  # nothing half-written is read
             entries.append((folder / child, name))

@@ -75,8 +75,7 @@ def split_image(
 
 def to_conventional(image: npt.NDArray, scan: ScanRecord) -> npt.NDArray:
     """Display a film, HxW as stored, conventionally: flipped and turned over as its tags ask."""
-    shown = image[:: -1 if scan.upside_down else 1, :: -1 if scan.flipped else 1]
-    return np.ascontiguousarray(shown)
+    return np.ascontiguousarray(image[:: -1 if scan.upside_down else 1, :: -1 if scan.flipped else 1])
 
 
 def find_knees(film: npt.NDArray, scan: ScanRecord) -> list[FilmKnee]:
@@ -172,8 +171,8 @@ def _pair(film: npt.NDArray, scan: ScanRecord, left: SeenJoint, right: SeenJoint
         return [replace(_single_knee(film, scan, whole[0]), columns=columns)]
     for joint, side in ((left, _RIGHT), (right, _LEFT)):
         if joint.denies(side, _SAME_KNEE):
-            shown = "two right knees" if side == _LEFT else "two left knees"
-            raise BadScan("unknown_side", f"by their anatomy {shown} lie side by side; give each film a file")
+            knees = "two right knees" if side == _LEFT else "two left knees"
+            raise BadScan("unknown_side", f"by their anatomy {knees} lie side by side; give each film a file")
     return _cut(film.shape[1], column, how, "tag" if scan.oriented else "position", left, right)
 
 

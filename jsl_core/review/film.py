@@ -99,10 +99,10 @@ def split_as_corrected(
     turn, (height, width) = done.get("turn", 0), image.shape
     stored = (height, width) if turn % 180 else (width, height)
     view = FilmView(*stored, turn, scan.flipped, scan.upside_down)
-    shown = {_side(side): view.show_box(box) for side, box in boxes.items()}
+    displayed = {_side(side): view.show_box(box) for side, box in boxes.items()}
     film = to_conventional(image, scan)
-    knees = _place_boxes(knees, shown, film.shape[1])
-    cut = [_cut_knee(film, image.shape, scan, knee, shown, correction, view) for knee in knees]
+    knees = _place_boxes(knees, displayed, film.shape[1])
+    cut = [_cut_knee(film, image.shape, scan, knee, displayed, correction, view) for knee in knees]
     if not mirrored:
         return cut
     return [(record, picture, facts | {"mirrored": True}) for record, picture, facts in cut]

@@ -107,9 +107,9 @@ def _check_film(
     sources = [path, own, *listed]
     if not any(is_bilateral_pa(claim.description) for claim in sources) or header.modality == "MR":
         return []
-    shown = _visits_claimed(sources, named.screening and all_visits)
-    wanted = shown & (MONTHS_OF.keys() if all_visits else {"00"})
-    if shown and not wanted:
+    claimed = _visits_claimed(sources, named.screening and all_visits)
+    wanted = claimed & (MONTHS_OF.keys() if all_visits else {"00"})
+    if claimed and not wanted:
         return []  # a film of another visit
     found_by = listed[0].source if listed else "header"
     participant = path.participant or own.participant or next((c.participant for c in listed), "")
@@ -119,7 +119,7 @@ def _check_film(
         next(iter(barcodes), ""),
         path.date or own.date,
         "barcode" if found_by.startswith(("xray", READERS)) else found_by,
-        _contradiction(sources, shown) or ("no_visit" if all_visits and not shown else ""),
+        _contradiction(sources, claimed) or ("no_visit" if all_visits and not claimed else ""),
         all(claim.accepted is not False for claim in sources),
         any(claim.source.startswith(READERS) for claim in listed),
         next((claim.visit for claim in sources if claim.visit in wanted), "") if all_visits else "00",

@@ -95,10 +95,10 @@ def train_pose(
 def _loss(network: nn.Module, pixels: NDArray[np.float32], rng: np.random.Generator) -> torch.Tensor:
     """Of upright patches a fifth is laid on its side, where whether it is upright has no answer."""
     turns = rng.choice(4, len(pixels), p=[0.4, 0.1, 0.4, 0.1])
-    shown = np.stack([np.rot90(patch, turn) for patch, turn in zip(pixels, turns, strict=True)])
+    patches = np.stack([np.rot90(patch, turn) for patch, turn in zip(pixels, turns, strict=True)])
     mirrored = rng.random(len(pixels)) < 0.5
-    shown = np.where(mirrored[:, None, None], shown[:, :, ::-1], shown)
-    bright, upright = network(torch.from_numpy(np.ascontiguousarray(shown))[:, None])
+    patches = np.where(mirrored[:, None, None], patches[:, :, ::-1], patches)
+    bright, upright = network(torch.from_numpy(np.ascontiguousarray(patches))[:, None])
     target = torch.from_numpy(np.array([1.0, 0.5, 0.0, 0.5], np.float32)[turns])
     return functional.binary_cross_entropy_with_logits(
         bright, torch.ones_like(bright)
@@ -114,8 +114,8 @@ def _draw_part(part: int, cohort: Path, split: str, seed: int) -> NDArray[np.flo
     patches: list[NDArray[np.float32]] = []
     while len(patches) < PART:
         film = samplers[int(rng.choice(3, p=[0.5, 0.2, 0.3]))](rng)
-        shown = vary_exposure(film, rng, inverted=0) if rng.random() < 0.85 else film
-        patches += [cut_patch(shown.pixels, _jitter(box, rng)) for box in shown.boxes if _is_whole(box)]
+        varied = vary_exposure(film, rng, inverted=0) if rng.random() < 0.85 else film
+        patches += [cut_patch(varied.pixels, _jitter(box, rng)) for box in varied.boxes if _is_whole(box)]
     return np.stack(patches[:PART])
 
 

@@ -82,11 +82,11 @@ def _intended_use(model: str, training: Mapping[str, Any], outcome: str) -> Iter
     if model != "kl":
         what.append(f"the risk of {outcome or 'narrowing of the medial joint space'}")
     factors = _FACTORS + _FURTHER.get(str(training.get("factors")), _EXPERT)
-    shown = {"risk-factors": factors}.get(
+    inputs = {"risk-factors": factors}.get(
         model,
         "the joint on a weight-bearing PA or AP radiograph" + (f", and {factors}" if model in JOINT else ""),
     )
-    yield f"- Says of one knee {' and '.join(what)}, from {shown}."
+    yield f"- Says of one knee {' and '.join(what)}, from {inputs}."
     yield "- For research on cohorts like the one below: to compare methods, to describe, to plan studies."
     yield "- Not for diagnosis, treatment or the choice of patients."
     yield "- Not for children, replaced or operated knees, other views, or photographs of films."

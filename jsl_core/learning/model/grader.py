@@ -158,8 +158,8 @@ class Grader:
             logits, _, maps = self._forward(picture[None])
             grade = int(called_grades(softmax(logits.astype(np.float64) / self.record.temperature))[0])
             evidence = np.tensordot(self.usual.head[grade], maps[0], 1).clip(min=0).astype(np.float32)
-            shown = cv2.resize(evidence, (self.size, bottom - top), interpolation=cv2.INTER_LINEAR)
-            attention[number, top:bottom] = shown[:, ::-1] if left[number] else shown
+            heat = cv2.resize(evidence, (self.size, bottom - top), interpolation=cv2.INTER_LINEAR)
+            attention[number, top:bottom] = heat[:, ::-1] if left[number] else heat
         return attention
 
     def _is_left(self, table: pd.DataFrame) -> NDArray[np.bool_]:

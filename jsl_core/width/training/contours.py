@@ -127,12 +127,12 @@ def _draw(knee: KneeLabels, rng: np.random.Generator) -> tuple[Array, Array, Arr
     )
     matrix[:, 2] += rng.normal(0, _SHIFT / 2, 2)
     picture = cv2.warpAffine(knee.picture, matrix, (GRID, GRID), borderMode=cv2.BORDER_REPLICATE)
-    shown = 255 * (picture.astype(np.float32) / 255) ** np.exp(rng.normal(0, 0.25))
+    varied = 255 * (picture.astype(np.float32) / 255) ** np.exp(rng.normal(0, 0.25))
     if rng.random() < 0.5:
-        shown = cv2.GaussianBlur(shown, (0, 0), rng.uniform(0.3, 1.2))
-    shown += rng.normal(0, rng.uniform(0, 4), shown.shape).astype(np.float32)
+        varied = cv2.GaussianBlur(varied, (0, 0), rng.uniform(0.3, 1.2))
+    varied += rng.normal(0, rng.uniform(0, 4), varied.shape).astype(np.float32)
     rows, weights = _warp_margins(knee, matrix)
-    return even_out(shown)[FIRST_ROW : FIRST_ROW + ROWS], rows, weights
+    return even_out(varied)[FIRST_ROW : FIRST_ROW + ROWS], rows, weights
 
 
 def _warp_margins(knee: KneeLabels, matrix: NDArray) -> tuple[Array, Array]:
