@@ -207,7 +207,7 @@ def test_a_model_that_has_learned_nothing_or_all_still_has_a_page(tmp_path: Path
         "predicted_outcome": "",
         "phantom": True,
         "date": "2026-11-30",
-        "identities": {},
+        "identities": {"m": {"name": "JSL kl", "version": "1", "digest": "0" * 64, "outcome": ""}},
         **dict.fromkeys(("program", "software", "machine"), "-"),
         **dict.fromkeys(("knees", "scored", "participants"), 200),
         "rejected": {},
@@ -216,4 +216,5 @@ def test_a_model_that_has_learned_nothing_or_all_still_has_a_page(tmp_path: Path
     }
     page, _ = (path.read_text() for path in reversed(write_validation(figures, tmp_path)))
     assert "Phantom data." in page
+    assert "<b>1</b> model<" in page
     assert "does not say whom it was trained on" in page
