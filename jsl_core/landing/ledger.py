@@ -8,6 +8,7 @@ there are or when they die, provided that claiming is atomic; the server's idemp
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence, Set
 from typing import Protocol
 
@@ -143,10 +144,13 @@ def take_new_files(
     entries = ledger.entries()
     old_files = {file for batch in entries for file in batch.files}
     old_scans = {scan for batch in entries for scan in batch.scans}
-    new_files = [file for file in stable if file not in old_files]
+    waiting = deque(file for file in stable if file not in old_files)
     new_batches: list[Batch] = []
-    while new_files:
-        next_files, new_files = new_files[:_BATCH_FILES], new_files[_BATCH_FILES:]
+    while waiting:
+        next_files: list[LandedFile] = []
+        while waiting and len(next_files) < _BATCH_FILES:
+            if (file := waiting.popleft()) not in old_files:
+                next_files.append(file)
         batch = _read_batch(landing, next_files, old_scans)
         if not batch.files:
             continue
@@ -156,9 +160,10 @@ def take_new_files(
             announce(number, winner)
         ledger.write(number, winner)
         new_batches.append(winner)
+        old_files |= set(winner.files)
         old_scans |= set(winner.scans)
         # A lost race leaves files of this batch to be claimed under the next number.
-        new_files = [file for file in (*batch.files, *new_files) if file not in winner.files]
+        waiting.extendleft(file for file in reversed(batch.files) if file not in old_files)
     return new_batches
 
 

@@ -103,7 +103,8 @@ class FolderStore:
 
     def read(self, key: str) -> bytes | None:
         try:
-            return self._path(key).read_bytes()
+            with open(f"{self.root}/{check_key(key, self.url)}", "rb", buffering=0) as file:
+                return file.readall()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -129,15 +130,12 @@ class FolderStore:
         return (key for key, _, _ in self.sizes(prefix))
 
     def sizes(self, prefix: str) -> Iterator[tuple[str, int, float]]:
-        now, entries = time.time(), []
-        for path in self._path(prefix).rglob("*"):
-            with suppress(FileNotFoundError):  # deleted, or renamed to its name, a moment ago
-                stat = path.stat()
-                if path.is_file() and not path.name.startswith(TEMPORARY):
-                    entries.append(
-                        (path.relative_to(self.root).as_posix(), stat.st_size, now - stat.st_mtime)
-                    )
-        yield from sorted(entries)
+        now, skipped = time.time(), len(f"{self.root}/")
+        for file in self._walk(prefix):
+            if not file.name.startswith(TEMPORARY):
+                with suppress(FileNotFoundError):  # deleted, or renamed to its name, a moment ago
+                    status = file.stat()
+                    yield file.path[skipped:], status.st_size, now - status.st_mtime
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -148,15 +146,17 @@ class FolderStore:
 
     def move(self, key: str, new_key: str) -> None:
         target = self._path(new_key)
+        source = self._path(key)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):
-                os.utime(self._path(key))  # its age is that of the move, as in a bucket
-                os.replace(self._path(key), target)
+                os.utime(source)  # its age is that of the move, as in a bucket
+                try:
+                    os.replace(source, target)
+                except FileNotFoundError:  # its new folder is not there yet
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(source, target)
         except OSError as error:
-            raise StoreError(
-                f"{self._path(key)}: cannot be moved ({error.strerror}); mend its permissions"
-            ) from error
+            raise StoreError(f"{source}: cannot be moved ({error.strerror}); mend its permissions") from error
 
     def digest(self, key: str) -> str | None:
         try:
@@ -169,11 +169,11 @@ class FolderStore:
 
     def remove_abandoned(self, seconds: float) -> int:
         now, count = time.time(), 0
-        for folder in TOP_FOLDERS:
-            for path in self._path(folder).rglob(f"{TEMPORARY}*"):
+        for file in (file for folder in TOP_FOLDERS for file in self._walk(folder)):
+            if file.name.startswith(TEMPORARY):
                 with suppress(FileNotFoundError):  # renamed to its name a moment ago
-                    if now - path.stat().st_mtime >= seconds:
-                        path.unlink()
+                    if now - file.stat().st_mtime >= seconds:
+                        os.unlink(file.path)
                         count += 1
         return count
 
@@ -190,6 +190,27 @@ class FolderStore:
             with suppress(OSError):  # a file of another user of a shared store keeps its age
                 os.utime(self._path(artifact.key))
         return stored
+
+    def _walk(self, prefix: str) -> Iterator["os.DirEntry[str]"]:
+        """The files below a prefix in the order of their keys; a million of them are never in memory at once.
+
+        Raises:
+            StoreError: If a folder cannot be opened: what is not seen would count as missing.
+        """
+        try:
+            with os.scandir(self._path(prefix)) as entries:
+                found = list(entries)
+                folders = {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise self._unreadable(prefix, error) from error
+        # With its slash a folder stands where its files' keys do: `a.b` comes before `a/b`.
+        for entry in sorted(found, key=lambda entry: entry.name + "/" * folders[entry.name]):
+            if folders[entry.name]:
+                yield from self._walk(f"{prefix}/{entry.name}" if prefix else entry.name)
+            elif entry.is_file():
+                yield entry
 
     def _path(self, key: str) -> Path:
         return self.root / check_key(key, self.url)

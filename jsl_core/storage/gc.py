@@ -4,10 +4,11 @@ What is removed lies in the trash for a day.
 """
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+import time
 from dataclasses import dataclass
 
 from jsl_core.errors import StoreError
+from jsl_core.storage.concurrent import map_requests
 from jsl_core.storage.gc_lock import hold_gc_lock
 from jsl_core.storage.history import History, Run
 from jsl_core.storage.interface import Store
@@ -20,8 +21,9 @@ __all__ = ["Garbage", "collect_garbage", "empty_trash_of", "find_garbage", "undo
 
 _GRACE = 24 * 3600.0  # seconds; what is younger may belong to a run that has not yet recorded it
 _RESUMABLE = 14 * 24 * 3600.0  # seconds since its last step in which a run without an end may go on
-_REQUESTS = 16  # at a time
-_BATCH = 256  # objects removed between two checks whether a run has begun
+_BATCH = 256  # objects removed between two renewals of the lock
+_LOOK_SECONDS = 1.0  # at least between two looks for runs that have begun
+_LOOK_PAUSES = 10  # times as long as a look took: a removal is no slower for a long history
 _NAMED = 5  # records that a message names
 
 
@@ -65,8 +67,9 @@ def find_garbage(store: Store, keep_last: int, grace: float = _GRACE) -> Garbage
     history = History(store)
     runs = history.runs()
     newest = [run for run in runs if run.ended][:keep_last]
-    kept_runs = [run for run in runs if run in newest or (not run.ended and run.age < _RESUMABLE)]
-    removed_runs = [run for run in runs if run not in kept_runs]
+    kept_ids = {run.id for run in newest} | {run.id for run in runs if not run.ended and run.age < _RESUMABLE}
+    kept_runs = [run for run in runs if run.id in kept_ids]
+    removed_runs = [run for run in runs if run.id not in kept_ids]
     needed = find_needed(store, kept_runs)
     old = [
         (key, size)
@@ -110,16 +113,16 @@ def collect_garbage(store: Store, keep_last: int) -> Garbage:
         _refuse_on_doubt(store, garbage)
         known = {run.id for run in (*garbage.removed_runs, *garbage.kept_runs)}
         trash = Trash(store)
-        _refuse_beside_runs(store, known)
+        lookout = _Lookout(store, known)
         throw_away = trash.begin() if garbage.keys else None
         for kind in dict.fromkeys(key.partition("/")[0] for key in garbage.keys):
             keys = [key for key in garbage.keys if key.startswith(f"{kind}/")]
             for start in range(0, len(keys), _BATCH):
                 renew()
-                _refuse_beside_runs(store, known)
+                lookout.look_again()
                 if throw_away:
                     throw_away(keys[start : start + _BATCH])
-        _refuse_beside_runs(store, known)
+        lookout.look()
         renew()
         trash.empty()
         store.remove_abandoned(_GRACE)
@@ -154,19 +157,37 @@ def _refuse_on_doubt(store: Store, garbage: Garbage) -> None:
         )
 
 
-def _refuse_beside_runs(store: Store, known: set[str]) -> None:
-    for run in History(store).running_or_new(known):
-        raise StoreError(
-            f"store {store.url}: run {run} is at work, and may need what earlier runs made; "
-            "run jsl gc again when it has ended"
-        )
+class _Lookout:
+    """Looks for runs that begin beside a removal, and stops it. A look lists the history, however long it is.
+
+    A run that begins waits for the end of the removal, so looking now and then is enough.
+    """
+
+    def __init__(self, store: Store, known: set[str]) -> None:
+        self._store, self._known = store, known
+        self.look()
+
+    def look(self) -> None:
+        """Raise StoreError if a run is at work that is not known, or not known to be."""
+        began = time.monotonic()
+        for run in History(self._store).running_or_new(self._known):
+            raise StoreError(
+                f"store {self._store.url}: run {run} is at work, and may need what earlier runs made; "
+                "run jsl gc again when it has ended"
+            )
+        ended = time.monotonic()
+        self._next = ended + max(_LOOK_SECONDS, _LOOK_PAUSES * (ended - began))
+
+    def look_again(self) -> None:
+        """Look if the last time was long enough ago."""
+        if time.monotonic() >= self._next:
+            self.look()
 
 
 def _needed_memos(store: Store, keys: list[str], needed: frozenset[str]) -> set[str]:
     """The memos all of whose artifacts stay; those without any, of rejected scans, are small and stay too."""
-    with ThreadPoolExecutor(_REQUESTS) as pool:
-        contents = zip(keys, pool.map(store.read, keys), strict=True)
-        return {key for key, data in contents if data and _names_only(key, data, needed)}
+    contents = zip(keys, map_requests(store.read, keys), strict=True)
+    return {key for key, data in contents if data and _names_only(key, data, needed)}
 
 
 def _names_only(key: str, data: bytes, needed: frozenset[str]) -> bool:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
+from jsl_core.storage.concurrent import map_requests
 from jsl_core.storage.gc_lock import wait_for_gc
 from jsl_core.storage.interface import Store
 from jsl_core.storage.memo import artifacts_in
@@ -18,7 +18,6 @@ from jsl_core.storage.results import read_result, result_artifacts
 
 __all__ = ["History", "Run", "Step", "read_step", "write_step"]
 
-_REQUESTS = 16  # at a time
 _HEARTBEAT_EXPIRY = (
     300.0  # seconds without a heartbeat after which a run is not at work; it sends one a minute
 )
@@ -138,8 +137,7 @@ class History:
         return ages_by_run
 
     def _load_runs(self, ages_by_run: Mapping[str, Mapping[str, float]]) -> list[Run]:
-        with ThreadPoolExecutor(_REQUESTS) as pool:
-            names = list(pool.map(self._read_names, ages_by_run))
+        names = map_requests(self._read_names, list(ages_by_run))
         runs = [
             Run(
                 id=run,
@@ -181,8 +179,7 @@ class History:
         wanted = [
             (run.id, key) for run in runs for key in run.keys if not stage or key.startswith(f"{stage}/")
         ]
-        with ThreadPoolExecutor(_REQUESTS) as pool:
-            records = list(pool.map(lambda one: read_step(self._store, *one), wanted))
+        records = map_requests(lambda one: read_step(self._store, *one), wanted)
         steps: dict[str, Step | None] = {}
         for (_, key), step in zip(wanted, records, strict=True):
             steps[key] = step or steps.get(key)
@@ -202,8 +199,7 @@ class History:
             except Unproven:
                 return key, True, None
 
-        with ThreadPoolExecutor(_REQUESTS) as pool:
-            return {key: artifacts for key, there, artifacts in pool.map(read, keys) if there}
+        return {key: artifacts for key, there, artifacts in map_requests(read, list(keys)) if there}
 
     def _read_names(self, run: str) -> tuple[str, str]:
         """The name of a run and of its flow; blank where they are damaged."""

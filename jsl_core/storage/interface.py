@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
 from jsl_core.errors import StoreError
@@ -123,7 +123,7 @@ def check_key(key: str, url: str) -> str:
     Raises:
         StoreError: If the key leads out of the store.
     """
-    if key.startswith("/") or ".." in PurePosixPath(key).parts:
+    if key.startswith("/") or ".." in key.split("/"):
         raise StoreError(f"store {url}: {key!r} is no key of a store; give a path within the store")
     return key
 

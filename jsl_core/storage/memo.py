@@ -3,16 +3,14 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jsl_core.storage.artifact import Artifact
+from jsl_core.storage.concurrent import map_requests
 from jsl_core.storage.interface import Store
 from jsl_core.storage.proof import Unproven, seal, unseal
 
 __all__ = ["Memo", "artifacts_in", "digest_of", "named_in"]
-
-_REQUESTS = 16  # at a time
 
 
 def digest_of(value: Any) -> str:
@@ -63,8 +61,7 @@ class Memo:
     def get_all(self, items: Sequence[Any]) -> list[Any | None]:
         """Return the results of many items, as `get` does, with few requests."""
         keys = [self._key(item) for item in items]
-        with ThreadPoolExecutor(_REQUESTS) as pool:
-            records = list(pool.map(self._store.read, keys))
+        records = map_requests(self._store.read, keys)
         values = [_unseal(key, record) for key, record in zip(keys, records, strict=True)]
         missing = set(self._store.missing(artifacts_in(values)))
         return [None if missing.intersection(artifacts_in(value)) else value for value in values]

@@ -8,11 +8,11 @@ in, so that a model stays by two ways that share no code.
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
+from jsl_core.storage.concurrent import map_requests
 from jsl_core.storage.history import History, Run
 from jsl_core.storage.interface import Store
 from jsl_core.storage.kept_twice import COPIES, read_record
@@ -21,7 +21,6 @@ from jsl_core.storage.registry import Registry
 
 __all__ = ["Needed", "find_needed", "needed_by_run"]
 
-_REQUESTS = 16  # at a time
 _DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _LARGEST_MANIFEST = 4 << 20  # bytes of an object that is searched for digests
 
@@ -73,18 +72,26 @@ def _reach(
         unreadable: Gets keys.
     """
     needed: set[str] = set()
-    layer = {one.sha256: (one, False) for one in uncertain} | {one.sha256: (one, True) for one in roots}
-    with ThreadPoolExecutor(_REQUESTS) as pool:
-        while layer:
-            needed |= layer.keys()
-            tables = [(one, sure) for one, sure in layer.values() if one.name.endswith(".json")]
-            contents = pool.map(lambda entry: _read_table(store, entry[0]), tables)
-            layer = {}
-            for (table, sure), data in zip(tables, contents, strict=True):
-                if data is None and sure:
-                    unreadable.append(table.key)
-                named = named_in(data or b"")
-                layer |= {one.sha256: (one, True) for one in named if one.sha256 not in needed}
+    tables: dict[str, tuple[Artifact, bool]] = {}
+
+    def need(artifacts: Iterable[Artifact], sure: bool) -> None:
+        for one in artifacts:
+            if one.name.endswith(".json") and (sure or one.sha256 not in tables) and one.sha256 not in read:
+                tables[one.sha256] = (one, sure)
+            needed.add(one.sha256)
+
+    read: set[str] = set()
+    need(uncertain, sure=False)
+    need(roots, sure=True)
+    while tables:
+        layer = list(tables.values())
+        read |= tables.keys()
+        tables.clear()
+        contents = map_requests(lambda entry: _read_table(store, entry[0]), layer)
+        for (table, sure), data in zip(layer, contents, strict=True):
+            if data is None and sure:
+                unreadable.append(table.key)
+            need(named_in(data or b""), sure=True)
     return needed
 
 
@@ -111,12 +118,11 @@ def _landed_tables(store: Store, unreadable: list[str]) -> Iterator[Artifact]:
 def _digests_in_registry(store: Store) -> set[str]:
     """Every digest that stands as text in a record of the registry, or in an object that one names."""
     keys = [*store.keys("registry"), *store.keys(f"{COPIES}/registry")]
-    with ThreadPoolExecutor(_REQUESTS) as pool:
-        named = {digest for data in pool.map(store.read, keys) for digest in _digests(data)}
-        stored = {key[-64:]: size for key, size, _ in store.sizes("cas")} if named else {}
-        small = [digest for digest in named if stored.get(digest, _LARGEST_MANIFEST) < _LARGEST_MANIFEST]
-        manifests = pool.map(lambda digest: store.read(f"cas/{digest[:2]}/{digest}"), small)
-        return named | {digest for data in manifests for digest in _digests(data)}
+    named = {digest for data in map_requests(store.read, keys) for digest in _digests(data)}
+    stored = store.sizes("cas") if named else ()
+    small = [key for key, size, _ in stored if key[-64:] in named and size < _LARGEST_MANIFEST]
+    manifests = map_requests(store.read, small)
+    return named | {digest for data in manifests for digest in _digests(data)}
 
 
 def _digests(data: bytes | None) -> Iterator[str]:

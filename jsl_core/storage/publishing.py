@@ -3,16 +3,15 @@
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from jsl_core.storage.artifact import Artifact
+from jsl_core.storage.concurrent import request_all
 from jsl_core.storage.interface import Store, read_facts
 
 __all__ = ["publish_all"]
 
 _BATCH = 256  # files between two writings of the record
-_REQUESTS = 16  # at a time
 
 
 def publish_all(source: Store, target: Store, files: Mapping[str, Artifact], record: str) -> int:
@@ -41,12 +40,11 @@ def publish_all(source: Store, target: Store, files: Mapping[str, Artifact], rec
     if stale := digests.keys() & dict(pending).keys():
         digests = {key: digest for key, digest in digests.items() if key not in stale}
         _write_record(target, record, digests)
-    with ThreadPoolExecutor(_REQUESTS) as pool:
-        for start in range(0, len(pending), _BATCH):
-            batch = pending[start : start + _BATCH]
-            list(pool.map(lambda one: _send(source, target, *one), batch))
-            digests |= {key: artifact.sha256 for key, artifact in batch}
-            _write_record(target, record, digests)
+    for start in range(0, len(pending), _BATCH):
+        batch = pending[start : start + _BATCH]
+        request_all(lambda one: _send(source, target, *one), batch)
+        digests |= {key: artifact.sha256 for key, artifact in batch}
+        _write_record(target, record, digests)
     return len(pending)
 
 

@@ -5,19 +5,18 @@ trash/<time>-<token>/objects/<key>   what lay under a key
 """
 
 import secrets
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from jsl_core.errors import StoreError
 from jsl_core.storage.artifact import Artifact
+from jsl_core.storage.concurrent import map_requests, request_all
 from jsl_core.storage.interface import Store
 
 __all__ = ["Trash"]
 
 _TRASH = "trash"
 _GRACE = 24 * 3600.0  # seconds that trash is kept
-_REQUESTS = 16  # at a time
 # What names others comes back after what it names, so that an undo that is killed leaves no broken result.
 _ORDER = ("cas", "archives", "memo", "results", "history")
 
@@ -29,14 +28,13 @@ class Trash:
         """Throw away, and bring back, objects of this store."""
         self._store = store
 
-    def begin(self) -> Callable[[Iterable[str]], None]:
+    def begin(self) -> Callable[[Sequence[str]], None]:
         """Begin a new folder of trash; returns the function that moves keys there."""
         name = f"{_TRASH}/{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         self._store.write(f"{name}/begun.json", b"{}")
 
-        def throw_away(keys: Iterable[str]) -> None:
-            with ThreadPoolExecutor(_REQUESTS) as pool:
-                list(pool.map(lambda key: self._store.move(key, f"{name}/objects/{key}"), keys))
+        def throw_away(keys: Sequence[str]) -> None:
+            request_all(lambda key: self._store.move(key, f"{name}/objects/{key}"), keys)
 
         return throw_away
 
@@ -46,8 +44,7 @@ class Trash:
         young = {_folder(key) for key, _, age in entries if key.endswith("/begun.json") and age < older_than}
         old = [(key, size) for key, size, _ in entries if _folder(key) not in young]
         old.sort(key=lambda entry: entry[0].endswith("/begun.json"))  # its age goes last
-        with ThreadPoolExecutor(_REQUESTS) as pool:
-            list(pool.map(lambda entry: self._store.delete(entry[0]), old))
+        request_all(lambda entry: self._store.delete(entry[0]), old)
         objects = [size for key, size in old if not key.endswith("/begun.json")]
         return len(objects), sum(objects)
 
@@ -68,10 +65,9 @@ class Trash:
         prefix = f"{folder}/objects/"
         thrown = [(key, size) for key, size, _ in entries if key.startswith(prefix)]
         thrown.sort(key=lambda entry: _rank(entry[0].removeprefix(prefix)))
-        with ThreadPoolExecutor(_REQUESTS) as pool:
-            back = list(pool.map(lambda entry: self._bring_back(entry[0], entry[1], prefix), thrown))
+        back = sum(map_requests(lambda entry: self._bring_back(entry[0], entry[1], prefix), thrown))
         self._store.delete(f"{folder}/begun.json")
-        return sum(back)
+        return back
 
     def _bring_back(self, trashed: str, size: int, prefix: str) -> bool:
         key = trashed.removeprefix(prefix)

@@ -8,7 +8,6 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -16,6 +15,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from jsl_core.storage.artifact import Artifact, sha256_of
+from jsl_core.storage.concurrent import map_requests
 from jsl_core.storage.history import Step, read_step, write_step
 from jsl_core.storage.interface import Store
 from jsl_core.storage.kept_twice import COPIES, copy_key
@@ -29,7 +29,6 @@ __all__ = ["Finding", "verify_store"]
 
 T = TypeVar("T")
 
-_REQUESTS = 16  # at a time
 _AGAIN = "the next run that needs it makes it again"
 
 
@@ -95,8 +94,7 @@ class _Check:
 
     def _each(self, work: Callable[[str], T], keys: Sequence[str]) -> Iterator[tuple[str, T]]:
         """Each key with what `work` says of it, several at a time."""
-        with ThreadPoolExecutor(_REQUESTS) as pool:
-            yield from zip(keys, pool.map(work, keys), strict=True)
+        yield from zip(keys, map_requests(work, keys), strict=True)
 
     def _kept_twice(self) -> None:
         copies = {key.removeprefix(f"{COPIES}/") for key in self._store.keys(COPIES)}
