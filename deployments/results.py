@@ -3,12 +3,11 @@
 Only what runs have published below `runs/` is given out, and as it is: reports load nothing and run nothing.
 """
 
-import base64
 import os
-import secrets
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from deployments.password import CHALLENGE, has_password, lab_password
 from jsl_core.errors import StoreError
 from jsl_core.storage import open_store
 from jsl_core.storage.run_links import PAGE, STORE
@@ -44,8 +43,9 @@ def _answer(request: "Request") -> "Response":
     """Answer a request, in a thread as it reads a disk or asks a bucket."""
     from starlette.responses import PlainTextResponse, Response
 
-    if not _may_enter(request.headers.get("authorization", "")):
-        return PlainTextResponse("name and password", 401, {"WWW-Authenticate": 'Basic realm="JSL"'})
+    password = lab_password()
+    if password and not has_password(request.headers.get("authorization", ""), password):
+        return PlainTextResponse("name and password", 401, CHALLENGE)
     key = PurePosixPath(request.path_params["key"])
     kind, store = _KINDS.get(key.suffix), os.environ.get(STORE, "")
     content = None
@@ -57,13 +57,3 @@ def _answer(request: "Request") -> "Response":
     if content is None:
         return PlainTextResponse("there is no such result", 404)
     return Response(content, headers=_HEADERS, media_type=kind)
-
-
-def _may_enter(authorization: str) -> bool:
-    """Whether a request has the password of Prefect's API, where there is one."""
-    expected = os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")
-    if not expected:
-        return True
-    kind, _, words = authorization.partition(" ")
-    wanted = base64.b64encode(expected.encode()).decode()
-    return kind.lower() == "basic" and secrets.compare_digest(words.strip().encode(), wanted.encode())

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from deployments.apply import deploy
 from deployments.listening import browser_host, check_port_is_free
+from deployments.password import AUTH, lab_password
 from deployments.pools import POOLS
 from deployments.services import Service
 from flows.server.prefect_patches import TASK_RUN_RECORDER
 from flows.server.template_database import TemplateDatabase
-from jsl_core.config import Lab, PipelineSettings, load_lab
+from jsl_core.config import load_lab
 from jsl_core.errors import JslError
 from jsl_core.storage import open_store
 from jsl_core.storage.run_links import STORE
@@ -49,7 +50,7 @@ def up(
         port: The port to listen at.
         listen: Also receive films by C-STORE into the folder of scans; the settings' table listen says how.
     """
-    receiver = _receiver(load_lab(settings and settings.absolute())) if listen else ()
+    receiver = _receiver(settings) if listen else ()
     home = home.absolute()
     address = f"http://{browser_host(host)}:{port}"
     # Prefect reads its environment when it is imported: later, here and in the services.
@@ -79,20 +80,11 @@ def up(
         print("jsl up: all ended", flush=True)
 
 
-def _receiver(lab: Lab) -> tuple[str, ...]:
+def _receiver(settings: Path | None) -> tuple[str, ...]:
     """The command that receives films for a lab; raises JslError where nobody says where they land."""
-    if not lab.settings.scans:
+    if settings is None or not load_lab(settings.absolute()).settings.scans:
         raise JslError("--listen: the settings name no scans; say there where films land")
-    settings = lab.listen
-    address = ("--aet", settings.aet, "--host", settings.host, "--port", str(settings.port))
-    peers = ("--peer", *settings.peers) if settings.peers else ()
-    return ("flows.cli", "listen", lab.settings.scans, *address, *peers, *_pseudonym_words(lab.settings))
-
-
-def _pseudonym_words(settings: PipelineSettings) -> tuple[str, ...]:
-    """A lab that pseudonymises lets no name land."""
-    key = ("--pseudonym-key", settings.pseudonym_key) if settings.pseudonym_key else ()
-    return ("--pseudonymise", *key) if settings.pseudonymise else ()
+    return ("flows.cli", "listen", "--settings", str(settings.absolute()))
 
 
 def _store_url(settings: Path | None, store: str, home: Path) -> str:
@@ -103,9 +95,9 @@ def _store_url(settings: Path | None, store: str, home: Path) -> str:
 
 def _environment(home: Path, address: str, host: str) -> dict[str, str]:
     """The variables of the server, the workers and their runs; raises JslError without a password."""
-    auth = os.environ.get("PREFECT_SERVER_API_AUTH_STRING", "")
+    auth = lab_password()
     if host not in _LOCAL_HOSTS and ":" not in auth:
-        raise JslError(f"--host {host} is open to others; set PREFECT_SERVER_API_AUTH_STRING=user:password")
+        raise JslError(f"--host {host} is open to others; set {AUTH}=user:password")
     return {
         "DO_NOT_TRACK": "1",
         "PYTHONSAFEPATH": "1",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from desk_store import CORNERS, SIZE, write_run, write_run_without_films
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from deployments.review.access import Access
@@ -16,12 +17,13 @@ from deployments.review.agreement import print_agreement
 from deployments.review.app import build_app
 from deployments.review.desk import Desk
 from deployments.review.run_tables import find_run, read_run_tables
+from deployments.review.waiting import WaitingPage
 from jsl_core.errors import StoreError
 from jsl_core.evaluation.run_list import list_runs
 from jsl_core.review.acts import Subject
 from jsl_core.review.corrections import load_corrections
 from jsl_core.review.journal import Journal
-from jsl_core.storage import FolderStore, Store
+from jsl_core.storage import FolderStore, Store, open_existing_store
 from jsl_core.storage.history import History
 from jsl_core.storage.run_folders import claim_run_folder
 
@@ -135,6 +137,34 @@ def test_what_cannot_be_is_refused_in_a_sentence(what: str, value: Any, problem:
     answer = change(client, sheet(client)["columns"]["key"][4], what, value)
     assert (answer.status_code, problem in answer.json()["detail"]) == (422, True)
     assert len(Journal(store).acts()) == before
+
+
+def test_where_the_lab_has_a_password_the_page_has_it_too(store: Store) -> None:
+    app = build_app(Desk(store, "latest"), Access("", "ann:p@ss:wörd"), "Ann")
+    client = TestClient(app, base_url="http://lab.example:8765")
+    for auth in (None, ("ann", "other"), ("", "")):
+        answer = client.get("/api/sheet", auth=auth)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Basic")
+    assert client.get("/", auth=("ann", "p@ss:wörd")).status_code == 200
+    foreign = {"Origin": "http://elsewhere.example", **JSON}
+    assert client.post("/api/reload", auth=("ann", "p@ss:wörd"), headers=foreign).status_code == 403
+
+
+def test_a_page_without_a_run_says_so_to_who_may_know_and_becomes_the_first_run_s(tmp_path: Path) -> None:
+    access = Access("", "ann:secret")
+
+    def open_page() -> FastAPI:
+        return build_app(Desk(open_existing_store(str(tmp_path)), "latest"), access, "Ann")
+
+    client = TestClient(WaitingPage(open_page, access), base_url="http://lab.example:8765")
+    assert client.get("/").status_code == 401
+    answer = client.get("/", auth=("ann", "secret"))
+    assert (answer.status_code, answer.headers["refresh"]) == (503, "10")
+    assert "no run has stored anything" in answer.text
+    write_run(tmp_path, films=8)
+    assert client.get("/").status_code == 401
+    assert len(client.get("/api/sheet", auth=("ann", "secret")).json()["columns"]["key"]) == 7 * 2 + 1
 
 
 def test_only_this_machine_or_who_has_the_token_comes_in_and_only_the_page_writes(store: Store) -> None:

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from flows.cli.terminal import Bars
-from jsl_core.config import ConvertSettings
+from jsl_core.config import ConvertSettings, load_lab
 from jsl_core.errors import BadSettings, JslError
 
 if TYPE_CHECKING:  # the libraries of a PACS take a second to import
@@ -28,11 +28,12 @@ _Several = Parameter(consume_multiple=True, negative="")
 
 
 def listen(
-    landing: str,
+    landing: str = "",
     *,
-    aet: str = "JSL",
-    port: int = 11112,
-    host: str = "127.0.0.1",
+    settings: Path | None = None,
+    aet: str = "",
+    port: int = 0,
+    host: str = "",
     peer: Annotated[tuple[str, ...], _Several] = (),
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
@@ -46,10 +47,12 @@ def listen(
     """Listen for films sent by C-STORE, and let each land before it is acknowledged; until Ctrl-C.
 
     Args:
-        landing: The folder, or s3://bucket/prefix, where films land.
-        aet: Its AE title; who calls another is refused.
-        port: The port to listen at.
-        host: The address to listen at; beyond this machine --peer must say who may send.
+        landing: The folder, or s3://bucket/prefix, where films land; the scans of the settings.
+        settings: A lab's settings in TOML: what is not said here is as its table listen, and its
+            pseudonyms, say.
+        aet: Its AE title, JSL by default; who calls another is refused.
+        port: The port to listen at, 11112 by default.
+        host: The address to listen at, 127.0.0.1 by default; beyond this machine only with --peer.
         peer: Who may send: AE or AE@HOST, several in a row. By default anybody on this machine.
         tls_cert: PEM file of its certificate, for TLS.
         tls_key: PEM file of the certificate's key.
@@ -65,10 +68,18 @@ def listen(
     from jsl_core.pacs.intake import Intake
     from jsl_core.pacs.listener import LOG, Listener, Peer, check_ae_title
 
+    lab = load_lab(settings and settings.absolute())
+    landing = landing or lab.settings.scans
+    if not landing:
+        raise BadSettings("nobody says where films land; name a folder, or --settings with scans in them")
+    aet, port, host = aet or lab.listen.aet, port or lab.listen.port, host or lab.listen.host
+    peer = peer or lab.listen.peers
     check_ae_title(aet)
     if host not in _LOCAL_HOSTS and not peer:
         raise JslError(f"--host {host} is open to others; say who may send with --peer AE@HOST")
-    pseudonyms = pseudonyms_of(pseudonymise, pseudonym_key, mapping)
+    if lab.settings.pseudonym_key:
+        pseudonym_key = pseudonym_key or Path(lab.settings.pseudonym_key)
+    pseudonyms = pseudonyms_of(pseudonymise or lab.settings.pseudonymise, pseudonym_key, mapping)
     intake = Intake(open_inbox(landing, round(reserve_gb * 1e9)), pseudonyms, mapping)
     listener = Listener(
         intake,
