@@ -3,7 +3,6 @@
 import base64
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from report_page import Page, written
 
 from jsl_core.config import EvaluateSettings
 from jsl_core.evaluation.comparisons import compare_grades, compare_models
@@ -23,7 +23,6 @@ from jsl_core.evaluation.report.content import (
     TestedKnee,
 )
 from jsl_core.evaluation.report.overview_plots import draw_subgroups
-from jsl_core.evaluation.report.page import write_report
 from jsl_core.evaluation.report.style import draw_svg
 from jsl_core.evaluation.study_design import StudyDesign
 from jsl_core.evaluation.summary import evaluate_predictions
@@ -31,40 +30,6 @@ from jsl_core.evaluation.summary import evaluate_predictions
 pytestmark = pytest.mark.slow
 
 KNEES, SIZE = 160, 32
-
-
-class Page(HTMLParser):
-    """A page's text, its elements with their attributes, and what no closing tag was found for."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.source = path.read_text(encoding="utf-8")
-        self.feed(self.source)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in ("meta", "img", "br", "rect"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    def all(self, tag: str) -> list[dict[str, str]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -175,12 +140,6 @@ def content(table: pd.DataFrame, figures: dict[str, Any]) -> ReportContent:
 @pytest.fixture(scope="module")
 def page(content: ReportContent, tmp_path_factory: pytest.TempPathFactory) -> Page:
     return written(content, tmp_path_factory.mktemp("report"))
-
-
-def written(content: ReportContent, folder: Path) -> Page:
-    write_report(content, folder / "report.html")
-    assert [file.name for file in folder.iterdir()] == ["report.html"]
-    return Page(folder / "report.html")
 
 
 def test_the_page_is_well_formed_and_asks_nothing_of_the_network(page: Page) -> None:
