@@ -37,7 +37,7 @@ from jsl_core.pacs.outbox import Outbox, deliver
 from jsl_core.pacs.senders import open_sender
 from tests.imaging.films import dicom, legs, stored
 from tests.landing.test_bucket_landing import bucket  # noqa: F401 - a fixture
-from tests.pacs.conftest import free_port, needs
+from tests.pacs.conftest import free_port, jsl, needs
 
 UID = "2.25.1{:04d}"
 
@@ -356,6 +356,34 @@ def test_pseudonyms_hide_whose_film_it_is_before_it_lands(
         assert secret not in written
     assert "1000001" in mapping.read_text()
     assert mapping.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lab_s_file_says_where_films_land_who_may_send_and_that_no_name_lands(
+    landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, statuses = free_port(), []
+
+    def send_and_end() -> None:
+        assert not connect(port, "LAB", "STRANGER").is_established
+        association = connect(port, "LAB")
+        statuses.append(association.send_c_store(film(PatientName="Doe^Jane")).Status)
+        association.release()
+
+    monkeypatch.setattr("flows.cli.commands.pacs._wait_for_end", send_and_end)
+    monkeypatch.setenv("JSL_PSEUDONYM_KEY", "a key of sixteen letters")
+    settings = tmp_path / "lab.toml"
+    settings.write_text(
+        'scans = "landing"\npseudonymise = true\n[listen]\naet = "LAB"\nport = 1\npeers = ["SCANNER"]\n'
+    )
+    assert jsl("listen", "--settings", settings, "--host", "localhost", "--port", port) == 0
+    assert statuses == [0]
+    (file,) = landed(landing)
+    assert pydicom.dcmread(file).PatientName == Pseudonyms(b"a key of sixteen letters")("1000001")
+
+
+def test_a_listener_that_nobody_tells_where_films_land_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert jsl("listen") == 1
+    assert "where films land" in capsys.readouterr().err
 
 
 def test_a_bucket_can_be_the_landing(
