@@ -25,7 +25,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["Container", "Lab", "interpolate", "private_network"]
+__all__ = ["ComposeLab", "Container", "interpolate", "private_network", "wait_for"]
 
 REPOSITORY = Path(__file__).parents[2]
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET of unshare(2)
@@ -98,13 +98,15 @@ class Container:
         return self.process.wait(60)
 
     def kill(self) -> None:
-        """End it at once, with all that it has started."""
+        """End it at once, with all that it has started: its process numbers end with the first."""
+        with contextlib.suppress(IndexError, FileNotFoundError, ProcessLookupError):
+            os.kill(self.init, signal.SIGKILL)  # of another user, whom `unshare --kill-child` does not reach
         self.process.kill()
         self.process.wait()
 
 
 @dataclass
-class Lab:
+class ComposeLab:
     """The services of a Compose file on this machine.
 
     Attributes:

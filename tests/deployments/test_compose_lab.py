@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from containers import Lab, private_network, wait_for
+from containers import ComposeLab, private_network, wait_for
 
 from jsl_core.config import PhantomSettings
 from jsl_core.phantom import write_phantom
@@ -46,7 +46,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, film: Path) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory, film: Path) -> Iterator[ComposeLab]:
     """The services with the profiles no-gpu, pacs and s3, each healthy; `deploy` has ended."""
     home = tmp_path_factory.mktemp("compose")
     for name in ("lab", "scans"):
@@ -65,7 +65,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, film: Path) -> Iterator[Lab]:
         "AWS_SECRET_ACCESS_KEY": "a-secret-key",
         "AWS_ENDPOINT_URL_S3": "http://s3:7070",
     }
-    lab = Lab(DOCKER / "compose.yaml", values, home / "docker")
+    lab = ComposeLab(DOCKER / "compose.yaml", values, home / "docker")
     with private_network():
         try:
             for name in ("s3", "postgres", "server"):
@@ -79,6 +79,20 @@ def lab(tmp_path_factory: pytest.TempPathFactory, film: Path) -> Iterator[Lab]:
             yield lab
         finally:
             lab.kill()
+            assert left_over(home) == []
+
+
+def left_over(home: Path) -> list[str]:
+    """Processes of services that have outlived them: their volumes lie in that folder."""
+    mounts = ((file.parent.name, file) for file in Path("/proc").glob("[0-9]*/mountinfo"))
+    return [process for process, file in mounts if str(home) in _text(file)]
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:  # it has just ended
+        return ""
 
 
 def ask(port: int, path: str, body: Any = None, password: str = PASSWORD) -> Any:
@@ -115,7 +129,7 @@ def runs(deployment: str) -> list[Any]:
     return list(ask(4200, "/api/flow_runs/filter", own))
 
 
-def test_every_service_runs_here_but_the_one_that_needs_a_gpu(lab: Lab) -> None:
+def test_every_service_runs_here_but_the_one_that_needs_a_gpu(lab: ComposeLab) -> None:
     assert set(lab.services) - set(lab.running) == {"deploy", "gpu"}
     of_gpu, of_processor = lab.services["gpu"], lab.services["no-gpu"]
     assert {key: of_gpu[key] for key in of_gpu.keys() - {"build", "image", "profiles", "deploy"}} == {
@@ -123,13 +137,18 @@ def test_every_service_runs_here_but_the_one_that_needs_a_gpu(lab: Lab) -> None:
     }
 
 
-def test_server_review_page_and_archive_have_one_password(lab: Lab) -> None:
-    for port, path in ((4200, "/api/admin/version"), (8765, "/"), (8042, "/system")):
+def test_server_review_page_and_archive_have_one_password(lab: ComposeLab) -> None:
+    for port, path in (
+        (4200, "/api/admin/version"),
+        (4200, "/results/runs/none/report.html"),
+        (8765, "/"),
+        (8042, "/system"),
+    ):
         assert ask(port, path, password="another") == 401
         assert ask(port, path) != 401
 
 
-def test_the_lab_s_file_switches_both_schedules_on(lab: Lab) -> None:
+def test_the_lab_s_file_switches_both_schedules_on(lab: ComposeLab) -> None:
     deployments = {each["name"]: each for each in ask(4200, "/api/deployments/filter", {})}
     schedules = {
         name: [schedule["active"] for schedule in each["schedules"]] for name, each in deployments.items()
@@ -139,14 +158,14 @@ def test_the_lab_s_file_switches_both_schedules_on(lab: Lab) -> None:
     assert deployments["watch"]["parameters"]["settings"]["cohort"] == "/lab/JSL.csv"
 
 
-def test_a_worker_serves_pool_gpu_on_the_processor(lab: Lab) -> None:
+def test_a_worker_serves_pool_gpu_on_the_processor(lab: ComposeLab) -> None:
     ended = run("train", {"dataset": "latest"})
     assert ended["work_pool_name"] == "gpu"
     assert ended["state_type"] == "FAILED"
     assert "dataset" in ended["state"]["message"]
 
 
-def test_a_service_writes_only_where_it_should_and_as_nobody_special(lab: Lab) -> None:
+def test_a_service_writes_only_where_it_should_and_as_nobody_special(lab: ComposeLab) -> None:
     worker, server, listener = (lab.running[name] for name in ("cpu", "server", "listen"))
     assert worker.execute("id", "-u").stdout == "10001\n"
     for folder in ("/scans", "/lab"):
@@ -156,7 +175,9 @@ def test_a_service_writes_only_where_it_should_and_as_nobody_special(lab: Lab) -
         assert container.execute("sh", "-c", f"touch {file} && rm {file}").returncode == 0
 
 
-def test_a_film_that_a_scanner_sends_is_graded_shown_and_sent_to_the_archive(lab: Lab, film: Path) -> None:
+def test_a_film_that_a_scanner_sends_is_graded_shown_and_sent_to_the_archive(
+    lab: ComposeLab, film: Path
+) -> None:
     send = ["storescu", "-aet", "SCANNER", "-aec", "JSL", "127.0.0.1", "11112", str(film)]
     subprocess.run(send, check=True)
     assert run("watch")["state_type"] == "COMPLETED"
@@ -169,13 +190,13 @@ def test_a_film_that_a_scanner_sends_is_graded_shown_and_sent_to_the_archive(lab
     assert not isinstance(ask(8765, "/api/sheet"), int)
 
 
-def test_a_bucket_keeps_results_as_the_volume_does(lab: Lab) -> None:
+def test_a_bucket_keeps_results_as_the_volume_does(lab: ComposeLab) -> None:
     words = "from jsl_core.storage import open_store as o; print(o('s3://jsl/store').put(b'x', 'x').size)"
     done = lab.running["cpu"].execute("python", "-c", words)
     assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr
 
 
-def test_stopped_services_end_at_once_and_the_server_goes_on_from_its_volume(lab: Lab) -> None:
+def test_stopped_services_end_at_once_and_the_server_goes_on_from_its_volume(lab: ComposeLab) -> None:
     def deployments() -> set[str]:
         return {each["id"] for each in ask(4200, "/api/deployments/filter", {})}
 
