@@ -42,16 +42,16 @@ __all__ = [
 
 CHECKED_ON: Mapping[str, tuple[str, ...]] = {
     "close_failed_cursors": ("aiosqlite 0.22.1",),
-    "create_server_app": ("prefect 3.7.0", "prefect 3.8.8"),
-    "extend_server": ("prefect 3.8.8",),
-    "ignore_current_folder": ("prefect 3.8.8",),
-    "link_result_to_run": ("prefect 3.8.8",),
-    "record_task_runs_sooner": ("prefect 3.7.0", "prefect 3.8.8"),
-    "silence_event_persister": ("prefect 3.7.0", "prefect 3.8.8"),
-    "silence_queue_services": ("prefect 3.7.0", "prefect 3.8.8"),
-    "start_flow_runs_directly": ("prefect 3.7.0", "prefect 3.8.8"),
-    "wait_for_server": ("prefect 3.8.8",),
-    "without_heartbeats": ("prefect 3.7.0", "prefect 3.8.8"),
+    "create_server_app": ("prefect 3.7.0", "prefect 3.8.8", "prefect 3.9.1"),
+    "extend_server": ("prefect 3.8.8", "prefect 3.9.1"),
+    "ignore_current_folder": ("prefect 3.8.8", "prefect 3.9.1"),
+    "link_result_to_run": ("prefect 3.8.8", "prefect 3.9.1"),
+    "record_task_runs_sooner": ("prefect 3.7.0", "prefect 3.8.8", "prefect 3.9.1"),
+    "silence_event_persister": ("prefect 3.7.0", "prefect 3.8.8", "prefect 3.9.1"),
+    "silence_queue_services": ("prefect 3.7.0", "prefect 3.8.8", "prefect 3.9.1"),
+    "start_flow_runs_directly": ("prefect 3.7.0", "prefect 3.8.8", "prefect 3.9.1"),
+    "wait_for_server": ("prefect 3.8.8", "prefect 3.9.1"),
+    "without_heartbeats": ("prefect 3.7.0", "prefect 3.8.8", "prefect 3.9.1"),
 }
 
 TASK_RUN_RECORDER = {  # states of task runs are written once a second, not three times a task at 5 ms each
