@@ -53,6 +53,8 @@ class Subject(BaseModel):
             raise ValueError(f"{self.what} is of a whole film; leave side and knee blank")
         if self.what in ("box", "margins") and not (self.film and self.side):
             raise ValueError(f"{self.what} needs a film and a side, 1 or 2")
+        if self.what == "exclude" and self.film and self.knee and not self.side:
+            raise ValueError("exclude names a knee of a film; give its side, or no knee for the whole film")
         if self.what in ("grade", "reading") and not self.knee:
             raise ValueError(f"{self.what} needs a knee")
         if (self.what == "reading") != bool(self.reader):

@@ -48,11 +48,13 @@ class Corrections:
     @classmethod
     def of(cls, acts: Iterable[Act]) -> "Corrections":
         """Lay acts over one another: the last one on each subject holds, unless it takes one back."""
-        last: dict[Subject, Act] = {}
+        last: dict[tuple[str, ...], dict[str, Act]] = {}  # by what is changed, then by the film's pixels
         for act in acts:
-            last.pop(act.subject, None)  # to its end: what came last of all also stands last
-            last[act.subject] = act
-        holding = [act for act in last.values() if act.value]
+            changed, pixels = _changed_by(act.subject), act.subject.pixels
+            before = last.pop(changed, {})  # to its end: what came last of all also stands last
+            others = {seen: each for seen, each in before.items() if pixels and seen not in ("", pixels)}
+            last[changed] = others | {pixels: act}
+        holding = [act for by_pixels in last.values() for act in by_pixels.values() if act.value]
         newest = {act.subject.film: act.subject.pixels for act in holding if act.subject.pixels}
         films: dict[str, Correction] = {}
         stale: list[Kind] = []
@@ -153,6 +155,16 @@ class Corrections:
             if own:
                 chosen[file] = {"pixels": film["pixels"]} | own
         return chosen
+
+
+def _changed_by(subject: Subject) -> tuple[str, ...]:
+    """What acts on a subject change, whatever its knee is called and whichever pixels the film has.
+
+    So a row written by hand with film and side alone takes back what a page has drawn.
+    """
+    if subject.knee and (subject.what in ("grade", "reading", "note") or not subject.film):
+        return subject.what, subject.film, normalise_row(subject.knee), subject.reader
+    return subject.what, subject.film, str(subject.side)
 
 
 def normalise_row(name: str) -> str:

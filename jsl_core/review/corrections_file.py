@@ -1,5 +1,6 @@
 """`corrections.csv`: all acts of a journal for people and spreadsheets, which may also write one by hand."""
 
+import csv
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from jsl_core.cohort.cells import Cells, read_cells
+from jsl_core.cohort.persons import parse_knee
 from jsl_core.errors import BadTable
 from jsl_core.review.acts import KINDS, Act, Subject
 from jsl_core.system.spreadsheet import format_csv, unescape_cell
@@ -45,7 +47,8 @@ def format_acts(acts: Iterable[Act]) -> bytes:
         }
         for act in acts
     ]
-    return format_csv(pd.DataFrame(rows, columns=list(COLUMNS)).astype(str)).encode()
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(str)
+    return format_csv(table, quoting=csv.QUOTE_ALL).encode()  # a film's name may hold a carriage return
 
 
 def read_acts(path: Path) -> list[Act]:
@@ -89,14 +92,24 @@ def _place(cells: Cells, name: str) -> int | None:
 
 def _act_of(texts: dict[str, str], where: str) -> Act:
     side = texts.get("side", "").strip().removesuffix(".0") or "0"
+    film, knee = texts.get("film", ""), texts.get("knee", "").strip()
+    if not texts.get("act"):  # written by hand; a journal has names as the files have them
+        film = film.strip()
     what, who = texts["what"].strip(), texts.get("who", "").strip() or _BY_HAND
     if side not in ("0", "1", "2"):
         raise BadTable(f"{where}: side is {side[:20]!r}; give 1 for right, 2 for left, or leave it blank")
     if what not in KINDS:
         raise BadTable(f"{where}: what is {what[:20]!r}; give one of {', '.join(KINDS)}")
+    parsed = parse_knee(knee)
+    if side != "0" and parsed and parsed[1] != int(side):
+        raise BadTable(
+            f"{where}: side is {side}, and knee {knee[:40]!r} is the other one; correct one of them"
+        )
     try:
         subject = Subject(
-            **{name: texts.get(name, "").strip() for name in ("film", "pixels", "knee")},
+            film=film,
+            pixels=texts.get("pixels", "").strip(),
+            knee=knee,
             side=int(side),
             what=what,
             reader=who if what == "reading" else "",

@@ -188,6 +188,43 @@ def test_a_file_written_by_hand_needs_no_more_than_what_and_of_what_and_may_come
         read_acts(tmp_path / "empty.csv")
 
 
+@pytest.mark.parametrize(
+    "film", [" a.dcm", "a.dcm ", "a\rb.dcm", "a\nb.dcm", "\x1fa.dcm", '"a,;".dcm', "'=a.dcm"]
+)
+def test_a_film_of_whatever_name_has_its_correction_in_a_run(film: str, store: Store) -> None:
+    Journal(store).append(Subject(film=film, what="turn"), "90", "Ann", upon="")
+    snapshot = snapshot_corrections("store", store)
+    assert load_corrections(snapshot, store).films == {film: {"pixels": "", "turn": 90}}
+
+
+def test_a_row_by_hand_takes_back_what_a_page_has_drawn_whatever_it_leaves_blank(
+    store: Store, tmp_path: Path
+) -> None:
+    journal = Journal(store)
+    journal.append(BOX, "10 10 60 60", "Ann", upon="")
+    journal.append(GRADE, "3", "Ann", upon="")
+    file = tmp_path / "corrections.csv"
+    rows = (store.read("corrections.csv") or b"").decode()
+    file.write_text(rows + ",,a.dcm,,1,,box,,,,,\n,,a.dcm,,,1000001 right,grade,,,,,\n")
+    assert load_corrections(str(file), store) == Corrections.of([])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a.dcm,2,1000001_1,exclude,blurred", "row 2: side is 2, and knee '1000001_1' is the other one"),
+        ("a.dcm,,1000001_1,exclude,blurred", "row 2: exclude names a knee of a film; give its side"),
+    ],
+)
+def test_a_row_by_hand_of_which_it_is_unsure_what_it_leaves_out_is_refused(
+    row: str, message: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "corrections.csv"
+    file.write_text(f"film,side,knee,what,value\n{row}\n")
+    with pytest.raises(BadTable, match=message):
+        read_acts(file)
+
+
 def test_a_correction_made_on_other_pixels_than_the_film_now_has_is_stale_and_counted_so() -> None:
     def act(subject: Subject, value: str) -> Act:
         return Act(subject=subject, value=value, who="Ann", when="")
