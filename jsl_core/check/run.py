@@ -43,7 +43,7 @@ def check_run(settings: PipelineSettings, depth: Depth = "all") -> Findings:
     if settings.scans:
         check_detector(settings.crop, findings, deep)
     own = settings.training.backbone != "jslnet" or settings.training.weights != "none"
-    check_weights(settings, findings, depth == "all" or (deep and own))
+    check_weights(settings, findings, depth == "all" or (deep and own), remembered=depth == "run")
     if depth == "all" or (deep and settings.training.device == "cuda"):
         check_device(settings, findings)
     if deep:

@@ -14,6 +14,7 @@ from jsl_core.check import check_run
 from jsl_core.config import PhantomSettings, load_pipeline
 from jsl_core.config.tables import merge_tables
 from jsl_core.detection.detector import SHIPPED
+from jsl_core.learning.model import backbones
 from jsl_core.phantom import write_phantom
 
 IDS = [f"{participant}_{side}" for participant in (1000021, 1000022, 1000023, 1000024) for side in (1, 2)]
@@ -205,6 +206,26 @@ def test_a_network_that_cannot_be_is_told_before_any_film_is_read(
     chosen = {name: value.format(folder=crops) for name, value in training.items()}
     (line,), _ = found(**places(crops), training=chosen)
     assert message in line
+
+
+def test_a_network_that_was_built_on_this_machine_is_not_built_again(
+    crops: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[tuple[object, ...]] = []
+    build = backbones.build_backbone
+    monkeypatch.setenv("JSL_CACHE_DIR", str(crops / "cache"))
+    monkeypatch.setattr(backbones, "build_backbone", lambda *words: (built.append(words), build(*words))[1])
+    shipped = {"training": {"weights": "shipped"}}
+    for _ in range(2):
+        assert found(**places(crops), **shipped) == ([], [])
+    assert len(built) == 1
+    assert found(**places(crops), **shipped, pack={"size": 64}) == ([], [])
+    assert found("all", **places(crops), **shipped, pack={"size": 64}) == ([], [])
+    assert len(built) == 3  # another network; and whoever asks for all gets all
+    for _ in range(2):
+        assert found(**places(crops), training={"backbone": "resnet500"})[0] != []
+    assert len(built) == 5  # what is wrong is told each time
+    assert not (crops / "store").exists()
 
 
 def test_a_label_without_values_stops_and_one_of_one_value_thins(crops: Path) -> None:

@@ -13,7 +13,15 @@ import pytest
 
 from jsl_core.errors import BadScan, JslError
 from jsl_core.imaging import Pseudonyms, read_scan, walk_scans
-from jsl_core.landing import Batch, FolderLanding, Ledger, open_landing, stable_files, take_new_files
+from jsl_core.landing import (
+    Batch,
+    FolderLanding,
+    LandedFile,
+    Ledger,
+    open_landing,
+    stable_files,
+    take_new_files,
+)
 from jsl_core.scans.listing import names_behind
 from jsl_core.storage import Artifact, open_store
 
@@ -259,3 +267,50 @@ def test_with_pseudonyms_the_ledger_names_no_file(folder_and_store: tuple[Path, 
 def test_a_place_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(JslError, match="nowhere: no such folder"):
         FolderLanding(tmp_path / "nowhere").files()
+
+
+def test_each_of_many_files_is_read_once_compared_with_few_and_never_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A year's films that land at once: work grows with their number, not with its square."""
+    count, compared, read = 3_000, 0, Counter[str]()
+    (tmp_path / "landing").mkdir()
+    for number in range(count):
+        (tmp_path / "landing" / f"{number:04d}.dcm").write_bytes(b"%d" % number)
+    equal = LandedFile.__eq__
+
+    def count_comparison(self: LandedFile, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return equal(self, other)
+
+    monkeypatch.setattr(LandedFile, "__eq__", count_comparison)
+    server, landing = FakeServer(), FolderLanding(tmp_path / "landing")
+    ledger = Ledger(open_store(str(tmp_path / "store")), landing)
+    scans = landing.scans
+    monkeypatch.setattr(landing, "scans", lambda file: (read.update([file.name]), scans(file))[1])
+    batches = take_new_files(landing, ledger, stable_files(landing, 0), server.claim, server.announce)
+    assert [len(batch.files) for batch in batches] == [512] * 5 + [440]
+    assert set(server.used().values()) == set(read.values()) == {1}
+    assert len(read) == count
+    assert compared < 10 * count
+    assert take_new_files(landing, ledger, stable_files(landing, 0), server.claim, server.announce) == []
+    assert set(read.values()) == {1}
+
+
+def test_what_another_watcher_took_is_not_claimed_again(tmp_path: Path) -> None:
+    """The winner's batch has files that this watcher would have claimed only later."""
+    (tmp_path / "landing").mkdir()
+    for number in range(1_000):
+        (tmp_path / "landing" / f"{number:04d}.dcm").write_bytes(b"%d" % number)
+    server, landing = FakeServer(), FolderLanding(tmp_path / "landing")
+    ledger = Ledger(open_store(str(tmp_path / "store")), landing)
+    files = stable_files(landing, 0)
+    others = files[300:700]
+    server.started[1] = Batch(
+        files=tuple(others), scans=tuple(scan for file in others for scan in landing.scans(file) or ())
+    )
+    batches = take_new_files(landing, ledger, files, server.claim, server.announce)
+    assert [len(batch.files) for batch in batches] == [400, 512, 88]
+    assert set(server.used().values()) == {1}
+    assert len(server.used()) == 1_000
