@@ -1,6 +1,7 @@
 """Where received films land: whole, on the disk before they are acknowledged, each once."""
 
 import hashlib
+import os
 import shutil
 import threading
 import time
@@ -68,6 +69,8 @@ class FolderInbox:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise JslError(f"{folder}: cannot be made ({error.strerror}); name a folder for films") from None
+        if not os.access(self._folder, os.W_OK | os.X_OK):  # before a sender is told so
+            raise JslError(f"{folder}: user {os.getuid()} may not write there; change its permissions")
         for leftover in self._folder.glob(f"{TEMPORARY}*"):  # of a listener that was killed
             with suppress(OSError):
                 if time.time() - leftover.stat().st_mtime > _ABANDONED:

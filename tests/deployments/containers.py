@@ -87,7 +87,7 @@ class Container:
 
     def execute(self, *command: str) -> "subprocess.CompletedProcess[str]":
         """Run a command in it, as `docker exec` does."""
-        enter = ["nsenter", "--target", str(self.init), "--mount", "--pid", "--root", "--wd=/"]
+        enter = ["nsenter", "--target", str(self.init), "--mount", "--pid", "--root"]
         words = [*enter, *_as_user(self.user), *_with(self.environment), *command]
         return subprocess.run(words, capture_output=True, text=True)
 
@@ -273,4 +273,5 @@ def _as_user(user: str) -> list[str]:
 
 def _with(environment: Mapping[str, str]) -> list[str]:
     path = environment.get("PATH", f"/opt/jsl/bin:{os.environ['PATH']}")
-    return ["env", "-i", *(f"{name}={value}" for name, value in ({"PATH": path} | environment).items())]
+    place = ["env", "--chdir", environment["HOME"], "-i"]
+    return [*place, *(f"{name}={value}" for name, value in ({"PATH": path} | environment).items())]

@@ -79,7 +79,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, film: Path) -> Iterator[Compos
             yield lab
         finally:
             lab.kill()
-            assert left_over(home) == []
+            wait_for(lambda: not left_over(home), 60)
 
 
 def left_over(home: Path) -> list[str]:
@@ -173,6 +173,8 @@ def test_a_service_writes_only_where_it_should_and_as_nobody_special(lab: Compos
     assert "Read-only" in server.execute("touch", "/store/x").stderr
     for container, file in ((worker, "/store/x"), (worker, "/home/jsl/.cache/x"), (listener, "/scans/x")):
         assert container.execute("sh", "-c", f"touch {file} && rm {file}").returncode == 0
+    refused = listener.execute("jsl", "listen", "/lab", "--port", "11113")
+    assert refused.stderr == "jsl: /lab: user 10001 may not write there; change its permissions\n"
 
 
 def test_a_film_that_a_scanner_sends_is_graded_shown_and_sent_to_the_archive(
