@@ -170,7 +170,7 @@ def _label_change(
     apart = start.notna() & end.notna() & (rows[project] != later[project])
     start, end = start.mask(apart, rows[column_37]), end.mask(apart, later[column_37])
     gone = rows["Replaced_days"] < days + settings.followup_months * DAYS_PER_MONTH
-    decided = gone & (settings.replaced != "excluded")
+    decided = gone & (rows["Replaced_days"] > 0) & (settings.replaced != "excluded")
     widths = settings.outcome in _WIDTHS
     reasons = {f"no {word} at the film": rows[column].isna()}
     if widths:

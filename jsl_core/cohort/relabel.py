@@ -54,7 +54,8 @@ def relabel(table: pd.DataFrame, settings: LabelSettings) -> pd.DataFrame:
         The same rows, without the readings that outcomes are made of.
 
     Raises:
-        BadTable: The table has no rows of several visits with what the outcome is made of, or no knee has it.
+        BadTable: The table has no rows of several visits with what the outcome is made of, does not say when
+            each visit was, or no knee has the outcome.
     """
     if settings.outcome == "table":
         return without_readings(table)
@@ -64,6 +65,7 @@ def relabel(table: pd.DataFrame, settings: LabelSettings) -> pd.DataFrame:
             f"the cohort table has no {absent[0]}, of which outcome {settings.outcome} is made; make it with "
             "jsl oai --visits, or set pack.label.outcome to table"
         )
+    _check_months(table)
     wanted = [*VISIT_NUMBERS, *OARSI, *VISIT_TEXTS]
     rows = table.reindex(columns=[*table.columns, *(name for name in wanted if name not in table)])
     texts = {name: rows[name].fillna("").astype(str) for name in VISIT_TEXTS}
@@ -76,6 +78,18 @@ def relabel(table: pd.DataFrame, settings: LabelSettings) -> pd.DataFrame:
         )
     remaining = without_readings(table).drop(columns=[EVENT, EVENT_MONTHS], errors="ignore")
     return remaining.assign(**{str(name): labels[name] for name in labels if name != "JSL_mm"})
+
+
+def _check_months(table: pd.DataFrame) -> None:
+    """Refuse visits of which nobody knows how long one comes after another."""
+    when = table[["ID", MONTHS]]
+    for row, knee, _ in when[when[MONTHS].isna()].itertuples(name=None):
+        raise BadTable(f"the cohort table, row {row}: visit of {knee} has no {MONTHS}; fill that column")
+    for row, knee, months in when[when.duplicated()].itertuples(name=None):
+        raise BadTable(
+            f"the cohort table, row {row}: a second visit of {knee} at {MONTHS} {months:g}; keep one, or "
+            "correct it"
+        )
 
 
 def without_readings(table: pd.DataFrame) -> pd.DataFrame:

@@ -92,7 +92,7 @@ def check_cohort_cells(cells: Cells, needs: Sequence[str] = (), any_split: bool 
         optional += VISIT_NUMBERS
     present = [name for name in optional if name in places]
     numbers = {column: _read_numbers(cells, column, places.get(column)) for column in (*NUMBERS, *present)}
-    check_outcomes(cells, numbers)
+    check_outcomes(cells, numbers, str(columns[OUTCOME][0]) if OUTCOME in columns else "")
     columns |= numbers
     table = pd.DataFrame(columns, index=pd.Index(cells.numbers, name="row"))
     refuse_doubtful_persons(table, cells.name)

@@ -125,6 +125,12 @@ def test_a_knee_replaced_before_follow_up_is_what_the_setting_says(
     assert outcome_of(label(rows, replaced=replaced)) == expected
 
 
+@pytest.mark.parametrize("replaced", ["excluded", "progressed", "competing"])
+def test_a_knee_replaced_on_an_unknown_day_has_no_label(replaced: str) -> None:
+    rows = knee("1000001_1", mJSW_mm={0: 4.0, 48: 2.0}, Replaced_days=0)
+    assert outcome_of(label(rows, replaced=replaced)) == "replaced before follow-up"
+
+
 def test_inclusion_rules_hold_only_where_they_are_set() -> None:
     rows = knee("1000001_1", mJSW_mm={0: 4.0, 48: 3.0}, JSW_positions_differ=1, JSN_lateral=2, JSN_medial=1)
     assert outcome_of(label(rows)) == 1
@@ -224,6 +230,9 @@ def test_a_cohort_table_says_what_its_label_is(tmp_path: Path) -> None:
     [
         ("1000001_1,1,kl,1,48,,\n1000001_2,1,jsl,1,48,,\n", "row 3: Outcome is 'jsl', and 'kl'"),
         ("1000001_1,1,kl,1,48,,\n1000001_2,1,kl,1,96,,\n", "row 3: Outcome_months is 96, and 48"),
+        ("1000001_1,1,kl,1,48,,\n1000001_2,1,kl,2,48,,\n", "row 3: Outcome_amount is 2, and 1"),
+        ("1000001_1,1,jsl,,48,,\n", "Outcome is jsl, which has Outcome_amount; fill"),
+        ("1000001_1,1,incident,,,,\n", "Outcome is incident, which has Outcome_months; fill"),
         ("1000001_1,1,replacement,,96,1,\n", "row 2: Event and Event_months go together"),
         (
             "1000001_1,1,replacement,,96,0,60\n",
@@ -237,7 +246,7 @@ def test_a_cohort_table_says_what_its_label_is(tmp_path: Path) -> None:
             "1000001_1,0,replacement,,96,0,60\n",
             "row 2: JSL_Prog is 0, but follow-up ended after 60 months",
         ),
-        ("1000001_1,1,replacement,,,1,40\n", "times need Event, Event_months and Outcome_months"),
+        ("1000001_1,1,our own,,,1,40\n", "times need Event, Event_months and Outcome_months"),
         ("1000001_1,1,replacement,,96,3,40\n", "row 2: Event is 3; it must be 0, 1, 2 or blank"),
     ],
 )
@@ -300,3 +309,19 @@ def test_an_outcome_that_a_table_cannot_give_is_refused_in_a_line(tmp_path: Path
     (tmp_path / "plain.csv").write_text("ID,BL_KL_grade\n1000001_1,2\n")
     with pytest.raises(BadTable, match="of which outcome kl is made; make it with jsl oai --visits"):
         relabel(read_cohort(tmp_path / "plain.csv"), LabelSettings(outcome="kl"))
+
+
+@pytest.mark.parametrize(
+    ("months", "message"),
+    [
+        (NAN, "row 3: visit of 1000001_1 has no months; fill that column"),
+        (0.0, "row 3: a second visit of 1000001_1 at months 0; keep one, or correct it"),
+    ],
+)
+def test_visits_of_which_nobody_knows_the_order_have_no_outcome(
+    tmp_path: Path, months: float, message: str
+) -> None:
+    table = read_cohort(visits_table(tmp_path))
+    table.loc[3, "months"] = months
+    with pytest.raises(BadTable, match=message):
+        relabel(table, LabelSettings(outcome="kl"))

@@ -23,7 +23,8 @@ def label_progression(
     before follow-up was never measured again, and `replaced` says what it is.
 
     Args:
-        knees: By ID, with `BL_mJSW_mm`, `FU_mJSW_mm` and `Replaced_days` (NaN: never).
+        knees: By ID, with `BL_mJSW_mm`, `FU_mJSW_mm` and `Replaced_days` (NaN: never; 0: the day is unknown,
+            and so whether it came before follow-up, so that the knee has no label).
         threshold_mm: The loss that counts as progression.
         followup_months: After baseline.
         replaced: `excluded`: censored, without a label. `progressed`: the outcome is loss or replacement.
@@ -33,7 +34,7 @@ def label_progression(
     """
     baseline, followup = knees["BL_mJSW_mm"], knees["FU_mJSW_mm"]
     gone = knees["Replaced_days"] < followup_months * DAYS_PER_MONTH
-    decided = gone & (replaced != "excluded")
+    decided = gone & (knees["Replaced_days"] > 0) & (replaced != "excluded")
     falls_out = pd.DataFrame(
         {
             "no baseline mJSW": baseline.isna(),

@@ -27,7 +27,7 @@ def label_mapped(
         outcome: `kl`, `incident` or `jsn`.
         months: From the first film to the later one.
         grades: By how much narrowing or KL must rise.
-        settings: What a replaced knee is.
+        settings: What a replaced knee is; without visits, so that no rule asks for what is not there.
     """
     first, later = READINGS[outcome]
     column = "JSN_medial" if outcome == "jsn" else VISIT_GRADE

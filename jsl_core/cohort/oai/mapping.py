@@ -17,7 +17,7 @@ from jsl_core.cohort.oai.mapping_file import read_mapping
 from jsl_core.cohort.oai.schema import check_cohort
 from jsl_core.cohort.oai.screening import Cohort, screen
 from jsl_core.config import OaiSettings
-from jsl_core.errors import BadTable
+from jsl_core.errors import BadSettings, BadTable
 
 __all__ = ["read_mapped"]
 
@@ -33,9 +33,15 @@ def read_mapped(table: Path, mapping: Path, settings: OaiSettings) -> Cohort:
         settings: What progression is.
 
     Raises:
+        BadSettings: If several visits are asked for.
         BadTable: If either file cannot be read, a column is absent or there twice, a cell is neither number
             nor code, a code is not one of the cohort table's, or two participants may be one person.
     """
+    if settings.visits:
+        raise BadSettings(
+            "visits: a table read by a mapping has one visit of a knee, and the mapping names its outcome; "
+            "leave visits out"
+        )
     plan = read_mapping(mapping)
     if plan.side and table.is_dir():
         raise BadTable(f"{table}: tables of one row a knee are not joined; give one table")

@@ -13,7 +13,7 @@ from jsl_core.cohort import read_cohort
 from jsl_core.cohort.oai import read_mapped
 from jsl_core.cohort.oai.mapping_file import read_mapping
 from jsl_core.config import OaiSettings
-from jsl_core.errors import BadTable
+from jsl_core.errors import BadSettings, BadTable
 
 SHIPPED = ("most", "check", "hospital")
 MAPPINGS = Path(read_mapping.__code__.co_filename).parents[1] / "mappings"
@@ -181,6 +181,13 @@ def test_an_outcome_without_its_readings_is_refused(tmp_path: Path, words: str, 
     )
     with pytest.raises(BadTable, match=message):
         read_mapping(tmp_path / "m.toml")
+
+
+def test_rules_that_need_several_visits_are_refused_and_not_passed_over(tmp_path: Path) -> None:
+    folder = most_release(tmp_path / "most")
+    for rule in ({"lateral": "excluded"}, {"narrowest_mm": 2.0}, {"outcome": "kl"}):
+        with pytest.raises(BadSettings, match="one visit of a knee"):
+            read_mapped(folder, Path("most"), OaiSettings(visits=("00", "06"), **rule))  # type: ignore[arg-type]
 
 
 def test_site_and_picture_are_text(tmp_path: Path) -> None:
