@@ -100,12 +100,18 @@ def train(
 ) -> None:
     """Train one regime, and those it starts from, on a cohort table with Img_path or on scans, and report.
 
+    Beside `kl` the baseline of the risk factors, which needs to know who progressed, is trained only if it is
+    asked for.
+
     Args:
         regime: Which model; those that it starts from are trained, too.
         preset: The settings to start from.
     """
     options = _explicit_options(settings)
-    options.setdefault("training", {})["regimes"] = (regime,)
+    training = options.setdefault("training", {})
+    training["regimes"] = (regime,)
+    if regime == "kl":
+        training.setdefault("baseline", False)
     _run(load_pipeline(None, preset, options))
 
 
