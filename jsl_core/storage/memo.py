@@ -12,6 +12,8 @@ from jsl_core.storage.proof import Unproven, seal, unseal
 
 __all__ = ["Memo", "artifacts_in", "digest_of", "named_in"]
 
+_FIELDS = Artifact.model_fields.keys()  # pydantic puts them together each time it is asked
+
 
 def digest_of(value: Any) -> str:
     """SHA-256 of a JSON-able value in its canonical form."""
@@ -25,7 +27,7 @@ def artifacts_in(value: Any) -> list[Artifact]:
         ValueError: One of them cannot be one.
     """
     if isinstance(value, dict):
-        if value.keys() == Artifact.model_fields.keys():
+        if value.keys() == _FIELDS:
             return [Artifact.model_validate(value)]
         value = list(value.values())
     if isinstance(value, list):
