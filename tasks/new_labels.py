@@ -22,11 +22,14 @@ def count_new_labels(ledger: Ledger, cohort: Path, regime: Regime, placement: Pl
     store = placement.open()
     table = read_run_cohort(cohort, placement)
     labelled = set(table.loc[table[label_of(regime)].notna(), "ID"])
-    landed = {normalise_knee(row["ID"]) for row in read_rows(store, ledger.joint_tables())}
     versions = Registry(store).versions(regime)
     used: set[str] = set()
     if versions:
         dataset = Artifact.model_validate(versions[-1].facts["dataset"])  # as retrain registers them
         rows = read_csv(io.BytesIO(store.get(tree_files(store, dataset)["table.csv"])))
         used = set(rows.loc[rows[label_of(regime)].notna(), "ID"].map(normalise_knee))
-    return len((labelled & landed) - used), len(versions)
+    new = labelled - used
+    # Table by table, as a landing of years has millions of rows; none of them where no label is new.
+    tables = ledger.joint_tables() if new else []
+    landed = {normalise_knee(row["ID"]) for table in tables for row in read_rows(store, [table])}
+    return len(new & landed), len(versions)
