@@ -34,11 +34,12 @@ _FEWEST = 5  # replaced knees, below which there are no figures
 def time_figures(rows: pd.DataFrame) -> Figures | None:
     """Compute the figures of one model's risks on knees whose times are known.
 
-    What comes after the horizon, the months that the outcome names, has not been seen.
+    What comes after the horizon, the last month of the model's that the outcome's months reach, has not been
+    seen.
 
     Args:
-        rows: One row a knee with participant, Event_months, Event, Outcome_months, jsl_risk (by the horizon)
-            and, of a model of times, the risk by earlier months.
+        rows: One row a knee with participant, Event_months, Event, Outcome_months, jsl_risk (of a model
+            of the label by those months) and, of a model of times, the risk by each of its months.
 
     Returns:
         None where the rows have no times; a `reason` where they do not allow figures.
@@ -49,7 +50,14 @@ def time_figures(rows: pd.DataFrame) -> Figures | None:
     if rows.empty:
         return None
     horizon = float(rows[OUTCOME_MONTHS].max())
-    columns = risk_months(rows) or {horizon: RISK}
+    told = risk_months(rows) or {horizon: RISK}
+    columns = {month: name for month, name in told.items() if month <= horizon}
+    if not columns:
+        first = min(told)
+        return {
+            "reason": f"the model's first risk is by {first:g} months, the outcome's times end at {horizon:g}"
+        }
+    horizon = max(columns)
     months, risks = np.array(list(columns)), rows[list(columns.values())].to_numpy(float)
     participant = rows["participant"].to_numpy()
     time, event = follow_until(rows[EVENT_MONTHS], rows[EVENT], horizon)

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from flows.cli.main import main
@@ -131,6 +132,31 @@ def test_a_model_of_another_outcome_is_marked() -> None:
     ]
     assert "| JSL kl |" in tables[0]
     assert "| JSL kl ‡ |" in tables[1]
+
+
+def test_an_outcome_or_part_of_any_name_is_text_in_a_table_or_a_line() -> None:
+    rows = pd.DataFrame(
+        {
+            "participant": [f"{1000001 + number}" for number in range(30)],
+            "side": 1,
+            "BL_KL_grade": 2.0,
+            "JSL_Prog": 1.0,
+            "Outcome": "KL >= 2, <b>",
+        }
+    )
+    test = describe_test(rows, rows, "test", "ours", phantom=False)
+    figures = {
+        "jsl": {"n": 30, "progressed": 10, "auc": {"value": 0.7, "low": 0.6, "high": 0.8}},
+        "kl": None,
+        "participants_trained_on": 0,
+        "participants_chosen_on": 0,
+    }
+    model = card(outcome="KL >= 2, <b>").model
+    text = write_tables([make_card(figures, model, test, 30, date(2026, 11, 30))])
+    assert "**Progression**: KL &gt;= 2, &lt;b&gt;\n" in text
+    assert "| JSL kl |" in text  # of the same outcome
+    with pytest.raises(BadTable, match=r"the split's name .* cannot stand in a table"):
+        describe_test(rows, rows, "a|b", "ours", phantom=False)
 
 
 def test_the_command_fills_a_document_and_tells_whether_it_is_filled(

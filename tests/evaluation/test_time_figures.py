@@ -115,6 +115,34 @@ def test_a_model_of_the_label_has_figures_at_the_horizon_alone() -> None:
     assert told["integrated_brier"] is None
 
 
+@pytest.mark.parametrize("table_horizon", [60.0, 72.0])
+def test_a_model_of_longer_times_is_judged_by_the_last_month_that_the_table_reaches(
+    table_horizon: float,
+) -> None:
+    table, true = draw_knees()
+    told = time_figures(with_risks(table, true).assign(Outcome_months=table_horizon))
+    assert told is not None
+    reached = np.flatnonzero(table_horizon >= MONTHS)
+    assert [row["months"] for row in told["by_month"]] == MONTHS[reached].tolist()
+    assert told["horizon"] == MONTHS[reached[-1]]
+    assert told["expected"] == pytest.approx(true[:, reached[-1]].mean())
+    assert told["observed"]["low"] < told["expected"] < told["observed"]["high"]
+
+
+def test_a_model_of_shorter_times_is_not_held_against_what_came_after_them() -> None:
+    table, true = draw_knees()
+    rows = with_risks(table, true)
+    rows = rows.drop(columns=["jsl_risk_72m", "jsl_risk_96m"]).assign(jsl_risk=rows["jsl_risk_48m"])
+    told = time_figures(rows)
+    assert told is not None
+    assert told["horizon"] == 48
+    inside = [
+        row["observed"]["low"] < row["expected"] < row["observed"]["high"] for row in told["calibration"]
+    ]
+    assert sum(inside) >= 4  # of five, at 95 % each
+    assert "first risk is by 24 months" in (time_figures(rows.assign(Outcome_months=12.0)) or {})["reason"]
+
+
 def test_a_handful_of_replacements_is_no_figure_and_no_times_are_no_section() -> None:
     table, true = draw_knees()
     few = with_risks(table, true)[table["Event"] != 1]

@@ -53,7 +53,7 @@ _BOUNDS = {
     "slope": (-math.inf, math.inf),
 }
 _WORDS = r"[^|\r\n<>\[\]`]{1,80}"
-_Outcome = Annotated[str, Field(max_length=160, pattern=r"^[^|\r\n<>]*$")]
+_Outcome = Annotated[str, Field(max_length=160, pattern=r"^[^\r\n]*$")]  # of any table, such as KL >= 2
 _Text = Annotated[str, Field(pattern=rf"^{_WORDS}$")]
 
 
@@ -172,7 +172,7 @@ def describe_test(
         phantom: Whether these are phantoms.
 
     Raises:
-        BadTable: If they are too few for their digest to hide them.
+        BadTable: If they are too few for their digest to hide them, or the part has no name for a table.
     """
     people = sorted(_keyed(name) for name in {person_key(name) for name in rows["participant"]})
     if len(people) < _FEWEST:
@@ -185,6 +185,8 @@ def describe_test(
         tested = whole[FixedSplit("jsl-1").parts(whole)[0]]
         same = set(tested["participant"].map(person_key)) == set(rows["participant"].map(person_key))
         part = "jsl-1" if same else f"the table's own, {part}"
+    if not is_card_text(part):
+        raise BadTable(f"the split's name {part!r} cannot stand in a table; give it another, such as test")
     visits = rows[VISIT].astype(str) if VISIT in rows else pd.Series("", rows.index)
     knees = zip(rows["participant"], rows["side"], visits, rows[GRADE], rows[PROGRESSION], strict=True)
     labels = sorted(

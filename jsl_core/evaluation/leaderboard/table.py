@@ -1,6 +1,7 @@
 """The leaderboard's tables in Markdown, made from cards, and put between two marks of a document."""
 
 from collections.abc import Sequence
+from html import escape
 from itertools import groupby
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def _table(cards: list[Card], outcome: str) -> list[str]:
         return (-figure.value if figure else 1.0), card.model.digest
 
     heads = ["Model", "Digest", "Knees", *columns, "Program", "Date"]
-    what = f": {cards[0].test.outcome}" if outcome == "jsl" and cards[0].test.outcome else ""
+    what = f": {escape(cards[0].test.outcome)}" if outcome == "jsl" and cards[0].test.outcome else ""
     lines = [f"**{_TITLES[outcome]}**{what}", "", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for card in sorted(cards, key=rank):
         part = card.outcomes[outcome]  # type: ignore[index]
