@@ -12,7 +12,16 @@ from jsl_core.review.film_view import FilmView
 from jsl_core.review.journal import NamedAct
 from jsl_core.storage import digest_of
 
-__all__ = ["Change", "apply_change", "corrections_of", "is_negative", "shown_acts", "view_of"]
+__all__ = [
+    "Change",
+    "apply_change",
+    "corrections_of",
+    "is_negative",
+    "is_pair",
+    "shown_acts",
+    "shown_side",
+    "view_of",
+]
 
 _OF_SIDES: tuple[Kind, ...] = ("box", "margins", "exclude")
 
@@ -97,8 +106,35 @@ def view_of(desk: Desk, entry: Entry) -> FilmView:
     if not entry.film.get("png"):
         return FilmView(1, 1)
     held = corrections_of(desk, entry)
-    pair = len({each.side for each in desk.by_film[entry.file]} - {0}) > 1
-    return FilmView.of_row(entry.film, held.get(("turn", 0), 0), mirrored=pair and ("sides", 0) in held)
+    mirrored = is_pair(desk, entry) and ("sides", 0) in held
+    return FilmView.of_row(entry.film, held.get(("turn", 0), 0), mirrored=mirrored)
+
+
+def shown_side(desk: Desk, entry: Entry) -> int:
+    """The side of what the run has found there, with the corrections that hold; 0 for a film.
+
+    Of two knees the one at the left of the display is the right one. Where a quarter turn has put them above
+    each other, and of a single knee, only somebody who swaps the sides changes them.
+    """
+    if not entry.side:
+        return 0
+    now_swapped, run_swapped = ("sides", 0) in corrections_of(desk, entry), "sides" in entry.corrected_kinds
+    is_other = now_swapped != run_swapped
+    if is_pair(desk, entry):
+        view, run_view = view_of(desk, entry), entry.run_view()
+        x, _ = view.show(*run_view.find(0, run_view.size[1] / 2))  # the middle of what was the left edge
+        is_other = x > 0 if x in (0, view.size[0]) else is_other
+    return 3 - entry.side if is_other else entry.side
+
+
+def is_pair(desk: Desk, entry: Entry) -> bool:
+    """Whether swapping the sides of the entry's film mirrors it: it shows both knees.
+
+    Not of a film on which a run has found one, swapped its side, and taken the other from a reviewer's box.
+    """
+    of_film = desk.by_film[entry.file]
+    named = any("sides" in each.corrected_kinds and not each.knee.get("mirrored") for each in of_film)
+    return not named and len({each.side for each in of_film} - {0}) > 1
 
 
 def is_negative(desk: Desk, entry: Entry) -> bool:
@@ -128,9 +164,11 @@ def _exchange_sides(desk: Desk, entry: Entry, who: str) -> list[NamedAct]:
         for act in desk.journal.acts()
         if act.counts and act.subject.film == entry.file and act.subject.pixels == entry.pixels
     }
-    person, made = entry.film.get("participant", ""), []
+    person, made, single = entry.film.get("participant", ""), [], not is_pair(desk, entry)
     for what in _OF_SIDES:
         values = {side: last[what, side].value if (what, side) in last else "" for side in (1, 2)}
+        if what == "margins" and single:  # the knee is not mirrored: what was medial is lateral
+            values = {side: value and _exchange_compartments(value) for side, value in values.items()}
         for side in (1, 2):
             old = last.get((what, side))
             if values[3 - side] != values[side]:
@@ -143,6 +181,11 @@ def _exchange_sides(desk: Desk, entry: Entry, who: str) -> list[NamedAct]:
                 )
                 made.append(desk.journal.append(subject, values[3 - side], who, old.name if old else ""))
     return made
+
+
+def _exchange_compartments(margins: str) -> str:
+    lines = json.loads(margins)
+    return json.dumps({"medial": lines["lateral"], "lateral": lines["medial"]})
 
 
 def _stored_value(view: FilmView, change: Change) -> str:
@@ -168,13 +211,14 @@ def _stored_value(view: FilmView, change: Change) -> str:
 def _shown_act(desk: Desk, act: NamedAct) -> dict[str, Any]:
     subject = act.subject
     entries = desk.entries_of(subject)
+    of_side = [entry for entry in entries if not subject.side or entry.side in (0, subject.side)]
     stale = bool(subject.pixels) and any(entry.pixels != subject.pixels for entry in entries)
     return {
         "name": act.name,
         "what": subject.what,
         "side": subject.side,
         "subject": digest_of(subject.model_dump(mode="json"))[:16],
-        "keys": [entry.key for entry in entries if not subject.side or entry.side in (0, subject.side)],
+        "keys": [entry.key for entry in of_side or entries],
         "value": ("drawn" if act.value else "") if subject.what == "margins" else act.value,
         "who": act.who,
         "when": act.when,

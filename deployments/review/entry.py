@@ -1,6 +1,6 @@
 """One entry of the contact sheet: a knee of a film, or a film of which no knee was made."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -63,6 +63,11 @@ class Entry:
         row = self.joint if self.joint.get("png") else self.film
         return Artifact.model_validate(row["png"]) if row.get("png") else None
 
+    @property
+    def corrected_kinds(self) -> Collection[str]:
+        """The kinds of corrections that the run laid over the knee."""
+        return self.knee.get("corrected", ())
+
     def run_view(self) -> FilmView:
         """The film as the run displayed it when it split it."""
         turn = self.film.get("corrected", {}).get("turn", 0)
@@ -104,10 +109,10 @@ class Entry:
         if not joints or "width" not in self.film:
             return None
         turn = self.film.get("corrected", {}).get("turn", 0)
-        as_looked = FilmView.of_row(self.film, turn)
-        plain = FilmView(as_looked.width, as_looked.height, as_looked.turn)
+        view = self.run_view()
+        plain = FilmView(view.width, view.height, turn)
         boxes = [plain.find_box((each["x1"], each["y1"], each["x2"], each["y2"])) for each in joints]
-        ordered = sorted(boxes, key=lambda box: as_looked.show_box(box)[0])
+        ordered = sorted(boxes, key=lambda box: view.show_box(box)[0])
         if len(ordered) == 1:
             return ordered[0]
         return ordered[0] if self.side == 1 else ordered[-1] if self.side == 2 else None

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from fastapi import HTTPException
 
-from deployments.review.changes import corrections_of, is_negative, view_of
+from deployments.review.changes import corrections_of, is_negative, is_pair, shown_side, view_of
 from deployments.review.desk import Desk
 from deployments.review.entry import Entry
 from deployments.review.margins import measure_entry
@@ -24,23 +24,26 @@ def describe_knee(desk: Desk, entry: Entry) -> dict[str, Any]:
     """What the page needs to show a knee large.
 
     Returns:
-        `film`: width and height as displayed, and an address that changes with the display; `boxes` by side,
-        in its pixels; `joint`: where its crop lies there; `margins` that a reviewer drew; `visits`: keys.
+        `side`: as it is with the corrections; `film`: width and height as displayed, and an address that
+        changes with the display; `boxes` by side, in its pixels; `joint`: where its crop lies there;
+        `margins` that a reviewer drew; `visits`: keys.
     """
     view, held = view_of(desk, entry), corrections_of(desk, entry)
+    side = entry.side if is_pair(desk, entry) else shown_side(desk, entry)  # of two each keeps its name
     facts: dict[str, Any] = {"visits": [each.key for each in desk.visits(entry)], "film": None, "joint": None}
+    facts["side"] = side
     if entry.film.get("png"):
         width, height = view.size
         negative = is_negative(desk, entry)
         look = f"{view.turn}-{int(view.flipped)}{int(view.upside_down)}{int(negative)}"
         facts["film"] = {"width": width, "height": height, "look": look}
         facts["boxes"] = {
-            side: box for side in (1, 2) if (box := _box_of(desk, entry, side, view, held)) is not None
+            each: box for each in (1, 2) if (box := _box_of(desk, entry, each, view, held)) is not None
         }
     if entry.joint.get("png") and entry.knee:
         facts["joint"] = {"current": view == entry.run_view(), "box": _crop_place(desk, entry)}
-    lines_of_reviewer = held.get(("margins", entry.side))
-    if lines_of_reviewer and entry.side:
+    lines_of_reviewer = held.get(("margins", side))
+    if lines_of_reviewer and side:
         facts["margins"] = {
             part: {bone: [view.show(*point) for point in line] for bone, line in bones.items()}
             for part, bones in lines_of_reviewer.items()
@@ -100,8 +103,6 @@ def _box_of(
         cut = any(each.side == side and each.was_cut_at(box_of_reviewer) for each in desk.by_film[entry.file])
         return {"box": view.show_box(box_of_reviewer), "drawn": True, "cut": cut}
     for each in desk.by_film[entry.file]:
-        mirrored = view.flipped != each.run_view().flipped and view.turn == each.run_view().turn
-        shown_side = 3 - each.side if mirrored and each.side else each.side
-        if shown_side == side and (box := each.run_box()):
+        if shown_side(desk, each) == side and (box := each.run_box()):
             return {"box": view.show_box(box), "drawn": False}
     return None

@@ -161,8 +161,10 @@ def _cut_knee(
 ) -> tuple[KneeRecord, bytes | BadScan, dict[str, Any]]:
     record = record_knee(scan, knee, stored)
     key, start = str(knee.side), knee.columns[0]
+    kinds = ["sides"] if correction.get("sides") else []
     if reason := correction.get("exclude", {}).get(key):
-        return record, BadScan(EXCLUDED, f"left out by a reviewer: {reason}"), {}
+        swapped = {"corrected": kinds} if kinds else {}
+        return record, BadScan(EXCLUDED, f"left out by a reviewer: {reason}"), swapped
     corrected: dict[str, Any] = {}
     if box := boxes.get(knee.side):
         corrected["box"] = [box[0] - start, box[1], box[2] - start, box[3]]
@@ -174,7 +176,7 @@ def _cut_knee(
             }
             for part, bones in margins.items()
         }
-    kinds = sorted(corrected) + (["sides"] if correction.get("sides") else [])
+    kinds = [*sorted(corrected), *kinds]
     png = encode_png(film[:, slice(*knee.columns)], scan.spacing_mm)
     return record, png, corrected | ({"corrected": kinds} if kinds else {})
 

@@ -92,7 +92,7 @@ def _split_as_corrected(film: Row, scan: ScanRecord, store: Store) -> list[Row]:
     ):
         row = knee.model_dump(mode="json")
         if isinstance(picture, BadScan):
-            rows.append(rejection(row, picture))
+            rows.append(rejection(row, picture) | corrected)
         else:
             stored = store.put(picture, f"{encode_name(knee.ID)}.png")
             rows.append(row | corrected | {"png": stored.model_dump()})

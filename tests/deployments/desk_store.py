@@ -20,8 +20,16 @@ HEIGHT, WIDTH, SIZE = 240, 320, 100
 CORNERS = {1: (30, 70), 2: (190, 70)}  # of the joints, on the film
 
 
-def write_run(root: Path, films: int, *, cropped: bool = True, packed: bool = True, seed: int = 0) -> Store:
-    """A run of films with two knees each; every seventh was rejected, every fifth is ambiguous."""
+def write_run(
+    root: Path,
+    films: int,
+    *,
+    cropped: bool = True,
+    packed: bool = True,
+    seed: int = 0,
+    sides: tuple[int, ...] = (1, 2),
+) -> Store:
+    """A run of films with a knee of each side; every seventh was rejected, every fifth is ambiguous."""
     store, rng = FolderStore(root), np.random.default_rng(seed)
     rows: dict[str, list[dict[str, Any]]] = {"convert": [], "split": [], "crop": []}
     crops: dict[str, np.ndarray] = {}
@@ -33,7 +41,8 @@ def write_run(root: Path, films: int, *, cropped: bool = True, packed: bool = Tr
         if number % 7 == 6:
             rows["split"].append({"file": file, "reason": "no_joint", "sentence": "no knee joint was found"})
             continue
-        for side, (x, y) in CORNERS.items():
+        for side in sides:
+            x, y = CORNERS[side]
             knee, start = f"{person}_{side}", 0 if side == 1 else WIDTH // 2
             common = {
                 "file": file, "ID": knee, "participant": person, "side": side, "side_from": "position",

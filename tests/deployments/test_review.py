@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_store import CORNERS, SIZE, write_run, write_run_without_films
+from desk_store import CORNERS, HEIGHT, SIZE, WIDTH, write_run, write_run_without_films
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -22,6 +22,7 @@ from jsl_core.errors import StoreError
 from jsl_core.evaluation.run_list import list_runs
 from jsl_core.review.acts import Subject
 from jsl_core.review.corrections import load_corrections
+from jsl_core.review.film_view import FilmView
 from jsl_core.review.journal import Journal
 from jsl_core.storage import FolderStore, Store, open_existing_store
 from jsl_core.storage.history import History
@@ -111,6 +112,43 @@ def test_swapped_sides_show_what_was_found_and_what_was_drawn_under_the_other_na
     assert load_corrections("store", store).films[film]["box"] == {"1": (20, 60, 130, 170)}
     held = client.get("/api/acts").json()["acts"][-1]
     change(client, key, "box", "", held["name"])
+
+
+@pytest.mark.parametrize(("turn", "right_one"), [("90", 2), ("180", 1), ("270", 2)])
+def test_on_a_film_that_was_swapped_and_turned_the_right_knee_is_the_one_at_the_left(
+    turn: str, right_one: int, tmp_path: Path
+) -> None:
+    client = page(write_run(tmp_path / "store", 1))
+    key = sheet(client)["columns"]["key"][0]
+    change(client, key, "sides", "swapped")
+    change(client, key, "turn", turn)
+    stored = FilmView(WIDTH, HEIGHT, int(turn), flipped=True)
+    x, y = CORNERS[right_one]
+    box = client.get(f"/api/knee/{key}").json()["boxes"]["1"]["box"]
+    assert box == list(stored.show_box((x, y, x + SIZE, y + SIZE)))
+
+
+def test_the_knee_of_a_film_that_shows_one_has_box_and_margins_under_its_new_side_once_it_is_swapped(
+    tmp_path: Path,
+) -> None:
+    store = write_run(tmp_path / "store", 1, sides=(1,))
+    client = page(store)
+    columns = sheet(client)["columns"]
+    (key,), (film,) = columns["key"], columns["film"]
+    inner, outer = [[80.0, 120.0], [110.0, 121.0]], [[35.0, 120.0], [65.0, 121.0]]
+    lines = {
+        "medial": dict.fromkeys(("femoral", "tibial"), inner),
+        "lateral": dict.fromkeys(("femoral", "tibial"), outer),
+    }
+    change(client, key, "margins", lines)
+    acts = change(client, key, "sides", "swapped").json()["acts"]
+    assert {act["keys"][0] for act in acts} == {key}  # so that the page knows what its next act is made upon
+    facts = client.get(f"/api/knee/{key}").json()
+    x, y = CORNERS[1]
+    assert (facts["side"], facts["boxes"]) == (2, {"2": {"box": [x, y, x + SIZE, y + SIZE], "drawn": False}})
+    assert facts["margins"] == {"medial": lines["lateral"], "lateral": lines["medial"]}
+    change(client, key, "box", [20, 60, 130, 170], side=2)
+    assert load_corrections("store", store).films[film]["box"] == {"2": (20, 60, 130, 170)}
 
 
 def test_who_comes_second_is_told_by_whom(store: Store) -> None:

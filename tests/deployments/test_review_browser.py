@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
-from desk_store import write_run
+from desk_store import write_run, write_run_without_films
 
 from deployments.review.access import Access
 from deployments.review.app import build_app
@@ -191,6 +191,31 @@ def test_the_keyboard_alone_finds_moves_excludes_notes_and_takes_back(browser: C
         assert load_corrections("store", store).films == {}
         press(browser, Keys.ESCAPE)
         wait(browser, lambda: browser.find_element(By.ID, "sheet").is_displayed())
+
+
+def test_a_knee_is_corrected_again_and_again_without_films_and_after_its_side_was_swapped(
+    browser: Chrome, tmp_path: Path
+) -> None:
+    crops = write_run_without_films(tmp_path / "crops", knees=2)
+    with serving(crops) as address:
+        visit(browser, address)
+        press(browser, Keys.ENTER, "3")
+        wait(browser, lambda: acts(crops) == [("grade", "3")])
+        wait(browser, lambda: "3 (was" in text(browser, "facts"))
+        press(browser, "2")
+        wait(browser, lambda: acts(crops) == [("grade", "3"), ("grade", "2")])
+    single = write_run(tmp_path / "single", films=1, sides=(1,))
+    with serving(single) as address:
+        visit(browser, address)
+        press(browser, Keys.ENTER)
+        wait(browser, lambda: "right" in text(browser, "name") and count(browser, ".box.own"))
+        press(browser, "s")
+        wait(browser, lambda: "left" in text(browser, "name") and count(browser, ".box.own"))
+        for number in (2, 3):
+            press(browser, "b", Keys.ARROW_DOWN)
+            wait(browser, lambda number=number: len(acts(single)) == number)
+            wait(browser, lambda: count(browser, ".box.own.drawn"))
+        assert {act.subject.side for act in Journal(single).acts() if act.subject.what == "box"} == {2}
 
 
 def test_two_browsers_at_once_see_each_others_acts_and_the_second_is_told(

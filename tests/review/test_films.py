@@ -118,6 +118,11 @@ def test_a_film_on_its_side_is_turned_looked_at_again_and_its_box_found_where_it
     assert value_in_box(*knees[1][1:]) == 255 - 200
 
 
+def test_a_knee_that_is_left_out_tells_that_its_film_was_mirrored() -> None:
+    knees = cut(film({}), scan(), {"sides": True, "exclude": {"1": "blurred"}})
+    assert knees[1][2] == {"corrected": ["sides"], "mirrored": True}
+
+
 def test_what_a_reviewer_leaves_out_has_their_reason_and_the_other_knee_stays() -> None:
     png = film({})
     knees = cut(png, scan(), {"exclude": {"1": "brace"}})

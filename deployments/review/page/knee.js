@@ -37,9 +37,10 @@ export class Knee {
     this.shown = row;
     this.describe();
     try {
-      const facts = await readKnee(keyOf(row));
+      const facts = await readKnee(keyOf(row)), before = this.facts?.side;
       if (token !== this.token) return;
       this.facts = facts;
+      if (facts.side !== before) this.side = facts.side || this.side; // of a single knee it may have been swapped
       this.film.show(address("film", row), facts, this.side);
       this.joints();
       this.describe();
@@ -87,13 +88,15 @@ export class Knee {
       : !this.side ? "Which knee? Press R or L, then draw its box." : this.facts?.film ? "Drag the box, or press B and use the arrow keys." : "";
     for (const button of [...find("acts").children, ...find("kl").children]) {
       button.hidden = !this.isPossible(button.dataset.what);
-      const pressed = { saliency: this.saliency, measure: this.measured, exclude: valueOf(row, "exclude") !== "", sides: valueOf(row, "sides") !== "", polarity: valueOf(row, "polarity") !== "" }[button.dataset.what];
+      const pressed = { saliency: this.saliency, measure: this.measured, exclude: this.leftOut() !== "", sides: valueOf(row, "sides") !== "", polarity: valueOf(row, "polarity") !== "" }[button.dataset.what];
       if (pressed !== undefined) button.setAttribute("aria-pressed", pressed);
       if (button.dataset.grade) button.setAttribute("aria-pressed", valueOf(row, "grade") === button.dataset.grade);
     }
     this.listFacts();
     this.listHistory();
   }
+
+  leftOut() { return valueOf(this.row, "exclude", this.side || undefined); }
 
   // Whether the run was made before the box was moved, or the film turned.
   waits() {
@@ -217,7 +220,7 @@ export class Knee {
     } else if (what === "grade") {
       if (cell(row, "ID")) await this.act({ what, value: String(grade) });
     } else if (what === "exclude") {
-      if (valueOf(row, "exclude")) return void (await this.act({ what, value: "" }));
+      if (this.leftOut()) return void (await this.act({ what, value: "" }));
       const reason = await ask("Leave this knee out", "Reason", REASONS);
       if (reason) await this.act({ what, value: reason });
     } else if (what === "note") {

@@ -45,7 +45,7 @@ export const actsOf = (row) => state.byKey.get(keyOf(row)) ?? [];
 
 // The last act of a kind that counts for a knee; its value is blank where a correction was taken back.
 export function lastAct(row, what, side) {
-  const own = side ?? (OF_FILMS.has(what) || !cell(row, "film") ? 0 : cell(row, "side"));
+  const own = OF_FILMS.has(what) || !cell(row, "film") ? 0 : side ?? cell(row, "side");
   return actsOf(row).findLast((act) => act.counts && !act.stale && act.what === what && (state.head.reader || act.side === own));
 }
 
