@@ -34,7 +34,7 @@ _USED = re.compile(r"\$(?:\$|(\w+)|\{(\w+)(?:(:?[-?])([^}]*))?\})")
 
 # As its image's own first program does: a database with that user and password on an empty volume.
 _POSTGRES = r"""
-PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
+PATH=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1):$PATH
 cd /tmp; install -d -o postgres -m 700 "$PGDATA"; install -d -o postgres /var/run/postgresql
 as="setpriv --reuid postgres --regid postgres --clear-groups"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
