@@ -18,10 +18,12 @@ from jsl_core.storage.history import History, Step
 from jsl_core.storage.lineage import Lineage, Node
 from jsl_core.storage.run_folders import claim_run_folder
 
-__all__ = ["record_end", "record_step_of_run", "root_run_id", "run_folder"]
+__all__ = ["record_end", "record_step_of_run", "record_stop", "root_run_id", "run_folder"]
 
 _HEARTBEAT_SECONDS = 60.0
 _MOST_UNANSWERED = 60  # heartbeats without an answer of the server after which the run has ended with it
+
+_begun: set[tuple[str, str]] = set()  # runs that this process has met, each with its store's url
 
 
 def record_step_of_run(step: Step, store: Store, flow_run: UUID | None) -> None:
@@ -38,6 +40,13 @@ def record_end(store: Store, made: Artifact) -> Node | None:
     run = _root_run(runtime.flow_run.id, store.url)
     History(store).end(run)
     return Lineage(store, run).trace(made.sha256)
+
+
+def record_stop() -> None:
+    """Record that no run of this process is at work any more, so that nobody waits for their heartbeats."""
+    for run, url in _begun:
+        with suppress(StoreError):  # it is told when no heartbeat comes
+            History(open_store(url)).stop(run)
 
 
 def run_folder(stores: Sequence[Store], name: str) -> str:
@@ -68,6 +77,7 @@ def _root_run(flow_run: str, url: str) -> str:
     with get_client(sync_client=True) as client:
         flow = client.read_flow(run.flow_id)
     History(open_store(url)).begin(str(run.id), run.name, flow.name)
+    _begun.add((str(run.id), url))
     _heartbeat_thread(run.id, url)
     return str(run.id)
 
@@ -95,7 +105,7 @@ def _heartbeat_thread(run: UUID, url: str) -> threading.Thread:
 
 
 def _send_heartbeats(run: UUID, url: str) -> None:
-    unanswered = 0
+    unanswered, is_over = 0, False
     with get_client(sync_client=True) as client:
         while unanswered < _MOST_UNANSWERED:
             time.sleep(_HEARTBEAT_SECONDS)
@@ -105,7 +115,9 @@ def _send_heartbeats(run: UUID, url: str) -> None:
                 unanswered += 1
             else:
                 unanswered = 0
-                if state and state.is_final():
-                    return
+                is_over = bool(state and state.is_final())
             with suppress(StoreError):  # the next time, perhaps
-                History(open_store(url)).heartbeat(str(run))
+                history = History(open_store(url))
+                history.stop(str(run)) if is_over else history.heartbeat(str(run))
+            if is_over:
+                return

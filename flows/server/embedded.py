@@ -36,7 +36,7 @@ from jsl_core.errors import JslError, StoreError
 from jsl_core.system.isolation import PYTHON, isolate_children
 from jsl_core.system.locking import locked
 
-__all__ = ["EmbeddedServer", "await_events", "embedded_prefect"]
+__all__ = ["EmbeddedServer", "await_events", "embedded_prefect", "stop_recorded"]
 
 _START_SECONDS = 120  # a machine whose cores are busy needs many times the usual four
 _POLL_SECONDS = 0.05
@@ -78,7 +78,8 @@ def embedded_prefect(home: Path, flows: str) -> Iterator[None]:
         check_prefect_server(url)
         ignore_current_folder()
         wait_for_server()
-        yield
+        with stop_recorded():
+            yield
         return
     if os.environ["PREFECT_LOGGING_LEVEL"] == _QUIET:  # of a server that has died jsl itself says all
         os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", _QUIET)
@@ -93,13 +94,25 @@ def embedded_prefect(home: Path, flows: str) -> Iterator[None]:
         server.await_answer()
         wait_for_server()
         try:
-            with without_heartbeats():
+            with without_heartbeats(), stop_recorded():
                 yield
         finally:  # the states of failed tasks count, too
             await_events()
     finally:
         del os.environ["PREFECT_API_URL"]
         server.stop()
+
+
+@contextmanager
+def stop_recorded() -> Iterator[None]:
+    """Have the history of a store know at once that a run has failed or was interrupted."""
+    try:
+        yield
+    except BaseException:
+        from tasks.run_history import record_stop  # with Prefect
+
+        record_stop()
+        raise
 
 
 @contextmanager

@@ -59,8 +59,8 @@ class Step(BaseModel):
 class Run:
     """A run and the keys of its steps.
 
-    `age` is seconds since it last asked for a step, `heartbeat_age` since it last showed that it is alive;
-    `ended` says that it got to its end.
+    `age` is seconds since it last asked for a step, `heartbeat_age` since it last showed that it is alive,
+    infinite where it has said since that it stops; `ended` says that it got to its end.
     """
 
     id: str
@@ -113,6 +113,10 @@ class History:
         """Record that a run has got to its end: from now on it needs its last results only."""
         self._store.write(f"history/{run}/ended.json", b"{}")
 
+    def stop(self, run: str) -> None:
+        """Record that a run is not at work any more, ended or not, until it gives a heartbeat again."""
+        self._store.write(f"history/{run}/stopped.json", b"{}")
+
     def runs(self) -> list[Run]:
         """List all runs, the newest first."""
         return self._load_runs(self._record_ages())
@@ -145,7 +149,7 @@ class History:
                 flow=flow,
                 keys=tuple(key for key in ages if "/" in key),
                 age=min(age for key, age in ages.items() if key != "alive" or len(ages) == 1),
-                heartbeat_age=min(ages.get(record, math.inf) for record in ("run", "alive")),
+                heartbeat_age=_heartbeat_age(ages),
                 ended="ended" in ages,
             )
             for (run, ages), (name, flow) in zip(ages_by_run.items(), names, strict=True)
@@ -209,6 +213,12 @@ class History:
             return str(fact["name"]), str(fact["flow"])
         except (Unproven, KeyError, TypeError):
             return "", ""
+
+
+def _heartbeat_age(ages: Mapping[str, float]) -> float:
+    """The age of a run's newest sign of life; infinite where its record that it stops is newer."""
+    age = min(ages.get(record, math.inf) for record in ("run", "alive"))
+    return math.inf if ages.get("stopped", math.inf) < age else age
 
 
 def write_step(store: Store, run: str, step: Step) -> None:

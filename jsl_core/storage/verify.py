@@ -198,7 +198,9 @@ class _Check:
 
     def _histories(self) -> None:
         keys = [
-            key for key in self._store.keys("history") if not key.endswith(("/ended.json", "/alive.json"))
+            key
+            for key in self._store.keys("history")
+            if not key.endswith(("/ended.json", "/alive.json", "/stopped.json"))
         ]
         for key, ok in self._each(self._is_history, keys):
             if ok:

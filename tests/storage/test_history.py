@@ -253,6 +253,24 @@ class InterruptedStore(FolderStore):
         yield from super().sizes(prefix)
 
 
+def test_a_run_that_was_interrupted_is_at_work_no_more_until_it_goes_on(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    history = History(store)
+
+    def at_work_after(step: Callable[[], None]) -> bool:
+        step()
+        for record in store.keys("history"):  # all that was before is ten seconds older
+            place = store.root / record
+            os.utime(place, times=(place.stat().st_mtime - 10,) * 2)
+        return history.runs()[0].at_work
+
+    assert at_work_after(lambda: history.begin("run", "name", "pipeline"))
+    assert not at_work_after(lambda: history.stop("run"))
+    assert at_work_after(lambda: history.begin("run", "name", "pipeline"))
+    assert not at_work_after(lambda: history.stop("run"))
+    assert at_work_after(lambda: history.heartbeat("run"))
+
+
 def test_a_run_that_begins_beside_garbage_collection_waits_and_the_collection_stops(
     store_with_garbage: FolderStore,
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
+from flows.server.embedded import stop_recorded
 from jsl_core.errors import StoreError
 from jsl_core.storage import FolderStore
 from jsl_core.storage.gc import collect_garbage
@@ -53,6 +54,21 @@ def test_a_run_gives_heartbeats_until_it_is_over(tmp_path: Path, monkeypatch: py
         run.join()
     heart[0].join(timeout=60)
     assert not heart[0].is_alive()
+
+
+@flow(persist_result=False)
+def interrupted(place: Placement) -> None:
+    Path(place.work, "go on").touch()
+    train(place)
+    raise KeyboardInterrupt
+
+
+def test_a_run_that_was_interrupted_is_not_called_at_work(tmp_path: Path) -> None:
+    place = Placement(store=str(tmp_path / "store"), work=str(tmp_path))
+    with pytest.raises(KeyboardInterrupt), stop_recorded():
+        interrupted.with_options(result_storage=results_block(place.store))(place)
+    (run,) = History(FolderStore(tmp_path / "store")).runs()
+    assert (run.flow, run.at_work, run.ended) == ("interrupted", False, False)
 
 
 def test_a_run_reads_no_result_beside_a_removal(tmp_path: Path) -> None:
