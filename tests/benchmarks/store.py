@@ -12,6 +12,7 @@ without a bucket. Writes OUT.json and OUT.png.
 import hashlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -95,20 +96,30 @@ def crops(folder: Path, count: int, bucket: int = 128) -> dict[str, float]:
 
 
 def warm(folder: Path, patients: int, regimes: Sequence[str], store: str) -> dict[str, float]:
-    """Seconds of a run of the command in a store, and of the same run again."""
+    """Seconds of a run of the command in a store, and of the same run again; of all processors, too."""
     write_phantom(folder, PhantomSettings(patients=patients, seed=0, long_side=(600, 700)))
     words = ["--scans", folder / "scans", "--cohort", folder / "JSL.csv", "--store", store]
     jsl = [sys.executable, "-c", "from flows.cli.main import main; main()"]
     words += ["--work", folder / "work", "--max-rejected", 1]
     words += [word for regime in regimes for word in ("--training.regimes", regime)]
     run = [*jsl, "run", "--preset", "demo", *map(str, words)]
-    cold, again = seconds(run), seconds(run)
+    before = _processor_seconds()
+    cold, between = seconds(run), _processor_seconds()
+    again, after = seconds(run), _processor_seconds()
     return {
         "scans": len(list((folder / "scans").iterdir())),
         "cold": cold,
         "warm": again,
         "share": again / cold,
+        "cold, processors": between - before,
+        "warm, processors": after - between,
     }
+
+
+def _processor_seconds() -> float:
+    """Of the processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def measured(what: str, size: float, aws: str, regimes: Sequence[str], local: bool) -> dict[str, float]:
