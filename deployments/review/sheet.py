@@ -43,7 +43,9 @@ def build_sheet(tables: RunTables) -> list[Entry]:
     visits = {(row["file"], row["ID"]): row[VISIT] for row in tables.gathered if VISIT in row}
     widths = {(row["file"], row["ID"]): row for row in tables.widths}
     left_out = {
-        (row["file"], row.get("ID")): row for row in _records(tables.rejected) if isinstance(row["file"], str)
+        (row["file"], "" if pd.isna(row["ID"]) else row["ID"]): row
+        for row in _records(tables.rejected)
+        if isinstance(row["file"], str)
     }
     entries = []
     for film, knees in _knees_by_film(tables):
@@ -91,8 +93,8 @@ def _rejection(film: Row, knee: Row, joint: Row, left_out: Mapping[Any, Row]) ->
     for row in (film, knee, joint):
         if row.get("reason"):
             return row
-    name = joint.get("ID") or knee.get("ID")
-    return left_out.get((film["file"], name)) or left_out.get((film["file"], math.nan)) or {}
+    name = joint.get("ID") or knee.get("ID") or ""
+    return left_out.get((film["file"], name)) or left_out.get((film["file"], "")) or {}
 
 
 def _film_facts(film: Row, side: int, knee: Row, joint: Row) -> dict[str, Any]:

@@ -3,10 +3,13 @@
 import gzip
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from desk_store import CORNERS, HEIGHT, SIZE, WIDTH, write_run, write_run_without_films
 from fastapi import FastAPI
@@ -17,6 +20,7 @@ from deployments.review.agreement import print_agreement
 from deployments.review.app import build_app
 from deployments.review.desk import Desk
 from deployments.review.run_tables import find_run, read_run_tables
+from deployments.review.sheet import build_sheet
 from deployments.review.waiting import WaitingPage
 from jsl_core.errors import StoreError
 from jsl_core.evaluation.run_list import list_runs
@@ -275,6 +279,15 @@ def test_a_table_that_has_gone_is_counted_and_the_others_are_shown(tmp_path: Pat
     store.delete(table[0].key)
     assert read_run_tables(store, run).missing == 1
     assert len(sheet(page(store))["columns"]["key"]) == 6
+
+
+def test_a_film_that_was_left_out_as_a_whole_after_its_joints_were_cut_tells_why(store: Store) -> None:
+    tables = read_run_tables(store, find_run(store, "latest"))
+    copy, knee = tables.films[0]["file"], tables.joints[2]
+    rows = [(copy, np.nan, "duplicate", "a copy"), (knee["file"], knee["ID"], "duplicate", "twice")]
+    rejected = pd.DataFrame(rows, columns=["file", "ID", "reason", "sentence"])
+    entries = build_sheet(replace(tables, rejected=rejected))
+    assert [entry.facts["sentence"] for entry in entries[:4]] == ["a copy", "a copy", "twice", ""]
 
 
 def test_a_box_of_another_film_of_that_name_is_shown_as_stale_and_does_not_hold(store: Store) -> None:
