@@ -1,5 +1,6 @@
 """What becomes of one received object: kept, known already, ignored as JSL's own, or not understood."""
 
+import csv
 import io
 import threading
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 import pydicom
 from pydicom import Dataset, uid
 
-from jsl_core.errors import StoreError
+from jsl_core.errors import BadTable, StoreError
 from jsl_core.imaging import Pseudonyms
 from jsl_core.imaging.folder_run import write_table
 from jsl_core.imaging.own_results import is_own_result
@@ -31,6 +32,7 @@ FILM_CLASSES = (
 # PS3.4 table B.2-1 and PS3.7 annex C.
 SUCCESS, NO_ROOM, MISMATCH, NOT_UNDERSTOOD, NO_SUCH_CLASS = 0x0000, 0xA700, 0xA900, 0xC000, 0x0122
 _LANDED = "landed"
+_COLUMNS = ["pseudonym", "name"]  # of the table of which pseudonym stands for whom
 
 
 @dataclass(frozen=True)
@@ -120,14 +122,23 @@ class Intake:
             if names.items() <= self._names.items() or self._mapping is None:
                 return
             self._names |= names
-            rows = [{"pseudonym": alias, "name": name} for alias, name in sorted(self._names.items())]
-            write_table(self._mapping, ["pseudonym", "name"], rows, mode=0o600)
+            rows = [dict(zip(_COLUMNS, row, strict=True)) for row in sorted(self._names.items())]
+            write_table(self._mapping, _COLUMNS, rows, mode=0o600)
 
 
 def _read_mapping(path: Path) -> dict[str, str]:
-    import csv
+    """Read names by pseudonym, as an earlier start wrote them.
 
+    Raises:
+        BadTable: If the file is another table, which is not touched.
+    """
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["pseudonym"]: unescape_cell(row["name"]) for row in csv.DictReader(file)}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        header, *rows = [row for row in csv.reader(file) if row] or [[]]
+    if header != _COLUMNS or any(len(row) != len(_COLUMNS) for row in rows):
+        raise BadTable(
+            f"{path}: not a CSV of the columns {' and '.join(_COLUMNS)}; name the one that jsl wrote, or a "
+            "new file"
+        )
+    return {alias: unescape_cell(name) for alias, name in rows}

@@ -28,6 +28,7 @@ from pydicom.uid import (
 from pynetdicom import AE
 from pynetdicom.association import Association
 
+from jsl_core.errors import BadTable
 from jsl_core.imaging import Pseudonyms, walk_scans
 from jsl_core.landing import open_landing
 from jsl_core.pacs.inbox import FolderInbox, open_inbox
@@ -356,6 +357,17 @@ def test_pseudonyms_hide_whose_film_it_is_before_it_lands(
         assert secret not in written
     assert "1000001" in mapping.read_text()
     assert mapping.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("table", ["ID,Age\n1,60\n", "pseudonym;name\na;Doe\n", "pseudonym,name\na\n", ""])
+def test_a_table_that_is_no_mapping_of_pseudonyms_is_refused_and_stays_as_it_is(
+    table: str, tmp_path: Path
+) -> None:
+    mapping = tmp_path / "JSL.csv"
+    mapping.write_text(table)
+    with pytest.raises(BadTable, match="not a CSV of the columns pseudonym and name; name the one that jsl"):
+        Intake(FolderInbox(tmp_path / "landing", 0), Pseudonyms(b"a key of sixteen letters"), mapping)
+    assert mapping.read_text() == table
 
 
 def test_a_lab_s_file_says_where_films_land_who_may_send_and_that_no_name_lands(
