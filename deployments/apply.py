@@ -13,6 +13,7 @@ import yaml
 from deployments.automations import apply_automations
 from deployments.forms import apply_forms
 from deployments.pools import PoolType, apply_pools, check_store
+from flows.cli.error_lines import describe_server_error
 from flows.server.prefect_patches import ignore_current_folder
 from jsl_core.config import Lab, PipelineSettings, ScoreSettings, load_lab
 from jsl_core.errors import JslError
@@ -53,7 +54,7 @@ def deploy(
     check_store(pools, lab.settings.store)
     with get_client(sync_client=True) as client:
         if failure := client.api_healthcheck():
-            raise JslError(f"the Prefect server at {server} does not answer ({failure}); start it first")
+            raise JslError(describe_server_error(server, failure))
         apply_pools(client, pools, lab, gpus)
     save_results_block(lab.settings.store, RESULTS)
     _run_prefect_deploy(lab)

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from jsl_core.config import describe_validation_error
 from jsl_core.errors import JslError
 
-__all__ = ["error_line"]
+__all__ = ["describe_server_error", "error_line"]
 
 _DEBUG = "run again with --debug"
 _OWN_PACKAGES = ("jsl_core", "tasks", "flows", "deployments")
+_NOT_LET_IN = (401, 403)  # HTTP: no password or a wrong one, not this user
 _LONG_WORD = re.compile(r"\S{400,}")
 _LONGEST = 1500  # characters
 _REMEDIES = {
@@ -70,9 +71,19 @@ def _describe(error: BaseException) -> str:
         return "out of memory; use fewer --jobs, a smaller batch or smaller images"
     no_answer = any(kind.__module__.startswith("httpx") for kind in kinds)
     if no_answer or str(error).startswith("Failed to reach API"):
-        server = os.environ.get("PREFECT_API_URL", "")
-        return f"the Prefect server {server} does not answer ({error}); start it, or unset PREFECT_API_URL"
+        return describe_server_error(os.environ.get("PREFECT_API_URL", ""), error)
     return f"internal error: {type(error).__name__}: {error}{_place(error)}; {_DEBUG} and report it"
+
+
+def describe_server_error(server: str, error: BaseException) -> str:
+    """Why the Prefect server at an address could not be asked, and what to do about it."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in _NOT_LET_IN:
+        return (
+            f"the Prefect server {server} does not let this user in (status {status}); set "
+            "PREFECT_API_AUTH_STRING to its user:password"
+        )
+    return f"the Prefect server {server} does not answer ({error}); start it, or unset PREFECT_API_URL"
 
 
 def _describe_os_error(error: OSError) -> str:

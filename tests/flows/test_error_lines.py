@@ -56,6 +56,11 @@ def call_dead_server(folder: Path) -> object:
     return httpx.get("http://127.0.0.1:1")
 
 
+def call_with_a_wrong_password(folder: Path) -> object:
+    request = httpx.Request("GET", "http://127.0.0.1:1/api/health")
+    return httpx.Response(401, request=request).raise_for_status()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "film.txt").write_bytes("Expé\n".encode("latin-1"))
@@ -74,6 +79,7 @@ def folder(tmp_path: Path) -> Path:
         (use_all_memory, "out of memory; use fewer --jobs"),
         (import_missing_package, "the Python package no_such_package is missing; install it"),
         (call_dead_server, "the Prefect server http://127.0.0.1:1/api does not answer"),
+        (call_with_a_wrong_password, "(status 401); set PREFECT_API_AUTH_STRING to its user:password"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(
