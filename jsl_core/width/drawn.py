@@ -32,13 +32,16 @@ def margins_as_drawn(
         origin: Where (x, y) the joint begins there.
 
     Raises:
-        BadScan: As `margins_of_drawing`.
+        BadScan: As `margins_of_drawing`, and where medial is drawn on the lateral side.
     """
     try:
         found = reader.read(joint, side)
     except BadScan:
         found = None
-    return margins_of_drawing(drawing, origin, joint.shape[1], found)
+    margins = margins_of_drawing(drawing, origin, joint.shape[1], found)
+    if (margins.medial.x.mean() > margins.lateral.x.mean()) != (side == 1):  # of a right knee at the right
+        raise BadScan("unclear_margins", "a reviewer drew medial and lateral margins on each other's side")
+    return margins
 
 
 def margins_of_drawing(

@@ -9,7 +9,7 @@ import pytest
 from jsl_core.config import DetectorTrainSettings, PhantomSettings
 from jsl_core.detection.training.corrected_films import read_corrected_films
 from jsl_core.detection.training.sources import open_sources
-from jsl_core.errors import DetectorError
+from jsl_core.errors import BadScan, DetectorError
 from jsl_core.imaging import FilmLook, SeenJoint, encode_png
 from jsl_core.phantom import write_phantom
 from jsl_core.review.acts import Act, Subject
@@ -18,7 +18,12 @@ from jsl_core.review.journal import Journal
 from jsl_core.storage import Artifact, FolderStore
 from jsl_core.storage.history import History, Step
 from jsl_core.storage.results import write_result
+from jsl_core.width.drawn import margins_as_drawn
 from jsl_core.width.folder import MeasureJob, measure_folder
+from jsl_core.width.frame import measure_widths
+from jsl_core.width.margins import Margins
+from jsl_core.width.reader import MarginReader
+from jsl_core.width.shape import load_shape
 
 PIXELS = "ab" * 32
 RIGHT, LEFT = (60.0, 100.0, 160.0, 200.0), (330.0, 100.0, 430.0, 200.0)
@@ -64,6 +69,21 @@ def test_boxes_drawn_on_a_film_that_is_another_by_now_teach_nothing(store: Folde
     Journal(store).append(subject, "40 20 140 120", "Ann", upon="")
     with pytest.raises(DetectorError, match="no film with a moved box is left; run again"):
         read_corrected_films(store.url)
+
+
+def test_margins_whose_medial_lies_at_the_lateral_side_are_a_reason_and_no_widths() -> None:
+    class Blind(MarginReader):
+        def read(self, joint: np.ndarray, side: int) -> Margins:
+            raise BadScan("unclear_margins", "nothing found")
+
+    reader, joint = Blind(load_shape(), None), np.zeros((100, 100), np.uint8)
+    drawing = {
+        part: {bone: [(first, y), (first + 30.0, y)] for bone, y in (("femoral", 45.0), ("tibial", 55.0))}
+        for part, first in (("lateral", 10.0), ("medial", 60.0))  # as a right knee has them
+    }
+    assert measure_widths(margins_as_drawn(reader, joint, 1, drawing, (0, 0))).medial == pytest.approx(10)
+    with pytest.raises(BadScan, match="medial and lateral margins on each other's side"):
+        margins_as_drawn(reader, joint, 2, drawing, (0, 0))
 
 
 @pytest.mark.slow
