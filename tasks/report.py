@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from jsl_core import __version__
+from jsl_core.cohort.columns import VISIT
 from jsl_core.config import EvaluateSettings, PipelineSettings
 from jsl_core.dataset import PackedDataset
 from jsl_core.evaluation.report.content import ReportContent, SaliencyExample, StagedKnee, Stages, TestedKnee
@@ -99,7 +100,7 @@ def report(
         decision=decision,
         origins=origins or [],
         corrections=corrections or {},
-        widths=pd.DataFrame(read_rows(store, measured or [])),
+        widths=_widths(store, measured or [], gathered),
         readings=_readings(store, cohort) if measured and cohort else None,
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -166,6 +167,16 @@ def _films(store: Store, tables: list[Artifact]) -> pd.DataFrame:
 def _are_phantoms(store: Store, tables: list[Artifact]) -> Iterator[bool]:
     """Of each accepted film whether it is simulated."""
     return (row["phantom"] for row in accepted(read_rows(store, tables)))
+
+
+def _widths(store: Store, measured: list[Artifact], gathered: Gathered | None) -> pd.DataFrame:
+    """The widths of all films; where packed ones have visits, with that of each, "" of one not packed."""
+    rows = read_rows(store, measured)
+    joints = read_rows(store, [gathered.joints]) if rows and gathered else []
+    visits = {(joint["file"], joint["ID"]): joint[VISIT] for joint in joints if VISIT in joint}
+    if visits:
+        rows = [row | {VISIT: visits.get((row["file"], row["ID"]), "")} for row in rows]
+    return pd.DataFrame(rows)
 
 
 def _stages(store: Store, films: list[Artifact], halves: list[Artifact], gathered: Gathered) -> Stages | None:

@@ -102,6 +102,25 @@ def test_a_report_has_widths_by_grade_and_agreement_with_readers() -> None:
     assert shown["agreement_chart"].startswith("data:image/svg+xml")
 
 
+def test_the_width_of_a_visits_film_stands_beside_the_grade_of_that_visit() -> None:
+    table = pd.concat([TABLE.assign(visit="00"), TABLE.assign(visit="06", BL_KL_grade=4.0)])
+    widths = pd.concat(
+        [
+            WIDTHS.assign(visit="00"),
+            WIDTHS.assign(visit="06", mjsw_medial_mm=1.0),
+            WIDTHS.assign(visit="", mjsw_medial_mm=0.1),  # of films that are not packed
+        ]
+    )
+    shown = describe_widths(widths, table, None)
+    assert shown is not None
+    assert (shown["knees"], shown["measured"]) == (2 * KNEES, 2 * KNEES)
+    assert [(row[0], row[1], row[2][:4]) for row in shown["by_grade"][2:]] == [
+        ("KL 0", "20", "5.00"),
+        ("KL 3", "20", "2.00"),
+        ("KL 4", "40", "1.00"),
+    ]
+
+
 def test_a_report_tells_why_knees_have_no_width_and_goes_without_readings_or_spacing() -> None:
     widths = WIDTHS.assign(mjsw_medial_mm=np.nan, mjsw_lateral_mm=np.nan)
     unmeasured = ["mjsw_medial_px", "mjsw_lateral_px"]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from jsl_core.cohort.columns import GRADE
+from jsl_core.cohort.columns import GRADE, key_columns
 from jsl_core.cohort.persons import normalise_knee
 from jsl_core.errors import BadTable
 from jsl_core.evaluation.report.style import DASHED, FAINT, INK, MUTED, colour_of, draw_svg
@@ -28,13 +28,15 @@ def describe_widths(
     """What the section shows; None where no joint was measured.
 
     Args:
-        widths: Rows of the measure stage, a knee each.
+        widths: Rows of the measure stage, a knee each; beside a table with visits with the `visit` whose film
+            each is of, "" where that film is not packed.
         table: The packed dataset's, which has the grades.
         readings: What readers measured, of `read_readings`, None where nobody did.
     """
     if not len(widths):
         return None
-    knees = table[["ID", "participant", GRADE]].merge(_by_knee(widths), on="ID")
+    keys = key_columns(table)
+    knees = table[[*keys, "participant", GRADE]].merge(_by_row(widths, keys), on=keys)
     measured = knees[knees["mjsw_medial_px"].notna()]
     unit = "mm" if measured["mjsw_medial_mm"].notna().any() else "px"
     agreement = _tabulate_agreement(measured, readings)
@@ -51,12 +53,12 @@ def describe_widths(
     }
 
 
-def _by_knee(widths: pd.DataFrame) -> pd.DataFrame:
-    """One row a knee under its normalised ID, the measured one of several films'."""
+def _by_row(widths: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """One row a knee (and visit) under its normalised ID, the measured one of several films'."""
     names = ["mjsw_medial_mm", "mjsw_lateral_mm", "mjsw_medial_px", "mjsw_lateral_px", "reason", "doubt"]
-    rows = widths.reindex(columns=["ID", *names]).assign(ID=widths["ID"].map(normalise_knee))
+    rows = widths.reindex(columns=[*keys, *names]).assign(ID=widths["ID"].map(normalise_knee))
     rows = rows.astype(dict.fromkeys(names[:4], float)).sort_values("mjsw_medial_px", kind="stable")
-    return rows.drop_duplicates("ID")
+    return rows.drop_duplicates(keys)
 
 
 def _tabulate_by_grade(measured: pd.DataFrame, unit: str) -> Rows:
