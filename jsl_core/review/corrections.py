@@ -52,7 +52,7 @@ class Corrections:
         for act in acts:
             changed, pixels = _changed_by(act.subject), act.subject.pixels
             before = last.pop(changed, {})  # to its end: what came last of all also stands last
-            others = {seen: each for seen, each in before.items() if pixels and seen not in ("", pixels)}
+            others = {key: each for key, each in before.items() if pixels and key not in ("", pixels)}
             last[changed] = others | {pixels: act}
         holding = [act for by_pixels in last.values() for act in by_pixels.values() if act.value]
         newest = {act.subject.film: act.subject.pixels for act in holding if act.subject.pixels}
