@@ -50,10 +50,10 @@ def time_figures(rows: pd.DataFrame) -> Figures | None:
     if rows.empty:
         return None
     horizon = float(rows[OUTCOME_MONTHS].max())
-    told = risk_months(rows) or {horizon: RISK}
-    columns = {month: name for month, name in told.items() if month <= horizon}
+    predicted = risk_months(rows) or {horizon: RISK}
+    columns = {month: name for month, name in predicted.items() if month <= horizon}
     if not columns:
-        first = min(told)
+        first = min(predicted)
         return {
             "reason": f"the model's first risk is by {first:g} months, the outcome's times end at {horizon:g}"
         }
