@@ -1,13 +1,15 @@
-# `make demo` runs the whole pipeline on phantom films; `make test` runs all tests, `make quick` those that need
+# `make demo` runs the whole pipeline on phantom films; `make test` runs all tests in two processes, `make quick` those that need
 # neither server nor browser nor much time, and either with ROOM=imaging those of one room.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
 QUICK := pytest -m 'not server and not s3 and not browser and not slow'
-ONE_HALF := tests/imaging tests/phantom tests/storage tests/system tests/test_house.py tests/test_messages.py
+QUICK_HALF := tests/imaging tests/phantom tests/storage tests/system tests/test_house.py tests/test_messages.py
 
-.PHONY: install demo test quick quick-one-half quick-the-rest check docs bench format matrix
+HALF := tests/flows tests/learning tests/pacs tests/storage  # of the time that all tests take
+
+.PHONY: install demo test test-one-half test-the-rest quick quick-one-half quick-the-rest check docs bench format matrix
 
 install: $(STAMP)
 
@@ -24,7 +26,17 @@ demo: install
 	$(BIN)/jsl demo
 
 test: install
-	$(BIN)/python -m pytest $(if $(ROOM),tests/$(ROOM))
+ifdef ROOM
+	$(BIN)/python -m pytest tests/$(ROOM)
+else
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line test-one-half test-the-rest
+endif
+
+test-one-half:
+	$(BIN)/python -m pytest $(HALF)
+
+test-the-rest:
+	$(BIN)/python -m pytest tests $(HALF:%=--ignore=%)
 
 quick: install
 ifdef ROOM
@@ -34,10 +46,10 @@ else
 endif
 
 quick-one-half:
-	OMP_NUM_THREADS=1 $(BIN)/python -m $(QUICK) $(ONE_HALF)
+	OMP_NUM_THREADS=1 $(BIN)/python -m $(QUICK) $(QUICK_HALF)
 
 quick-the-rest:
-	OMP_NUM_THREADS=1 $(BIN)/python -m $(QUICK) tests $(ONE_HALF:%=--ignore=%)
+	OMP_NUM_THREADS=1 $(BIN)/python -m $(QUICK) tests $(QUICK_HALF:%=--ignore=%)
 
 check: install
 	$(BIN)/ruff check .
