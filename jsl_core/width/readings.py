@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jsl_core.cohort.columns import GRADE
+from jsl_core.cohort.columns import GRADE, VISIT
 from jsl_core.cohort.oai.files import Entry
 from jsl_core.cohort.oai.readings import read_joint_spaces
 from jsl_core.cohort.oai.specs import TableSpec
@@ -64,7 +64,8 @@ def read_readings(file: Path) -> pd.DataFrame:
 
 
 def readings_of_cohort(file: Path) -> pd.DataFrame | None:
-    """What readers measured, where a cohort's table has it as `jsl oai` writes it; None where it has not.
+    """What readers measured at baseline, where a cohort's table has it as `jsl oai` writes it; None where it
+    has not, or has rows of several visits, of which the column does not say which.
 
     Raises:
         BadTable: Where it has a knee twice.
@@ -73,7 +74,8 @@ def readings_of_cohort(file: Path) -> pd.DataFrame | None:
         table = read_csv(file)
     except (OSError, ValueError):  # a workbook, or in another dialect: not one that jsl oai wrote
         return None
-    return _readings_of(table, file) if {"ID", _BASELINE} <= set(table.columns) else None
+    is_of_baseline = {"ID", _BASELINE} <= set(table.columns) and VISIT not in table
+    return _readings_of(table, file) if is_of_baseline else None
 
 
 def _readings_of(table: pd.DataFrame, file: Path) -> pd.DataFrame:

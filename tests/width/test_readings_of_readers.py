@@ -8,7 +8,7 @@ import pytest
 
 from flows.cli.commands.measure import label
 from jsl_core.errors import BadTable
-from jsl_core.width.readings import compare_changes, compare_widths, read_readings
+from jsl_core.width.readings import compare_changes, compare_widths, read_readings, readings_of_cohort
 
 KNEES = [f"100000{number}_{side}" for number in range(1, 7) for side in (1, 2)]
 READ = np.linspace(2.0, 6.4, len(KNEES))
@@ -68,3 +68,15 @@ def test_a_table_without_readings_and_too_few_knees_are_one_line_each(tmp_path: 
         read_readings(tmp_path / "none.csv")
     with pytest.raises(BadTable, match="0 knees"):
         compare_changes(pd.DataFrame({"ID": KNEES, "JSL_mm": READ}), read_readings(file))
+
+
+def test_a_cohort_with_rows_of_several_visits_does_not_say_which_film_was_read(tmp_path: Path) -> None:
+    table = pd.DataFrame({"ID": KNEES, "BL_mJSW_mm": READ})
+    table.to_csv(tmp_path / "baseline.csv", index=False)
+    pd.concat([table.assign(visit="00"), table.assign(visit="06")]).to_csv(
+        tmp_path / "visits.csv", index=False
+    )
+    of_baseline = readings_of_cohort(tmp_path / "baseline.csv")
+    assert of_baseline is not None
+    assert of_baseline["baseline"].to_list() == pytest.approx(READ)
+    assert readings_of_cohort(tmp_path / "visits.csv") is None
