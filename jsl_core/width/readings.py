@@ -64,8 +64,9 @@ def read_readings(file: Path) -> pd.DataFrame:
 
 
 def readings_of_cohort(file: Path) -> pd.DataFrame | None:
-    """What readers measured at baseline, where a cohort's table has it as `jsl oai` writes it; None where it
-    has not, or has rows of several visits, of which the column does not say which.
+    """Read the readers' baseline widths of a cohort's table, where it has them as `jsl oai` writes it.
+
+    None where it has not, or where it has rows of several visits, of which its column does not say which.
 
     Raises:
         BadTable: Where it has a knee twice.
