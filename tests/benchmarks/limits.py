@@ -12,7 +12,6 @@ import argparse
 import json
 import math
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -169,25 +168,30 @@ def child(what: str, root: str, landing: str = "") -> None:
 
 
 def ask_store(folder: Path, objects: int) -> dict[str, Any]:
-    root = folder / "store"
+    root = folder / f"store of {objects}"
     os.environ["JSL_CACHE_DIR"] = str(folder / "cache")
     store = build_store(root, objects)
     count = sum(1 for _ in store.keys(""))
-    answers = {what: measured(what, root) for what in _QUESTIONS}
-    shutil.rmtree(root)
+    print(f"\n{count:,} objects", flush=True)
+    answers = {what: _shown(what, measured(what, root)) for what in _QUESTIONS}
     return {"objects": count, "answers": answers}
 
 
 def land(folder: Path, count: int) -> dict[str, Any]:
-    landing, root = folder / "landing", folder / "store"
+    landing, root = folder / f"landing of {count}", folder / f"ledger of {count}"
     land_films(landing, count)
-    answers = {"watch, all new": measured("watch", root, landing)}
+    print(f"\n{count:,} files", flush=True)
+    answers = {"watch, all new": _shown("watch, all new", measured("watch", root, landing))}
     if answers["watch, all new"]["count"] != count:
         sys.exit(f"{answers['watch, all new']['count']} of {count} files were taken")
-    answers["watch, nothing new"] = measured("watch", root, landing)
-    shutil.rmtree(landing)
-    shutil.rmtree(root)
+    answers["watch, nothing new"] = _shown("watch, nothing new", measured("watch", root, landing))
     return {"objects": count, "answers": answers}
+
+
+def _shown(what: str, answer: dict[str, float]) -> dict[str, float]:
+    """A line at once: a run that is interrupted has told what it knows, and deleting a store takes long."""
+    print(f"{what}: {answer['cpu']:.2f} processor seconds of {answer['seconds']:.2f}", flush=True)
+    return answer
 
 
 def print_growth(title: str, results: Sequence[dict[str, Any]]) -> None:
@@ -233,13 +237,14 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=chosen.folder)))
         stores = [ask_store(folder, count) for count in sorted(chosen.objects)]
         landings = [land(folder, count) for count in sorted(chosen.landed)]
-    if stores:
-        print_growth("a store of so many objects", stores)
-    if landings:
-        print_growth("a landing of so many files", landings)
-        for result in landings:
-            first = result["answers"]["watch, all new"]["first"]
-            print(f"{result['objects']:,} files: the first intake starts after {first:.2f} s")
+        if stores:
+            print_growth("a store of so many objects", stores)
+        if landings:
+            print_growth("a landing of so many files", landings)
+            for result in landings:
+                first = result["answers"]["watch, all new"]["first"]
+                print(f"{result['objects']:,} files: the first intake starts after {first:.2f} s")
+        print("deleting what was made", flush=True)
     keep(chosen.out, {"stores": stores, "landings": landings}, *[partial(paint, stores)] * bool(stores))
 
 
