@@ -15,6 +15,7 @@ from deployments.review.desk import Desk, UnknownKnee
 from deployments.review.knee import describe_knee, draw_entry_film, draw_entry_joint, measure_knee
 from deployments.review.pictures import THUMBNAIL, encode_webp, fit_into
 from jsl_core.errors import JslError
+from jsl_core.review.acts import LONGEST_NAME
 from jsl_core.review.journal import Conflict
 
 __all__ = ["build_app"]
@@ -35,7 +36,7 @@ class Changes(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    who: str = Field("", max_length=80)
+    who: str = Field("", max_length=LONGEST_NAME)
     changes: list[Change] = Field(min_length=1, max_length=8)
 
 

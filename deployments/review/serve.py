@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from deployments.listening import browser_host, check_port_is_free
 from deployments.password import lab_password
 from deployments.review.access import LOCAL_HOSTS, Access
+from jsl_core.errors import BadSettings
+from jsl_core.review.acts import LONGEST_NAME
 from jsl_core.storage import open_existing_store
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ def review(
 
         print_agreement(open_existing_store(store), run)
         return
+    for option, name in (("--grade", grade), ("--who", who)):
+        _check_name(option, name)
     check_port_is_free(host, port)
     import uvicorn  # with FastAPI: a second that no other command waits for
 
@@ -74,6 +78,12 @@ def review(
         print(f"Waits for the first run of store {store}: {address}   Ctrl-C ends it.", flush=True)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     uvicorn.run(page, host=host, port=port, access_log=False, log_config=None, lifespan="off")
+
+
+def _check_name(option: str, name: str) -> None:
+    """Refuse a person's name under which nothing could be recorded."""
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise BadSettings(f"{option}: a name is one line of {LONGEST_NAME} characters at most; shorten it")
 
 
 def _user() -> str:

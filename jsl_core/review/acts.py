@@ -10,12 +10,13 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["KINDS", "OF_FILMS", "UNGRADABLE", "Act", "Kind", "Subject", "parse_value"]
+__all__ = ["KINDS", "LONGEST_NAME", "OF_FILMS", "UNGRADABLE", "Act", "Kind", "Subject", "parse_value"]
 
 Kind = Literal["box", "sides", "turn", "polarity", "exclude", "grade", "margins", "note", "reading"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OF_FILMS = frozenset({"sides", "turn", "polarity"})  # what is true of a film and not of one of its knees
 UNGRADABLE = "ungradable"
+LONGEST_NAME = 80  # characters of a person's
 
 _NARROWEST = 0.6  # width over height of a box, below which cropping takes the joint for cut off
 _SMALLEST = 16  # pixels of a box's side
@@ -43,7 +44,7 @@ class Subject(BaseModel):
     side: Literal[0, 1, 2] = 0
     knee: str = Field("", max_length=200)
     what: Kind
-    reader: str = Field("", max_length=80)
+    reader: str = Field("", max_length=LONGEST_NAME)
 
     @model_validator(mode="after")
     def _is_of_something(self) -> "Subject":
@@ -80,7 +81,7 @@ class Act(BaseModel):
     subject: Subject
     value: str = Field("", max_length=200_000)
     before: str = ""
-    who: str = Field(min_length=1, max_length=80)
+    who: str = Field(min_length=1, max_length=LONGEST_NAME)
     when: str
     after: str = ""
     undoes: str = ""

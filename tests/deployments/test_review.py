@@ -20,9 +20,10 @@ from deployments.review.agreement import print_agreement
 from deployments.review.app import build_app
 from deployments.review.desk import Desk
 from deployments.review.run_tables import find_run, read_run_tables
+from deployments.review.serve import review
 from deployments.review.sheet import build_sheet
 from deployments.review.waiting import WaitingPage
-from jsl_core.errors import StoreError
+from jsl_core.errors import BadSettings, StoreError
 from jsl_core.evaluation.run_list import list_runs
 from jsl_core.review.acts import Subject
 from jsl_core.review.corrections import load_corrections
@@ -324,3 +325,11 @@ def test_a_grader_gets_no_label_no_prediction_no_name_and_nobody_elses_reading(
     first, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith("Ann and Ben: 5 knees of ")
     assert "80% the same, kappa 0.75" in first
+
+
+@pytest.mark.parametrize("name", ["Ann\nBob", "A" * 81])
+def test_a_name_that_no_act_can_bear_is_refused_before_the_page_opens(name: str) -> None:
+    with pytest.raises(BadSettings, match="--grade: a name is one line of 80 characters at most"):
+        review("no-store", grade=name)
+    with pytest.raises(BadSettings, match="--who: a name is one line of 80 characters at most"):
+        review("no-store", who=name)
