@@ -233,6 +233,8 @@ def main() -> None:
         child(*chosen.child)
         return
     print(describe_machine())
+    if chosen.folder:
+        chosen.folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=chosen.folder)))
         stores = [ask_store(folder, count) for count in sorted(chosen.objects)]
