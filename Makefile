@@ -1,5 +1,7 @@
 # `make demo` runs the whole pipeline on phantom films; `make test` runs all tests in two processes, `make quick` those that need
 # neither server nor browser nor much time, and either with ROOM=imaging those of one room.
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -7,6 +9,7 @@ STAMP := .venv/.installed
 QUICK := pytest -m 'not server and not s3 and not browser and not slow'
 QUICK_HALF := tests/imaging tests/phantom tests/storage tests/system tests/test_house.py tests/test_messages.py
 
+BY_LINES := grep --line-buffered ''  # so that two processes do not print into each other's lines
 HALF := tests/flows tests/learning tests/pacs tests/storage  # of the time that all tests take
 
 .PHONY: install demo test test-one-half test-the-rest quick quick-one-half quick-the-rest check docs bench format matrix
@@ -29,14 +32,14 @@ test: install
 ifdef ROOM
 	$(BIN)/python -m pytest tests/$(ROOM)
 else
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line test-one-half test-the-rest
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-one-half test-the-rest
 endif
 
 test-one-half:
-	$(BIN)/python -m pytest $(HALF)
+	$(BIN)/python -m pytest $(HALF) | $(BY_LINES)
 
 test-the-rest:
-	$(BIN)/python -m pytest tests $(HALF:%=--ignore=%)
+	$(BIN)/python -m pytest tests $(HALF:%=--ignore=%) | $(BY_LINES)
 
 quick: install
 ifdef ROOM
