@@ -12,7 +12,7 @@ import yaml
 
 from deployments.automations import apply_automations
 from deployments.forms import apply_forms
-from deployments.pools import PoolType, apply_pools, check_store
+from deployments.pools import PoolType, apply_pools, check_places
 from flows.cli.error_lines import describe_server_error
 from flows.server.prefect_patches import ignore_current_folder
 from jsl_core.config import Lab, PipelineSettings, ScoreSettings, load_lab
@@ -40,6 +40,10 @@ def deploy(
         pools: What workers start: processes on their own machine, or jobs on Kubernetes as the table
             kubernetes of the settings says (docs/kubernetes.md).
     """
+    if gpus < 1:
+        raise JslError(
+            f"--gpus {gpus}: no training would ever start; say how many the workers have, 1 or more"
+        )
     ignore_current_folder()
     from prefect.client.orchestration import get_client
     from prefect.settings import get_current_settings
@@ -51,7 +55,7 @@ def deploy(
         raise JslError("no Prefect server is named; set PREFECT_API_URL, or run jsl up")
     lab = load_lab(settings and settings.absolute(), {"store": store} if store else None)
     lab = replace(lab, settings=_with_absolute_store(lab.settings))
-    check_store(pools, lab.settings.store)
+    check_places(pools, lab)
     with get_client(sync_client=True) as client:
         if failure := client.api_healthcheck():
             raise JslError(describe_server_error(server, failure))

@@ -1,16 +1,17 @@
 """The work pools of a lab and their queues, made of processes or of jobs on Kubernetes."""
 
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
-from deployments.kubernetes.job_template import job_template
+from deployments.kubernetes.job_template import CLAIM_FOLDER, job_template
 from jsl_core.config import Lab
 from jsl_core.errors import JslError
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["POOLS", "QUEUES", "Pool", "PoolType", "apply_pools", "check_store"]
+__all__ = ["POOLS", "QUEUES", "Pool", "PoolType", "apply_pools", "check_places"]
 
 PoolType = Literal["process", "kubernetes"]
 
@@ -52,16 +53,27 @@ def apply_pools(client: "SyncPrefectClient", kind: PoolType, lab: Lab, gpus: int
         _apply_pool(client, replace(pool, limit=limits[pool.name]), kind, template)
 
 
-def check_store(kind: PoolType, store: str) -> None:
-    """Refuse a store that not all jobs reach.
+def check_places(kind: PoolType, lab: Lab) -> None:
+    """Refuse a store that not all jobs reach, and scans or a table that they do not see.
 
     Raises:
-        JslError: If jobs on Kubernetes, which share no disk, are to keep results in a folder.
+        JslError: If jobs on Kubernetes, which share no disk, are to keep results in a folder, or to read what
+            lies neither in a bucket nor in the volume claim.
     """
-    if kind == "kubernetes" and not store.startswith("s3://"):
+    if kind == "process":
+        return
+    settings = lab.settings
+    if not settings.store.startswith("s3://"):
         raise JslError(
-            f"store {store}: jobs on Kubernetes share no disk; name a bucket, --store s3://bucket/prefix"
+            f"store {settings.store}: jobs on Kubernetes share no disk; name a bucket, --store s3://bucket/prefix"
         )
+    for name, place in (("scans", settings.scans), ("cohort", settings.cohort)):
+        in_claim = bool(lab.kubernetes.claim) and PurePosixPath(place).is_relative_to(CLAIM_FOLDER)
+        if place and not place.startswith("s3://") and not in_claim:
+            raise JslError(
+                f"{name} {place}: jobs on Kubernetes do not see it; put it into the volume that claim in "
+                f"[kubernetes] names, and write {CLAIM_FOLDER}/…"
+            )
 
 
 def _apply_pool(

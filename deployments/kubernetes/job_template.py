@@ -7,7 +7,9 @@ import yaml
 
 from jsl_core.config.kubernetes import JobSettings, KubernetesSettings
 
-__all__ = ["job_template"]
+__all__ = ["CLAIM_FOLDER", "job_template"]
+
+CLAIM_FOLDER = "/data"  # where a job sees the volume claim
 
 _TEMPLATE = Path(__file__).with_name("job.yaml")
 _GPU_TAINT = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}  # of NVIDIA's operator
@@ -31,7 +33,7 @@ def job_template(pool: str, settings: KubernetesSettings) -> dict[str, Any]:
         pod = template["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
         source = {"claimName": settings.claim, "readOnly": True}
         pod["volumes"].append({"name": "data", "persistentVolumeClaim": source})
-        mount = {"name": "data", "mountPath": "/data", "readOnly": True}
+        mount = {"name": "data", "mountPath": CLAIM_FOLDER, "readOnly": True}
         pod["containers"][0]["volumeMounts"].append(mount)
     return template
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jsl_core.config.load import load_pipeline, read_toml
 from jsl_core.config.pipeline import PipelineSettings
-from jsl_core.config.retrain import load_lab
+from jsl_core.config.retrain import LAB_TABLES, load_lab
 from jsl_core.config.sources import Preset
 from jsl_core.config.sweep import load_sweep, trials_of
 from jsl_core.errors import BadSettings
@@ -35,6 +35,6 @@ def load_any_file(
         except BadSettings as error:
             raise BadSettings(f"{file}: {error}") from None
         return settings
-    if tables & {"watch", "retrain"}:
+    if tables & {*LAB_TABLES}:
         return load_lab(file, options, preset).settings
     return load_pipeline(file, preset, options)

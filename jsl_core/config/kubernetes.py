@@ -1,5 +1,7 @@
 """Settings of a lab's jobs on Kubernetes: the table `[kubernetes]` of its file."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from jsl_core.config.base import Settings
@@ -9,6 +11,13 @@ __all__ = ["GpuJobSettings", "JobSettings", "KubernetesSettings"]
 # Names of Kubernetes' objects: RFC 1123 labels (https://kubernetes.io/docs/concepts/overview/working-with-objects/names)
 _NAME = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME_OR_NONE = rf"^({_NAME})?$"
+_SUBDOMAIN = rf"{_NAME}(\.{_NAME})*"  # RFC 1123
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels, "Syntax and character set"
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+
+SecretName = Annotated[str, Field(pattern=rf"^{_SUBDOMAIN}$")]
+LabelKey = Annotated[str, Field(pattern=rf"^({_SUBDOMAIN}/)?{_LABEL}$")]
+LabelValue = Annotated[str, Field(pattern=rf"^({_LABEL})?$")]
 
 
 class JobSettings(Settings):
@@ -29,7 +38,7 @@ class JobSettings(Settings):
         50, ge=1, title="Disk (GiB)", description="Of the node, for copies, checkouts and checkpoints."
     )
     gpus: int = Field(0, ge=0, title="GPUs", description="A training takes all that its job has.")
-    node_selector: dict[str, str] = Field(
+    node_selector: dict[LabelKey, LabelValue] = Field(
         {}, title="Nodes", description="Labels that a node must have, such as a pool of GPU machines."
     )
 
@@ -52,7 +61,7 @@ class KubernetesSettings(Settings):
     service_account: str = Field(
         "", pattern=_NAME_OR_NONE, title="Service account", description="Of the jobs. Empty: the default one."
     )
-    secrets: tuple[str, ...] = Field(
+    secrets: tuple[SecretName, ...] = Field(
         ("jsl-s3",),
         title="Secrets",
         description="Names of secrets in the namespace whose entries are variables of every job, such as "

@@ -1,11 +1,14 @@
 """Messages about wrong settings, in one line."""
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 from pydantic import ValidationError
 
 __all__ = ["describe_validation_error"]
+
+_LOGIN = re.compile(r"(?<=://)\S*@")  # what stands in a URL before its host may be a password
 
 
 def describe_validation_error(error: ValidationError, table: str = "", known: Sequence[str] = ()) -> str:
@@ -25,7 +28,7 @@ def describe_validation_error(error: ValidationError, table: str = "", known: Se
         return _one_line(f"there is no setting {name}{hint}" + (f" in [{table}]" if table else ""))
     name = ".".join([table, *path] if table else path)
     problem = first["msg"].removeprefix("Value error, ")
-    value = "" if isinstance(first["input"], dict) else f"; got {first['input']!r}"
+    value = "" if isinstance(first["input"], dict) else f"; got {_LOGIN.sub('…@', repr(first['input']))}"
     return _one_line(f"{name}: {problem}{value}" if name else f"{problem}{value}")
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError
 
@@ -14,18 +14,23 @@ from jsl_core.config.load import read_toml, settings_from_table
 from jsl_core.config.messages import describe_validation_error
 from jsl_core.config.pipeline import PipelineSettings
 from jsl_core.config.sources import Preset
-from jsl_core.config.tables import read_table
+from jsl_core.config.tables import read_table, setting_names
 from jsl_core.config.training import Regime
 from jsl_core.errors import BadSettings
 
-__all__ = ["Lab", "ListenSettings", "RetrainSettings", "WatchSettings", "load_lab"]
+__all__ = ["LAB_TABLES", "Lab", "ListenSettings", "RetrainSettings", "WatchSettings", "load_lab"]
+
+LAB_TABLES = ("watch", "retrain", "listen", "kubernetes")  # of a lab's file, beside a run's
+
+_Table = TypeVar("_Table", bound=Settings)
 
 # A URL has no password in it: settings are stored readable.
-_DESTINATION = re.compile(r"|https?://[^\s@]+|[^@\\]{1,16}@[^\s@]+:\d{1,5}")
+_DESTINATION = re.compile(r"|https?://[^\s@]+|[^@\\]{1,16}@[^\s@]+:(?P<port>\d{1,5})")
 
 
 def _check_destination(words: str) -> str:
-    if not _DESTINATION.fullmatch(words):
+    match = _DESTINATION.fullmatch(words)
+    if not match or not 0 < int(match["port"] or 104) < 65536:
         raise ValueError("no PACS; write AE@HOST:PORT, or the URL of a DICOMweb service without a password")
     return words
 
@@ -105,25 +110,25 @@ def load_lab(
         BadSettings: As for `load_pipeline`.
     """
     table = read_toml(file) if file else {}
-    parts = {name: table.pop(name, {}) for name in ("watch", "retrain", "listen", "kubernetes")}
+    parts = {name: table.pop(name, {}) for name in LAB_TABLES}
     settings = settings_from_table(table, preset, options, file)
-    where, folder = (f"{file}: ", file.parent) if file else ("", Path())
+    return Lab(
+        settings,
+        _lab_table("watch", WatchSettings, parts, file),
+        _lab_table("retrain", RetrainSettings, parts, file),
+        _lab_table("listen", ListenSettings, parts, file),
+        _lab_table("kubernetes", KubernetesSettings, parts, file),
+    )
+
+
+def _lab_table(name: str, model: type[_Table], parts: Mapping[str, Any], file: Path | None) -> _Table:
+    """The settings of one of the lab's tables; its file tells where they are wrong."""
+    table, where, folder = parts[name], f"{file}: " if file else "", file.parent if file else Path()
+    if isinstance(table, Mapping):
+        table = read_table(model, table, folder, f"{where}{name}.")
     try:
-        return Lab(
-            settings,
-            WatchSettings.model_validate(_own_names(WatchSettings, parts["watch"], folder, where)),
-            RetrainSettings.model_validate(_own_names(RetrainSettings, parts["retrain"], folder, where)),
-            ListenSettings.model_validate(_own_names(ListenSettings, parts["listen"], folder, where)),
-            KubernetesSettings.model_validate(
-                _own_names(KubernetesSettings, parts["kubernetes"], folder, where)
-            ),
-        )
+        return model.model_validate(table)
     except ValidationError as error:
-        raise BadSettings(
-            f"{where}{describe_validation_error(error)}; tables [watch], [retrain], [listen], [kubernetes] "
-            "have no such"
-        ) from None
-
-
-def _own_names(model: type[Settings], table: Any, folder: Path, where: str) -> Any:
-    return read_table(model, table, folder, where) if isinstance(table, Mapping) else table
+        known = [setting for setting, _ in setting_names(model)]
+        problem = describe_validation_error(error, name, known)
+        raise BadSettings(f"{where}{problem}; mend that line") from None

@@ -29,7 +29,7 @@ def open_store(url: str) -> Store:
     except ValueError as error:
         raise StoreError(f"store {error}") from None
     if url.startswith("s3://"):
-        return _open_bucket(url.rstrip("/"), os.getpid())
+        return _open_bucket(url if url == "s3://" else url.rstrip("/"), os.getpid())
     if "://" in url:
         kind = url.partition("://")[0]
         raise StoreError(

@@ -24,6 +24,7 @@ from prefect_kubernetes.worker import KubernetesWorker, KubernetesWorkerJobConfi
 import deployments.kubernetes
 from deployments.apply import PREFECT_FILE, deploy
 from deployments.kubernetes.job_template import job_template
+from deployments.pools import check_places
 from flows.orchestration.idle_workers import _count_workers
 from jsl_core.config import PhantomSettings, load_lab
 from jsl_core.config.kubernetes import KubernetesSettings
@@ -147,6 +148,9 @@ def test_a_job_runs_as_the_image_s_user_and_knows_secrets_by_name_alone(settings
         ("cpu = {cpus = 0}", "cpus"),
         ("gpu = {gpu = 1}", "gpu"),
         ('cpu = {image = ""}', "image"),
+        ('secrets = ["My secret"]', "kubernetes.secrets.0"),
+        ("gpu = {node_selector = {'a/b/c' = 'x'}}", "kubernetes.gpu.node_selector.a/b/c"),
+        ("gpu = {node_selector = {'a.example/b' = 'no label'}}", "kubernetes.gpu.node_selector.a.example/b"),
     ],
 )
 def test_a_table_that_no_cluster_takes_is_refused_in_a_line(tmp_path: Path, table: str, words: str) -> None:
@@ -225,6 +229,37 @@ def test_deploying_makes_pools_of_jobs_which_no_pool_of_processes_replaces(pools
 def test_a_store_that_jobs_do_not_share_is_refused(prefect: None, tmp_path: Path) -> None:
     with pytest.raises(JslError, match="share no disk"):
         deploy(store=str(tmp_path), pools="kubernetes")
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ('scans = "films"', "scans"),
+        (
+            'scans = "s3://knees/scans"\ncohort = "/data/JSL.csv"',
+            "cohort",
+        ),  # without a claim there is no /data
+        ('scans = "/data/scans"\ncohort = "/database/JSL.csv"\nkubernetes.claim = "tables"', "cohort"),
+        ('scans = "s3://knees/scans"\ncohort = "/data/JSL.csv"\nkubernetes.claim = "tables"', None),
+    ],
+)
+def test_scans_and_table_that_no_job_would_see_are_refused(
+    tmp_path: Path, text: str, refused: str | None
+) -> None:
+    (tmp_path / "lab.toml").write_text(f'store = "s3://knees/store"\n{text}')
+    lab = load_lab(tmp_path / "lab.toml")
+    check_places("process", lab)
+    if refused is None:
+        check_places("kubernetes", lab)
+    else:
+        with pytest.raises(JslError, match=rf"^{refused} .* do not see it"):
+            check_places("kubernetes", lab)
+
+
+def test_a_pool_without_a_gpu_is_refused_as_no_training_would_start() -> None:
+    for gpus in (0, -1):
+        with pytest.raises(JslError, match=rf"--gpus {gpus}: no training"):
+            deploy(gpus=gpus)
 
 
 @pytest.mark.slow
