@@ -179,6 +179,12 @@ def test_a_wrong_secret_and_a_missing_bucket_are_reported_before_a_run(
         S3Store(f"s3://{BUCKET}/lab").check()
 
 
+@pytest.mark.parametrize(("url", "bucket"), [("s3://", ""), ("s3:///lab", ""), ("s3://k/lab", "k")])
+def test_a_url_without_a_bucket_s_name_is_told_as_it_is(url: str, bucket: str) -> None:
+    with pytest.raises(StoreError, match=rf"^store s3://{bucket}: that is no bucket's name"):
+        open_store(url)
+
+
 def test_a_bucket_that_vanishes_is_reported(moto: Server, fresh: pytest.MonkeyPatch) -> None:
     use(fresh, moto)
     client = boto3.client("s3", endpoint_url=moto.endpoint, region_name="us-east-1")
