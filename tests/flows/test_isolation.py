@@ -56,7 +56,10 @@ def serve_in_folder(folder: Path, *command: str | Path) -> None:
                 break
             time.sleep(0.1)
         assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        while process.poll() is None:  # another's server may have answered while this one was still starting
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(5)
 
 
 @pytest.fixture(scope="module")
