@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_type_hints
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -17,7 +18,8 @@ from pydantic import BaseModel
 
 import jsl_core.config as settings_classes
 from flows.cli.main import app
-from jsl_core.config.kubernetes import KubernetesSettings
+from jsl_core.config import Lab
+from jsl_core.config.retrain import LAB_TABLES
 
 ROOT = Path(__file__).parents[1]
 _SOURCES = ("jsl_core", "tasks", "flows", "deployments")
@@ -68,38 +70,52 @@ def relink(text: str, source: str, page: str) -> str:
 
 
 def settings() -> str:
-    """Every setting with its default and its help, by class; a nested class has a table of its own."""
-    classes = [getattr(settings_classes, name) for name in settings_classes.__all__]
-    todo = [item for item in (*classes, KubernetesSettings) if isinstance(item, type)]
-    todo = [item for item in todo if issubclass(item, BaseModel) and item is not settings_classes.Settings]
-    done: list[type[BaseModel]] = []
-    parts = ["# Settings\n\nThe same names in a file (TOML), in a form and on the command line.\n"]
+    """Every setting with its default and its help: those of a file by its tables, then those of commands."""
+    run, *of_labs = get_type_hints(Lab).values()
+    todo = [("", run), *zip(LAB_TABLES, of_labs, strict=True)]
+    todo += [(None, getattr(settings_classes, name)) for name in settings_classes.__all__]
+    tables: dict[type[BaseModel], list[str]] = {}
     while todo:
-        model = todo.pop(0)
-        if model not in done:
-            done.append(model)
-            todo += list(_nested(model))
-            parts.append(_table(model))
-    return "\n".join(parts)
+        table, model = todo.pop(0)
+        if (
+            not (isinstance(model, type) and issubclass(model, BaseModel))
+            or model is settings_classes.Settings
+        ):
+            continue
+        tables.setdefault(model, []).extend([] if table is None else [table])
+        if table is not None:  # before what comes after the class
+            todo[:0] = [(f"{table}.{name}".lstrip("."), each) for name, each in _nested(model).items()]
+    parts = ["# Settings\n\nThe same names in a file (TOML), in a form and on the command line.\n"]
+    return "\n".join([*parts, *(_describe(model, places) for model, places in tables.items())])
 
 
-def _nested(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for field in model.model_fields.values():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield field.annotation
+def _nested(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The classes of a class's settings by their names; where they come from is for the program alone."""
+    return {
+        name: field.annotation
+        for name, field in model.model_fields.items()
+        if isinstance(field.annotation, type)
+        and issubclass(field.annotation, BaseModel)
+        and name != "sources"
+    }
 
 
-def _table(model: type[BaseModel]) -> str:
+def _describe(model: type[BaseModel], tables: list[str]) -> str:
     rows = []
-    nested = {inner.__name__: inner for inner in _nested(model)}
+    nested = _nested(model)
     for name, field in model.model_fields.items():
-        kind = getattr(field.annotation, "__name__", "")
-        if kind in nested:
-            value, help_text = f"[{kind}](#{kind.lower()})", (nested[kind].__doc__ or "").partition("\n")[0]
+        if name == "sources":
+            continue
+        if name in nested:
+            kind = nested[name].__name__
+            value, help_text = f"[{kind}](#{kind.lower()})", (nested[name].__doc__ or "").partition("\n")[0]
         else:
             value, help_text = f"`{field.get_default(call_default_factory=True)!r}`", field.description
         rows.append(f"| `{name}` | {_cell(value)} | {_cell(help_text or field.title or '')} |")
     head = f"## {model.__name__}\n\n{(model.__doc__ or '').strip()}\n"
+    if tables:
+        places = ", ".join(f"table `[{table}]`" if table else "at its top" for table in tables)
+        head += f"\nIn a file: {places}.\n"
     return "\n".join((head, "| setting | default | help |", "|---|---|---|", *rows, ""))
 
 
