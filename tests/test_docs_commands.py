@@ -11,6 +11,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -301,6 +302,8 @@ def test_a_block_runs_as_it_is_printed(
         line = line.removeprefix(OWN)
         if line.strip() and reason_not_to_run(line) is None:
             assert line.startswith("jsl "), f"{line}: run it here, or say why not"
+            if "--format onnx" in line and find_spec("onnx") is None:
+                continue  # the optional package writes these files
             run(line.removeprefix("jsl "))
 
 
