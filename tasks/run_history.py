@@ -17,6 +17,7 @@ from jsl_core.storage import Artifact, Store, open_store
 from jsl_core.storage.history import History, Step
 from jsl_core.storage.lineage import Lineage, Node
 from jsl_core.storage.run_folders import claim_run_folder
+from jsl_core.system.patience import patience, set_patience
 
 __all__ = ["record_end", "record_step_of_run", "record_stop", "root_run_id", "run_folder"]
 
@@ -43,10 +44,18 @@ def record_end(store: Store, made: Artifact) -> Node | None:
 
 
 def record_stop() -> None:
-    """Record that no run of this process is at work any more, so that nobody waits for their heartbeats."""
-    for run, url in _begun:
-        with suppress(StoreError):  # it is told when no heartbeat comes
-            History(open_store(url)).stop(run)
+    """Record that no run of this process is at work any more, so that nobody waits for their heartbeats.
+
+    A store that is away is not waited for: whoever has interrupted a run wants it to end.
+    """
+    before = patience()
+    set_patience(0)
+    try:
+        for run, url in _begun:
+            with suppress(StoreError):  # it is told when no heartbeat comes
+                History(open_store(url)).stop(run)
+    finally:
+        set_patience(before)
 
 
 def run_folder(stores: Sequence[Store], name: str) -> str:
@@ -105,7 +114,7 @@ def _heartbeat_thread(run: UUID, url: str) -> threading.Thread:
 
 
 def _send_heartbeats(run: UUID, url: str) -> None:
-    unanswered, is_over = 0, False
+    unanswered = 0
     with get_client(sync_client=True) as client:
         while unanswered < _MOST_UNANSWERED:
             time.sleep(_HEARTBEAT_SECONDS)
@@ -115,9 +124,7 @@ def _send_heartbeats(run: UUID, url: str) -> None:
                 unanswered += 1
             else:
                 unanswered = 0
-                is_over = bool(state and state.is_final())
+                if state and state.is_final():
+                    return
             with suppress(StoreError):  # the next time, perhaps
-                history = History(open_store(url))
-                history.stop(str(run)) if is_over else history.heartbeat(str(run))
-            if is_over:
-                return
+                History(open_store(url)).heartbeat(str(run))

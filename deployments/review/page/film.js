@@ -13,8 +13,10 @@ export class Film {
   }
 
   show(address, facts, side) {
+    // What is shown again, as an act was recorded, keeps the keys; those of another knee are not meant for its box.
+    const focused = this.hasFocus() && address === this.source && side === this.side;
     this.svg.replaceChildren();
-    this.side = side;
+    Object.assign(this, { source: address, side });
     this.boxes = {};
     if (!facts.film) return;
     const { width, height, look } = facts.film;
@@ -23,12 +25,13 @@ export class Film {
     for (const [name, { box, drawn }] of Object.entries(facts.boxes ?? {})) this.boxes[name] = { box: [...box], drawn };
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.append(picture(this.address, [0, 0, width, height]), (this.layer = make("g")));
-    this.draw();
+    this.draw(focused);
   }
 
+  hasFocus() { return Boolean(document.activeElement?.classList?.contains("own")); }
+
   // Boxes above the picture; the own one last, so that it is on top.
-  draw() {
-    const focused = document.activeElement?.classList?.contains("own");
+  draw(focused = this.hasFocus()) {
     this.layer.replaceChildren();
     const sides = Object.keys(this.boxes).sort((a, b) => (Number(a) === this.side) - (Number(b) === this.side));
     for (const side of sides) this.drawBox(Number(side), this.boxes[side]);
@@ -106,8 +109,8 @@ export class Film {
     event.preventDefault();
     event.stopPropagation();
     clearTimeout(this.saving);
-    const { side } = this;
-    this.saving = setTimeout(() => this.moved(side, this.boxes[side].box), 700);
+    const { side } = this, { box } = this.boxes[side];
+    this.saving = setTimeout(() => this.moved(side, box), 700);
   }
 
   focusBox() {
