@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -26,6 +27,18 @@ PROGRAMS = ("unshare", "nsenter", "setpriv", "tini", "storescu", "Orthanc", "pg_
 PASSWORD = "p@s:s%w$o r/d'#"  # each of these means something to a URL, a shell, YAML or Compose
 ENDED = ("COMPLETED", "FAILED", "CRASHED")
 
+
+def has_namespaces() -> bool:
+    """Whether this machine lets its root make what containers are made of; within a container it may not."""
+    mounts = (
+        'cd "$0"; mount -t tmpfs none .; cd "$0"; mkdir upper work all; '
+        "mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work all"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["unshare", "--mount", "--pid", "--net", "--fork", "sh", "-euc", mounts, folder]
+        return subprocess.run(words, capture_output=True).returncode == 0
+
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -33,6 +46,9 @@ pytestmark = [
     ),
     pytest.mark.skipif(
         not all(map(shutil.which, PROGRAMS)), reason=f"{', '.join(PROGRAMS)}: .ci/run installs them"
+    ),
+    pytest.mark.skipif(
+        bool(shutil.which("unshare")) and not has_namespaces(), reason="no namespaces or mounts here"
     ),
 ]
 
