@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pydicom
 import pytest
@@ -28,16 +27,14 @@ from pydicom.uid import (
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from jsl_core.errors import BadTable
 from jsl_core.imaging import Pseudonyms, walk_scans
 from jsl_core.landing import open_landing
-from jsl_core.pacs.inbox import FolderInbox, open_inbox
+from jsl_core.pacs.inbox import FolderInbox
 from jsl_core.pacs.intake import Intake
 from jsl_core.pacs.listener import LOG, Listener, Peer, TlsFiles
 from jsl_core.pacs.outbox import Outbox, deliver
 from jsl_core.pacs.senders import open_sender
 from tests.imaging.films import dicom, legs, stored
-from tests.landing.test_bucket_landing import bucket  # noqa: F401 - a fixture
 from tests.pacs.conftest import free_port, jsl, needs
 
 UID = "2.25.1{:04d}"
@@ -359,17 +356,6 @@ def test_pseudonyms_hide_whose_film_it_is_before_it_lands(
     assert mapping.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("table", ["ID,Age\n1,60\n", "pseudonym;name\na;Doe\n", "pseudonym,name\na\n", ""])
-def test_a_table_that_is_no_mapping_of_pseudonyms_is_refused_and_stays_as_it_is(
-    table: str, tmp_path: Path
-) -> None:
-    mapping = tmp_path / "JSL.csv"
-    mapping.write_text(table)
-    with pytest.raises(BadTable, match="not a CSV of the columns pseudonym and name; name the one that jsl"):
-        Intake(FolderInbox(tmp_path / "landing", 0), Pseudonyms(b"a key of sixteen letters"), mapping)
-    assert mapping.read_text() == table
-
-
 def test_a_lab_s_file_says_where_films_land_who_may_send_and_that_no_name_lands(
     landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -396,18 +382,3 @@ def test_a_lab_s_file_says_where_films_land_who_may_send_and_that_no_name_lands(
 def test_a_listener_that_nobody_tells_where_films_land_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert jsl("listen") == 1
     assert "where films land" in capsys.readouterr().err
-
-
-def test_a_bucket_can_be_the_landing(
-    bucket: Any,  # noqa: F811
-    tmp_path: Path,
-) -> None:
-    inbox = open_inbox("s3://landing/knees", 0)
-    assert [inbox.keep(UID.format(1), content) for content in (b"film", b"film", b"other")] == [
-        True,
-        False,
-        True,
-    ]
-    names = [file.name for file in open_landing("s3://landing/knees", tmp_path).files()]
-    assert len(names) == 2
-    assert f"{UID.format(1)}.dcm" in names
